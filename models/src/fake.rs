@@ -1,0 +1,207 @@
+//! The pack `fake`: deterministic modules that compute something a test can check, with no weights.
+//!
+//! The vision encoder sees mean colours, the decoder repeats what it was told, the text encoder knows the names of
+//! colours. They fail when the data asks for it: a yellow picture is an error, a magenta one a panic; a question that
+//! says `fail` or `panic` does the same to the decoder.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    connector::Prompt,
+    decoder::{Decoder, Generation},
+    error::ModelError,
+    image::Image,
+    manifest::Manifest,
+    meter::Meter,
+    text::TextEncoder,
+    vision::{Impression, Vision, normalise},
+};
+
+/// The only name that leads to fakes.
+pub const NAME: &str = "fake";
+
+const COLOURS: [&str; 5] = ["red", "green", "blue", "white", "dark"];
+
+const MANIFEST: &str = r#"
+name = "fake"
+version = "1"
+family = "composed"
+about = "Deterministic modules without weights, for tests."
+
+[vision]
+file = "none"
+width = 64
+height = 48
+embedding = 5
+concepts = "none"
+scenes = 0
+
+[text]
+file = "none"
+tokenizer = "none"
+embedding = 5
+max_tokens = 128
+
+[decoder]
+file = "none"
+tokenizer = "none"
+layers = 0
+kv_heads = 0
+head_dim = 0
+vocabulary = 0
+context = 1000
+end = []
+
+[prompts]
+caption = "caption {tags}"
+reason = "answer {evidence} ? {question}"
+caption_tokens = 24
+answer_tokens = 24
+
+[[files]]
+path = "none"
+size = 0
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+origins = ["none"]
+licence = "none"
+"#;
+
+/// The manifest of the fake pack.
+pub fn manifest() -> Manifest {
+    Manifest::parse(Path::new("fake"), MANIFEST).expect("the fake manifest is right")
+}
+
+/// The names of what the fake vision encoder sees.
+pub fn concepts() -> Vec<String> {
+    COLOURS.map(str::to_owned).to_vec()
+}
+
+/// Sees the mean colour: embedding and concepts are how red, green, blue, white and dark the picture is.
+pub struct FakeVision {
+    meter: Arc<Meter>,
+}
+
+impl FakeVision {
+    /// A fake encoder, counted as loaded.
+    pub fn new(meter: Arc<Meter>) -> Self {
+        meter.loaded();
+        Self { meter }
+    }
+}
+
+impl Vision for FakeVision {
+    fn encode(&mut self, image: &Image) -> Result<Impression, ModelError> {
+        self.meter.run(1, || {
+            let [r, g, b] = mean(image);
+            if g < 0.3 && r > 0.7 && b > 0.7 {
+                panic!("a magenta picture, as asked");
+            }
+            if b < 0.3 && r > 0.7 && g > 0.7 {
+                return Err(ModelError::Asked("a yellow picture"));
+            }
+            let (white, dark) = (r.min(g).min(b), 1.0 - r.max(g).max(b));
+            let concepts = [r - g.max(b), g - r.max(b), b - r.max(g), white, dark].map(|x| x.clamp(0.0, 1.0));
+            let mut embedding = concepts.to_vec();
+            normalise(&mut embedding);
+            Ok(Impression { embedding: embedding.into(), concepts: concepts.into() })
+        })
+    }
+}
+
+/// Mean of each channel, 0..1.
+fn mean(image: &Image) -> [f32; 3] {
+    let mut sums = [0u64; 3];
+    for pixel in image.pixels().chunks_exact(3) {
+        sums.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += u64::from(*value));
+    }
+    let count = (image.pixels().len() / 3) as f32;
+    sums.map(|sum| sum as f32 / count / 255.0)
+}
+
+/// Repeats what it was told: a caption says the tags, an answer says whether the question's last word is among the
+/// evidence. A token is a word.
+pub struct FakeDecoder {
+    meter: Arc<Meter>,
+}
+
+impl FakeDecoder {
+    /// A fake decoder, counted as loaded.
+    pub fn new(meter: Arc<Meter>) -> Self {
+        meter.loaded();
+        Self { meter }
+    }
+}
+
+impl Decoder for FakeDecoder {
+    fn generate(&mut self, prompt: &Prompt, max_tokens: usize) -> Result<Generation, ModelError> {
+        self.meter.run(1, || {
+            let text = match prompt.as_str().split_once(' ') {
+                Some(("caption", tags)) => format!("A picture of {tags}."),
+                Some((_, rest)) => answer(rest)?,
+                None => String::new(),
+            };
+            let words: Vec<_> = text.split(' ').take(max_tokens).collect();
+            let prefilled = prompt.as_str().split_whitespace().count();
+            Ok(Generation { text: words.join(" "), prefilled, reused: 0, generated: words.len() })
+        })
+    }
+}
+
+fn answer(prompt: &str) -> Result<String, ModelError> {
+    let (evidence, question) = prompt.split_once(" ? ").unwrap_or((prompt, ""));
+    if question.contains("panic") {
+        panic!("a question that says panic, as asked");
+    }
+    if question.contains("fail") {
+        return Err(ModelError::Asked("a question that says fail"));
+    }
+    let word = question.trim_end_matches('?').split(' ').next_back().unwrap_or("");
+    Ok(if evidence.contains(word) { "Yes." } else { "No." }.to_owned())
+}
+
+/// Knows the names of colours.
+pub struct FakeText {
+    meter: Arc<Meter>,
+}
+
+impl FakeText {
+    /// A fake encoder, counted as loaded.
+    pub fn new(meter: Arc<Meter>) -> Self {
+        meter.loaded();
+        Self { meter }
+    }
+}
+
+impl TextEncoder for FakeText {
+    fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError> {
+        self.meter.run(1, || {
+            let lower = text.to_lowercase();
+            let mut vector = COLOURS.map(|colour| f32::from(u8::from(lower.contains(colour)))).to_vec();
+            normalise(&mut vector);
+            Ok(vector)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_and_their_names_meet_in_one_space() {
+        let mut vision = FakeVision::new(Arc::default());
+        let seen = vision.encode(&Image::filled(4, 4, [255, 0, 0])).unwrap();
+        let named = FakeText::new(Arc::default()).embed("something Red").unwrap();
+        assert_eq!(seen.embedding.to_vec(), named);
+    }
+
+    #[test]
+    fn answers_from_the_evidence() {
+        let mut decoder = FakeDecoder::new(Arc::default());
+        let connector = manifest().connector(concepts());
+        let mut ask = |question| decoder.generate(&connector.reason_prompt("red, dark", question), 9).map(|g| g.text);
+        assert_eq!(ask("Is it red?").unwrap(), "Yes.");
+        assert_eq!(ask("Is it blue?").unwrap(), "No.");
+        assert!(ask("please fail").is_err());
+    }
+}

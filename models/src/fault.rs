@@ -1,0 +1,59 @@
+//! A failure as a value: one item could not be worked on, the rest can.
+
+use std::{fmt, sync::Arc};
+
+use serde::Serialize;
+
+/// Why an item failed: few words, fit for a metric's label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The data could not be decoded.
+    Undecodable,
+    /// The model gave an error.
+    Model,
+    /// The model's code panicked.
+    Panic,
+    /// An earlier stage gave nothing to work on.
+    Missing,
+    /// The stage failed too often and was given up.
+    GivenUp,
+    /// Writing failed.
+    Write,
+}
+
+impl Reason {
+    /// The word for it in reports and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Undecodable => "undecodable",
+            Self::Model => "model",
+            Self::Panic => "panic",
+            Self::Missing => "missing",
+            Self::GivenUp => "given_up",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// What went wrong with one item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The kind of failure.
+    pub reason: Reason,
+    /// What was seen, for a person.
+    pub detail: Arc<str>,
+}
+
+impl Fault {
+    /// A fault with a kind and an explanation.
+    pub fn new(reason: Reason, detail: impl fmt::Display) -> Self {
+        Self { reason, detail: detail.to_string().into() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason.name(), self.detail)
+    }
+}

@@ -1,0 +1,237 @@
+//! The manifest of a pack, `pack.toml`: which files, from where, under which licence, and how they are used.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{connector::Connector, error::ModelError};
+
+/// What kind of pack it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// Vision encoder with an index vector and concepts, text encoder, decoder fed with a short text.
+    Composed,
+    /// The ONNX Runtime library that modules run on.
+    Runtime,
+}
+
+/// A file with its size, checksum, licence and the places it can come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Path inside the installed pack, or name for the build script.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// Checksum, 64 hexadecimal digits.
+    pub sha256: String,
+    /// Tried in order; forms are told in [`crate::origin`].
+    pub origins: Vec<String>,
+    /// SPDX name of the licence.
+    pub licence: String,
+    /// Only for this platform, such as `x86_64-linux`; for all if absent.
+    #[serde(default)]
+    pub platform: Option<String>,
+}
+
+/// The vision encoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VisionPart {
+    /// The module.
+    pub file: String,
+    /// Frames arrive stretched to this width, u8 RGB.
+    pub width: u32,
+    /// Frames arrive stretched to this height.
+    pub height: u32,
+    /// Length of the index vector.
+    pub embedding: usize,
+    /// File of concept names, one a line; line j names column j.
+    pub concepts: String,
+    /// The first so many concepts are labels of whole pictures, the rest classes of a detector.
+    pub scenes: usize,
+}
+
+/// The text encoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextPart {
+    /// The module.
+    pub file: String,
+    /// Its tokenizer.
+    pub tokenizer: String,
+    /// Length of the index vector.
+    pub embedding: usize,
+    /// Longer texts are cut off.
+    pub max_tokens: usize,
+}
+
+/// The language decoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecoderPart {
+    /// The module.
+    pub file: String,
+    /// Its tokenizer.
+    pub tokenizer: String,
+    /// Layers, each with a key and a value cache.
+    pub layers: usize,
+    /// Heads of keys and values.
+    pub kv_heads: usize,
+    /// Size of a head.
+    pub head_dim: usize,
+    /// Tokens it knows.
+    pub vocabulary: usize,
+    /// Longest prompt and answer together.
+    pub context: usize,
+    /// Tokens that end a text.
+    pub end: Vec<String>,
+}
+
+/// The texts around what is given to the decoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompts {
+    /// Asks for a caption; `{tags}` stands for what was seen.
+    pub caption: String,
+    /// Asks a question; `{evidence}` stands for tags or a caption, `{question}` for the question.
+    pub reason: String,
+    /// At most so many new tokens for a caption.
+    pub caption_tokens: usize,
+    /// At most so many new tokens for an answer.
+    pub answer_tokens: usize,
+}
+
+/// How the pack's files are made from its parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// Python script in the pack's source folder; called with `--parts DIR --out DIR`.
+    pub script: String,
+    /// Its requirements, installed into a virtual environment of its own.
+    pub requirements: String,
+}
+
+/// A whole `pack.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The pack's name: letters, digits, `-`, `_`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its kind.
+    pub family: Family,
+    /// One sentence.
+    pub about: String,
+    /// File that describes data, licences, figures, faults.
+    #[serde(default)]
+    pub card: Option<String>,
+    /// The vision encoder.
+    #[serde(default)]
+    pub vision: Option<VisionPart>,
+    /// The text encoder.
+    #[serde(default)]
+    pub text: Option<TextPart>,
+    /// The decoder.
+    #[serde(default)]
+    pub decoder: Option<DecoderPart>,
+    /// The templates.
+    #[serde(default)]
+    pub prompts: Option<Prompts>,
+    /// How files are made.
+    #[serde(default)]
+    pub build: Option<Build>,
+    /// What is fetched for the build.
+    #[serde(default)]
+    pub parts: Vec<FileEntry>,
+    /// What the installed pack consists of.
+    #[serde(default)]
+    pub files: Vec<FileEntry>,
+}
+
+impl Manifest {
+    /// Reads a manifest and checks that it does not contradict itself.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ModelError::Io { action: "read", path: path.to_owned(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// Parses the text of a manifest; `path` is only named in errors.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ModelError> {
+        let mut manifest: Self = toml::from_str(text)
+            .map_err(|e| ModelError::Manifest { path: path.to_owned(), source: Box::new(e) })?;
+        let here = platform();
+        let fits = |entry: &FileEntry| entry.platform.as_ref().is_none_or(|platform| *platform == here);
+        manifest.parts.retain(fits);
+        manifest.files.retain(fits);
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), ModelError> {
+        let safe = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "-_".contains(c));
+        self.require(safe(&self.name), "its name must be letters, digits, - and _")?;
+        self.require(!self.files.is_empty(), &format!("it lists no [[files]] for this platform ({})", platform()))?;
+        for entry in self.parts.iter().chain(&self.files) {
+            let path = Path::new(&entry.path);
+            let inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+            self.require(inside, &format!("path {:?} must be relative and inside the pack", entry.path))?;
+            let hex = entry.sha256.len() == 64 && entry.sha256.chars().all(|c| c.is_ascii_hexdigit());
+            self.require(hex, &format!("sha256 of {:?} must be 64 hexadecimal digits", entry.path))?;
+            self.require(!entry.origins.is_empty(), &format!("{:?} has no origins", entry.path))?;
+        }
+        if self.family == Family::Composed {
+            self.check_composed()?;
+        }
+        Ok(())
+    }
+
+    fn check_composed(&self) -> Result<(), ModelError> {
+        let named = [
+            self.vision.as_ref().map(|part| vec![&part.file, &part.concepts]),
+            self.text.as_ref().map(|part| vec![&part.file, &part.tokenizer]),
+            self.decoder.as_ref().map(|part| vec![&part.file, &part.tokenizer]),
+        ];
+        for (files, part) in named.into_iter().zip(["vision", "text", "decoder"]) {
+            let Some(files) = files else { return self.require(false, &format!("it has no [{part}]")) };
+            for file in files {
+                let listed = self.files.iter().any(|entry| entry.path == *file);
+                self.require(listed, &format!("[{part}] names {file:?}, which is not among [[files]]"))?;
+            }
+        }
+        let prompts = self.prompts.as_ref();
+        self.require(prompts.is_some_and(|p| p.caption.contains("{tags}")), "[prompts] caption must contain {tags}")?;
+        let reason = prompts.is_some_and(|p| p.reason.contains("{evidence}") && p.reason.contains("{question}"));
+        self.require(reason, "[prompts] reason must contain {evidence} and {question}")
+    }
+
+    fn require(&self, holds: bool, problem: &str) -> Result<(), ModelError> {
+        if holds {
+            return Ok(());
+        }
+        Err(ModelError::ManifestContent { pack: self.name.clone(), problem: problem.to_owned() })
+    }
+
+    /// Name and version, as captions and rows name the pack.
+    pub fn id(&self) -> String {
+        format!("{}-{}", self.name, self.version)
+    }
+
+    /// The connector of this pack with these concept names.
+    ///
+    /// # Panics
+    /// On a manifest of another family than composed; [`Manifest::parse`] lets none through that lacks the parts.
+    pub fn connector(&self, concepts: Vec<String>) -> Connector {
+        let vision = self.vision.as_ref().expect("a composed manifest has [vision]");
+        let prompts = self.prompts.clone().expect("a composed manifest has [prompts]");
+        Connector::new(concepts, vision, prompts)
+    }
+}
+
+/// This machine's platform, as manifests name it.
+pub fn platform() -> String {
+    format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)
+}

@@ -1,0 +1,86 @@
+//! Counts what modules do: loads, runs, items, time. Read while they work, by reports and metrics.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+/// The counters of one module.
+#[derive(Debug, Default)]
+pub struct Meter {
+    loads: AtomicU64,
+    runs: AtomicU64,
+    items: AtomicU64,
+    nanos: AtomicU64,
+}
+
+/// The counters at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Reading {
+    /// How often the module was loaded.
+    pub loads: u64,
+    /// How often it ran.
+    pub runs: u64,
+    /// What it worked on: frames for the vision encoder, sequences for the decoder, texts for the text encoder.
+    pub items: u64,
+    /// Wall time of its runs.
+    pub seconds: f64,
+}
+
+impl Meter {
+    /// Counts one load.
+    pub fn loaded(&self) {
+        self.loads.fetch_add(1, Relaxed);
+    }
+
+    /// Runs `work` over `items` items and counts it.
+    pub fn run<T>(&self, items: usize, work: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let result = work();
+        self.ran(items, begun.elapsed());
+        result
+    }
+
+    fn ran(&self, items: usize, time: Duration) {
+        self.runs.fetch_add(1, Relaxed);
+        self.items.fetch_add(items as u64, Relaxed);
+        self.nanos.fetch_add(time.as_nanos() as u64, Relaxed);
+    }
+
+    /// The counters now.
+    pub fn reading(&self) -> Reading {
+        Reading {
+            loads: self.loads.load(Relaxed),
+            runs: self.runs.load(Relaxed),
+            items: self.items.load(Relaxed),
+            seconds: self.nanos.load(Relaxed) as f64 / 1e9,
+        }
+    }
+}
+
+/// One meter for each module of a pack.
+#[derive(Clone, Debug, Default)]
+pub struct Meters {
+    /// The vision encoder.
+    pub vision: Arc<Meter>,
+    /// The language decoder.
+    pub decoder: Arc<Meter>,
+    /// The text encoder.
+    pub text: Arc<Meter>,
+}
+
+impl Meters {
+    /// The readings of the modules that were loaded, by name.
+    pub fn readings(&self) -> Vec<(&'static str, Reading)> {
+        [("vision", &self.vision), ("decoder", &self.decoder), ("text", &self.text)]
+            .map(|(name, meter)| (name, meter.reading()))
+            .into_iter()
+            .filter(|(_, reading)| reading.loads > 0)
+            .collect()
+    }
+}

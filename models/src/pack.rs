@@ -1,0 +1,177 @@
+//! An installed pack: checked files, from which each module is loaded once.
+//!
+//! A file is compared with the manifest's size and checksum before it is loaded, so that what runs is what the manifest
+//! names. The pack named `fake` needs no files; no other name ever leads to fakes.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    cache,
+    connector::Connector,
+    decoder::{Decoder, OnnxDecoder},
+    error::ModelError,
+    fake,
+    manifest::{Family, FileEntry, Manifest},
+    meter::Meter,
+    text::{OnnxText, TextEncoder},
+    vision::{OnnxVision, Vision},
+};
+
+/// A pack that is there, with its manifest read.
+#[derive(Debug)]
+pub struct Pack {
+    manifest: Manifest,
+    folder: PathBuf,
+    connector: Connector,
+}
+
+impl Pack {
+    /// Opens an installed pack by name.
+    ///
+    /// # Errors
+    /// If it is not installed, or its manifest or its concept names are wrong.
+    pub fn open(name: &str) -> Result<Self, ModelError> {
+        if name == fake::NAME {
+            let manifest = fake::manifest();
+            let connector = manifest.connector(fake::concepts());
+            return Ok(Self { manifest, folder: PathBuf::new(), connector });
+        }
+        let (manifest, folder) = installed(name)?;
+        if manifest.family != Family::Composed {
+            let problem = format!("it is of family {:?}, captions need a composed pack", manifest.family);
+            return Err(ModelError::ManifestContent { pack: name.to_owned(), problem });
+        }
+        let vision = manifest.vision.as_ref().expect("a composed manifest has [vision]");
+        verify(&manifest, &folder, &vision.concepts)?;
+        let path = folder.join(&vision.concepts);
+        let names = std::fs::read_to_string(&path)
+            .map_err(|source| ModelError::Io { action: "read", path: path.clone(), source })?;
+        let connector = manifest.connector(names.lines().map(str::to_owned).collect());
+        Ok(Self { manifest, folder, connector })
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Name and version, as captions and rows name the pack.
+    pub fn id(&self) -> String {
+        self.manifest.id()
+    }
+
+    /// What lies between vision encoder and decoder.
+    pub fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    /// Width and height of the frames that the vision encoder takes.
+    pub fn frame_size(&self) -> (u32, u32) {
+        let vision = self.manifest.vision.as_ref().expect("a composed manifest has [vision]");
+        (vision.width, vision.height)
+    }
+
+    fn fake(&self) -> bool {
+        self.manifest.name == fake::NAME
+    }
+
+    /// Loads the vision encoder.
+    pub fn vision(&self, meter: Arc<Meter>) -> Result<Box<dyn Vision>, ModelError> {
+        if self.fake() {
+            return Ok(Box::new(fake::FakeVision::new(meter)));
+        }
+        let part = self.manifest.vision.as_ref().expect("a composed manifest has [vision]");
+        let path = verify(&self.manifest, &self.folder, &part.file)?;
+        Ok(Box::new(OnnxVision::load(&path, part, self.connector.concepts(), meter)?))
+    }
+
+    /// Loads the decoder.
+    pub fn decoder(&self, meter: Arc<Meter>) -> Result<Box<dyn Decoder>, ModelError> {
+        if self.fake() {
+            return Ok(Box::new(fake::FakeDecoder::new(meter)));
+        }
+        let part = self.manifest.decoder.as_ref().expect("a composed manifest has [decoder]");
+        verify(&self.manifest, &self.folder, &part.file)?;
+        verify(&self.manifest, &self.folder, &part.tokenizer)?;
+        Ok(Box::new(OnnxDecoder::load(&self.folder, part, meter)?))
+    }
+
+    /// Loads the text encoder.
+    pub fn text(&self, meter: Arc<Meter>) -> Result<Box<dyn TextEncoder>, ModelError> {
+        if self.fake() {
+            return Ok(Box::new(fake::FakeText::new(meter)));
+        }
+        let part = self.manifest.text.as_ref().expect("a composed manifest has [text]");
+        verify(&self.manifest, &self.folder, &part.file)?;
+        verify(&self.manifest, &self.folder, &part.tokenizer)?;
+        Ok(Box::new(OnnxText::load(&self.folder, part, meter)?))
+    }
+}
+
+/// The manifest and folder of an installed pack of any family.
+pub fn installed(name: &str) -> Result<(Manifest, PathBuf), ModelError> {
+    let folder = cache::packs(&cache::folder()?).join(name);
+    let path = folder.join("pack.toml");
+    let plain = Path::new(name).components().count() == 1;
+    if !plain || !path.is_file() {
+        return Err(ModelError::NotInstalled { name: name.to_owned(), folder });
+    }
+    Ok((Manifest::read(&path)?, folder))
+}
+
+/// The installed ONNX Runtime library.
+pub(crate) fn runtime_library() -> Result<PathBuf, ModelError> {
+    let (manifest, folder) = installed("onnxruntime")?;
+    let file = manifest.files.first().expect("a checked manifest lists files");
+    let path = folder.join(&file.path);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(ModelError::MissingFile { pack: manifest.name, path })
+}
+
+/// Compares one file of a pack with its manifest; gives its path.
+pub fn verify(manifest: &Manifest, folder: &Path, file: &str) -> Result<PathBuf, ModelError> {
+    let entry = manifest.files.iter().find(|entry| entry.path == file).ok_or_else(|| ModelError::ManifestContent {
+        pack: manifest.name.clone(),
+        problem: format!("{file:?} is not among [[files]]"),
+    })?;
+    let path = folder.join(file);
+    if !path.is_file() {
+        return Err(ModelError::MissingFile { pack: manifest.name.clone(), path });
+    }
+    matches(entry, &path, &mut |_| {})?;
+    Ok(path)
+}
+
+/// Compares a file with its entry; tells `progress` how many bytes were read since the last call.
+pub fn matches(entry: &FileEntry, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<(), ModelError> {
+    let io = |source| ModelError::Io { action: "read", path: path.to_owned(), source };
+    let wrong = |what, expected, found| ModelError::WrongFile { path: path.to_owned(), what, expected, found };
+    let size = path.metadata().map_err(io)?.len();
+    if size != entry.size {
+        return Err(wrong("size", entry.size.to_string(), size.to_string()));
+    }
+    let mut file = File::open(path).map_err(io)?;
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        let read = file.read(&mut buffer).map_err(io)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+        progress(read as u64);
+    }
+    let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if found.eq_ignore_ascii_case(&entry.sha256) {
+        return Ok(());
+    }
+    Err(wrong("sha256", entry.sha256.clone(), found))
+}

@@ -1,0 +1,130 @@
+//! The vision encoder: pictures in, impressions out.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    error::ModelError,
+    image::Image,
+    manifest::VisionPart,
+    meter::Meter,
+    session::{Element, Module, Port, Value},
+};
+
+/// What the vision encoder makes of a picture, or the mean over several pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Impression {
+    /// Index vector of length 1, in the text encoder's space: `[D]`.
+    pub embedding: Arc<[f32]>,
+    /// How much of each named concept is seen, 0..1: `[C]`.
+    pub concepts: Arc<[f32]>,
+}
+
+impl Impression {
+    /// The mean of several impressions, its embedding scaled to length 1 again. `None` of none.
+    pub fn mean<'a>(impressions: impl IntoIterator<Item = &'a Impression>) -> Option<Self> {
+        let mut all = impressions.into_iter();
+        let first = all.next()?;
+        let (mut embedding, mut concepts) = (first.embedding.to_vec(), first.concepts.to_vec());
+        let mut count = 1.0f32;
+        for next in all {
+            add(&mut embedding, &next.embedding);
+            add(&mut concepts, &next.concepts);
+            count += 1.0;
+        }
+        if count > 1.0 {
+            concepts.iter_mut().for_each(|x| *x /= count);
+            normalise(&mut embedding);
+        }
+        Some(Self { embedding: embedding.into(), concepts: concepts.into() })
+    }
+}
+
+fn add(sum: &mut [f32], more: &[f32]) {
+    sum.iter_mut().zip(more).for_each(|(a, b)| *a += b);
+}
+
+/// Scales a vector to length 1; leaves a vector of zeros as it is.
+pub fn normalise(vector: &mut [f32]) {
+    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|x| *x /= length);
+    }
+}
+
+/// Encodes pictures, all of one size. Frame by frame: the result of a picture never depends on its neighbours.
+pub trait Vision: Send {
+    /// The impression of one picture of the size that the pack names.
+    ///
+    /// # Errors
+    /// If the picture has another size or the module fails.
+    fn encode(&mut self, image: &Image) -> Result<Impression, ModelError>;
+}
+
+/// The vision encoder as an ONNX module: `frames` u8 `[n, H, W, 3]` RGB in, `embedding` f32 `[n, D]` and
+/// `concepts` f32 `[n, C]` out.
+pub(crate) struct OnnxVision {
+    module: Module,
+    width: u32,
+    height: u32,
+}
+
+impl OnnxVision {
+    pub(crate) fn load(
+        path: &Path,
+        part: &VisionPart,
+        concepts: usize,
+        meter: Arc<Meter>,
+    ) -> Result<Self, ModelError> {
+        let (width, height) = (part.width, part.height);
+        let inputs = vec![Port::new("frames", Element::U8, &[-1, i64::from(height), i64::from(width), 3])];
+        let outputs = vec![
+            Port::new("embedding", Element::F32, &[-1, part.embedding as i64]),
+            Port::new("concepts", Element::F32, &[-1, concepts as i64]),
+        ];
+        Ok(Self { module: Module::load(path, &inputs, &outputs, meter)?, width, height })
+    }
+}
+
+impl Vision for OnnxVision {
+    fn encode(&mut self, image: &Image) -> Result<Impression, ModelError> {
+        if (image.width(), image.height()) != (self.width, self.height) {
+            return Err(ModelError::PictureSize {
+                expected: (self.width, self.height),
+                found: (image.width(), image.height()),
+            });
+        }
+        let shape = [1, self.height as usize, self.width as usize, 3];
+        let frames = Value::u8(&shape, image.pixels().to_vec())?;
+        let mut outputs = self.module.run(vec![("frames".into(), frames)], 1)?;
+        let embedding = outputs.take("embedding")?.into_f32()?;
+        let concepts = outputs.take("concepts")?.into_f32()?;
+        if embedding.iter().chain(&concepts).any(|x| !x.is_finite()) {
+            return Err(ModelError::NotFinite { module: "vision" });
+        }
+        Ok(Impression { embedding: embedding.into(), concepts: concepts.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn impression(embedding: &[f32], concepts: &[f32]) -> Impression {
+        Impression { embedding: embedding.into(), concepts: concepts.into() }
+    }
+
+    #[test]
+    fn the_mean_is_of_length_one_and_averages_concepts() {
+        let (a, b) = (impression(&[1.0, 0.0], &[0.2]), impression(&[0.0, 1.0], &[0.4]));
+        let mean = Impression::mean([&a, &b]).unwrap();
+        assert!((mean.embedding[0] - 0.5f32.sqrt()).abs() < 1e-6);
+        assert!((mean.concepts[0] - 0.3).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_mean_of_one_is_that_one_and_of_none_is_none() {
+        let a = impression(&[0.6, 0.8], &[1.0]);
+        assert_eq!(Impression::mean([&a]), Some(a.clone()));
+        assert_eq!(Impression::mean([]), None);
+    }
+}

@@ -1,0 +1,23 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::node::{SpecError, require};
+
+/// Puts every segment into one sentence, by the decoder that all branches share.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CaptionSpec {
+    /// At most so many new tokens for each caption, 1 to 256; the pack's own bound if absent.
+    pub max_tokens: Option<usize>,
+}
+
+impl CaptionSpec {
+    /// Smallest useful text of this node.
+    pub const EXAMPLE: &str = "kind = \"caption\"\ninputs = [\"scenes\"]\n";
+
+    /// Rejects token bounds outside their range.
+    pub fn check(&self) -> Result<(), SpecError> {
+        let tokens = self.max_tokens.unwrap_or(1);
+        require((1..=256).contains(&tokens), "max_tokens", tokens, "1 to 256")
+    }
+}

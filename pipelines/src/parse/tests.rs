@@ -1,0 +1,121 @@
+use atom_operators::node::NodeKind;
+
+use super::*;
+use crate::sink::SinkKind;
+
+fn parsed(text: &str) -> PipelineFile {
+    parse(Path::new("door.toml"), text).unwrap()
+}
+
+fn refused(text: &str) -> String {
+    parse(Path::new("door.toml"), text).unwrap_err().to_string()
+}
+
+#[test]
+fn reads_a_file_in_its_order_with_lines() {
+    let file = parsed(
+        "pack = \"fake\"\n[sink.out]\nkind = \"srt\"\ninputs = [\"words\"]\npath = \"a.srt\"\n\
+         [source.door]\nuri = \"test://ball\"\n[node.words]\nkind = \"caption\"\ninputs = [\n\"a\",\n\"b\"]\n\
+         [node.a]\nkind = \"segment\"\ninputs = []\n",
+    );
+    assert_eq!((file.name.as_str(), file.pack.as_str()), ("door", "fake"));
+    assert_eq!(file.source("door").unwrap().line, 7);
+    let names: Vec<&str> = file.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["words", "a"]);
+    let words = file.node("words").unwrap();
+    assert_eq!((words.line, words.inputs[1].line), (8, 12));
+    assert!(matches!(&file.sinks[0].kind, SinkKind::Srt(spec) if spec.path == Path::new("a.srt")));
+}
+
+#[test]
+fn reports_two_problems_of_one_file_with_their_lines() {
+    let problems = refused(
+        "nmae = \"x\"\n[node.frames]\nkind = \"sample\"\ninputs = [\"video\"]\nfsp = 2\nchange = \"much\"\n",
+    );
+    assert_eq!(
+        problems,
+        "door.toml:1: the file has no key \"nmae\"\n    hint: did you mean \"name\"?\n\
+         door.toml:5: node \"frames\" (sample) has no key \"fsp\"\n    hint: did you mean \"fps\"?\n\
+         door.toml:6: change of node \"frames\" is the text \"much\", expected a number\n    \
+         hint: see: atom docs sample"
+    );
+}
+
+#[test]
+fn keeps_the_other_settings_of_a_node_with_a_wrong_key() {
+    let text = "[node.cut]\nkind = \"segment\"\ninputs = [\"seen\"]\nlength_ms = 2000\nshortest_ms = -1\n";
+    let (file, problems) = parse_all(Path::new("a.toml"), text);
+    assert!(matches!(&file.nodes[0].kind, NodeKind::Segment(spec) if spec.length_ms == 2000));
+    assert!(!file.nodes[0].settings_sound);
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].message.ends_with("is -1, expected a whole number, 0 or more"));
+}
+
+#[test]
+fn asks_for_what_is_missing() {
+    let problems = refused("[node.who]\nkind = \"reason\"\n[sink.out]\ninputs = [\"who\"]\n");
+    for part in [
+        "1: node \"who\" has no inputs",
+        "1: node \"who\" (reason) needs the key \"ask\"",
+        "hint: for example: ask = \"Is a person in the picture?\"",
+        "3: sink \"out\" has no kind",
+    ] {
+        assert!(problems.contains(part), "{part} not in\n{problems}");
+    }
+}
+
+#[test]
+fn a_required_key_of_a_wrong_type_is_reported_once() {
+    let problems = refused("[node.who]\nkind = \"reason\"\ninputs = [\"a\"]\nask = 3\n");
+    assert_eq!(problems.matches("door.toml:").count(), 1, "{problems}");
+    assert!(problems.contains("4: ask of node \"who\" is 3, expected text in quotes"));
+}
+
+#[test]
+fn suggests_kinds_and_sections() {
+    let problems = refused(
+        "[node.a]\nkind = \"captoin\"\ninputs = [\"x\"]\n[node.b]\nkind = \"webvtt\"\ninputs = [\"x\"]\n",
+    );
+    assert!(problems.contains("did you mean \"caption\"?"), "{problems}");
+    assert!(problems.contains("\"webvtt\" is a kind of sink: write [sink.NAME]"), "{problems}");
+}
+
+#[test]
+fn says_how_inputs_and_sections_are_written() {
+    let problems = refused("[source]\nuri = \"x.mp4\"\n[node.a]\nkind = \"encode\"\ninputs = \"frames\"\n");
+    assert!(problems.contains("2: \"source.uri\" is no table"), "{problems}");
+    assert!(problems.contains("[source.NAME]"), "{problems}");
+    assert!(problems.contains("5: inputs of node \"a\" is the text \"frames\""), "{problems}");
+    let problems = refused("[[node]]\nkind = \"encode\"\n");
+    assert!(problems.contains("\"node\" is no table of names"), "{problems}");
+}
+
+#[test]
+fn refuses_names_that_cannot_be_used() {
+    let problems = refused("[source.\"front door\"]\nuri = \"x.mp4\"\n[source.\"\"]\n");
+    assert_eq!(problems.matches("cannot be used").count(), 2, "{problems}");
+}
+
+#[test]
+fn reports_every_line_that_is_not_toml() {
+    let problems = refused("name = door\n[source.a]\nuri = \"x.mp4\"\n[source.b\nuri = \"y.mp4\"\n");
+    assert!(problems.contains("door.toml:1: not TOML"), "{problems}");
+    assert!(problems.contains("door.toml:4: not TOML"), "{problems}");
+}
+
+#[test]
+fn a_section_written_twice_is_refused_at_its_line() {
+    let problems = refused("[source.a]\nuri = \"x\"\n[source.a]\nuri = \"y\"\n");
+    assert!(problems.contains("door.toml:3: not TOML: duplicate key"), "{problems}");
+}
+
+#[test]
+fn every_example_parses_as_an_item() {
+    let nodes = kinds::nodes().into_iter().map(|form| ("node", form.example));
+    let sinks = kinds::sinks().into_iter().map(|form| ("sink", form.example));
+    for (section, example) in nodes.chain(sinks) {
+        let file = parsed(&format!("[{section}.it]\n{example}"));
+        assert_eq!(file.nodes.len() + file.sinks.len(), 1, "{example}");
+        assert!(file.nodes.iter().all(|node| node.kind.check().is_ok()), "{example}");
+    }
+}

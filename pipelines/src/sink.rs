@@ -1,0 +1,101 @@
+//! The kinds of sinks: where captions and answers are written.
+//!
+//! The settings and their documentation stand here; the engine has a file for each kind that writes it.
+
+use std::path::PathBuf;
+
+use atom_operators::node::{SpecError, StreamKind};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of a sink that writes one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileSinkSpec {
+    /// The file to write; written anew in each run. Relative to the working directory.
+    pub path: PathBuf,
+}
+
+/// A sink's kind with its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SinkKind {
+    /// Subtitles for web players.
+    Webvtt(FileSinkSpec),
+    /// Subtitles for nearly every other player.
+    Srt(FileSinkSpec),
+    /// One JSON object a line.
+    Jsonl(FileSinkSpec),
+}
+
+impl SinkKind {
+    /// Every kind, with settings left blank.
+    pub(crate) fn all() -> [Self; 3] {
+        let blank = FileSinkSpec::default;
+        [Self::Webvtt(blank()), Self::Srt(blank()), Self::Jsonl(blank())]
+    }
+
+    /// The word for this kind in a pipeline file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Webvtt(_) => "webvtt",
+            Self::Srt(_) => "srt",
+            Self::Jsonl(_) => "jsonl",
+        }
+    }
+
+    /// What this kind does, in one sentence.
+    pub fn about(&self) -> &'static str {
+        match self {
+            Self::Webvtt(_) => "Writes captions and answers as WebVTT subtitles, a cue for each.",
+            Self::Srt(_) => "Writes captions and answers as SubRip (.srt) subtitles, a cue for each.",
+            Self::Jsonl(_) => "Writes every caption and answer as one JSON object a line.",
+        }
+    }
+
+    /// Smallest useful text of this sink.
+    pub fn example(&self) -> &'static str {
+        match self {
+            Self::Webvtt(_) => "kind = \"webvtt\"\ninputs = [\"captions\"]\npath = \"captions.vtt\"\n",
+            Self::Srt(_) => "kind = \"srt\"\ninputs = [\"captions\"]\npath = \"captions.srt\"\n",
+            Self::Jsonl(_) => "kind = \"jsonl\"\ninputs = [\"captions\"]\npath = \"captions.jsonl\"\n",
+        }
+    }
+
+    /// What may stand on this sink's inputs.
+    pub fn takes(&self) -> &'static [StreamKind] {
+        &[StreamKind::Captions, StreamKind::Answers]
+    }
+
+    /// The file that this sink writes.
+    pub fn path(&self) -> &PathBuf {
+        match self {
+            Self::Webvtt(spec) | Self::Srt(spec) | Self::Jsonl(spec) => &spec.path,
+        }
+    }
+
+    /// Rejects an empty path.
+    pub fn check(&self) -> Result<(), SpecError> {
+        if !self.path().as_os_str().is_empty() {
+            return Ok(());
+        }
+        Err(SpecError {
+            key: "path",
+            found: "empty".to_owned(),
+            expected: "the path of a file",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_an_empty_path() {
+        for kind in SinkKind::all() {
+            assert_eq!(kind.check().unwrap_err().key, "path", "{}", kind.name());
+        }
+    }
+}
