@@ -6,7 +6,11 @@ use crate::error::ModelError;
 
 /// The cache folder: `ATOM_CACHE`, else `atom` in `XDG_CACHE_HOME`, else `~/.cache/atom`.
 pub fn folder() -> Result<PathBuf, ModelError> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     set("ATOM_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|base| base.join("atom")))
         .or_else(|| set("HOME").map(|home| home.join(".cache/atom")))

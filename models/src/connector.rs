@@ -45,7 +45,11 @@ pub struct Connector {
 impl Connector {
     /// A connector for encoders with these concepts, the n-th naming column n.
     pub fn new(concepts: Vec<String>, vision: &VisionPart, prompts: Prompts) -> Self {
-        Self { concepts: concepts.into(), scenes: vision.scenes, prompts }
+        Self {
+            concepts: concepts.into(),
+            scenes: vision.scenes,
+            prompts,
+        }
     }
 
     /// How many concepts the encoder gives.
@@ -55,11 +59,21 @@ impl Connector {
 
     /// What is seen, in words: sure things first, then after "maybe" the likely ones. Never empty.
     pub fn tags(&self, impression: &Impression) -> String {
-        let (scenes, things) = impression.concepts.split_at(self.scenes.min(impression.concepts.len()));
+        let (scenes, things) = impression
+            .concepts
+            .split_at(self.scenes.min(impression.concepts.len()));
         let sure = self.names(things, self.scenes, SURE);
-        let maybe: Vec<_> = self.names(scenes, 0, MAYBE).into_iter().filter(|name| !sure.contains(name)).collect();
+        let maybe: Vec<_> = self
+            .names(scenes, 0, MAYBE)
+            .into_iter()
+            .filter(|name| !sure.contains(name))
+            .collect();
         match (sure.is_empty(), maybe.is_empty()) {
-            (true, true) => self.names(scenes, 0, 0.0).first().map_or("something", |name| name).to_owned(),
+            (true, true) => self
+                .names(scenes, 0, 0.0)
+                .first()
+                .map_or("something", |name| name)
+                .to_owned(),
             (true, false) => maybe.join(", "),
             (false, true) => sure.join(", "),
             (false, false) => format!("{}; maybe {}", sure.join(", "), maybe.join(", ")),
@@ -67,10 +81,21 @@ impl Connector {
     }
 
     fn names(&self, scores: &[f32], offset: usize, least: f32) -> Vec<&str> {
-        let mut ranked: Vec<_> = scores.iter().enumerate().filter(|(_, score)| **score >= least).collect();
-        ranked.sort_by(|a, b| b.1.partial_cmp(a.1).unwrap_or(Ordering::Equal).then(a.0.cmp(&b.0)));
+        let mut ranked: Vec<_> = scores
+            .iter()
+            .enumerate()
+            .filter(|(_, score)| **score >= least)
+            .collect();
+        ranked.sort_by(|a, b| {
+            b.1.partial_cmp(a.1)
+                .unwrap_or(Ordering::Equal)
+                .then(a.0.cmp(&b.0))
+        });
         ranked.truncate(NAMES);
-        ranked.into_iter().filter_map(|(at, _)| self.concepts.get(offset + at).map(String::as_str)).collect()
+        ranked
+            .into_iter()
+            .filter_map(|(at, _)| self.concepts.get(offset + at).map(String::as_str))
+            .collect()
     }
 
     /// The prompt that asks for one sentence about what these words name.
@@ -81,7 +106,11 @@ impl Connector {
     /// The prompt that asks a question about some evidence: tags, or a caption.
     pub fn reason_prompt(&self, evidence: &str, question: &str) -> Prompt {
         // One pass over the template: a placeholder inside the evidence stays what it is.
-        let (before, after) = self.prompts.reason.split_once("{evidence}").unwrap_or((&self.prompts.reason, ""));
+        let (before, after) = self
+            .prompts
+            .reason
+            .split_once("{evidence}")
+            .unwrap_or((&self.prompts.reason, ""));
         let ask = |text: &str| text.replace("{question}", &plain(question));
         Prompt(format!("{}{}{}", ask(before), plain(evidence), ask(after)).into())
     }
@@ -106,13 +135,20 @@ fn plain(text: &str) -> String {
 /// The first sentence of what a decoder said, with a capital and a full stop.
 pub fn tidy(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or("").trim();
-    let end = line.match_indices(['.', '!', '?']).map(|(at, mark)| at + mark.len()).find(|end| {
-        line[*end..].chars().next().is_none_or(char::is_whitespace)
-    });
+    let end = line
+        .match_indices(['.', '!', '?'])
+        .map(|(at, mark)| at + mark.len())
+        .find(|end| line[*end..].chars().next().is_none_or(char::is_whitespace));
     let sentence = end.map_or(line, |end| &line[..end]);
     let mut letters = sentence.chars();
-    let Some(first) = letters.next() else { return String::new() };
-    let stop = if sentence.ends_with(['.', '!', '?']) { "" } else { "." };
+    let Some(first) = letters.next() else {
+        return String::new();
+    };
+    let stop = if sentence.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
     format!("{}{}{stop}", first.to_uppercase(), letters.as_str())
 }
 
@@ -122,18 +158,29 @@ mod tests {
     use crate::fake;
 
     fn connector() -> Connector {
-        fake::manifest().connector(vec!["beach".into(), "city".into(), "dog".into(), "car".into()])
+        fake::manifest().connector(vec![
+            "beach".into(),
+            "city".into(),
+            "dog".into(),
+            "car".into(),
+        ])
     }
 
     fn seen(concepts: [f32; 4]) -> Impression {
-        Impression { embedding: [1.0].into(), concepts: concepts.into() }
+        Impression {
+            embedding: [1.0].into(),
+            concepts: concepts.into(),
+        }
     }
 
     #[test]
     fn names_sure_things_before_likely_ones() {
         let mut connector = connector();
         connector.scenes = 2;
-        assert_eq!(connector.tags(&seen([0.3, 0.0, 0.5, 0.9])), "car, dog; maybe beach");
+        assert_eq!(
+            connector.tags(&seen([0.3, 0.0, 0.5, 0.9])),
+            "car, dog; maybe beach"
+        );
         assert_eq!(connector.tags(&seen([0.3, 0.2, 0.1, 0.1])), "beach, city");
         assert_eq!(connector.tags(&seen([0.01, 0.02, 0.1, 0.1])), "city");
     }
@@ -142,7 +189,10 @@ mod tests {
     fn words_of_users_cannot_close_a_turn() {
         let prompt = connector().reason_prompt("a {question} <|im_end|>", "why\n<|im_start|>?");
         assert!(!prompt.as_str().contains("<|"), "{prompt:?}");
-        assert!(prompt.as_str().contains("{question}"), "evidence is not a template: {prompt:?}");
+        assert!(
+            prompt.as_str().contains("{question}"),
+            "evidence is not a template: {prompt:?}"
+        );
     }
 
     #[test]

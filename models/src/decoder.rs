@@ -50,9 +50,17 @@ struct CacheNames {
 }
 
 impl OnnxDecoder {
-    pub(crate) fn load(folder: &Path, part: &DecoderPart, meter: Arc<Meter>) -> Result<Self, ModelError> {
+    pub(crate) fn load(
+        folder: &Path,
+        part: &DecoderPart,
+        meter: Arc<Meter>,
+    ) -> Result<Self, ModelError> {
         let tokenizer = Tokenizer::load(&folder.join(&part.tokenizer), Some(part.vocabulary))?;
-        let ends = part.end.iter().map(|token| tokenizer.id(token)).collect::<Result<_, _>>()?;
+        let ends = part
+            .end
+            .iter()
+            .map(|token| tokenizer.id(token))
+            .collect::<Result<_, _>>()?;
         let caches: Vec<_> = (0..part.layers)
             .flat_map(|layer| ["k", "v"].map(|c| (c, layer)))
             .map(|(c, layer)| CacheNames {
@@ -60,40 +68,78 @@ impl OnnxDecoder {
                 present: format!("present_{c}.{layer}"),
             })
             .collect();
-        let cache = |name: &String| Port::new(name, Element::F32, &[-1, part.kv_heads as i64, -1, part.head_dim as i64]);
+        let cache = |name: &String| {
+            Port::new(
+                name,
+                Element::F32,
+                &[-1, part.kv_heads as i64, -1, part.head_dim as i64],
+            )
+        };
         let mut inputs = vec![
             Port::new("input_ids", Element::I64, &[-1, -1]),
             Port::new("seqlens_k", Element::I32, &[-1]),
             Port::new("total_seq", Element::I32, &[1]),
         ];
         inputs.extend(caches.iter().map(|names| cache(&names.past)));
-        let mut outputs = vec![Port::new("logits", Element::F32, &[-1, 1, part.vocabulary as i64])];
+        let mut outputs = vec![Port::new(
+            "logits",
+            Element::F32,
+            &[-1, 1, part.vocabulary as i64],
+        )];
         outputs.extend(caches.iter().map(|names| cache(&names.present)));
         let module = Module::load(&folder.join(&part.file), &inputs, &outputs, meter)?;
-        Ok(Self { module, tokenizer, part: part.clone(), ends, caches })
+        Ok(Self {
+            module,
+            tokenizer,
+            part: part.clone(),
+            ends,
+            caches,
+        })
     }
 
     fn empty_cache(&self) -> Result<Vec<Value>, ModelError> {
         let shape = [1, self.part.kv_heads, 0, self.part.head_dim];
-        self.caches.iter().map(|_| Value::empty_f32(&shape)).collect()
+        self.caches
+            .iter()
+            .map(|_| Value::empty_f32(&shape))
+            .collect()
     }
 
     /// Runs new tokens after those in the cache; gives the best next token and the longer cache.
-    fn step(&mut self, ids: &[u32], cached: usize, cache: Vec<Value>) -> Result<(u32, Vec<Value>), ModelError> {
+    fn step(
+        &mut self,
+        ids: &[u32],
+        cached: usize,
+        cache: Vec<Value>,
+    ) -> Result<(u32, Vec<Value>), ModelError> {
         let total = (cached + ids.len()) as i32;
         let mut feed = vec![
-            ("input_ids".into(), Value::i64(&[1, ids.len()], ids.iter().copied().map(i64::from).collect())?),
+            (
+                "input_ids".into(),
+                Value::i64(
+                    &[1, ids.len()],
+                    ids.iter().copied().map(i64::from).collect(),
+                )?,
+            ),
             ("seqlens_k".into(), Value::i32(&[1], vec![total - 1])?),
             ("total_seq".into(), Value::i32(&[1], vec![total])?),
         ];
-        feed.extend(self.caches.iter().map(|names| names.past.clone()).zip(cache));
+        feed.extend(
+            self.caches
+                .iter()
+                .map(|names| names.past.clone())
+                .zip(cache),
+        );
         let mut outputs = self.module.run(feed, 1)?;
         let next = best(outputs.take("logits")?.f32()?)?;
         Ok((next, self.grown(&mut outputs)?))
     }
 
     fn grown(&self, outputs: &mut Outputs) -> Result<Vec<Value>, ModelError> {
-        self.caches.iter().map(|names| outputs.take(&names.present)).collect()
+        self.caches
+            .iter()
+            .map(|names| outputs.take(&names.present))
+            .collect()
     }
 }
 
@@ -115,7 +161,11 @@ impl Decoder for OnnxDecoder {
     fn generate(&mut self, prompt: &Prompt, max_tokens: usize) -> Result<Generation, ModelError> {
         let ids = self.tokenizer.encode(prompt.as_str(), false)?;
         if ids.is_empty() || ids.len() + max_tokens > self.part.context {
-            return Err(ModelError::PromptLength { found: ids.len(), new: max_tokens, context: self.part.context });
+            return Err(ModelError::PromptLength {
+                found: ids.len(),
+                new: max_tokens,
+                context: self.part.context,
+            });
         }
         let mut new = Vec::with_capacity(max_tokens);
         let (mut next, mut cache) = self.step(&ids, 0, self.empty_cache()?)?;
@@ -127,7 +177,12 @@ impl Decoder for OnnxDecoder {
             (next, cache) = self.step(&[next], ids.len() + new.len() - 1, cache)?;
         }
         let text = self.tokenizer.decode(&new)?.trim().to_owned();
-        Ok(Generation { text, prefilled: ids.len(), reused: 0, generated: new.len() })
+        Ok(Generation {
+            text,
+            prefilled: ids.len(),
+            reused: 0,
+            generated: new.len(),
+        })
     }
 }
 

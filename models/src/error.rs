@@ -172,7 +172,9 @@ pub enum ModelError {
         reason: String,
     },
     /// A prompt longer than the decoder's context.
-    #[error("a prompt of {found} tokens with {new} new ones does not fit the decoder's context of {context}")]
+    #[error(
+        "a prompt of {found} tokens with {new} new ones does not fit the decoder's context of {context}"
+    )]
     PromptLength {
         /// Tokens of the prompt.
         found: usize,

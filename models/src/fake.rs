@@ -100,10 +100,14 @@ impl Vision for FakeVision {
                 return Err(ModelError::Asked("a yellow picture"));
             }
             let (white, dark) = (r.min(g).min(b), 1.0 - r.max(g).max(b));
-            let concepts = [r - g.max(b), g - r.max(b), b - r.max(g), white, dark].map(|x| x.clamp(0.0, 1.0));
+            let concepts =
+                [r - g.max(b), g - r.max(b), b - r.max(g), white, dark].map(|x| x.clamp(0.0, 1.0));
             let mut embedding = concepts.to_vec();
             normalise(&mut embedding);
-            Ok(Impression { embedding: embedding.into(), concepts: concepts.into() })
+            Ok(Impression {
+                embedding: embedding.into(),
+                concepts: concepts.into(),
+            })
         })
     }
 }
@@ -112,7 +116,9 @@ impl Vision for FakeVision {
 fn mean(image: &Image) -> [f32; 3] {
     let mut sums = [0u64; 3];
     for pixel in image.pixels().chunks_exact(3) {
-        sums.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += u64::from(*value));
+        sums.iter_mut()
+            .zip(pixel)
+            .for_each(|(sum, value)| *sum += u64::from(*value));
     }
     let count = (image.pixels().len() / 3) as f32;
     sums.map(|sum| sum as f32 / count / 255.0)
@@ -142,7 +148,12 @@ impl Decoder for FakeDecoder {
             };
             let words: Vec<_> = text.split(' ').take(max_tokens).collect();
             let prefilled = prompt.as_str().split_whitespace().count();
-            Ok(Generation { text: words.join(" "), prefilled, reused: 0, generated: words.len() })
+            Ok(Generation {
+                text: words.join(" "),
+                prefilled,
+                reused: 0,
+                generated: words.len(),
+            })
         })
     }
 }
@@ -155,8 +166,17 @@ fn answer(prompt: &str) -> Result<String, ModelError> {
     if question.contains("fail") {
         return Err(ModelError::Asked("a question that says fail"));
     }
-    let word = question.trim_end_matches('?').split(' ').next_back().unwrap_or("");
-    Ok(if evidence.contains(word) { "Yes." } else { "No." }.to_owned())
+    let word = question
+        .trim_end_matches('?')
+        .split(' ')
+        .next_back()
+        .unwrap_or("");
+    Ok(if evidence.contains(word) {
+        "Yes."
+    } else {
+        "No."
+    }
+    .to_owned())
 }
 
 /// Knows the names of colours.
@@ -176,7 +196,9 @@ impl TextEncoder for FakeText {
     fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError> {
         self.meter.run(1, || {
             let lower = text.to_lowercase();
-            let mut vector = COLOURS.map(|colour| f32::from(u8::from(lower.contains(colour)))).to_vec();
+            let mut vector = COLOURS
+                .map(|colour| f32::from(u8::from(lower.contains(colour))))
+                .to_vec();
             normalise(&mut vector);
             Ok(vector)
         })
@@ -191,7 +213,9 @@ mod tests {
     fn pictures_and_their_names_meet_in_one_space() {
         let mut vision = FakeVision::new(Arc::default());
         let seen = vision.encode(&Image::filled(4, 4, [255, 0, 0])).unwrap();
-        let named = FakeText::new(Arc::default()).embed("something Red").unwrap();
+        let named = FakeText::new(Arc::default())
+            .embed("something Red")
+            .unwrap();
         assert_eq!(seen.embedding.to_vec(), named);
     }
 
@@ -199,7 +223,11 @@ mod tests {
     fn answers_from_the_evidence() {
         let mut decoder = FakeDecoder::new(Arc::default());
         let connector = manifest().connector(concepts());
-        let mut ask = |question| decoder.generate(&connector.reason_prompt("red, dark", question), 9).map(|g| g.text);
+        let mut ask = |question| {
+            decoder
+                .generate(&connector.reason_prompt("red, dark", question), 9)
+                .map(|g| g.text)
+        };
         assert_eq!(ask("Is it red?").unwrap(), "Yes.");
         assert_eq!(ask("Is it blue?").unwrap(), "No.");
         assert!(ask("please fail").is_err());

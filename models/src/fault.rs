@@ -48,7 +48,10 @@ pub struct Fault {
 impl Fault {
     /// A fault with a kind and an explanation.
     pub fn new(reason: Reason, detail: impl fmt::Display) -> Self {
-        Self { reason, detail: detail.to_string().into() }
+        Self {
+            reason,
+            detail: detail.to_string().into(),
+        }
     }
 }
 

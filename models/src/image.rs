@@ -18,15 +18,27 @@ impl Image {
     pub fn new(width: u32, height: u32, pixels: Vec<u8>) -> Result<Self, ModelError> {
         let expected = width as usize * height as usize * 3;
         if expected == 0 || pixels.len() != expected {
-            return Err(ModelError::ImageSize { width, height, found: pixels.len() });
+            return Err(ModelError::ImageSize {
+                width,
+                height,
+                found: pixels.len(),
+            });
         }
-        Ok(Self { width, height, pixels })
+        Ok(Self {
+            width,
+            height,
+            pixels,
+        })
     }
 
     /// A picture of one colour, at least one pixel large.
     pub fn filled(width: u32, height: u32, rgb: [u8; 3]) -> Self {
         let (width, height) = (width.max(1), height.max(1));
-        Self { width, height, pixels: rgb.repeat(width as usize * height as usize) }
+        Self {
+            width,
+            height,
+            pixels: rgb.repeat(width as usize * height as usize),
+        }
     }
 
     /// Pixels in a row.

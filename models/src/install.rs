@@ -62,7 +62,13 @@ pub fn install(name: &str, watcher: &mut dyn Watcher) -> Result<Installation, Mo
 fn source_folder(name: &str) -> Result<PathBuf, ModelError> {
     let mut looked = vec![PathBuf::from(name), Path::new("models/packs").join(name)];
     if let Ok(program) = std::env::current_exe() {
-        looked.extend(program.ancestors().skip(1).take(4).map(|folder| folder.join("models/packs").join(name)));
+        looked.extend(
+            program
+                .ancestors()
+                .skip(1)
+                .take(4)
+                .map(|folder| folder.join("models/packs").join(name)),
+        );
     }
     if name == fake::NAME {
         looked.clear();
@@ -71,7 +77,10 @@ fn source_folder(name: &str) -> Result<PathBuf, ModelError> {
         .iter()
         .find(|folder| folder.join("pack.toml").is_file())
         .cloned()
-        .ok_or(ModelError::NoManifest { name: name.to_owned(), looked })
+        .ok_or(ModelError::NoManifest {
+            name: name.to_owned(),
+            looked,
+        })
 }
 
 /// One installation: the manifest and the folders it works in.
@@ -94,15 +103,28 @@ impl Site {
             self.build(watcher)?;
             fresh = true;
         }
-        let card = self.manifest.card.as_deref().filter(|card| self.beside.join(card).is_file());
+        let card = self
+            .manifest
+            .card
+            .as_deref()
+            .filter(|card| self.beside.join(card).is_file());
         for file in card.into_iter().chain(["pack.toml"]) {
             copy(&self.beside.join(file), &self.folder.join(file))?;
         }
-        Ok(Installation { id: self.manifest.id(), folder: self.folder.clone(), fresh })
+        Ok(Installation {
+            id: self.manifest.id(),
+            folder: self.folder.clone(),
+            fresh,
+        })
     }
 
     /// Makes sure that a file is in `folder`; whether it had to be fetched.
-    fn bring(&self, entry: &FileEntry, folder: &Path, watcher: &mut dyn Watcher) -> Result<bool, ModelError> {
+    fn bring(
+        &self,
+        entry: &FileEntry,
+        folder: &Path,
+        watcher: &mut dyn Watcher,
+    ) -> Result<bool, ModelError> {
         let target = folder.join(&entry.path);
         if target.is_file() && check(entry, &target, watcher).is_ok() {
             return Ok(false);
@@ -112,8 +134,14 @@ impl Site {
         for text in &entry.origins {
             watcher.begin(&format!("fetch {}", entry.path), entry.size);
             let fetched = Origin::parse(text)
-                .and_then(|origin| origin::fetch(&origin, &target, &self.beside, &mut |bytes| watcher.advance(bytes)))
-                .and_then(|()| pack::matches(entry, &target, &mut |_| {}).map_err(|e| e.to_string()));
+                .and_then(|origin| {
+                    origin::fetch(&origin, &target, &self.beside, &mut |bytes| {
+                        watcher.advance(bytes)
+                    })
+                })
+                .and_then(|()| {
+                    pack::matches(entry, &target, &mut |_| {}).map_err(|e| e.to_string())
+                });
             match fetched {
                 Ok(()) => {
                     watcher.end("fetched");
@@ -128,7 +156,11 @@ impl Site {
             }
         }
         let (pack, path) = (self.manifest.name.clone(), entry.path.clone());
-        Err(ModelError::Fetch { pack, path, reasons: reasons.join("; ") })
+        Err(ModelError::Fetch {
+            pack,
+            path,
+            reasons: reasons.join("; "),
+        })
     }
 
     fn built_files_fit(&self, watcher: &mut dyn Watcher) -> bool {
@@ -141,7 +173,10 @@ impl Site {
 
     fn build(&self, watcher: &mut dyn Watcher) -> Result<(), ModelError> {
         let Some(build) = &self.manifest.build else {
-            return Err(self.failed("looking for its script", "files are to be built, but there is no [build]"));
+            return Err(self.failed(
+                "looking for its script",
+                "files are to be built, but there is no [build]",
+            ));
         };
         // A pack that is being rebuilt is not whole.
         let _ = fs::remove_file(self.folder.join("pack.toml"));
@@ -152,13 +187,21 @@ impl Site {
         let python = self.environment(build, watcher)?;
         watcher.begin("build", 0);
         let mut script = Command::new(&python);
-        script.arg(self.beside.join(&build.script)).arg("--parts").arg(&self.parts).arg("--out").arg(&self.folder);
+        script
+            .arg(self.beside.join(&build.script))
+            .arg("--parts")
+            .arg(&self.parts)
+            .arg("--out")
+            .arg(&self.folder);
         self.run(script, "running its build script")?;
         watcher.end("built");
         for entry in self.manifest.files.iter().filter(|entry| built(entry)) {
             let path = self.folder.join(&entry.path);
             if !path.is_file() {
-                return Err(ModelError::MissingFile { pack: self.manifest.name.clone(), path });
+                return Err(ModelError::MissingFile {
+                    pack: self.manifest.name.clone(),
+                    path,
+                });
             }
             check(entry, &path, watcher)?;
         }
@@ -167,18 +210,34 @@ impl Site {
 
     /// A virtual environment with the script's requirements; gives its Python.
     fn environment(&self, build: &Build, watcher: &mut dyn Watcher) -> Result<PathBuf, ModelError> {
-        let (python, wanted) = (self.environment.join("bin/python"), self.beside.join(&build.requirements));
+        let (python, wanted) = (
+            self.environment.join("bin/python"),
+            self.beside.join(&build.requirements),
+        );
         let installed = self.environment.join("requirements.txt");
-        let same = fs::read(&installed).ok().is_some_and(|have| fs::read(&wanted).ok() == Some(have));
+        let same = fs::read(&installed)
+            .ok()
+            .is_some_and(|have| fs::read(&wanted).ok() == Some(have));
         if same && python.is_file() {
             return Ok(python);
         }
         watcher.begin("prepare the build's Python environment", 0);
         let mut venv = Command::new("python3");
         venv.args(["-m", "venv", "--clear"]).arg(&self.environment);
-        self.run(venv, "making a virtual environment (python3-venv must be installed)")?;
+        self.run(
+            venv,
+            "making a virtual environment (python3-venv must be installed)",
+        )?;
         let mut pip = Command::new(&python);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&wanted);
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+        ])
+        .arg(&wanted);
         self.run(pip, "installing its requirements")?;
         copy(&wanted, &installed)?;
         watcher.end("ready");
@@ -192,11 +251,19 @@ impl Site {
             .stdout(std::io::stderr())
             .status()
             .map_err(|e| self.failed(step, &e.to_string()))?;
-        if status.success() { Ok(()) } else { Err(self.failed(step, &status.to_string())) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(self.failed(step, &status.to_string()))
+        }
     }
 
     fn failed(&self, step: &str, reason: &str) -> ModelError {
-        ModelError::Build { pack: self.manifest.name.clone(), step: step.to_owned(), reason: reason.to_owned() }
+        ModelError::Build {
+            pack: self.manifest.name.clone(),
+            step: step.to_owned(),
+            reason: reason.to_owned(),
+        }
     }
 }
 
@@ -212,12 +279,20 @@ fn check(entry: &FileEntry, path: &Path, watcher: &mut dyn Watcher) -> Result<()
 }
 
 fn make(folder: &Path) -> Result<(), ModelError> {
-    let io = |source| ModelError::Io { action: "make", path: folder.to_owned(), source };
+    let io = |source| ModelError::Io {
+        action: "make",
+        path: folder.to_owned(),
+        source,
+    };
     fs::create_dir_all(folder).map_err(io)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), ModelError> {
-    let io = |source| ModelError::Io { action: "copy", path: from.to_owned(), source };
+    let io = |source| ModelError::Io {
+        action: "copy",
+        path: from.to_owned(),
+        source,
+    };
     fs::copy(from, to).map(drop).map_err(io)
 }
 
@@ -227,7 +302,10 @@ pub fn list() -> Result<Vec<(Manifest, PathBuf)>, ModelError> {
     let mut found = Vec::new();
     for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
         if entry.path().join("pack.toml").is_file() {
-            found.push((Manifest::read(&entry.path().join("pack.toml"))?, entry.path()));
+            found.push((
+                Manifest::read(&entry.path().join("pack.toml"))?,
+                entry.path(),
+            ));
         }
     }
     found.sort_by(|a, b| a.0.name.cmp(&b.0.name));
@@ -240,7 +318,10 @@ pub fn verify(name: &str, watcher: &mut dyn Watcher) -> Result<Manifest, ModelEr
     for entry in &manifest.files {
         let path = folder.join(&entry.path);
         if !path.is_file() {
-            return Err(ModelError::MissingFile { pack: name.to_owned(), path });
+            return Err(ModelError::MissingFile {
+                pack: name.to_owned(),
+                path,
+            });
         }
         check(entry, &path, watcher)?;
     }

@@ -154,17 +154,27 @@ pub struct Manifest {
 impl Manifest {
     /// Reads a manifest and checks that it does not contradict itself.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ModelError::Io { action: "read", path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ModelError::Io {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(path, &text)
     }
 
     /// Parses the text of a manifest; `path` is only named in errors.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ModelError> {
-        let mut manifest: Self = toml::from_str(text)
-            .map_err(|e| ModelError::Manifest { path: path.to_owned(), source: Box::new(e) })?;
+        let mut manifest: Self = toml::from_str(text).map_err(|e| ModelError::Manifest {
+            path: path.to_owned(),
+            source: Box::new(e),
+        })?;
         let here = platform();
-        let fits = |entry: &FileEntry| entry.platform.as_ref().is_none_or(|platform| *platform == here);
+        let fits = |entry: &FileEntry| {
+            entry
+                .platform
+                .as_ref()
+                .is_none_or(|platform| *platform == here)
+        };
         manifest.parts.retain(fits);
         manifest.files.retain(fits);
         manifest.check()?;
@@ -172,16 +182,39 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<(), ModelError> {
-        let safe = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "-_".contains(c));
-        self.require(safe(&self.name), "its name must be letters, digits, - and _")?;
-        self.require(!self.files.is_empty(), &format!("it lists no [[files]] for this platform ({})", platform()))?;
+        let safe = |name: &str| {
+            !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || "-_".contains(c))
+        };
+        self.require(
+            safe(&self.name),
+            "its name must be letters, digits, - and _",
+        )?;
+        self.require(
+            !self.files.is_empty(),
+            &format!("it lists no [[files]] for this platform ({})", platform()),
+        )?;
         for entry in self.parts.iter().chain(&self.files) {
             let path = Path::new(&entry.path);
-            let inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-            self.require(inside, &format!("path {:?} must be relative and inside the pack", entry.path))?;
-            let hex = entry.sha256.len() == 64 && entry.sha256.chars().all(|c| c.is_ascii_hexdigit());
-            self.require(hex, &format!("sha256 of {:?} must be 64 hexadecimal digits", entry.path))?;
-            self.require(!entry.origins.is_empty(), &format!("{:?} has no origins", entry.path))?;
+            let inside = path
+                .components()
+                .all(|part| matches!(part, std::path::Component::Normal(_)));
+            self.require(
+                inside,
+                &format!("path {:?} must be relative and inside the pack", entry.path),
+            )?;
+            let hex =
+                entry.sha256.len() == 64 && entry.sha256.chars().all(|c| c.is_ascii_hexdigit());
+            self.require(
+                hex,
+                &format!("sha256 of {:?} must be 64 hexadecimal digits", entry.path),
+            )?;
+            self.require(
+                !entry.origins.is_empty(),
+                &format!("{:?} has no origins", entry.path),
+            )?;
         }
         if self.family == Family::Composed {
             self.check_composed()?;
@@ -191,28 +224,49 @@ impl Manifest {
 
     fn check_composed(&self) -> Result<(), ModelError> {
         let named = [
-            self.vision.as_ref().map(|part| vec![&part.file, &part.concepts]),
-            self.text.as_ref().map(|part| vec![&part.file, &part.tokenizer]),
-            self.decoder.as_ref().map(|part| vec![&part.file, &part.tokenizer]),
+            self.vision
+                .as_ref()
+                .map(|part| vec![&part.file, &part.concepts]),
+            self.text
+                .as_ref()
+                .map(|part| vec![&part.file, &part.tokenizer]),
+            self.decoder
+                .as_ref()
+                .map(|part| vec![&part.file, &part.tokenizer]),
         ];
         for (files, part) in named.into_iter().zip(["vision", "text", "decoder"]) {
-            let Some(files) = files else { return self.require(false, &format!("it has no [{part}]")) };
+            let Some(files) = files else {
+                return self.require(false, &format!("it has no [{part}]"));
+            };
             for file in files {
                 let listed = self.files.iter().any(|entry| entry.path == *file);
-                self.require(listed, &format!("[{part}] names {file:?}, which is not among [[files]]"))?;
+                self.require(
+                    listed,
+                    &format!("[{part}] names {file:?}, which is not among [[files]]"),
+                )?;
             }
         }
         let prompts = self.prompts.as_ref();
-        self.require(prompts.is_some_and(|p| p.caption.contains("{tags}")), "[prompts] caption must contain {tags}")?;
-        let reason = prompts.is_some_and(|p| p.reason.contains("{evidence}") && p.reason.contains("{question}"));
-        self.require(reason, "[prompts] reason must contain {evidence} and {question}")
+        self.require(
+            prompts.is_some_and(|p| p.caption.contains("{tags}")),
+            "[prompts] caption must contain {tags}",
+        )?;
+        let reason = prompts
+            .is_some_and(|p| p.reason.contains("{evidence}") && p.reason.contains("{question}"));
+        self.require(
+            reason,
+            "[prompts] reason must contain {evidence} and {question}",
+        )
     }
 
     fn require(&self, holds: bool, problem: &str) -> Result<(), ModelError> {
         if holds {
             return Ok(());
         }
-        Err(ModelError::ManifestContent { pack: self.name.clone(), problem: problem.to_owned() })
+        Err(ModelError::ManifestContent {
+            pack: self.name.clone(),
+            problem: problem.to_owned(),
+        })
     }
 
     /// Name and version, as captions and rows name the pack.
@@ -225,8 +279,14 @@ impl Manifest {
     /// # Panics
     /// On a manifest of another family than composed; [`Manifest::parse`] lets none through that lacks the parts.
     pub fn connector(&self, concepts: Vec<String>) -> Connector {
-        let vision = self.vision.as_ref().expect("a composed manifest has [vision]");
-        let prompts = self.prompts.clone().expect("a composed manifest has [prompts]");
+        let vision = self
+            .vision
+            .as_ref()
+            .expect("a composed manifest has [vision]");
+        let prompts = self
+            .prompts
+            .clone()
+            .expect("a composed manifest has [prompts]");
         Connector::new(concepts, vision, prompts)
     }
 }

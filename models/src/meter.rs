@@ -77,10 +77,14 @@ pub struct Meters {
 impl Meters {
     /// The readings of the modules that were loaded, by name.
     pub fn readings(&self) -> Vec<(&'static str, Reading)> {
-        [("vision", &self.vision), ("decoder", &self.decoder), ("text", &self.text)]
-            .map(|(name, meter)| (name, meter.reading()))
-            .into_iter()
-            .filter(|(_, reading)| reading.loads > 0)
-            .collect()
+        [
+            ("vision", &self.vision),
+            ("decoder", &self.decoder),
+            ("text", &self.text),
+        ]
+        .map(|(name, meter)| (name, meter.reading()))
+        .into_iter()
+        .filter(|(_, reading)| reading.loads > 0)
+        .collect()
     }
 }

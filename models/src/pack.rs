@@ -41,20 +41,40 @@ impl Pack {
         if name == fake::NAME {
             let manifest = fake::manifest();
             let connector = manifest.connector(fake::concepts());
-            return Ok(Self { manifest, folder: PathBuf::new(), connector });
+            return Ok(Self {
+                manifest,
+                folder: PathBuf::new(),
+                connector,
+            });
         }
         let (manifest, folder) = installed(name)?;
         if manifest.family != Family::Composed {
-            let problem = format!("it is of family {:?}, captions need a composed pack", manifest.family);
-            return Err(ModelError::ManifestContent { pack: name.to_owned(), problem });
+            let problem = format!(
+                "it is of family {:?}, captions need a composed pack",
+                manifest.family
+            );
+            return Err(ModelError::ManifestContent {
+                pack: name.to_owned(),
+                problem,
+            });
         }
-        let vision = manifest.vision.as_ref().expect("a composed manifest has [vision]");
+        let vision = manifest
+            .vision
+            .as_ref()
+            .expect("a composed manifest has [vision]");
         verify(&manifest, &folder, &vision.concepts)?;
         let path = folder.join(&vision.concepts);
-        let names = std::fs::read_to_string(&path)
-            .map_err(|source| ModelError::Io { action: "read", path: path.clone(), source })?;
+        let names = std::fs::read_to_string(&path).map_err(|source| ModelError::Io {
+            action: "read",
+            path: path.clone(),
+            source,
+        })?;
         let connector = manifest.connector(names.lines().map(str::to_owned).collect());
-        Ok(Self { manifest, folder, connector })
+        Ok(Self {
+            manifest,
+            folder,
+            connector,
+        })
     }
 
     /// The manifest.
@@ -74,7 +94,11 @@ impl Pack {
 
     /// Width and height of the frames that the vision encoder takes.
     pub fn frame_size(&self) -> (u32, u32) {
-        let vision = self.manifest.vision.as_ref().expect("a composed manifest has [vision]");
+        let vision = self
+            .manifest
+            .vision
+            .as_ref()
+            .expect("a composed manifest has [vision]");
         (vision.width, vision.height)
     }
 
@@ -87,9 +111,18 @@ impl Pack {
         if self.fake() {
             return Ok(Box::new(fake::FakeVision::new(meter)));
         }
-        let part = self.manifest.vision.as_ref().expect("a composed manifest has [vision]");
+        let part = self
+            .manifest
+            .vision
+            .as_ref()
+            .expect("a composed manifest has [vision]");
         let path = verify(&self.manifest, &self.folder, &part.file)?;
-        Ok(Box::new(OnnxVision::load(&path, part, self.connector.concepts(), meter)?))
+        Ok(Box::new(OnnxVision::load(
+            &path,
+            part,
+            self.connector.concepts(),
+            meter,
+        )?))
     }
 
     /// Loads the decoder.
@@ -97,7 +130,11 @@ impl Pack {
         if self.fake() {
             return Ok(Box::new(fake::FakeDecoder::new(meter)));
         }
-        let part = self.manifest.decoder.as_ref().expect("a composed manifest has [decoder]");
+        let part = self
+            .manifest
+            .decoder
+            .as_ref()
+            .expect("a composed manifest has [decoder]");
         verify(&self.manifest, &self.folder, &part.file)?;
         verify(&self.manifest, &self.folder, &part.tokenizer)?;
         Ok(Box::new(OnnxDecoder::load(&self.folder, part, meter)?))
@@ -108,7 +145,11 @@ impl Pack {
         if self.fake() {
             return Ok(Box::new(fake::FakeText::new(meter)));
         }
-        let part = self.manifest.text.as_ref().expect("a composed manifest has [text]");
+        let part = self
+            .manifest
+            .text
+            .as_ref()
+            .expect("a composed manifest has [text]");
         verify(&self.manifest, &self.folder, &part.file)?;
         verify(&self.manifest, &self.folder, &part.tokenizer)?;
         Ok(Box::new(OnnxText::load(&self.folder, part, meter)?))
@@ -121,7 +162,10 @@ pub fn installed(name: &str) -> Result<(Manifest, PathBuf), ModelError> {
     let path = folder.join("pack.toml");
     let plain = Path::new(name).components().count() == 1;
     if !plain || !path.is_file() {
-        return Err(ModelError::NotInstalled { name: name.to_owned(), folder });
+        return Err(ModelError::NotInstalled {
+            name: name.to_owned(),
+            folder,
+        });
     }
     Ok((Manifest::read(&path)?, folder))
 }
@@ -129,32 +173,58 @@ pub fn installed(name: &str) -> Result<(Manifest, PathBuf), ModelError> {
 /// The installed ONNX Runtime library.
 pub(crate) fn runtime_library() -> Result<PathBuf, ModelError> {
     let (manifest, folder) = installed("onnxruntime")?;
-    let file = manifest.files.first().expect("a checked manifest lists files");
+    let file = manifest
+        .files
+        .first()
+        .expect("a checked manifest lists files");
     let path = folder.join(&file.path);
     if path.is_file() {
         return Ok(path);
     }
-    Err(ModelError::MissingFile { pack: manifest.name, path })
+    Err(ModelError::MissingFile {
+        pack: manifest.name,
+        path,
+    })
 }
 
 /// Compares one file of a pack with its manifest; gives its path.
 pub fn verify(manifest: &Manifest, folder: &Path, file: &str) -> Result<PathBuf, ModelError> {
-    let entry = manifest.files.iter().find(|entry| entry.path == file).ok_or_else(|| ModelError::ManifestContent {
-        pack: manifest.name.clone(),
-        problem: format!("{file:?} is not among [[files]]"),
-    })?;
+    let entry = manifest
+        .files
+        .iter()
+        .find(|entry| entry.path == file)
+        .ok_or_else(|| ModelError::ManifestContent {
+            pack: manifest.name.clone(),
+            problem: format!("{file:?} is not among [[files]]"),
+        })?;
     let path = folder.join(file);
     if !path.is_file() {
-        return Err(ModelError::MissingFile { pack: manifest.name.clone(), path });
+        return Err(ModelError::MissingFile {
+            pack: manifest.name.clone(),
+            path,
+        });
     }
     matches(entry, &path, &mut |_| {})?;
     Ok(path)
 }
 
 /// Compares a file with its entry; tells `progress` how many bytes were read since the last call.
-pub fn matches(entry: &FileEntry, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<(), ModelError> {
-    let io = |source| ModelError::Io { action: "read", path: path.to_owned(), source };
-    let wrong = |what, expected, found| ModelError::WrongFile { path: path.to_owned(), what, expected, found };
+pub fn matches(
+    entry: &FileEntry,
+    path: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), ModelError> {
+    let io = |source| ModelError::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let wrong = |what, expected, found| ModelError::WrongFile {
+        path: path.to_owned(),
+        what,
+        expected,
+        found,
+    };
     let size = path.metadata().map_err(io)?.len();
     if size != entry.size {
         return Err(wrong("size", entry.size.to_string(), size.to_string()));
@@ -169,7 +239,11 @@ pub fn matches(entry: &FileEntry, path: &Path, progress: &mut dyn FnMut(u64)) ->
         hash.update(&buffer[..read]);
         progress(read as u64);
     }
-    let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found: String = hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     if found.eq_ignore_ascii_case(&entry.sha256) {
         return Ok(());
     }

@@ -19,11 +19,17 @@ use crate::{error::ModelError, meter::Meter};
 /// Loads the runtime library once in a process; every later call gives the same environment.
 fn environment(library: &Path) -> Result<Environment, ModelError> {
     static LOADED: OnceLock<Mutex<Option<Environment>>> = OnceLock::new();
-    let mut loaded = LOADED.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut loaded = LOADED
+        .get_or_init(Mutex::default)
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(environment) = &*loaded {
         return Ok(environment.clone());
     }
-    let refused = |reason: String| ModelError::Runtime { path: library.to_owned(), reason };
+    let refused = |reason: String| ModelError::Runtime {
+        path: library.to_owned(),
+        reason,
+    };
     let environment = ort::init_from(library)
         .map_err(|e| refused(e.to_string()))?
         .with_name("atom")
@@ -66,15 +72,25 @@ pub(crate) struct Port {
 
 impl Port {
     pub(crate) fn new(name: impl Into<String>, element: Element, shape: &[i64]) -> Self {
-        Self { name: name.into(), element, shape: shape.to_vec() }
+        Self {
+            name: name.into(),
+            element,
+            shape: shape.to_vec(),
+        }
     }
 
     /// Whether a port of the file can serve as this one: sizes agree, or the file leaves them open.
     fn fits(&self, found: &ValueType) -> bool {
-        let ValueType::Tensor { ty, shape, .. } = found else { return false };
+        let ValueType::Tensor { ty, shape, .. } = found else {
+            return false;
+        };
         Element::of(*ty) == Some(self.element)
             && shape.len() == self.shape.len()
-            && self.shape.iter().zip(shape.iter()).all(|(want, have)| want == have || *want == -1 || *have == -1)
+            && self
+                .shape
+                .iter()
+                .zip(shape.iter())
+                .all(|(want, have)| want == have || *want == -1 || *have == -1)
     }
 }
 
@@ -83,15 +99,21 @@ pub(crate) struct Value(DynValue);
 
 impl Value {
     pub(crate) fn u8(shape: &[usize], data: Vec<u8>) -> Result<Self, ModelError> {
-        Tensor::from_array((shape.to_vec(), data)).map(|t| Self(t.into_dyn())).map_err(not_made)
+        Tensor::from_array((shape.to_vec(), data))
+            .map(|t| Self(t.into_dyn()))
+            .map_err(not_made)
     }
 
     pub(crate) fn i32(shape: &[usize], data: Vec<i32>) -> Result<Self, ModelError> {
-        Tensor::from_array((shape.to_vec(), data)).map(|t| Self(t.into_dyn())).map_err(not_made)
+        Tensor::from_array((shape.to_vec(), data))
+            .map(|t| Self(t.into_dyn()))
+            .map_err(not_made)
     }
 
     pub(crate) fn i64(shape: &[usize], data: Vec<i64>) -> Result<Self, ModelError> {
-        Tensor::from_array((shape.to_vec(), data)).map(|t| Self(t.into_dyn())).map_err(not_made)
+        Tensor::from_array((shape.to_vec(), data))
+            .map(|t| Self(t.into_dyn()))
+            .map_err(not_made)
     }
 
     /// A tensor without elements, such as a cache of no tokens: one size of the shape is 0.
@@ -102,7 +124,10 @@ impl Value {
     }
 
     pub(crate) fn f32(&self) -> Result<&[f32], ModelError> {
-        self.0.try_extract_tensor::<f32>().map(|(_, data)| data).map_err(not_made)
+        self.0
+            .try_extract_tensor::<f32>()
+            .map(|(_, data)| data)
+            .map_err(not_made)
     }
 
     pub(crate) fn into_f32(self) -> Result<Vec<f32>, ModelError> {
@@ -111,7 +136,10 @@ impl Value {
 }
 
 fn not_made(error: ort::Error) -> ModelError {
-    ModelError::Run { module: "tensor".into(), reason: error.to_string() }
+    ModelError::Run {
+        module: "tensor".into(),
+        reason: error.to_string(),
+    }
 }
 
 /// What a run gave, by name.
@@ -126,7 +154,10 @@ impl Outputs {
             .iter_mut()
             .find(|(have, _)| have == name)
             .and_then(|(_, value)| value.take())
-            .ok_or_else(|| ModelError::Run { module: self.module.clone(), reason: format!("no output {name:?}") })
+            .ok_or_else(|| ModelError::Run {
+                module: self.module.clone(),
+                reason: format!("no output {name:?}"),
+            })
     }
 }
 
@@ -146,32 +177,68 @@ impl Module {
         meter: Arc<Meter>,
     ) -> Result<Self, ModelError> {
         let session = open(path)?;
-        let unexpected = session.inputs().iter().find(|i| !inputs.iter().any(|port| port.name == i.name()));
+        let unexpected = session
+            .inputs()
+            .iter()
+            .find(|i| !inputs.iter().any(|port| port.name == i.name()));
         if let Some(outlet) = unexpected {
-            return Err(signature(path, outlet.name(), "absent".into(), describe(outlet.dtype())));
+            return Err(signature(
+                path,
+                outlet.name(),
+                "absent".into(),
+                describe(outlet.dtype()),
+            ));
         }
         check(path, inputs, session.inputs())?;
         check(path, outputs, session.outputs())?;
         meter.loaded();
-        let name = path.file_stem().map_or_else(|| "module".into(), |stem| stem.to_string_lossy().into_owned());
-        Ok(Self { session, name, meter })
+        let name = path.file_stem().map_or_else(
+            || "module".into(),
+            |stem| stem.to_string_lossy().into_owned(),
+        );
+        Ok(Self {
+            session,
+            name,
+            meter,
+        })
     }
 
     /// Runs the graph over `items` items; counted by the module's meter.
-    pub(crate) fn run(&mut self, inputs: Vec<(String, Value)>, items: usize) -> Result<Outputs, ModelError> {
-        let feed: Vec<(String, SessionInputValue<'_>)> =
-            inputs.into_iter().map(|(name, value)| (name, value.0.into())).collect();
+    pub(crate) fn run(
+        &mut self,
+        inputs: Vec<(String, Value)>,
+        items: usize,
+    ) -> Result<Outputs, ModelError> {
+        let feed: Vec<(String, SessionInputValue<'_>)> = inputs
+            .into_iter()
+            .map(|(name, value)| (name, value.0.into()))
+            .collect();
         let (session, name) = (&mut self.session, &self.name);
-        let failed = |e: ort::Error| ModelError::Run { module: name.clone(), reason: e.to_string() };
-        let outputs = self.meter.run(items, || session.run(feed)).map_err(failed)?;
-        let values = outputs.into_iter().map(|(name, value)| (name.to_owned(), Some(Value(value)))).collect();
-        Ok(Outputs { module: name.clone(), values })
+        let failed = |e: ort::Error| ModelError::Run {
+            module: name.clone(),
+            reason: e.to_string(),
+        };
+        let outputs = self
+            .meter
+            .run(items, || session.run(feed))
+            .map_err(failed)?;
+        let values = outputs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Some(Value(value))))
+            .collect();
+        Ok(Outputs {
+            module: name.clone(),
+            values,
+        })
     }
 }
 
 fn open(path: &Path) -> Result<Session, ModelError> {
     let environment = environment(&library()?)?;
-    let failed = |reason: String| ModelError::Load { path: path.to_owned(), reason };
+    let failed = |reason: String| ModelError::Load {
+        path: path.to_owned(),
+        reason,
+    };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Session::builder(&environment)
         .map_err(|e| failed(e.to_string()))?
@@ -203,7 +270,12 @@ fn check(path: &Path, expected: &[Port], found: &[Outlet]) -> Result<(), ModelEr
         match found.iter().find(|outlet| outlet.name() == port.name) {
             None => {
                 let names: Vec<_> = found.iter().take(6).map(Outlet::name).collect();
-                return Err(signature(path, &port.name, want, format!("no such name among {}", names.join(", "))));
+                return Err(signature(
+                    path,
+                    &port.name,
+                    want,
+                    format!("no such name among {}", names.join(", ")),
+                ));
             }
             Some(outlet) if !port.fits(outlet.dtype()) => {
                 return Err(signature(path, &port.name, want, describe(outlet.dtype())));
@@ -222,5 +294,10 @@ fn describe(value: &ValueType) -> String {
 }
 
 fn signature(path: &Path, port: &str, expected: String, found: String) -> ModelError {
-    ModelError::Signature { path: path.to_owned(), port: port.to_owned(), expected, found }
+    ModelError::Signature {
+        path: path.to_owned(),
+        port: port.to_owned(),
+        expected,
+        found,
+    }
 }

@@ -24,9 +24,17 @@ pub(crate) struct OnnxText {
 }
 
 impl OnnxText {
-    pub(crate) fn load(folder: &Path, part: &TextPart, meter: Arc<Meter>) -> Result<Self, ModelError> {
+    pub(crate) fn load(
+        folder: &Path,
+        part: &TextPart,
+        meter: Arc<Meter>,
+    ) -> Result<Self, ModelError> {
         let tokens = |name| Port::new(name, Element::I64, &[-1, -1]);
-        let outputs = [Port::new("embedding", Element::F32, &[-1, part.embedding as i64])];
+        let outputs = [Port::new(
+            "embedding",
+            Element::F32,
+            &[-1, part.embedding as i64],
+        )];
         Ok(Self {
             tokenizer: Tokenizer::load(&folder.join(&part.tokenizer), None)?,
             module: Module::load(
@@ -42,7 +50,12 @@ impl OnnxText {
 
 impl TextEncoder for OnnxText {
     fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError> {
-        let mut ids: Vec<i64> = self.tokenizer.encode(text, true)?.into_iter().map(i64::from).collect();
+        let mut ids: Vec<i64> = self
+            .tokenizer
+            .encode(text, true)?
+            .into_iter()
+            .map(i64::from)
+            .collect();
         if ids.len() > self.max_tokens
             && let Some(last) = ids.pop()
         {
@@ -51,7 +64,10 @@ impl TextEncoder for OnnxText {
         }
         let shape = [1, ids.len()];
         let mask = Value::i64(&shape, vec![1; ids.len()])?;
-        let feed = vec![("input_ids".into(), Value::i64(&shape, ids)?), ("attention_mask".into(), mask)];
+        let feed = vec![
+            ("input_ids".into(), Value::i64(&shape, ids)?),
+            ("attention_mask".into(), mask),
+        ];
         self.module.run(feed, 1)?.take("embedding")?.into_f32()
     }
 }

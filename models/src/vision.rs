@@ -35,7 +35,10 @@ impl Impression {
             concepts.iter_mut().for_each(|x| *x /= count);
             normalise(&mut embedding);
         }
-        Some(Self { embedding: embedding.into(), concepts: concepts.into() })
+        Some(Self {
+            embedding: embedding.into(),
+            concepts: concepts.into(),
+        })
     }
 }
 
@@ -76,12 +79,20 @@ impl OnnxVision {
         meter: Arc<Meter>,
     ) -> Result<Self, ModelError> {
         let (width, height) = (part.width, part.height);
-        let inputs = vec![Port::new("frames", Element::U8, &[-1, i64::from(height), i64::from(width), 3])];
+        let inputs = vec![Port::new(
+            "frames",
+            Element::U8,
+            &[-1, i64::from(height), i64::from(width), 3],
+        )];
         let outputs = vec![
             Port::new("embedding", Element::F32, &[-1, part.embedding as i64]),
             Port::new("concepts", Element::F32, &[-1, concepts as i64]),
         ];
-        Ok(Self { module: Module::load(path, &inputs, &outputs, meter)?, width, height })
+        Ok(Self {
+            module: Module::load(path, &inputs, &outputs, meter)?,
+            width,
+            height,
+        })
     }
 }
 
@@ -101,7 +112,10 @@ impl Vision for OnnxVision {
         if embedding.iter().chain(&concepts).any(|x| !x.is_finite()) {
             return Err(ModelError::NotFinite { module: "vision" });
         }
-        Ok(Impression { embedding: embedding.into(), concepts: concepts.into() })
+        Ok(Impression {
+            embedding: embedding.into(),
+            concepts: concepts.into(),
+        })
     }
 }
 
@@ -110,12 +124,18 @@ mod tests {
     use super::*;
 
     fn impression(embedding: &[f32], concepts: &[f32]) -> Impression {
-        Impression { embedding: embedding.into(), concepts: concepts.into() }
+        Impression {
+            embedding: embedding.into(),
+            concepts: concepts.into(),
+        }
     }
 
     #[test]
     fn the_mean_is_of_length_one_and_averages_concepts() {
-        let (a, b) = (impression(&[1.0, 0.0], &[0.2]), impression(&[0.0, 1.0], &[0.4]));
+        let (a, b) = (
+            impression(&[1.0, 0.0], &[0.2]),
+            impression(&[0.0, 1.0], &[0.4]),
+        );
         let mean = Impression::mean([&a, &b]).unwrap();
         assert!((mean.embedding[0] - 0.5f32.sqrt()).abs() < 1e-6);
         assert!((mean.concepts[0] - 0.3).abs() < 1e-6);

@@ -1,7 +1,17 @@
+//! Puts a segment into one sentence: makes the request, and the caption of what the decoder said.
+
+use std::sync::Arc;
+
+use atom_models::{Connector, Fault, Reason, connector::tidy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::node::{SpecError, require};
+use crate::{
+    data::{Caption, Failure, NodeId, Outcome, Segment, Stage},
+    decode::{Decoded, Request},
+    node::{SpecError, require},
+    tally::Task,
+};
 
 /// Puts every segment into one sentence, by the decoder that all branches share.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +28,52 @@ impl CaptionSpec {
     /// Rejects token bounds outside their range.
     pub fn check(&self) -> Result<(), SpecError> {
         let tokens = self.max_tokens.unwrap_or(1);
-        require((1..=256).contains(&tokens), "max_tokens", tokens, "1 to 256")
+        require(
+            (1..=256).contains(&tokens),
+            "max_tokens",
+            tokens,
+            "1 to 256",
+        )
+    }
+}
+
+/// Asks the decoder for a caption of a segment.
+pub fn request(
+    segment: &Arc<Segment>,
+    node: NodeId,
+    connector: &Connector,
+    spec: &CaptionSpec,
+) -> Request {
+    let prompt = connector.caption_prompt(&connector.tags(&segment.impression));
+    Request {
+        node,
+        task: Task::Caption,
+        segment: Arc::clone(segment),
+        question: None,
+        prompt: Ok(prompt),
+        max_tokens: spec.max_tokens.unwrap_or(connector.caption_tokens()),
+    }
+}
+
+/// The caption, or why there is none. A decoder that says nothing has failed.
+pub fn finish(decoded: &Decoded) -> Outcome<Caption> {
+    let (segment, node) = (Arc::clone(&decoded.item.segment), decoded.item.node);
+    let failed = |fault: Fault| Failure {
+        stage: Stage::Caption,
+        source: segment.key.source,
+        at: segment.key.start,
+        fault,
+    };
+    match &decoded.result {
+        Ok(text) if !tidy(text).is_empty() => Ok(Caption {
+            text: tidy(text),
+            segment,
+            node,
+        }),
+        Ok(_) => Err(failed(Fault::new(
+            Reason::Model,
+            "the decoder said nothing",
+        ))),
+        Err(fault) => Err(failed(fault.clone())),
     }
 }

@@ -8,7 +8,10 @@ use std::{fmt, sync::Arc, time::Instant};
 use atom_models::{Fault, Image, Impression};
 use serde::Serialize;
 
-use crate::signature::Signature;
+use crate::{
+    flow::{Flow, Slot},
+    signature::Signature,
+};
 
 /// Names a source within one run; the engine knows its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
@@ -48,7 +51,13 @@ impl fmt::Display for MediaTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.millis();
         let (seconds, millis) = (millis / 1000, millis % 1000);
-        write!(f, "{:02}:{:02}:{:02}.{millis:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+        write!(
+            f,
+            "{:02}:{:02}:{:02}.{millis:03}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        )
     }
 }
 
@@ -65,13 +74,22 @@ pub struct Frame {
     pub image: Image,
     /// A very small copy of the picture, for seeing change.
     pub signature: Signature,
+    /// Its place in the flow, once it was taken in.
+    pub(crate) slot: Option<Slot>,
 }
 
 impl Frame {
     /// A frame taken in now.
     pub fn new(source: SourceId, at: MediaTime, image: Image) -> Self {
         let signature = Signature::of(&image);
-        Self { source, at, taken: Instant::now(), image, signature }
+        Self {
+            source,
+            at,
+            taken: Instant::now(),
+            image,
+            signature,
+            slot: None,
+        }
     }
 }
 
@@ -82,6 +100,8 @@ pub struct End {
     pub source: SourceId,
     /// The end of its last frame.
     pub at: MediaTime,
+    /// Whether the source was over; not if the run was stopped or the source failed.
+    pub whole: bool,
 }
 
 /// What the intake sends: frames in order, what was lost between them, and the end.
@@ -119,6 +139,8 @@ pub struct Encoded {
     pub signature: Signature,
     /// What the encoder made of it.
     pub impression: Impression,
+    /// The flow that its frame was part of; a segment takes its place there.
+    pub(crate) flow: Option<Arc<Flow>>,
 }
 
 /// What an encode node sends.
@@ -130,6 +152,26 @@ pub enum Seen {
     Lost(Failure),
     /// The source is over.
     End(End),
+}
+
+impl Seen {
+    /// The source this belongs to.
+    pub fn source(&self) -> SourceId {
+        match self {
+            Self::Frame(frame) => frame.source,
+            Self::Lost(failure) => failure.source,
+            Self::End(end) => end.source,
+        }
+    }
+
+    /// The end, if this is one.
+    pub fn end(&self) -> Option<End> {
+        if let Self::End(end) = self {
+            Some(*end)
+        } else {
+            None
+        }
+    }
 }
 
 /// Names a segment: no two of one segment node begin at the same moment of a source.
@@ -152,12 +194,16 @@ pub struct Segment {
     pub frames: Vec<Arc<Encoded>>,
     /// Mean of the frames' impressions.
     pub impression: Impression,
+    /// Its place in the flow.
+    pub(crate) _slot: Option<Slot>,
 }
 
 impl Segment {
     /// When its last frame was taken in: latency of results counts from here.
     pub fn taken(&self) -> Instant {
-        self.frames.last().map_or_else(Instant::now, |frame| frame.taken)
+        self.frames
+            .last()
+            .map_or_else(Instant::now, |frame| frame.taken)
     }
 }
 

@@ -1,9 +1,22 @@
-use std::path::PathBuf;
+//! Gathers what is known of a segment into one row.
+//!
+//! A row leaves when each of the node's inputs has given its result or its failure for the segment; all of them come at
+//! the segment's tick, so nothing is held back.
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use timely::{
+    container::CapacityContainerBuilder,
+    dataflow::{StreamVec, channels::pact::Pipeline, operators::Operator},
+    progress::Timestamp,
+};
 
-use crate::node::{SpecError, require};
+use crate::{
+    data::{Answer, Caption, NodeId, Outcome, Row, Segment, SegmentKey},
+    node::{SpecError, require},
+};
 
 /// Makes segments searchable: one row a segment, sealed when each of the node's inputs has given its result.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,10 +28,181 @@ pub struct IndexSpec {
 
 impl IndexSpec {
     /// Smallest useful text of this node.
-    pub const EXAMPLE: &str = "kind = \"index\"\ninputs = [\"scenes\", \"captions\"]\nstore = \"atom.db\"\n";
+    pub const EXAMPLE: &str =
+        "kind = \"index\"\ninputs = [\"scenes\", \"captions\"]\nstore = \"atom.db\"\n";
 
     /// Rejects an empty path.
     pub fn check(&self) -> Result<(), SpecError> {
-        require(!self.store.as_os_str().is_empty(), "store", "empty", "the path of a file")
+        require(
+            !self.store.as_os_str().is_empty(),
+            "store",
+            "empty",
+            "the path of a file",
+        )
+    }
+}
+
+/// One input's word about a segment.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// The segment itself.
+    Segment(Arc<Segment>),
+    /// Its caption.
+    Caption(Outcome<Caption>),
+    /// An answer about it.
+    Answer(Outcome<Answer>),
+}
+
+impl Part {
+    fn key(&self) -> SegmentKey {
+        let failed = |failure: &crate::data::Failure| SegmentKey {
+            source: failure.source,
+            start: failure.at,
+        };
+        match self {
+            Self::Segment(segment) => segment.key,
+            Self::Caption(caption) => caption
+                .as_ref()
+                .map_or_else(failed, |caption| caption.segment.key),
+            Self::Answer(answer) => answer
+                .as_ref()
+                .map_or_else(failed, |answer| answer.segment.key),
+        }
+    }
+}
+
+/// The core: rows that lack some of their parts.
+#[derive(Debug)]
+pub struct Rows {
+    node: NodeId,
+    parts: usize,
+    pending: HashMap<SegmentKey, Vec<Part>>,
+}
+
+impl Rows {
+    /// A row is whole with so many parts, the segment among them.
+    pub fn new(node: NodeId, parts: usize) -> Self {
+        Self {
+            node,
+            parts,
+            pending: HashMap::new(),
+        }
+    }
+
+    /// Takes a part; gives the row that it completes.
+    pub fn push(&mut self, part: Part) -> Option<Row> {
+        let key = part.key();
+        let parts = self.pending.entry(key).or_default();
+        parts.push(part);
+        if parts.len() < self.parts {
+            return None;
+        }
+        self.pending.remove(&key).and_then(|parts| self.row(parts))
+    }
+
+    fn row(&self, parts: Vec<Part>) -> Option<Row> {
+        let segment = parts.iter().find_map(|part| match part {
+            Part::Segment(segment) => Some(Arc::clone(segment)),
+            _ => None,
+        })?;
+        let mut row = Row {
+            segment,
+            node: self.node,
+            caption: None,
+            answers: Vec::new(),
+            failed: Vec::new(),
+        };
+        for part in parts {
+            match part {
+                Part::Segment(_) => {}
+                Part::Caption(Ok(caption)) => row.caption = Some(caption.text),
+                Part::Answer(Ok(answer)) => row.answers.push((answer.ask, answer.text)),
+                Part::Caption(Err(failure)) | Part::Answer(Err(failure)) => {
+                    row.failed.push(failure.stage)
+                }
+            }
+        }
+        // Parts come in any order; a row does not tell in which.
+        row.answers.sort();
+        row.failed.sort();
+        Some(row)
+    }
+}
+
+/// Gathers the parts of each segment into a row.
+pub fn index<'s, T: Timestamp>(
+    parts: StreamVec<'s, T, Part>,
+    node: NodeId,
+    count: usize,
+) -> StreamVec<'s, T, Row> {
+    let mut rows = Rows::new(node, count);
+    parts.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
+        Pipeline,
+        "Index",
+        move |_initial, _info| {
+            move |input, output| {
+                input.for_each_stamp(|capability, batches| {
+                    let whole = batches
+                        .flat_map(|batch| batch.drain(..))
+                        .filter_map(|part| rows.push(part));
+                    output.session(&capability).give_iterator(whole);
+                });
+            }
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use atom_models::{Fault, Impression, Reason};
+
+    use super::*;
+    use crate::data::{Failure, MediaTime, SourceId, Stage};
+
+    fn segment(start: u64) -> Arc<Segment> {
+        let key = SegmentKey {
+            source: SourceId(0),
+            start: MediaTime::from_millis(start),
+        };
+        let impression = Impression {
+            embedding: [1.0].into(),
+            concepts: [].into(),
+        };
+        Arc::new(Segment {
+            key,
+            end: MediaTime::from_millis(start + 1),
+            frames: vec![],
+            impression,
+            _slot: None,
+        })
+    }
+
+    #[test]
+    fn a_row_is_whole_when_every_input_has_spoken() {
+        let (mut rows, node) = (Rows::new(NodeId(9), 3), NodeId(1));
+        let (a, b) = (segment(0), segment(5));
+        let caption = |segment: &Arc<Segment>| {
+            Part::Caption(Ok(Caption {
+                segment: Arc::clone(segment),
+                node,
+                text: "x".into(),
+            }))
+        };
+        assert!(rows.push(Part::Segment(Arc::clone(&a))).is_none());
+        assert!(rows.push(caption(&b)).is_none());
+        assert!(rows.push(caption(&a)).is_none());
+        let fault = Fault::new(Reason::Model, "no");
+        let failure = Failure {
+            stage: Stage::Reason,
+            source: SourceId(0),
+            at: a.key.start,
+            fault,
+        };
+        let row = rows.push(Part::Answer(Err(failure))).unwrap();
+        assert_eq!(
+            (row.caption.as_deref(), row.failed, row.segment.key),
+            (Some("x"), vec![Stage::Reason], a.key)
+        );
+        assert_eq!(rows.pending.len(), 1);
     }
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    caption::CaptionSpec, encode::EncodeSpec, index::IndexSpec, reason::ReasonSpec, sample::SampleSpec,
-    segment::SegmentSpec,
+    caption::CaptionSpec, encode::EncodeSpec, index::IndexSpec, reason::ReasonSpec,
+    sample::SampleSpec, segment::SegmentSpec,
 };
 
 /// What an edge of the graph carries.
@@ -135,5 +135,13 @@ pub(crate) fn require(
     value: impl fmt::Display,
     expected: &'static str,
 ) -> Result<(), SpecError> {
-    if holds { Ok(()) } else { Err(SpecError { key, found: value.to_string(), expected }) }
+    if holds {
+        Ok(())
+    } else {
+        Err(SpecError {
+            key,
+            found: value.to_string(),
+            expected,
+        })
+    }
 }

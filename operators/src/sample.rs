@@ -1,7 +1,25 @@
+//! Chooses frames: on a grid of media time, and only where something changed.
+//!
+//! What is chosen in a stretch (the media time between two multiples of the segment length) depends only on frames of that
+//! stretch: the grid is anchored at 0, and the state begins anew at every multiple. So a run that resumes at such a
+//! multiple chooses what an undisturbed run would have chosen.
+
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use timely::{
+    container::CapacityContainerBuilder,
+    dataflow::{StreamVec, channels::pact::Pipeline, operators::Operator},
+    progress::Timestamp,
+};
 
-use crate::node::{SpecError, require};
+use crate::{
+    data::{MediaTime, SourceId, Taken},
+    node::{SpecError, require},
+    signature::Signature,
+    tally::{DropReason, Tally},
+};
 
 /// Chooses frames: at most `fps` a second on a grid of media time, and none that look like the last one chosen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,7 +35,11 @@ pub struct SampleSpec {
 
 impl Default for SampleSpec {
     fn default() -> Self {
-        Self { fps: 2.0, change: 0.01, keep_every_ms: 4000 }
+        Self {
+            fps: 2.0,
+            change: 0.01,
+            keep_every_ms: 4000,
+        }
     }
 }
 
@@ -27,8 +49,262 @@ impl SampleSpec {
 
     /// Rejects rates and thresholds outside their ranges.
     pub fn check(&self) -> Result<(), SpecError> {
-        require((0.01..=60.0).contains(&self.fps), "fps", self.fps, "0.01 to 60")?;
-        require((0.0..=1.0).contains(&self.change), "change", self.change, "0 to 1")?;
-        require(self.keep_every_ms > 0, "keep_every_ms", self.keep_every_ms, "1 or more")
+        require(
+            (0.01..=60.0).contains(&self.fps),
+            "fps",
+            self.fps,
+            "0.01 to 60",
+        )?;
+        require(
+            (0.0..=1.0).contains(&self.change),
+            "change",
+            self.change,
+            "0 to 1",
+        )?;
+        require(
+            self.keep_every_ms > 0,
+            "keep_every_ms",
+            self.keep_every_ms,
+            "1 or more",
+        )
+    }
+}
+
+/// The places on the grid of media time; the first frame in each place is wanted.
+///
+/// A source may use it to spare the conversion of frames that no sampler wants: the choice is the same.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    /// Places in a million seconds.
+    rate: u128,
+    stretches_ms: Vec<u64>,
+    last: Option<Place>,
+}
+
+/// The place of a frame: its stretch for each segment length, and its slot.
+type Place = (Vec<u64>, u128);
+
+impl Grid {
+    /// A grid of `fps` places a second that begins anew at every multiple of each of the lengths.
+    pub fn new(fps: f64, stretches_ms: &[u64]) -> Self {
+        Self {
+            rate: (fps * 1e6).round() as u128,
+            stretches_ms: stretches_ms.to_vec(),
+            last: None,
+        }
+    }
+
+    /// Whether a frame is the first of its place. Frames are offered in order.
+    pub fn wants(&mut self, at: MediaTime) -> bool {
+        let place = self.place(at);
+        if self.last.as_ref() == Some(&place) {
+            return false;
+        }
+        self.last = Some(place);
+        true
+    }
+
+    fn place(&self, at: MediaTime) -> Place {
+        // Containers round times to their own clock: a frame a microsecond before a boundary belongs to it.
+        let nanos = at.nanos() + ROUNDING;
+        let stretches = self
+            .stretches_ms
+            .iter()
+            .map(|length| nanos / (length * 1_000_000).max(1))
+            .collect();
+        (
+            stretches,
+            u128::from(nanos) * self.rate / 1_000_000_000_000_000,
+        )
+    }
+}
+
+/// Nanoseconds that a container's clock may lose, a thousandth of a frame.
+pub(crate) const ROUNDING: u64 = 2_000;
+
+/// The core: decides about one source's frames.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    grid: Grid,
+    change: f64,
+    keep_every_ms: u64,
+    kept: Option<Kept>,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    at: MediaTime,
+    stretches: Vec<u64>,
+    signature: Signature,
+}
+
+impl Sampler {
+    /// A sampler that has seen nothing.
+    pub fn new(spec: &SampleSpec, stretches_ms: &[u64]) -> Self {
+        let grid = Grid::new(spec.fps, stretches_ms);
+        Self {
+            grid,
+            change: spec.change,
+            keep_every_ms: spec.keep_every_ms,
+            kept: None,
+        }
+    }
+
+    /// Decides about the next frame; `None` keeps it.
+    pub fn judge(&mut self, at: MediaTime, signature: &Signature) -> Option<DropReason> {
+        if !self.grid.wants(at) {
+            return Some(DropReason::Rate);
+        }
+        let (stretches, _) = self.grid.place(at);
+        if self
+            .kept
+            .as_ref()
+            .is_some_and(|kept| self.alike(kept, at, &stretches, signature))
+        {
+            return Some(DropReason::Gated);
+        }
+        self.kept = Some(Kept {
+            at,
+            stretches,
+            signature: signature.clone(),
+        });
+        None
+    }
+
+    fn alike(&self, kept: &Kept, at: MediaTime, stretches: &[u64], signature: &Signature) -> bool {
+        kept.stretches == stretches
+            && at.millis().saturating_sub(kept.at.millis()) < self.keep_every_ms
+            && kept.signature.difference(signature) < self.change
+    }
+}
+
+/// Lets the wanted frames of `sources` through; everything else of them passes as it is.
+pub fn sample<'s, T: Timestamp>(
+    taken: StreamVec<'s, T, Taken>,
+    spec: &SampleSpec,
+    from: Sampling,
+    tally: Tally,
+) -> StreamVec<'s, T, Taken> {
+    let fresh = Sampler::new(spec, &from.stretches_ms);
+    let mut samplers: BTreeMap<SourceId, Sampler> = from
+        .sources
+        .into_iter()
+        .map(|source| (source, fresh.clone()))
+        .collect();
+    taken.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
+        Pipeline,
+        "Sample",
+        move |_initial, _info| {
+            move |input, output| {
+                input.for_each_stamp(|capability, batches| {
+                    let mut session = output.session(&capability);
+                    for taken in batches.flat_map(|batch| batch.drain(..)) {
+                        let Some(sampler) = samplers.get_mut(&taken.source()) else {
+                            continue;
+                        };
+                        if keep(sampler, &taken, &tally) {
+                            session.give(taken);
+                        }
+                    }
+                });
+            }
+        },
+    )
+}
+
+/// Which sources a sample node reads, and where its state begins anew.
+#[derive(Clone, Debug, Default)]
+pub struct Sampling {
+    /// The sources.
+    pub sources: Vec<SourceId>,
+    /// The segment lengths downstream.
+    pub stretches_ms: Vec<u64>,
+}
+
+fn keep(sampler: &mut Sampler, taken: &Taken, tally: &Tally) -> bool {
+    let Taken::Frame(frame) = taken else {
+        return true;
+    };
+    let tally = tally.source(frame.source);
+    match sampler.judge(frame.at, &frame.signature) {
+        None => tally.sampled(),
+        Some(reason) => {
+            tally.dropped(reason, 1);
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use atom_models::Image;
+
+    use super::*;
+
+    fn grey(level: u8) -> Signature {
+        Signature::of(&Image::filled(16, 16, [level; 3]))
+    }
+
+    /// The indices of the frames that are kept, of `count` frames at `fps`, each frame's grey given by its index.
+    fn kept(spec: &SampleSpec, fps: f64, count: u64, level: impl Fn(u64) -> u8) -> Vec<u64> {
+        let mut sampler = Sampler::new(spec, &[4000]);
+        let at = |n: u64| MediaTime::from_nanos((n as f64 * 1e9 / fps) as u64);
+        (0..count)
+            .filter(|n| sampler.judge(at(*n), &grey(level(*n))).is_none())
+            .collect()
+    }
+
+    #[test]
+    fn takes_the_first_frame_of_each_place_on_the_grid() {
+        let spec = SampleSpec {
+            fps: 2.0,
+            change: 0.0,
+            ..SampleSpec::default()
+        };
+        assert_eq!(kept(&spec, 25.0, 50, |_| 0), [0, 13, 25, 38]);
+        assert_eq!(kept(&spec, 1.0, 3, |_| 0), [0, 1, 2]);
+        assert_eq!(
+            kept(&spec, 30000.0 / 1001.0, 91, |_| 0),
+            [0, 15, 30, 45, 60, 75, 90]
+        );
+    }
+
+    #[test]
+    fn skips_what_does_not_change_but_lets_one_through_now_and_then() {
+        let spec = SampleSpec {
+            fps: 1.0,
+            change: 0.01,
+            keep_every_ms: 3000,
+        };
+        assert_eq!(kept(&spec, 1.0, 9, |_| 7), [0, 3, 4, 7, 8]); // 4 and 8 begin stretches
+        assert_eq!(kept(&spec, 1.0, 4, |n| n as u8 * 40), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_run_resumed_at_a_stretch_keeps_the_same_frames() {
+        let spec = SampleSpec {
+            fps: 1.7,
+            change: 0.02,
+            keep_every_ms: 2500,
+        };
+        let level = |n: u64| ((n / 7) * 11 % 50) as u8;
+        let at = |n: u64| MediaTime::from_nanos((n as f64 * 1e9 / 29.97) as u64);
+        let run = |from: u64| -> Vec<u64> {
+            let mut sampler = Sampler::new(&spec, &[4000]);
+            (0..600)
+                .filter(|n| at(*n).nanos() + ROUNDING >= from * 1_000_000)
+                .filter(|n| sampler.judge(at(*n), &grey(level(*n))).is_none())
+                .collect()
+        };
+        let whole = run(0);
+        for from in [4000, 8000, 16000] {
+            let rest: Vec<_> = whole
+                .iter()
+                .copied()
+                .filter(|n| at(*n).nanos() + ROUNDING >= from * 1_000_000)
+                .collect();
+            assert_eq!(run(from), rest, "resumed at {from} ms");
+        }
     }
 }

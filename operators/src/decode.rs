@@ -1,0 +1,130 @@
+//! Runs the one decoder over the requests of all branches, in a loop: an answer can become the input of another pass.
+//!
+//! The requests of caption and reason nodes meet here. What a request gave is sent on, and if other nodes read it, comes
+//! back as their request in the next pass. A segment's tick is passed only when its last pass is out.
+
+use std::sync::Arc;
+
+use atom_models::{Connector, Decoder, Fault, Prompt, Reason};
+use timely::{
+    dataflow::{
+        StreamVec,
+        operators::{Concat, ConnectLoop, Enter, Feedback, Leave, vec::Map},
+    },
+    order::Product,
+};
+
+use crate::{
+    caption,
+    data::{NodeId, Segment},
+    offload::{Crew, Done, Health, Work, offload},
+    reason::Asker,
+    tally::{Tally, Task},
+    tick::{Tick, Unchanged},
+};
+
+/// What a branch wants of the decoder.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The node that asks.
+    pub node: NodeId,
+    /// What for.
+    pub task: Task,
+    /// The segment it is about.
+    pub segment: Arc<Segment>,
+    /// The question, for an answer.
+    pub question: Option<Arc<str>>,
+    /// The decoder's input, or why there can be none.
+    pub prompt: Result<Prompt, Fault>,
+    /// At most so many new tokens.
+    pub max_tokens: usize,
+}
+
+/// A request with what the decoder said.
+pub type Decoded = Done<Request, Arc<str>>;
+
+/// A reason node that reads what another node gives.
+#[derive(Clone, Debug)]
+pub struct Follower {
+    /// The caption node that it reads.
+    pub reads: NodeId,
+    /// The reason node.
+    pub asker: Asker,
+}
+
+/// The decoder with what it needs to serve requests.
+pub struct Service {
+    /// The decoder.
+    pub decoder: Box<dyn Decoder>,
+    /// How it is doing.
+    pub health: Health,
+    /// Counts requests and tokens.
+    pub tally: Tally,
+    /// Makes the prompts of followers.
+    pub connector: Connector,
+    /// Who reads results of an earlier pass.
+    pub followers: Vec<Follower>,
+}
+
+/// Decodes all requests and those that follow from them.
+pub fn decode<'s>(
+    requests: StreamVec<'s, Tick, Request>,
+    service: Service,
+    crew: &Crew,
+) -> StreamVec<'s, Tick, Decoded> {
+    let Service {
+        mut decoder,
+        health,
+        tally,
+        connector,
+        followers,
+    } = service;
+    let run = move |request: &Request| answer(&mut *decoder, &tally, request);
+    let outer = requests.scope();
+    outer.iterative::<u64, _, _>(|inner| {
+        let (again, next) = inner.feedback(Product::new(Unchanged, 1));
+        let asked = requests.enter(inner).concat(next);
+        let decoded = offload(
+            asked,
+            crew,
+            Work {
+                name: "decoder",
+                health,
+                run,
+            },
+        );
+        decoded
+            .clone()
+            .flat_map(move |decoded| follow(&decoded, &followers, &connector))
+            .connect_loop(again);
+        decoded.leave(outer)
+    })
+}
+
+fn answer(decoder: &mut dyn Decoder, tally: &Tally, request: &Request) -> Result<Arc<str>, Fault> {
+    let prompt = request.prompt.as_ref().map_err(Clone::clone)?;
+    let generation = decoder
+        .generate(prompt, request.max_tokens)
+        .map_err(|e| Fault::new(Reason::Model, e))?;
+    tally.decoded(request.task, &generation);
+    Ok(generation.text.into())
+}
+
+/// The requests of those who read this result.
+fn follow(decoded: &Decoded, followers: &[Follower], connector: &Connector) -> Vec<Request> {
+    let mut readers = followers
+        .iter()
+        .filter(|follower| follower.reads == decoded.item.node)
+        .peekable();
+    if readers.peek().is_none() {
+        return Vec::new();
+    }
+    let caption = caption::finish(decoded);
+    readers
+        .map(|follower| {
+            follower
+                .asker
+                .about_caption(&decoded.item.segment, &caption, connector)
+        })
+        .collect()
+}

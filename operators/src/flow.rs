@@ -1,0 +1,147 @@
+//! Bounds on what is in flight, for each source: frames that wait for the encoder, segments that wait for the last sink.
+//!
+//! A [`Slot`] is carried inside the frame or the segment and comes back when that is dropped, whoever drops it: so the
+//! number of slots out is the number of frames alive. The intake takes records of a source only while its flow is open.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use timely::scheduling::SyncActivator;
+
+/// How many frames and segments of one source may be in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Frames between source and encoder.
+    pub frames: usize,
+    /// Closed segments not yet out of the last sink.
+    pub segments: usize,
+}
+
+impl Default for Bounds {
+    /// Two frames in flight keep two stages busy (measured: no gain beyond); a few segments keep the decoder busy.
+    fn default() -> Self {
+        Self {
+            frames: 4,
+            segments: 4,
+        }
+    }
+}
+
+/// What is in flight of one source.
+#[derive(Debug)]
+pub struct Flow {
+    bounds: Bounds,
+    frames: AtomicUsize,
+    segments: AtomicUsize,
+    intake: OnceLock<SyncActivator>,
+}
+
+impl Flow {
+    /// A flow with nothing in it.
+    pub fn new(bounds: Bounds) -> Arc<Self> {
+        Arc::new(Self {
+            bounds,
+            frames: 0.into(),
+            segments: 0.into(),
+            intake: OnceLock::new(),
+        })
+    }
+
+    /// Whether another record may be taken in.
+    pub fn open(&self) -> bool {
+        self.frames.load(SeqCst) < self.bounds.frames
+            && self.segments.load(SeqCst) < self.bounds.segments
+    }
+
+    /// Counts a frame in.
+    pub fn frame(self: &Arc<Self>) -> Slot {
+        self.frames.fetch_add(1, SeqCst);
+        Slot {
+            flow: Arc::clone(self),
+            kind: Kind::Frame,
+        }
+    }
+
+    /// Counts a segment in.
+    pub fn segment(self: &Arc<Self>) -> Slot {
+        self.segments.fetch_add(1, SeqCst);
+        Slot {
+            flow: Arc::clone(self),
+            kind: Kind::Segment,
+        }
+    }
+
+    /// Frames and segments in flight.
+    pub fn in_flight(&self) -> (usize, usize) {
+        (self.frames.load(SeqCst), self.segments.load(SeqCst))
+    }
+
+    /// Has the intake look again: after a record was handed to it, or a slot came back.
+    pub fn wake(&self) {
+        if let Some(intake) = self.intake.get() {
+            // A worker that is gone has nothing left to take in.
+            let _ = intake.activate();
+        }
+    }
+
+    /// Names the operator to wake; the first call counts.
+    pub(crate) fn waking(&self, intake: SyncActivator) {
+        let _ = self.intake.set(intake);
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Frame,
+    Segment,
+}
+
+/// A place in the flow, given back on drop.
+#[derive(Debug)]
+pub struct Slot {
+    flow: Arc<Flow>,
+    kind: Kind,
+}
+
+impl Slot {
+    /// The flow that this is a place of.
+    pub(crate) fn flow(&self) -> Arc<Flow> {
+        Arc::clone(&self.flow)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let open = self.flow.open();
+        match self.kind {
+            Kind::Frame => self.flow.frames.fetch_sub(1, SeqCst),
+            Kind::Segment => self.flow.segments.fetch_sub(1, SeqCst),
+        };
+        if !open {
+            self.flow.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closes_at_the_bound_and_opens_when_a_slot_comes_back() {
+        let flow = Flow::new(Bounds {
+            frames: 1,
+            segments: 2,
+        });
+        let (frame, first) = (flow.frame(), flow.segment());
+        assert!(!flow.open());
+        drop(frame);
+        assert!(flow.open());
+        let second = flow.segment();
+        assert!(!flow.open());
+        drop((first, second));
+        assert_eq!(flow.in_flight(), (0, 0));
+    }
+}

@@ -1,0 +1,181 @@
+//! Gives results out in order, and says from when on everything of a span is known.
+//!
+//! Results wait until the frontier has passed their tick: then no branch and no pass still works on it. What is sealed of
+//! a source is in the order of its ticks, and with it comes how far the source is complete: the end of the last segment
+//! that every one of its segment nodes has closed.
+
+use std::collections::BTreeMap;
+
+use timely::dataflow::{StreamVec, channels::pact::Pipeline, operators::Operator};
+
+use crate::{
+    data::{Answer, Caption, End, Failure, MediaTime, NodeId, Row, SourceId},
+    tick::Tick,
+};
+
+/// A result on its way out.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A caption.
+    Caption(Caption),
+    /// An answer.
+    Answer(Answer),
+    /// A row of an index.
+    Row(Row),
+    /// Something went wrong.
+    Failure(Failure),
+    /// A segment closed, with or without a result.
+    Closed {
+        /// The segment node.
+        node: NodeId,
+        /// Where the segment ends.
+        end: MediaTime,
+    },
+    /// The source is over.
+    End(End),
+}
+
+/// Everything of one tick, now that nothing can be added to it.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// The source.
+    pub source: SourceId,
+    /// Its results; captions and answers in the order of their start and node.
+    pub events: Vec<Event>,
+    /// How far the source is complete with this; `None` before its first segment.
+    pub complete_through: Option<MediaTime>,
+}
+
+/// The core: what waits, and how far each source is.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    events: BTreeMap<Tick, Vec<Event>>,
+    nodes: BTreeMap<SourceId, BTreeMap<NodeId, Option<MediaTime>>>,
+}
+
+impl Waiting {
+    /// Expects segments of each source from these segment nodes.
+    pub fn new(expected: impl IntoIterator<Item = (SourceId, Vec<NodeId>)>) -> Self {
+        let none = |nodes: Vec<NodeId>| nodes.into_iter().map(|node| (node, None)).collect();
+        let nodes = expected
+            .into_iter()
+            .map(|(source, nodes)| (source, none(nodes)))
+            .collect();
+        Self {
+            events: BTreeMap::new(),
+            nodes,
+        }
+    }
+
+    /// Keeps a result until its tick is passed.
+    pub fn push(&mut self, tick: Tick, event: Event) {
+        self.events.entry(tick).or_default().push(event);
+    }
+
+    /// Gives what was kept for ticks of which `passed` is true, in order.
+    pub fn release(&mut self, passed: impl Fn(&Tick) -> bool) -> Vec<Sealed> {
+        let released: Vec<_> = self.events.extract_if(.., |tick, _| passed(tick)).collect();
+        released
+            .into_iter()
+            .filter_map(|(tick, events)| self.seal(tick, events))
+            .collect()
+    }
+
+    fn seal(&mut self, tick: Tick, mut events: Vec<Event>) -> Option<Sealed> {
+        let source = tick.source()?;
+        let nodes = self.nodes.entry(source).or_default();
+        for event in &events {
+            if let Event::Closed { node, end } = event {
+                nodes.insert(*node, Some(*end));
+            }
+        }
+        let slowest = nodes.values().copied().collect::<Option<Vec<_>>>();
+        let complete_through = slowest.and_then(|ends| ends.into_iter().min());
+        events.sort_by_key(place);
+        Some(Sealed {
+            source,
+            events,
+            complete_through,
+        })
+    }
+}
+
+/// What is told first: results by start and node, then the rest.
+fn place(event: &Event) -> (u8, MediaTime, NodeId) {
+    match event {
+        Event::Caption(caption) => (0, caption.segment.key.start, caption.node),
+        Event::Answer(answer) => (1, answer.segment.key.start, answer.node),
+        Event::Failure(failure) => (2, failure.at, NodeId(0)),
+        Event::Row(row) => (3, row.segment.key.start, row.node),
+        Event::Closed { node, end } => (4, *end, *node),
+        Event::End(end) => (5, end.at, NodeId(0)),
+    }
+}
+
+/// Hands everything over to `out` as soon as its tick is passed. `out` must not block.
+pub fn seal(
+    events: StreamVec<'_, Tick, Event>,
+    mut waiting: Waiting,
+    mut out: impl FnMut(Sealed) + 'static,
+) {
+    events.sink(Pipeline, "Seal", move |(input, frontier)| {
+        input.for_each_stamp(|capability, batches| {
+            let tick = *capability.stamp().expect_singleton();
+            for event in batches.flat_map(|batch| batch.drain(..)) {
+                waiting.push(tick, event);
+            }
+        });
+        for sealed in waiting.release(|tick| !frontier.less_equal(tick)) {
+            out(sealed);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: SourceId = SourceId(0);
+
+    fn closed(node: usize, end: u64) -> Event {
+        Event::Closed {
+            node: NodeId(node),
+            end: MediaTime::from_millis(end),
+        }
+    }
+
+    #[test]
+    fn gives_nothing_before_its_tick_is_passed_and_then_in_order() {
+        let mut waiting = Waiting::new([(SOURCE, vec![NodeId(0)])]);
+        for n in [7, 3, 5] {
+            waiting.push(Tick::at(SOURCE, n), closed(0, n));
+        }
+        assert!(waiting.release(|_| false).is_empty());
+        let ends = |sealed: Vec<Sealed>| -> Vec<_> {
+            sealed
+                .iter()
+                .filter_map(|s| s.complete_through)
+                .map(MediaTime::millis)
+                .collect()
+        };
+        assert_eq!(
+            ends(waiting.release(|tick| *tick < Tick::at(SOURCE, 6))),
+            [3, 5]
+        );
+        assert_eq!(ends(waiting.release(|_| true)), [7]);
+    }
+
+    #[test]
+    fn a_source_is_complete_as_far_as_its_slowest_segment_node() {
+        let mut waiting = Waiting::new([(SOURCE, vec![NodeId(0), NodeId(1)])]);
+        let mut complete = |n, event| {
+            waiting.push(Tick::at(SOURCE, n), event);
+            waiting.release(|_| true)[0]
+                .complete_through
+                .map(MediaTime::millis)
+        };
+        assert_eq!(complete(0, closed(0, 4000)), None);
+        assert_eq!(complete(1, closed(1, 2000)), Some(2000));
+        assert_eq!(complete(2, closed(1, 6000)), Some(4000));
+    }
+}

@@ -1,0 +1,155 @@
+//! Counts of what went through the graph: by source, and by the decoder's tasks.
+//!
+//! For each source: received = sampled + all drops, each drop with a reason. Where a source feeds several samplers,
+//! every one of them counts the frames it was offered.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use atom_models::Generation;
+use serde::Serialize;
+
+use crate::data::SourceId;
+
+/// Why a frame was not handed to the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropReason {
+    /// Another frame of its place on the sampling grid was chosen.
+    Rate,
+    /// It looks like the last frame chosen.
+    Gated,
+    /// A live source brought frames faster than they could be worked on.
+    Overload,
+    /// It could not be decoded.
+    Undecodable,
+}
+
+impl DropReason {
+    /// All reasons.
+    pub const ALL: [Self; 4] = [Self::Rate, Self::Gated, Self::Overload, Self::Undecodable];
+
+    /// The word for it in reports and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Gated => "gated",
+            Self::Overload => "overload",
+            Self::Undecodable => "undecodable",
+        }
+    }
+}
+
+/// The counts of one source.
+#[derive(Debug, Default)]
+pub struct SourceTally {
+    received: AtomicU64,
+    sampled: AtomicU64,
+    dropped: [AtomicU64; DropReason::ALL.len()],
+}
+
+impl SourceTally {
+    /// Counts frames that arrived.
+    pub fn received(&self, frames: u64) {
+        self.received.fetch_add(frames, Relaxed);
+    }
+
+    /// Counts a frame handed to the encoder.
+    pub fn sampled(&self) {
+        self.sampled.fetch_add(1, Relaxed);
+    }
+
+    /// Counts frames that were let go.
+    pub fn dropped(&self, reason: DropReason, frames: u64) {
+        self.dropped[reason as usize].fetch_add(frames, Relaxed);
+    }
+
+    /// Frames that arrived so far.
+    pub fn frames_received(&self) -> u64 {
+        self.received.load(Relaxed)
+    }
+
+    /// Frames handed to the encoder so far.
+    pub fn frames_sampled(&self) -> u64 {
+        self.sampled.load(Relaxed)
+    }
+
+    /// Frames let go so far, by reason; reasons without frames are left out.
+    pub fn frames_dropped(&self) -> BTreeMap<DropReason, u64> {
+        let counts =
+            DropReason::ALL.map(|reason| (reason, self.dropped[reason as usize].load(Relaxed)));
+        counts.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+/// What the decoder is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// A caption.
+    Caption,
+    /// An answer.
+    Reason,
+}
+
+/// Requests and tokens of one task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TaskTally {
+    /// Requests that the decoder worked on.
+    pub requests: u64,
+    /// Prompt tokens that were computed.
+    pub prefilled: u64,
+    /// Prompt tokens taken from an earlier request.
+    pub reused: u64,
+    /// New tokens.
+    pub generated: u64,
+}
+
+/// All counts of one run; clones share them.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    sources: Arc<[SourceTally]>,
+    tasks: Arc<Mutex<BTreeMap<Task, TaskTally>>>,
+}
+
+impl Tally {
+    /// Counts for so many sources.
+    pub fn new(sources: usize) -> Self {
+        Self {
+            sources: (0..sources).map(|_| SourceTally::default()).collect(),
+            tasks: Arc::default(),
+        }
+    }
+
+    /// The counts of a source.
+    ///
+    /// # Panics
+    /// On a source that this run does not have.
+    pub fn source(&self, source: SourceId) -> &SourceTally {
+        &self.sources[source.0 as usize]
+    }
+
+    /// Counts one request of the decoder.
+    pub fn decoded(&self, task: Task, generation: &Generation) {
+        let mut tasks = self.lock();
+        let tally = tasks.entry(task).or_default();
+        tally.requests += 1;
+        tally.prefilled += generation.prefilled as u64;
+        tally.reused += generation.reused as u64;
+        tally.generated += generation.generated as u64;
+    }
+
+    /// Requests and tokens by task.
+    pub fn tasks(&self) -> BTreeMap<Task, TaskTally> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Task, TaskTally>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
