@@ -132,17 +132,20 @@ fn keys(schema: &Schema) -> Vec<Key> {
         names.is_some_and(|names| names.iter().any(|other| other == name))
     };
     let properties = schema.get("properties").and_then(|all| all.as_object());
-    let keys = properties.into_iter().flatten().filter_map(|(name, property)| {
-        let property: &Schema = property.try_into().ok()?;
-        let default = property.get("default").filter(|value| !value.is_null());
-        Some(Key {
-            name: name.clone(),
-            expects: expects(property),
-            default: default.map(ToString::to_string),
-            about: text(property, "description"),
-            required: required(name),
-        })
-    });
+    let keys = properties
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, property)| {
+            let property: &Schema = property.try_into().ok()?;
+            let default = property.get("default").filter(|value| !value.is_null());
+            Some(Key {
+                name: name.clone(),
+                expects: expects(property),
+                default: default.map(ToString::to_string),
+                about: text(property, "description"),
+                required: required(name),
+            })
+        });
     keys.collect()
 }
 
@@ -176,7 +179,10 @@ mod tests {
     fn takes_types_defaults_and_explanations_from_the_structs() {
         let nodes = nodes();
         let fps = nodes[0].keys.iter().find(|key| key.name == "fps").unwrap();
-        assert_eq!((fps.expects.as_str(), fps.default.as_deref()), ("a number", Some("2.0")));
+        assert_eq!(
+            (fps.expects.as_str(), fps.default.as_deref()),
+            ("a number", Some("2.0"))
+        );
         assert!(fps.about.starts_with("Frames a second"));
         assert!(!fps.required);
     }
@@ -186,7 +192,10 @@ mod tests {
         let nodes = nodes();
         let reason = nodes.iter().find(|form| form.name == "reason").unwrap();
         let required = reason.keys.iter().filter(|key| key.required);
-        assert_eq!(required.map(|key| key.name.as_str()).collect::<Vec<_>>(), ["ask"]);
+        assert_eq!(
+            required.map(|key| key.name.as_str()).collect::<Vec<_>>(),
+            ["ask"]
+        );
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub use check::{check, warnings};
 pub use parse::parse;
 pub use plan::{Input, Plan, PlannedNode, PlannedSink, PlannedSource, SinkInput, plan};
 pub use problem::{Problem, Problems};
-pub use read::{load, override_sources, read};
+pub use read::{load, override_sources, read, read_files};
 pub use sink::{FileSinkSpec, SinkKind};
 pub use spec::{InputSpec, Item, NodeSpec, PipelineFile, SinkSpec, SourceSpec};
 pub use uri::{Uri, UriError};

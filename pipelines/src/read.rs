@@ -30,6 +30,17 @@ pub fn load(path: &Path) -> Result<PipelineFile, Problems> {
 /// # Errors
 /// All problems of all files together, those of shape and those of the graph.
 pub fn read(paths: &[PathBuf], sources: &[(String, String)]) -> Result<Plan, Problems> {
+    read_files(paths, sources).map(|files| plan(&files))
+}
+
+/// Does all of [`read`] but the plan, for who wants the files' [`crate::warnings`] too.
+///
+/// # Errors
+/// As of [`read`].
+pub fn read_files(
+    paths: &[PathBuf],
+    sources: &[(String, String)],
+) -> Result<Vec<PipelineFile>, Problems> {
     let mut files = Vec::new();
     let mut problems = Vec::new();
     for path in paths {
@@ -46,7 +57,7 @@ pub fn read(paths: &[PathBuf], sources: &[(String, String)]) -> Result<Plan, Pro
     let unknown = override_sources(&mut files, sources);
     problems.extend(unknown.into_iter().filter(|_| all_read));
     problems.extend(check::problems(&files, problems.is_empty()));
-    Problems::none_in(problems).map(|()| plan(&files))
+    Problems::none_in(problems).map(|()| files)
 }
 
 /// Gives sources other uris by name, in all files; returns a problem for each name that no file has or that is
@@ -111,7 +122,10 @@ fn text_of(path: &Path) -> Result<String, Problem> {
             "there is no such file",
             "paths are relative to the working directory",
         ),
-        Err(error) => report(&format!("cannot read the file: {error}"), "check who may read it"),
+        Err(error) => report(
+            &format!("cannot read the file: {error}"),
+            "check who may read it",
+        ),
     }
 }
 
@@ -166,17 +180,34 @@ mod tests {
     fn a_missing_file_given_for_this_run_is_reported_at_the_option() {
         let (_folder, path) = written(GOOD.as_bytes());
         let problems = read(&[path], &[pair("video", "no-such.mp4")]).unwrap_err();
-        assert!(problems.to_string().starts_with("--source: source \"video\""), "{problems}");
+        assert!(
+            problems
+                .to_string()
+                .starts_with("--source: source \"video\""),
+            "{problems}"
+        );
     }
 
     #[test]
     fn reports_problems_of_shape_and_of_the_graph_together() {
         let text = GOOD.replace("inputs = [\"seen\"]", "inputs = [\"sen\"]\nlenght_ms = 5");
         let (_folder, path) = written(text.as_bytes());
-        let problems = read(&[path], &[pair("video", "test://ball")]).unwrap_err().to_string();
-        assert!(problems.contains(":10: node \"scenes\" takes \"sen\""), "{problems}");
-        assert!(problems.contains(":11: node \"scenes\" (segment) has no key \"lenght_ms\""), "{problems}");
-        assert_eq!(problems.matches("hint: did you mean").count(), 2, "{problems}");
+        let problems = read(&[path], &[pair("video", "test://ball")])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            problems.contains(":10: node \"scenes\" takes \"sen\""),
+            "{problems}"
+        );
+        assert!(
+            problems.contains(":11: node \"scenes\" (segment) has no key \"lenght_ms\""),
+            "{problems}"
+        );
+        assert_eq!(
+            problems.matches("hint: did you mean").count(),
+            2,
+            "{problems}"
+        );
         assert_eq!(problems.lines().count(), 4, "{problems}");
     }
 
@@ -184,10 +215,15 @@ mod tests {
     fn a_broken_file_does_not_hide_the_problems_of_another() {
         let (_one, broken) = written(b"[node.frames\n");
         let (_two, other) = written(GOOD.replace("\"scenes\"]", "\"scene\"]").as_bytes());
-        let problems = read(&[broken, other], &[pair("video", "test://ball")]).unwrap_err().to_string();
+        let problems = read(&[broken, other], &[pair("video", "test://ball")])
+            .unwrap_err()
+            .to_string();
         assert!(problems.contains(":1: not TOML"), "{problems}");
         assert!(problems.contains("did you mean \"scenes\"?"), "{problems}");
-        assert!(!problems.contains("pipeline file has a source"), "{problems}");
+        assert!(
+            !problems.contains("pipeline file has a source"),
+            "{problems}"
+        );
     }
 
     #[test]
@@ -200,7 +236,10 @@ mod tests {
             (video.as_path(), "no UTF-8 text"),
         ] {
             let problems = load(path).unwrap_err().to_string();
-            assert!(problems.contains(part) && problems.contains("hint: "), "{problems}");
+            assert!(
+                problems.contains(part) && problems.contains("hint: "),
+                "{problems}"
+            );
         }
     }
 }

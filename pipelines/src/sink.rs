@@ -33,7 +33,11 @@ impl SinkKind {
     /// Every kind, with settings left blank.
     pub(crate) fn all() -> [Self; 3] {
         let blank = FileSinkSpec::default;
-        [Self::Webvtt(blank()), Self::Srt(blank()), Self::Jsonl(blank())]
+        [
+            Self::Webvtt(blank()),
+            Self::Srt(blank()),
+            Self::Jsonl(blank()),
+        ]
     }
 
     /// The word for this kind in a pipeline file.
@@ -49,7 +53,9 @@ impl SinkKind {
     pub fn about(&self) -> &'static str {
         match self {
             Self::Webvtt(_) => "Writes captions and answers as WebVTT subtitles, a cue for each.",
-            Self::Srt(_) => "Writes captions and answers as SubRip (.srt) subtitles, a cue for each.",
+            Self::Srt(_) => {
+                "Writes captions and answers as SubRip (.srt) subtitles, a cue for each."
+            }
             Self::Jsonl(_) => "Writes every caption and answer as one JSON object a line.",
         }
     }
@@ -57,9 +63,13 @@ impl SinkKind {
     /// Smallest useful text of this sink.
     pub fn example(&self) -> &'static str {
         match self {
-            Self::Webvtt(_) => "kind = \"webvtt\"\ninputs = [\"captions\"]\npath = \"captions.vtt\"\n",
+            Self::Webvtt(_) => {
+                "kind = \"webvtt\"\ninputs = [\"captions\"]\npath = \"captions.vtt\"\n"
+            }
             Self::Srt(_) => "kind = \"srt\"\ninputs = [\"captions\"]\npath = \"captions.srt\"\n",
-            Self::Jsonl(_) => "kind = \"jsonl\"\ninputs = [\"captions\"]\npath = \"captions.jsonl\"\n",
+            Self::Jsonl(_) => {
+                "kind = \"jsonl\"\ninputs = [\"captions\"]\npath = \"captions.jsonl\"\n"
+            }
         }
     }
 

@@ -101,3 +101,18 @@ impl<K> Item<K> {
         self.lines.get(key).copied().unwrap_or(self.line)
     }
 }
+
+impl Item<()> {
+    /// The same item, now that its kind is known.
+    pub(crate) fn of_kind<K>(self, kind: K, settings_sound: bool) -> Item<K> {
+        Item {
+            name: self.name,
+            kind,
+            inputs: self.inputs,
+            line: self.line,
+            lines: self.lines,
+            inputs_sound: self.inputs_sound,
+            settings_sound,
+        }
+    }
+}

@@ -44,7 +44,8 @@ pub enum UriError {
 
 impl Uri {
     /// The ways to write a uri, for hints.
-    pub const KNOWN: &str = "a path, file://, folder://, test://, rtsp://, http://, https:// or v4l2://";
+    pub const KNOWN: &str =
+        "a path, file://, folder://, test://, rtsp://, http://, https:// or v4l2://";
 
     /// Reads a uri.
     ///
@@ -143,9 +144,18 @@ mod tests {
     #[test]
     fn refuses_what_names_nothing() {
         assert_eq!(Uri::parse(" "), Err(UriError::Empty));
-        assert!(matches!(Uri::parse("test://"), Err(UriError::NothingNamed(_))));
-        assert!(matches!(Uri::parse("file://x.mp4"), Err(UriError::NotAbsolute(_))));
-        assert!(matches!(Uri::parse("gopher://x"), Err(UriError::UnknownScheme(_))));
+        assert!(matches!(
+            Uri::parse("test://"),
+            Err(UriError::NothingNamed(_))
+        ));
+        assert!(matches!(
+            Uri::parse("file://x.mp4"),
+            Err(UriError::NotAbsolute(_))
+        ));
+        assert!(matches!(
+            Uri::parse("gopher://x"),
+            Err(UriError::UnknownScheme(_))
+        ));
     }
 
     #[test]

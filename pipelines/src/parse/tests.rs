@@ -43,12 +43,17 @@ fn reports_two_problems_of_one_file_with_their_lines() {
 
 #[test]
 fn keeps_the_other_settings_of_a_node_with_a_wrong_key() {
-    let text = "[node.cut]\nkind = \"segment\"\ninputs = [\"seen\"]\nlength_ms = 2000\nshortest_ms = -1\n";
+    let text =
+        "[node.cut]\nkind = \"segment\"\ninputs = [\"seen\"]\nlength_ms = 2000\nshortest_ms = -1\n";
     let (file, problems) = parse_all(Path::new("a.toml"), text);
     assert!(matches!(&file.nodes[0].kind, NodeKind::Segment(spec) if spec.length_ms == 2000));
     assert!(!file.nodes[0].settings_sound);
     assert_eq!(problems.len(), 1);
-    assert!(problems[0].message.ends_with("is -1, expected a whole number, 0 or more"));
+    assert!(
+        problems[0]
+            .message
+            .ends_with("is -1, expected a whole number, 0 or more")
+    );
 }
 
 #[test]
@@ -77,17 +82,30 @@ fn suggests_kinds_and_sections() {
         "[node.a]\nkind = \"captoin\"\ninputs = [\"x\"]\n[node.b]\nkind = \"webvtt\"\ninputs = [\"x\"]\n",
     );
     assert!(problems.contains("did you mean \"caption\"?"), "{problems}");
-    assert!(problems.contains("\"webvtt\" is a kind of sink: write [sink.NAME]"), "{problems}");
+    assert!(
+        problems.contains("\"webvtt\" is a kind of sink: write [sink.NAME]"),
+        "{problems}"
+    );
 }
 
 #[test]
 fn says_how_inputs_and_sections_are_written() {
-    let problems = refused("[source]\nuri = \"x.mp4\"\n[node.a]\nkind = \"encode\"\ninputs = \"frames\"\n");
-    assert!(problems.contains("2: \"source.uri\" is no table"), "{problems}");
+    let problems =
+        refused("[source]\nuri = \"x.mp4\"\n[node.a]\nkind = \"encode\"\ninputs = \"frames\"\n");
+    assert!(
+        problems.contains("2: \"source.uri\" is no table"),
+        "{problems}"
+    );
     assert!(problems.contains("[source.NAME]"), "{problems}");
-    assert!(problems.contains("5: inputs of node \"a\" is the text \"frames\""), "{problems}");
+    assert!(
+        problems.contains("5: inputs of node \"a\" is the text \"frames\""),
+        "{problems}"
+    );
     let problems = refused("[[node]]\nkind = \"encode\"\n");
-    assert!(problems.contains("\"node\" is no table of names"), "{problems}");
+    assert!(
+        problems.contains("\"node\" is no table of names"),
+        "{problems}"
+    );
 }
 
 #[test]
@@ -98,7 +116,8 @@ fn refuses_names_that_cannot_be_used() {
 
 #[test]
 fn reports_every_line_that_is_not_toml() {
-    let problems = refused("name = door\n[source.a]\nuri = \"x.mp4\"\n[source.b\nuri = \"y.mp4\"\n");
+    let problems =
+        refused("name = door\n[source.a]\nuri = \"x.mp4\"\n[source.b\nuri = \"y.mp4\"\n");
     assert!(problems.contains("door.toml:1: not TOML"), "{problems}");
     assert!(problems.contains("door.toml:4: not TOML"), "{problems}");
 }
@@ -106,16 +125,35 @@ fn reports_every_line_that_is_not_toml() {
 #[test]
 fn a_section_written_twice_is_refused_at_its_line() {
     let problems = refused("[source.a]\nuri = \"x\"\n[source.a]\nuri = \"y\"\n");
-    assert!(problems.contains("door.toml:3: not TOML: duplicate key"), "{problems}");
+    assert!(
+        problems.contains("door.toml:3: not TOML: duplicate key"),
+        "{problems}"
+    );
 }
 
 #[test]
 fn every_example_parses_as_an_item() {
-    let nodes = kinds::nodes().into_iter().map(|form| ("node", form.example));
-    let sinks = kinds::sinks().into_iter().map(|form| ("sink", form.example));
+    let nodes = kinds::nodes()
+        .into_iter()
+        .map(|form| ("node", form.example));
+    let sinks = kinds::sinks()
+        .into_iter()
+        .map(|form| ("sink", form.example));
     for (section, example) in nodes.chain(sinks) {
         let file = parsed(&format!("[{section}.it]\n{example}"));
         assert_eq!(file.nodes.len() + file.sinks.len(), 1, "{example}");
-        assert!(file.nodes.iter().all(|node| node.kind.check().is_ok()), "{example}");
+        assert!(
+            file.nodes.iter().all(|node| node.kind.check().is_ok()),
+            "{example}"
+        );
     }
+}
+
+#[test]
+fn files_from_other_systems_keep_their_lines() {
+    let problems = refused("\u{feff}name = \"door\"\r\n\r\n[source.a]\r\nurl = \"x\"\r\n");
+    assert!(
+        problems.starts_with("door.toml:4: source \"a\" has no key \"url\""),
+        "{problems}"
+    );
 }

@@ -1,0 +1,58 @@
+//! What can go wrong before a run starts, or end it.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// An error of the engine.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// GStreamer does not start.
+    #[error("cannot start GStreamer: {reason}; run `make setup`")]
+    Gstreamer {
+        /// Why.
+        reason: String,
+    },
+    /// A `uri` that names no place.
+    #[error("cannot play {uri:?}: {reason}")]
+    Uri {
+        /// As written.
+        uri: String,
+        /// What is wrong with it and what is expected.
+        reason: String,
+    },
+    /// A file that cannot be read.
+    #[error("cannot read the video {}: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A source that gave not one picture.
+    #[error(
+        "{what:?} gave no picture: {reason}; expected a video that GStreamer's plugins can play"
+    )]
+    NoVideo {
+        /// The file or pattern.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// The index cannot be used.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// A sink cannot be used.
+    #[error(transparent)]
+    Sink(#[from] crate::sink::SinkError),
+    /// A pack or module cannot be used.
+    #[error(transparent)]
+    Model(#[from] atom_models::ModelError),
+    /// The graph itself failed.
+    #[error("the graph failed: {reason}")]
+    Graph {
+        /// What was seen.
+        reason: String,
+    },
+}

@@ -1,0 +1,98 @@
+//! What a run came to, in numbers: the report that `--report` writes.
+
+use std::collections::BTreeMap;
+
+use atom_models::{Meters, meter::Reading};
+use atom_operators::tally::{DropReason, Tally, Task};
+use serde::Serialize;
+
+/// The report of a run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// From the start of the sources to the last result.
+    pub wall_seconds: f64,
+    /// Most memory that the process ever held.
+    pub peak_rss_bytes: u64,
+    /// Captions given out.
+    pub captions: u64,
+    /// Answers given out.
+    pub answers: u64,
+    /// By source.
+    pub sources: BTreeMap<String, SourceReport>,
+    /// By module that was loaded.
+    pub modules: BTreeMap<&'static str, Reading>,
+    /// The decoder's work.
+    pub decoder: DecoderReport,
+    /// How often each stage failed, by reason.
+    pub failures: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+}
+
+/// What became of one source's frames.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SourceReport {
+    /// Frames that arrived, once for each sampler that was offered them.
+    pub frames_received: u64,
+    /// Frames handed to the encoder.
+    pub frames_sampled: u64,
+    /// Frames let go, by reason.
+    pub frames_dropped: BTreeMap<DropReason, u64>,
+    /// Segments that closed.
+    pub segments: u64,
+    /// Everything before this is out.
+    pub complete_through_ms: u64,
+}
+
+/// Requests and tokens of the decoder.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DecoderReport {
+    /// Requests by task.
+    pub requests: BTreeMap<Task, u64>,
+    /// Tokens by task.
+    pub tokens: BTreeMap<Task, Tokens>,
+}
+
+/// Tokens of one task. Prefilled and reused together are all tokens of its prompts.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Tokens {
+    /// Prompt tokens that were computed.
+    pub prefilled: u64,
+    /// Prompt tokens taken from an earlier request.
+    pub reused: u64,
+    /// New tokens.
+    pub generated: u64,
+}
+
+impl DecoderReport {
+    /// The counts of a run so far.
+    pub fn of(tally: &Tally) -> Self {
+        let tasks = tally.tasks();
+        let tokens = |t: &atom_operators::tally::TaskTally| Tokens {
+            prefilled: t.prefilled,
+            reused: t.reused,
+            generated: t.generated,
+        };
+        Self {
+            requests: tasks
+                .iter()
+                .map(|(task, tally)| (*task, tally.requests))
+                .collect(),
+            tokens: tasks
+                .iter()
+                .map(|(task, tally)| (*task, tokens(tally)))
+                .collect(),
+        }
+    }
+}
+
+/// Readings of the modules that were loaded.
+pub fn modules(meters: &Meters) -> BTreeMap<&'static str, Reading> {
+    meters.readings().into_iter().collect()
+}
+
+/// Most memory that this process ever held, in bytes; 0 where the system does not say.
+pub fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
+        .map_or(0, |kib| kib * 1024)
+}

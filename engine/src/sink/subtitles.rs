@@ -1,0 +1,179 @@
+//! A subtitle file of either format: cues in, numbered text out.
+
+use super::cues::{Cue, Cues};
+use super::output::Output;
+use super::{Record, Sink, SinkError};
+
+/// Renders a cue with its number, blank line included.
+pub(super) type Render = fn(u64, Cue) -> String;
+
+/// Cues are numbered from 1.
+pub(super) struct Subtitles {
+    cues: Cues,
+    page: Page,
+}
+
+/// Where cues go, and how many went there.
+struct Page {
+    output: Output,
+    render: Render,
+    written: u64,
+}
+
+impl Subtitles {
+    /// Writes the header at once, so that a file without cues is a valid one.
+    pub(super) fn start(
+        mut output: Output,
+        header: &str,
+        render: Render,
+    ) -> Result<Self, SinkError> {
+        output.write(header)?;
+        let page = Page {
+            output,
+            render,
+            written: 0,
+        };
+        Ok(Self {
+            cues: Cues::default(),
+            page,
+        })
+    }
+}
+
+impl Sink for Subtitles {
+    fn write(&mut self, record: &Record) -> Result<(), SinkError> {
+        let name = self.page.output.name().to_owned();
+        self.cues
+            .push(record, &name, &mut |cue| self.page.write(cue))
+    }
+
+    fn complete(&mut self, _source: &str, through_ms: u64) -> Result<(), SinkError> {
+        self.cues
+            .complete(through_ms, &mut |cue| self.page.write(cue))
+    }
+
+    fn finish(&mut self) -> Result<(), SinkError> {
+        let rest = self.cues.finish(&mut |cue| self.page.write(cue));
+        rest.and(self.page.output.flush())
+    }
+}
+
+impl Page {
+    fn write(&mut self, cue: Cue) -> Result<(), SinkError> {
+        self.written += 1;
+        self.output.write(&(self.render)(self.written, cue))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::Path;
+
+    use tempfile::tempdir;
+
+    use super::super::record::tests::{answer, caption};
+    use super::super::{Format, open};
+    use super::*;
+
+    /// What a reader makes of a file: number, start, end, text.
+    type Read = Vec<(u64, u64, u64, String)>;
+
+    /// What a sink makes of some records.
+    pub(in super::super) fn written(format: Format, records: &[Record]) -> String {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("out");
+        fill(format, &path, records);
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    fn fill(format: Format, path: &Path, records: &[Record]) {
+        let mut sink = open(format, path, &["door"]).unwrap();
+        for record in records {
+            sink.write(record).unwrap();
+        }
+        sink.finish().unwrap();
+    }
+
+    /// Reads subtitles strictly: blocks parted by one blank line, each a number, a time line and text.
+    fn parse(file: &str, mark: char) -> Read {
+        let blocks = file.split_terminator("\n\n");
+        blocks.map(|block| parse_block(block, mark)).collect()
+    }
+
+    fn parse_block(block: &str, mark: char) -> (u64, u64, u64, String) {
+        let mut lines = block.splitn(3, '\n');
+        let number = lines.next().unwrap().parse().unwrap();
+        let (start, end) = lines.next().unwrap().split_once(" --> ").unwrap();
+        let text = lines.next().unwrap();
+        assert!(!text.contains("-->") && !text.contains("\n\n"));
+        (number, ms(start, mark), ms(end, mark), text.to_owned())
+    }
+
+    fn ms(clock: &str, mark: char) -> u64 {
+        let (rest, ms) = clock.split_once(mark).unwrap();
+        let parts: Vec<u64> = rest.split(':').map(|part| part.parse().unwrap()).collect();
+        assert_eq!((parts.len(), ms.len()), (3, 3));
+        (parts[0] * 3600 + parts[1] * 60 + parts[2]) * 1000 + ms.parse::<u64>().unwrap()
+    }
+
+    fn some_records() -> [Record; 4] {
+        [
+            caption(0, 4000, "Tom & <Jerry>\n\nx --> y"),
+            answer(0, 4000, "visitor", "No."),
+            caption(4000, 4000, "犬"),
+            caption(3_600_000, 3_604_000, "late"),
+        ]
+    }
+
+    #[test]
+    fn webvtt_comes_back_from_a_parser_as_it_went_in() {
+        let file = written(Format::WebVtt, &some_records());
+        let cues = parse(file.strip_prefix("WEBVTT\n\n").unwrap(), '.');
+        let plain = |text: &str| {
+            text.replace("&lt;", "<")
+                .replace("&gt;", ">")
+                .replace("&amp;", "&")
+        };
+        let back: Read = cues
+            .into_iter()
+            .map(|(n, s, e, text)| (n, s, e, plain(&text)))
+            .collect();
+        let first = "Tom & <Jerry>\nx --> y\nNo.".to_owned();
+        let expected = [
+            (1, 0, 4000, first),
+            (2, 4000, 4001, "犬".to_owned()),
+            (3, 3_600_000, 3_604_000, "late".to_owned()),
+        ];
+        assert_eq!(back, expected);
+    }
+
+    #[test]
+    fn srt_comes_back_from_a_parser_in_order_and_without_overlap() {
+        let cues = parse(&written(Format::Srt, &some_records()), ',');
+        let numbers: Vec<u64> = cues.iter().map(|cue| cue.0).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+        assert!(cues.is_sorted_by(|a, b| a.2 <= b.1));
+        assert_eq!(cues[0].3, "Tom & <Jerry>\nx -> y\nNo.");
+    }
+
+    #[test]
+    fn without_records_the_files_are_valid_and_empty() {
+        assert_eq!(written(Format::WebVtt, &[]), "WEBVTT\n\n");
+        assert_eq!(written(Format::Srt, &[]), "");
+    }
+
+    #[test]
+    fn a_late_record_is_an_error_and_the_file_goes_on() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("out.srt");
+        let mut sink = open(Format::Srt, &path, &["door"]).unwrap();
+        sink.write(&caption(4000, 8000, "a")).unwrap();
+        let late = sink.write(&caption(0, 4000, "b")).unwrap_err();
+        assert!(late.to_string().contains("result at 0 ms came too late"));
+        sink.write(&caption(8000, 9000, "c")).unwrap();
+        sink.finish().unwrap();
+        let cues = parse(&std::fs::read_to_string(&path).unwrap(), ',');
+        let texts: Vec<&str> = cues.iter().map(|cue| cue.3.as_str()).collect();
+        assert_eq!(texts, ["a", "c"]);
+    }
+}

@@ -1,0 +1,158 @@
+//! Sources: where frames come from, each on a thread of its own.
+//!
+//! A source hands [`Record`]s to the graph in order: frames in the size that the vision encoder takes, what was lost, and
+//! one end. A recording waits where the graph has no room; it loses nothing. Frames that no sampler wants are counted and
+//! let go before their pixels are converted.
+
+pub mod gst;
+pub mod location;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use atom_models::{Fault, Reason};
+use atom_operators::{
+    data::{End, Failure, Frame, MediaTime, SourceId, Stage},
+    flow::Flow,
+    intake::Record,
+    sample::Grid,
+    tally::{DropReason, Tally},
+};
+use crossbeam::channel::{SendTimeoutError, Sender};
+
+pub use location::Location;
+
+/// What a source is to deliver.
+pub struct Wanted {
+    /// The source.
+    pub source: SourceId,
+    /// Where its frames come from.
+    pub location: Location,
+    /// Frames are stretched to this width and height.
+    pub size: (u32, u32),
+    /// One grid for each sampler that reads the source.
+    pub grids: Vec<Grid>,
+    /// What lies before is left out.
+    pub from: MediaTime,
+}
+
+/// The source's side of the way into the graph.
+pub struct Outlet {
+    /// Which source.
+    pub source: SourceId,
+    /// Takes its records.
+    pub records: Sender<Record>,
+    /// Woken after each of them.
+    pub flow: Arc<Flow>,
+    /// Counts its frames.
+    pub tally: Tally,
+    /// Set when the run is to end early.
+    pub stop: Arc<AtomicBool>,
+    /// Length of the video in milliseconds once it is known, for progress; 0 before.
+    pub length_ms: Arc<AtomicU64>,
+}
+
+/// The run is to end: hand over nothing more but the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
+
+impl Outlet {
+    /// Hands a record over, waiting for room but never beyond the stop of the run.
+    pub fn send(&self, mut record: Record) -> Result<(), Stopped> {
+        loop {
+            match self.records.send_timeout(record, Duration::from_millis(50)) {
+                Ok(()) => {
+                    self.flow.wake();
+                    return Ok(());
+                }
+                Err(SendTimeoutError::Timeout(back)) if !self.stopped() => record = back,
+                // Without a graph there is nobody to hand it to.
+                Err(_) => return Err(Stopped),
+            }
+        }
+    }
+
+    /// Whether the run is to end.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(SeqCst)
+    }
+
+    /// Tells of something that should have been a frame; it counts as received and dropped.
+    pub fn lost(&self, at: MediaTime, samplers: u64, why: &str) -> Result<(), Stopped> {
+        let tally = self.tally.source(self.source);
+        tally.received(samplers);
+        tally.dropped(DropReason::Undecodable, samplers);
+        self.told(at, why)
+    }
+
+    /// Tells of a fault of the source that cost no frame that it knows of.
+    pub fn told(&self, at: MediaTime, why: &str) -> Result<(), Stopped> {
+        let fault = Fault::new(Reason::Undecodable, why);
+        self.send(Record::Lost(Failure {
+            stage: Stage::Source,
+            source: self.source,
+            at,
+            fault,
+        }))
+    }
+
+    /// Ends the source. The end is handed over even when the run is stopped, so that the graph closes what is open.
+    pub fn end(&self, at: MediaTime, whole: bool) {
+        let end = Record::End(End {
+            source: self.source,
+            at,
+            whole,
+        });
+        // A graph that is gone needs no end; one that is full makes room, because stopped sources send nothing else.
+        let _ = self.records.send_timeout(end, Duration::from_secs(60));
+        self.flow.wake();
+    }
+}
+
+/// Decides which frames are worth converting, and counts the rest.
+pub struct Thinner {
+    grids: Vec<Grid>,
+    from: MediaTime,
+}
+
+impl Thinner {
+    /// Frames from a moment on, wanted by at least one of the grids.
+    pub fn new(grids: Vec<Grid>, from: MediaTime) -> Self {
+        Self { grids, from }
+    }
+
+    /// How many samplers are offered each frame.
+    pub fn samplers(&self) -> u64 {
+        self.grids.len() as u64
+    }
+
+    /// Counts a frame; whether it is worth converting.
+    pub fn wants(&mut self, at: MediaTime, outlet: &Outlet) -> bool {
+        if at < self.from {
+            return false;
+        }
+        let tally = outlet.tally.source(outlet.source);
+        tally.received(self.samplers());
+        // Every grid is asked: each keeps its own place.
+        let wanted = self
+            .grids
+            .iter_mut()
+            .filter_map(|grid| grid.wants(at).then_some(()))
+            .count()
+            > 0;
+        if !wanted {
+            tally.dropped(DropReason::Rate, self.samplers());
+        }
+        wanted
+    }
+}
+
+/// Hands a frame over.
+pub fn deliver(outlet: &Outlet, at: MediaTime, image: atom_models::Image) -> Result<(), Stopped> {
+    outlet.send(Record::Frame(Frame::new(outlet.source, at, image)))
+}

@@ -1,0 +1,224 @@
+//! What can go wrong with a store, said so that the reader knows what to do.
+//!
+//! SQLite's own codes are translated here and only here; every message names the file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+use thiserror::Error;
+
+/// A store that could not be opened, written or read, or a query that makes no sense.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The folder the store should stand in is not there.
+    #[error("cannot make store {path:?}: there is no folder {folder:?}. Make the folder first")]
+    FolderMissing {
+        /// The store.
+        path: PathBuf,
+        /// The folder that is missing.
+        folder: PathBuf,
+    },
+    /// There is no store to read.
+    #[error("there is no store at {path:?}. Make one with `atom index PATH --store FILE`")]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The path names a folder.
+    #[error("store {path:?} is a folder. Name a file, for example \"atom.db\" in that folder")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file is no SQLite file.
+    #[error(
+        "{path:?} is not a store: it is not an SQLite file. Name another file; this one was left as it is"
+    )]
+    NotSqlite {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file belongs to another program.
+    #[error(
+        "{path:?} is not a store: it is an SQLite file of another application (id {found:#010x}). Name another file; this one was left as it is"
+    )]
+    OtherApplication {
+        /// The file.
+        path: PathBuf,
+        /// The application id in its header; 0 if its maker set none.
+        found: u32,
+    },
+    /// The store was made by a later Atom.
+    #[error(
+        "store {path:?} has version {found}, and this Atom knows versions up to {known}. Use a newer Atom, or index into another file"
+    )]
+    Newer {
+        /// The store.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest version known here.
+        known: u32,
+    },
+    /// Someone else wrote for longer than we wait.
+    #[error(
+        "store {path:?} is locked by another process. Wait until that has ended, or stop it, and try again"
+    )]
+    Locked {
+        /// The store.
+        path: PathBuf,
+    },
+    /// The file or its folder cannot be written.
+    #[error(
+        "store {path:?} is read-only. Make the file and its folder writable, or copy the store elsewhere"
+    )]
+    ReadOnly {
+        /// The store.
+        path: PathBuf,
+    },
+    /// There was no room to write.
+    #[error(
+        "no room left on the disk of store {path:?}; nothing was written. Free some space; a run goes on where it stopped"
+    )]
+    DiskFull {
+        /// The store.
+        path: PathBuf,
+    },
+    /// The file does not hang together.
+    #[error("store {path:?} is damaged. Restore a copy, or remove the file and index again")]
+    Damaged {
+        /// The store.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The file could not be opened at all.
+    #[error("cannot open store {path:?}. See that you may read and write the file and its folder")]
+    CannotOpen {
+        /// The store.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The file could not be read before opening.
+    #[error("cannot read store {path:?}")]
+    Unreadable {
+        /// The store.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Any other failure of SQLite.
+    #[error("cannot {attempt} store {path:?}")]
+    Sqlite {
+        /// What was attempted, as the beginning of a sentence about the store.
+        attempt: &'static str,
+        /// The store.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// A run was to go on that never began.
+    #[error("source {name:?} with pack {pack:?} has not begun in this store. Call `begin` first")]
+    NotBegun {
+        /// The source.
+        name: String,
+        /// The pack it was to be written under.
+        pack: String,
+    },
+    /// The query asks for nothing.
+    #[error("query {text:?} holds no word to look for. Write at least one word without a minus")]
+    EmptyQuery {
+        /// What was asked.
+        text: String,
+    },
+    /// The query wants no hits.
+    #[error("a query with limit 0 can find nothing. Ask for at least 1 hit")]
+    NoLimit,
+    /// The query's span ends before it begins.
+    #[error("the span from {from_ms} ms to {to_ms} ms ends before it begins. Swap the two times")]
+    InvertedSpan {
+        /// Where it begins, in milliseconds.
+        from_ms: u64,
+        /// Where it ends, in milliseconds.
+        to_ms: u64,
+    },
+    /// The query names a source the store does not hold.
+    #[error("store {path:?} holds no source {name:?}. It holds: {known}")]
+    UnknownSource {
+        /// The store.
+        path: PathBuf,
+        /// What was asked for.
+        name: String,
+        /// Some of the names it has, separated by commas.
+        known: String,
+    },
+}
+
+impl StoreError {
+    /// A translator of SQLite's errors for one attempt, fit for `map_err`.
+    pub(super) fn at<'p>(
+        path: &'p Path,
+        attempt: &'static str,
+    ) -> impl Fn(rusqlite::Error) -> Self + use<'p> {
+        move |source| {
+            let path = path.to_path_buf();
+            match source.sqlite_error_code() {
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
+                Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
+                Some(ErrorCode::DiskFull) => Self::DiskFull { path },
+                Some(ErrorCode::NotADatabase) => Self::NotSqlite { path },
+                Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, source },
+                Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                    Self::CannotOpen { path, source }
+                }
+                _ => Self::Sqlite {
+                    attempt,
+                    path,
+                    source,
+                },
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, Error, ffi};
+
+    use super::*;
+
+    #[test]
+    fn every_code_a_user_can_meet_has_its_own_words() {
+        let cases = [
+            (ffi::SQLITE_BUSY, "locked by another process"),
+            (ffi::SQLITE_READONLY, "is read-only"),
+            (ffi::SQLITE_FULL, "no room left"),
+            (ffi::SQLITE_NOTADB, "not an SQLite file"),
+            (ffi::SQLITE_CORRUPT, "is damaged"),
+            (ffi::SQLITE_CANTOPEN, "cannot open store"),
+            (ffi::SQLITE_IOERR, "cannot write to store"),
+        ];
+        for (code, words) in cases {
+            let raw = Error::SqliteFailure(ffi::Error::new(code), None);
+            let said = StoreError::at(Path::new("a/b.db"), "write to")(raw).to_string();
+            assert!(said.contains(words), "code {code}: {said}");
+            assert!(said.contains("a/b.db"), "code {code}: {said}");
+            assert!(!said.ends_with('.'), "code {code}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_full_file_is_told_apart_from_other_failures() {
+        let full = Connection::open_in_memory().unwrap();
+        full.execute_batch("CREATE TABLE t(x); PRAGMA max_page_count = 2;")
+            .unwrap();
+        let raw = full
+            .execute("INSERT INTO t VALUES (zeroblob(100000))", [])
+            .unwrap_err();
+        let told = StoreError::at(Path::new("full.db"), "write to")(raw);
+        assert!(matches!(told, StoreError::DiskFull { .. }));
+    }
+}

@@ -1,0 +1,163 @@
+//! Keeps what was seen and said in one SQLite file, and finds it again by words and by vectors.
+//!
+//! It exists so that recordings are searchable long after the models have run, and so that a run that was cut off
+//! can go on: rows and the time through which a source is complete move in one transaction.
+//! Invariant: a row is either wholly there, in the table, in the full text and in the vectors, or not at all.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `schema` | the tables, their version, and opening: what is refused, and that refusing changes nothing |
+//! | `write` | `begin`, `restart`, `seal`, `finish`: the life of one run over one source |
+//! | `read` | `rows` and `sources`, in order |
+//! | `query` | what can be asked, and what makes no sense to ask |
+//! | `search` | a query from its text to its hits |
+//! | `words` | what a person typed, as full-text expressions that cannot be malformed |
+//! | `vectors` | the embeddings in memory, and the flat scan |
+//! | `fuse` | two rankings made one |
+//! | `error` | everything that can go wrong, with what to do about it |
+//!
+//! A source is stored under a *pack*, a string the caller makes of the pack's version and the settings. One source
+//! may be there under several while it is indexed anew; only its **current** pack is read: the one that has ended,
+//! if one has, else the one begun last. `finish` removes the others.
+
+mod error;
+mod fuse;
+mod query;
+mod read;
+mod schema;
+mod search;
+#[cfg(test)]
+mod testing;
+mod vectors;
+mod words;
+mod write;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use serde::Serialize;
+
+pub use error::StoreError;
+pub use query::Query;
+pub use words::wanted_text;
+
+/// An index on disk, through one connection.
+///
+/// Several processes may hold the same file: one writes at a time, readers never wait. A `Store` can move to another
+/// thread but not be shared; open one per thread instead. The first search reads all vectors into memory.
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+    index: RefCell<Option<vectors::Index>>,
+}
+
+impl Store {
+    /// Opens the store at `path` for reading and writing, and makes it if there is none.
+    ///
+    /// # Errors
+    /// When the folder is missing, when `path` is no store of ours or one of a newer Atom, when it cannot be written.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        schema::open(path).map(|connection| Self::over(connection, path))
+    }
+
+    /// Opens the store at `path`, which must be there already; for commands that only read.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and when there is no store at `path`.
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        schema::open_existing(path).map(|connection| Self::over(connection, path))
+    }
+
+    /// The path this store was opened at.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn over(connection: Connection, path: &Path) -> Self {
+        Self {
+            connection,
+            path: path.to_path_buf(),
+            index: RefCell::new(None),
+        }
+    }
+}
+
+/// What is known of a source when a run over it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Media time before which every row is written, in milliseconds; 0 for a new source.
+    pub sealed_ms: u64,
+    /// Whether a run reached the end of the source; nothing is left to do then.
+    pub ended: bool,
+}
+
+/// One segment of one source, with all that was found out about it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row {
+    /// Media time at which the segment begins, in milliseconds; with source and pack it is the key.
+    pub start_ms: u64,
+    /// Media time at which the segment ends, in milliseconds; not part of it.
+    pub end_ms: u64,
+    /// What the captioner said, if it said something.
+    pub caption: Option<String>,
+    /// Names of what was seen, separated by spaces or commas; searched, and shown where there is no caption.
+    pub tags: String,
+    /// The questions asked of this segment, each with its answer; only answers are searched.
+    pub answers: Vec<(String, String)>,
+    /// The segment's vector, of length 1; empty when there is none.
+    pub embedding: Vec<f32>,
+    /// Names of the stages that gave nothing for this segment.
+    pub failed: Vec<String>,
+}
+
+/// A row with the source and the pack it stands under.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRow {
+    /// Name of the source.
+    pub source: String,
+    /// Pack and settings that made the row.
+    pub pack: String,
+    /// The row as it was sealed.
+    pub row: Row,
+}
+
+/// How far one source is indexed under one pack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceState {
+    /// Name of the source.
+    pub source: String,
+    /// Pack and settings of the run.
+    pub pack: String,
+    /// Media time before which every row is written, in milliseconds.
+    pub sealed_ms: u64,
+    /// Whether the run reached the end of the source.
+    pub ended: bool,
+    /// Whether this is the pack of the source that searches read.
+    pub current: bool,
+}
+
+/// A segment that was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Hit {
+    /// Name of the source.
+    pub source: String,
+    /// Media time at which the segment begins, in milliseconds.
+    pub start_ms: u64,
+    /// Media time at which the segment ends, in milliseconds.
+    pub end_ms: u64,
+    /// Its caption, or its tags if it has none.
+    pub text: String,
+    /// Sum of `1 / (60 + rank)` over the two rankings; comparable only within one answer.
+    pub score: f64,
+}
+
+/// The answer to a query: the best first, and how far it can be relied upon.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Hits {
+    /// Segments by falling score; equal scores by source, then start.
+    pub hits: Vec<Hit>,
+    /// Of each source searched, the media time before which no segment is missing, in milliseconds.
+    pub complete_through_ms: BTreeMap<String, u64>,
+}

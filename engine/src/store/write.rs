@@ -1,0 +1,386 @@
+//! The life of one run over one source: begin, seal again and again, finish.
+//!
+//! Each call is one transaction that takes the write lock at its start, so it either waits its turn or fails whole.
+//! Rows and `sealed_ms` move together: a run that dies anywhere goes on at `sealed_ms` and writes equal rows over
+//! those already there, none lost, none twice.
+
+use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use serde_json::json;
+
+use super::{Progress, Row, Store, StoreError};
+
+const BEGIN: &str = "
+    INSERT INTO sources (source, pack, begun, run, sealed_ms, ended)
+    VALUES (?1, ?2, (SELECT 1 + coalesce(max(begun), 0) FROM sources), 0, 0, 0)
+    ON CONFLICT DO UPDATE SET begun = excluded.begun
+    RETURNING sealed_ms, ended";
+
+const WRITE_ROW: &str = "
+    INSERT INTO segments (source, pack, run, start_ms, end_ms, caption, tags, answers, answer_words, failed, embedding)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    ON CONFLICT (source, start_ms, pack) DO UPDATE SET
+        run = excluded.run, end_ms = excluded.end_ms, caption = excluded.caption, tags = excluded.tags,
+        answers = excluded.answers, answer_words = excluded.answer_words, failed = excluded.failed,
+        embedding = excluded.embedding";
+
+impl Store {
+    /// Registers a run over `source` and tells how far an earlier one under the same `pack` came.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn begin(&mut self, source: &str, pack: &str) -> Result<Progress, StoreError> {
+        self.change("begin a run in", |change| {
+            Ok(change.query_row(BEGIN, params![source, pack], |row| {
+                Ok(Progress {
+                    sealed_ms: unsigned(row.get(0)?),
+                    ended: row.get(1)?,
+                })
+            })?)
+        })
+    }
+
+    /// Begins a run from the beginning: nothing counts as sealed any more, and the source as not ended.
+    ///
+    /// Rows of earlier runs stay until rows of equal key replace them, or until `finish` removes those left over.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or the run was not begun.
+    pub fn restart(&mut self, source: &str, pack: &str) -> Result<(), StoreError> {
+        self.change("restart a run in", |change| {
+            let found = change.execute(
+                "UPDATE sources SET run = run + 1, sealed_ms = 0, ended = 0 WHERE source = ?1 AND pack = ?2",
+                params![source, pack],
+            )?;
+            require(found > 0, source, pack)
+        })
+    }
+
+    /// Writes `rows` over those of equal start, and moves the source's sealed time to `sealed_ms`, never back.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or the run was not begun; nothing at all is written then.
+    pub fn seal(
+        &mut self,
+        source: &str,
+        pack: &str,
+        rows: &[Row],
+        sealed_ms: u64,
+    ) -> Result<(), StoreError> {
+        self.change("write to", |change| {
+            write_rows(change, source, pack, rows)?;
+            change.execute(
+                "UPDATE sources SET sealed_ms = max(sealed_ms, ?3) WHERE source = ?1 AND pack = ?2",
+                params![source, pack, signed(sealed_ms)],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Records that `source` ended at `end_ms`, and makes this pack its only one.
+    ///
+    /// Removed are rows of the source under other packs, rows that begin at or after its end, and rows of runs before
+    /// the last restart.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or the run was not begun; nothing changes then.
+    pub fn finish(&mut self, source: &str, pack: &str, end_ms: u64) -> Result<(), StoreError> {
+        self.change("finish a run in", |change| {
+            let run = run_of(change, source, pack)?;
+            change.execute(
+                "UPDATE sources SET ended = 1, sealed_ms = ?3 WHERE source = ?1 AND pack = ?2",
+                params![source, pack, signed(end_ms)],
+            )?;
+            change.execute(
+                "DELETE FROM sources WHERE source = ?1 AND pack <> ?2",
+                params![source, pack],
+            )?;
+            change.execute(
+                "DELETE FROM segments WHERE source = ?1 AND (pack <> ?2 OR run < ?3 OR start_ms >= ?4)",
+                params![source, pack, run, signed(end_ms)],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Runs `work` in one transaction; an error, or a panic, undoes all of it.
+    fn change<T>(
+        &mut self,
+        attempt: &'static str,
+        work: impl FnOnce(&Transaction) -> Result<T, Undone>,
+    ) -> Result<T, StoreError> {
+        let told = StoreError::at(&self.path, attempt);
+        let change = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(&told)?;
+        let outcome = work(&change).map_err(|undone| match undone {
+            Undone::Sqlite(error) => told(error),
+            Undone::Refused(error) => error,
+        })?;
+        change.commit().map_err(&told)?;
+        Ok(outcome)
+    }
+}
+
+/// Why a transaction is given up: SQLite failed, or we refuse.
+enum Undone {
+    Sqlite(rusqlite::Error),
+    Refused(StoreError),
+}
+
+impl From<rusqlite::Error> for Undone {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+fn write_rows(change: &Transaction, source: &str, pack: &str, rows: &[Row]) -> Result<(), Undone> {
+    let run = run_of(change, source, pack)?;
+    let mut write = change.prepare(WRITE_ROW)?;
+    for row in rows {
+        write.execute(params![
+            source,
+            pack,
+            run,
+            signed(row.start_ms),
+            signed(row.end_ms),
+            row.caption,
+            row.tags,
+            json!(row.answers).to_string(),
+            answer_words(row),
+            json!(row.failed).to_string(),
+            little_endian(&row.embedding),
+        ])?;
+    }
+    Ok(())
+}
+
+fn run_of(change: &Transaction, source: &str, pack: &str) -> Result<i64, Undone> {
+    let run = change
+        .query_row(
+            "SELECT run FROM sources WHERE source = ?1 AND pack = ?2",
+            params![source, pack],
+            |row| row.get(0),
+        )
+        .optional()?;
+    require(run.is_some(), source, pack)?;
+    Ok(run.unwrap_or_default())
+}
+
+fn require(begun: bool, source: &str, pack: &str) -> Result<(), Undone> {
+    if begun {
+        return Ok(());
+    }
+    Err(Undone::Refused(StoreError::NotBegun {
+        name: source.to_owned(),
+        pack: pack.to_owned(),
+    }))
+}
+
+/// Media time as SQLite keeps it; what lies beyond 292 million years is drawn in.
+pub(super) fn signed(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
+}
+
+/// Media time as SQLite gave it back.
+pub(super) fn unsigned(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or(0)
+}
+
+/// The answers without their questions, a line each.
+fn answer_words(row: &Row) -> String {
+    let answers: Vec<&str> = row.answers.iter().map(|(_, text)| text.as_str()).collect();
+    answers.join("\n")
+}
+
+fn little_endian(embedding: &[f32]) -> Vec<u8> {
+    embedding.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::super::SourceState;
+    use super::super::testing::{found, row, store};
+    use super::*;
+
+    fn starts(store: &Store) -> Vec<(String, u64)> {
+        let rows = store.rows(None, None, None).unwrap();
+        rows.into_iter().map(|r| (r.pack, r.row.start_ms)).collect()
+    }
+
+    fn keys(pack: &str, starts: &[u64]) -> Vec<(String, u64)> {
+        starts
+            .iter()
+            .map(|start| (pack.to_owned(), *start))
+            .collect()
+    }
+
+    #[test]
+    fn a_run_goes_on_where_the_last_seal_left_it() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("atom.db");
+        let mut store = Store::open(&path).unwrap();
+        let fresh = Progress {
+            sealed_ms: 0,
+            ended: false,
+        };
+        assert_eq!(store.begin("door", "a").unwrap(), fresh);
+        store.seal("door", "a", &[row(0, "one")], 4000).unwrap();
+        store.seal("door", "a", &[], 2000).unwrap();
+        drop(store);
+        let mut store = Store::open(&path).unwrap();
+        let left = Progress {
+            sealed_ms: 4000,
+            ended: false,
+        };
+        assert_eq!(store.begin("door", "a").unwrap(), left);
+        store.finish("door", "a", 3900).unwrap();
+        let done = Progress {
+            sealed_ms: 3900,
+            ended: true,
+        };
+        assert_eq!(store.begin("door", "a").unwrap(), done);
+    }
+
+    #[test]
+    fn a_row_comes_back_as_it_was_sealed() {
+        let (mut store, _folder) = store();
+        let full = Row {
+            start_ms: 4000,
+            end_ms: 8000,
+            caption: Some("it's \"quoted\" <b>".to_owned()),
+            tags: "ball, 犬".to_owned(),
+            answers: vec![("Is it?".to_owned(), "No.".to_owned())],
+            embedding: vec![0.6, -0.8, f32::MIN_POSITIVE],
+            failed: vec!["reason".to_owned()],
+        };
+        let bare = Row {
+            start_ms: 8000,
+            end_ms: 8000,
+            ..Row::default()
+        };
+        store.begin("door", "a").unwrap();
+        store
+            .seal("door", "a", &[full.clone(), bare.clone()], 9000)
+            .unwrap();
+        let back = store.rows(Some("door"), None, None).unwrap();
+        assert_eq!((&back[0].row, &back[1].row), (&full, &bare));
+    }
+
+    #[test]
+    fn an_equal_key_is_replaced_in_the_table_the_full_text_and_the_vectors() {
+        let (mut store, _folder) = store();
+        store.begin("door", "a").unwrap();
+        store
+            .seal(
+                "door",
+                "a",
+                &[row(0, "a red ball"), row(4000, "rain")],
+                8000,
+            )
+            .unwrap();
+        assert_eq!(found(&store, "ball"), [0]);
+        store
+            .seal("door", "a", &[row(0, "a blue cube")], 8000)
+            .unwrap();
+        assert_eq!(starts(&store), keys("a", &[0, 4000]));
+        assert!(found(&store, "ball").is_empty());
+        assert_eq!(found(&store, "cube"), [0]);
+        store.finish("door", "a", 4000).unwrap();
+        assert!(found(&store, "rain").is_empty());
+        // FTS5 compares its index with the rows, and fails if they are out of step.
+        store
+            .connection
+            .execute(
+                "INSERT INTO segments_fts(segments_fts, rank) VALUES ('integrity-check', 1)",
+                [],
+            )
+            .unwrap();
+    }
+
+    #[test]
+    fn a_seal_that_dies_leaves_neither_rows_nor_progress() {
+        let (mut store, folder) = store();
+        store.begin("door", "a").unwrap();
+        store.seal("door", "a", &[row(0, "kept")], 4000).unwrap();
+        let dying = store.connection.transaction().unwrap();
+        assert!(write_rows(&dying, "door", "a", &[row(4000, "lost")]).is_ok());
+        dying
+            .execute("UPDATE sources SET sealed_ms = 8000", [])
+            .unwrap();
+        drop(dying);
+        drop(store);
+        let mut store = Store::open(&folder.path().join("atom.db")).unwrap();
+        assert_eq!(store.begin("door", "a").unwrap().sealed_ms, 4000);
+        assert_eq!(starts(&store), keys("a", &[0]));
+        assert!(found(&store, "lost").is_empty());
+    }
+
+    #[test]
+    fn a_restart_keeps_old_rows_until_they_are_replaced_or_the_run_finishes() {
+        let (mut store, _folder) = store();
+        store.begin("door", "a").unwrap();
+        store
+            .seal(
+                "door",
+                "a",
+                &[row(0, "old"), row(2000, "old"), row(4000, "old")],
+                6000,
+            )
+            .unwrap();
+        store.finish("door", "a", 6000).unwrap();
+        store.restart("door", "a").unwrap();
+        assert_eq!(store.sources().unwrap()[0].sealed_ms, 0);
+        assert_eq!(starts(&store), keys("a", &[0, 2000, 4000]));
+        store.seal("door", "a", &[row(0, "new")], 4000).unwrap();
+        store.begin("door", "a").unwrap();
+        store.seal("door", "a", &[row(4000, "new")], 6000).unwrap();
+        assert_eq!(found(&store, "old"), [2000]);
+        store.finish("door", "a", 6000).unwrap();
+        assert_eq!(starts(&store), keys("a", &[0, 4000]));
+    }
+
+    #[test]
+    fn new_settings_are_read_only_once_they_have_replaced_the_old_ones() {
+        let (mut store, _folder) = store();
+        store.begin("door", "old").unwrap();
+        store.seal("door", "old", &[row(0, "ball")], 4000).unwrap();
+        store.begin("door", "new").unwrap();
+        assert!(
+            starts(&store).is_empty(),
+            "the old has not ended, so the new counts"
+        );
+        store.begin("door", "old").unwrap();
+        store.finish("door", "old", 4000).unwrap();
+        store.begin("door", "new").unwrap();
+        store
+            .seal("door", "new", &[row(0, "cube"), row(1000, "cube")], 2000)
+            .unwrap();
+        assert_eq!(starts(&store), keys("old", &[0]));
+        assert!(found(&store, "cube").is_empty());
+        store.finish("door", "new", 2000).unwrap();
+        assert_eq!(starts(&store), keys("new", &[0, 1000]));
+        let only = SourceState {
+            source: "door".to_owned(),
+            pack: "new".to_owned(),
+            sealed_ms: 2000,
+            ended: true,
+            current: true,
+        };
+        assert_eq!(store.sources().unwrap(), [only]);
+    }
+
+    #[test]
+    fn a_run_that_never_began_is_refused() {
+        let (mut store, _folder) = store();
+        for refused in [
+            store.seal("door", "a", &[], 1),
+            store.restart("door", "a"),
+            store.finish("door", "a", 1),
+        ] {
+            assert!(matches!(refused, Err(StoreError::NotBegun { .. })));
+        }
+    }
+}
