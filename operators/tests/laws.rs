@@ -26,10 +26,22 @@ use world::*;
 
 const YELLOW: [u8; 3] = [255, 255, 0];
 const MAGENTA: [u8; 3] = [255, 0, 255];
-const COLOURS: [[u8; 3]; 6] = [[250, 0, 0], [0, 250, 0], [0, 0, 250], [250; 3], [0; 3], [90; 3]];
+const COLOURS: [[u8; 3]; 6] = [
+    [250, 0, 0],
+    [0, 250, 0],
+    [0, 0, 250],
+    [250; 3],
+    [0; 3],
+    [90; 3],
+];
 
 fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, max_shrink_time: 60_000, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        max_shrink_time: 60_000,
+        ..ProptestConfig::default()
+    }
 }
 
 /// Up to so many sources with up to so many records each, of which fewer fail than make a stage give up.
@@ -48,7 +60,14 @@ fn scripts(sources: usize, most: usize) -> impl Strategy<Value = Vec<Script>> {
             let place = |(gap, colour)| {
                 now += gap;
                 bad += u32::from([Some(YELLOW), Some(MAGENTA)].contains(&colour));
-                (MediaTime::from_millis(now), if bad < PATIENCE { colour } else { Some(COLOURS[0]) })
+                (
+                    MediaTime::from_millis(now),
+                    if bad < PATIENCE {
+                        colour
+                    } else {
+                        Some(COLOURS[0])
+                    },
+                )
             };
             shots.into_iter().map(place).collect()
         };
@@ -57,11 +76,27 @@ fn scripts(sources: usize, most: usize) -> impl Strategy<Value = Vec<Script>> {
 }
 
 fn setup() -> impl Strategy<Value = Setup> {
-    let sample = (0.5..12.0, prop::sample::select(&[0.0, 0.02, 0.3]), 500..3000u64);
-    let segment = (prop::sample::select(&[1000, 1700, 4000]), prop::sample::select(&[0.3, 1.0]), 0..1500u64);
+    let sample = (
+        0.5..12.0,
+        prop::sample::select(&[0.0, 0.02, 0.3]),
+        500..3000u64,
+    );
+    let segment = (
+        prop::sample::select(&[1000, 1700, 4000]),
+        prop::sample::select(&[0.3, 1.0]),
+        0..1500u64,
+    );
     (sample, segment, 1..4usize, 1..4usize).prop_map(|(sample, segment, frames, segments)| Setup {
-        sample: SampleSpec { fps: sample.0, change: sample.1, keep_every_ms: sample.2 },
-        segment: SegmentSpec { length_ms: segment.0, scene_change: segment.1, shortest_ms: segment.2 },
+        sample: SampleSpec {
+            fps: sample.0,
+            change: sample.1,
+            keep_every_ms: sample.2,
+        },
+        segment: SegmentSpec {
+            length_ms: segment.0,
+            scene_change: segment.1,
+            shortest_ms: segment.2,
+        },
         asks: ["Is it red?", "Is it a picture of blue?"],
         bounds: Bounds { frames, segments },
         broken: false,
@@ -76,7 +111,11 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
 
 /// Whole stretches of four seconds.
 fn plain(mut setup: Setup) -> Setup {
-    setup.segment = SegmentSpec { length_ms: 4000, scene_change: 1.0, shortest_ms: 0 };
+    setup.segment = SegmentSpec {
+        length_ms: 4000,
+        scene_change: 1.0,
+        shortest_ms: 0,
+    };
     setup
 }
 

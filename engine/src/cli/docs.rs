@@ -1,0 +1,27 @@
+//! `atom docs`: explains what may stand in a pipeline file.
+
+use std::process::ExitCode;
+
+use atom_pipelines::docs;
+use clap::Args;
+
+use super::terminal;
+
+/// Explain the kinds of nodes, sources and sinks.
+#[derive(Args)]
+pub struct Docs {
+    /// The kind to explain; all in short if not given.
+    kind: Option<String>,
+}
+
+impl Docs {
+    /// Prints the explanation.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let text = match &self.kind {
+            Some(kind) => docs::kind(kind)?,
+            None => docs::overview(),
+        };
+        terminal::result(text.trim_end())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

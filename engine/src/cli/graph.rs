@@ -1,0 +1,47 @@
+//! `atom graph`: draws pipeline files.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use atom_pipelines::{graph, read};
+use clap::{Args, ValueEnum};
+
+use super::terminal;
+
+/// Draw pipeline files as a graph.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  atom graph doorway.toml --format dot | dot -Tsvg > doorway.svg"
+)]
+pub struct Graph {
+    /// Pipeline files; what is equal in them is drawn once.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Where the frames of a source come from.
+    #[arg(long = "source", value_name = "NAME=URI", value_parser = super::run::name_and_uri)]
+    sources: Vec<(String, String)>,
+    /// The language of the drawing.
+    #[arg(long, value_enum, default_value = "mermaid")]
+    format: Language,
+}
+
+/// Languages that draw graphs.
+#[derive(Clone, Copy, ValueEnum)]
+enum Language {
+    /// Mermaid, which Markdown viewers draw.
+    Mermaid,
+    /// Graphviz.
+    Dot,
+}
+
+impl Graph {
+    /// Prints the drawing.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let plan = read(&self.files, &self.sources)?;
+        let text = match self.format {
+            Language::Mermaid => graph::mermaid(&plan),
+            Language::Dot => graph::dot(&plan),
+        };
+        terminal::result(text.trim_end())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,75 @@
+//! The commands, a file each.
+//!
+//! Results go to stdout, all else to stderr. Exit code 0: done; 1: failed; 2: wrong usage.
+
+pub mod caption;
+pub mod check;
+pub mod docs;
+pub mod graph;
+pub mod index;
+pub mod models;
+pub mod run;
+pub mod search;
+pub mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Watches video and puts it into words, on the machine where the video is.
+#[derive(Parser)]
+#[command(
+    name = "atom",
+    version,
+    after_help = "\
+Examples:
+  atom caption holiday.mp4                 captions of a video, as WebVTT
+  atom index recordings/                   make a folder of recordings searchable
+  atom search \"a dog on the beach\"         find the moment
+  atom run three-branches.toml --source video=holiday.mp4"
+)]
+pub struct Arguments {
+    /// Say more about what happens, on stderr; twice for every segment.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run pipeline files over their sources, from the beginning to the end.
+    Run(run::Run),
+    /// Caption one video.
+    Caption(caption::Caption),
+    /// Make recordings searchable; goes on where it stopped.
+    Index(index::Index),
+    /// Find moments in what was indexed.
+    Search(search::Search),
+    /// Check pipeline files without running them.
+    Check(check::Check),
+    /// Draw pipeline files as a graph.
+    Graph(graph::Graph),
+    /// Explain the kinds of nodes, sources and sinks.
+    Docs(docs::Docs),
+    /// Install, list and verify packs of models.
+    Models(models::Models),
+}
+
+impl Command {
+    /// Runs the command.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Run(command) => command.run(),
+            Self::Caption(command) => command.run(),
+            Self::Index(command) => command.run(),
+            Self::Search(command) => command.run(),
+            Self::Check(command) => command.run(),
+            Self::Graph(command) => command.run(),
+            Self::Docs(command) => command.run(),
+            Self::Models(command) => command.run(),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The whole chain of operators over fake models, with a log of what each of them gave. Every line of the log begins
+//! with its media time in ms.
+
+use std::{cell::RefCell, collections::BTreeMap, fmt::Debug, rc::Rc, sync::Arc};
+
+use atom_models::{
+    Decoder, Generation, ModelError, Prompt, fake,
+    fake::{FakeDecoder, FakeVision},
+};
+use atom_operators::{
+    caption::{self, CaptionSpec},
+    data::*,
+    decode::{Decoded, Follower, Service, decode},
+    encode::encode,
+    flow::{Bounds, Flow},
+    index::{Part, index},
+    offload::{Crew, Health},
+    reason::{self, Asker, ReasonSpec},
+    sample::{SampleSpec, Sampling, sample},
+    seal::{Event, Sealed, Waiting, seal},
+    segment::{Cut, SegmentSpec, segment},
+    tally::Tally,
+    tick::Tick,
+};
+use timely::dataflow::{
+    ProbeHandle, StreamVec,
+    operators::{Concat, Concatenate, Inspect, Probe, vec::Map},
+};
+
+/// What each operator gave, by source.
+pub type Lines = BTreeMap<(&'static str, u32), Vec<String>>;
+
+const SEGMENTS: NodeId = NodeId(0);
+const CAPTION: NodeId = NodeId(1);
+const SCENE: NodeId = NodeId(2);
+const FOLLOW: NodeId = NodeId(3);
+/// What the decoder gives to each node.
+pub const DECODED: [&str; 4] = ["", "caption", "over segments", "over captions"];
+
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub sample: SampleSpec,
+    pub segment: SegmentSpec,
+    /// What is asked about segments, and about captions.
+    pub asks: [&'static str; 2],
+    pub bounds: Bounds,
+    /// Whether the decoder fails always.
+    pub broken: bool,
+    /// Whether a source says that it ends, or just vanishes.
+    pub ends: bool,
+}
+
+/// What the graph and the test share.
+#[derive(Clone)]
+pub struct Shared {
+    pub log: Rc<RefCell<Lines>>,
+    pub held: Rc<RefCell<Vec<Sealed>>>,
+    pub tally: Tally,
+    pub vision: Health,
+    pub flows: Vec<Arc<Flow>>,
+}
+
+impl Shared {
+    fn note(&self, stage: &'static str, source: SourceId, line: String) {
+        let mut log = self.log.borrow_mut();
+        log.entry((stage, source.0)).or_default().push(line);
+    }
+
+    /// Writes down what passes by.
+    fn tap<'s, D: Clone + 'static>(
+        &self,
+        stream: StreamVec<'s, Tick, D>,
+        tell: impl Fn(&D) -> (&'static str, SourceId, String) + 'static,
+    ) -> StreamVec<'s, Tick, D> {
+        let shared = self.clone();
+        stream.inspect(move |record| {
+            let (stage, source, line) = tell(record);
+            shared.note(stage, source, line);
+        })
+    }
+}
+
+struct Broken;
+
+impl Decoder for Broken {
+    fn generate(&mut self, _: &Prompt, _: usize) -> Result<Generation, ModelError> {
+        Err(ModelError::Asked("always"))
+    }
+}
+
+fn line(at: MediaTime, what: &str, more: impl Debug) -> String {
+    format!("{} {what} {more:?}", at.millis())
+}
+
+fn tell_failure(failure: &Failure) -> String {
+    let reason = failure.fault.reason.name();
+    line(failure.at, "failure", (failure.stage, reason))
+}
+
+fn tell_taken(taken: &Taken) -> String {
+    match taken {
+        Taken::Frame(frame) => line(frame.at, "frame", ()),
+        Taken::Lost(failure) => tell_failure(failure),
+        Taken::End(end) => line(end.at, "end", end.whole),
+    }
+}
+
+fn tell_seen(seen: &Seen) -> String {
+    match seen {
+        Seen::Frame(frame) => line(frame.at, "frame", &frame.impression.concepts),
+        Seen::Lost(failure) => tell_failure(failure),
+        Seen::End(end) => line(end.at, "end", end.whole),
+    }
+}
+
+fn tell_cut(cut: &Cut) -> (&'static str, SourceId, String) {
+    let (source, told) = match cut {
+        Cut::Closed(closed) => {
+            let frames = closed.result.as_ref().map(|s| s.frames.len());
+            let frames = frames.map_err(|failure| failure.fault.reason);
+            let told = line(closed.key.start, "segment", (closed.end.millis(), frames));
+            (closed.key.source, told)
+        }
+        Cut::End(end) => (end.source, line(end.at, "end", end.whole)),
+    };
+    ("segment", source, told)
+}
+
+/// The answer, and how many words were asked.
+fn tell_decoded(decoded: &Decoded) -> (&'static str, SourceId, String) {
+    let key = decoded.item.segment.key;
+    let prompt = decoded.item.prompt.as_ref().map(Prompt::as_str);
+    let words = prompt.unwrap_or("").split_whitespace().count();
+    let text = decoded.result.as_ref().map_err(|fault| fault.reason);
+    let stage = DECODED[decoded.item.node.0];
+    (stage, key.source, line(key.start, &words.to_string(), text))
+}
+
+fn tell_row(row: &Row) -> String {
+    let parts = usize::from(row.caption.is_some()) + row.answers.len() + row.failed.len();
+    let what = format!("row of {parts}");
+    let parts = (&row.caption, &row.answers, &row.failed);
+    line(row.segment.key.start, &what, parts)
+}
+
+fn tell_event(event: &Event) -> String {
+    match event {
+        Event::Caption(caption) => line(caption.segment.key.start, "caption", &caption.text),
+        Event::Answer(answer) => line(answer.segment.key.start, "answer", &answer.text),
+        Event::Row(row) => tell_row(row),
+        Event::Failure(failure) => tell_failure(failure),
+        Event::Closed { end, .. } => line(*end, "closed", ()),
+        Event::End(end) => line(end.at, "end", end.whole),
+    }
+}
+
+/// What became of a request, as event and as part of a row.
+fn result(decoded: Decoded) -> (Event, Part) {
+    let (event, part): (Result<_, _>, _) = if decoded.item.node == CAPTION {
+        let caption = caption::finish(&decoded);
+        (caption.clone().map(Event::Caption), Part::Caption(caption))
+    } else {
+        let answer = reason::finish(&decoded);
+        (answer.clone().map(Event::Answer), Part::Answer(answer))
+    };
+    (event.unwrap_or_else(Event::Failure), part)
+}
+
+/// Captions, and answers about segments and about captions.
+fn words<'s>(
+    segments: StreamVec<'s, Tick, Arc<Segment>>,
+    setup: &Setup,
+    shared: &Shared,
+    crew: &Crew,
+) -> StreamVec<'s, Tick, Decoded> {
+    let connector = fake::manifest().connector(fake::concepts());
+    let [scene, follow] = [(SCENE, 0), (FOLLOW, 1)].map(|(node, ask)| {
+        let (ask, max_tokens) = (setup.asks[ask].to_owned(), None);
+        Asker::new(node, &ReasonSpec { ask, max_tokens }, &connector)
+    });
+    let decoder: Box<dyn Decoder> = match setup.broken {
+        true => Box::new(Broken),
+        false => Box::new(FakeDecoder::new(Arc::default())),
+    };
+    let service = Service {
+        decoder,
+        health: Health::default(),
+        tally: shared.tally.clone(),
+        connector: connector.clone(),
+        followers: vec![Follower {
+            reads: CAPTION,
+            asker: follow,
+        }],
+    };
+    let requests = segments.flat_map(move |segment| {
+        let caption = caption::request(&segment, CAPTION, &connector, &CaptionSpec::default());
+        [caption, scene.about_segment(&segment, &connector)]
+    });
+    shared.tap(decode(requests, service, crew), tell_decoded)
+}
+
+/// The chain from records to sealed results.
+pub fn chain(
+    taken: StreamVec<'_, Tick, Taken>,
+    setup: &Setup,
+    shared: &Shared,
+    crew: &Crew,
+) -> ProbeHandle<Tick> {
+    let sources: Vec<_> = (0..shared.flows.len() as u32).map(SourceId).collect();
+    let (scope, flows, most) = (taken.scope(), shared.flows.clone(), setup.bounds.frames);
+    let taken = shared.tap(taken, move |taken| {
+        let (frames, _) = flows[taken.source().0 as usize].in_flight();
+        assert!(frames <= most, "{frames} frames alive");
+        ("intake", taken.source(), tell_taken(taken))
+    });
+    let lost = taken.clone().flat_map(|taken| match taken {
+        Taken::Lost(failure) => Some(Event::Failure(failure)),
+        _ => None,
+    });
+    let from = Sampling {
+        sources: sources.clone(),
+        stretches_ms: vec![setup.segment.length_ms],
+    };
+    let sampled = sample(taken, &setup.sample, from, shared.tally.clone());
+    let sampled = shared.tap(sampled, |s| ("sample", s.source(), tell_taken(s)));
+    let vision = Box::new(FakeVision::new(Arc::default()));
+    let sampled = sampled.map(|taken| (SEGMENTS, taken));
+    let (seen, failed) = encode(sampled, vision, shared.vision.clone(), crew);
+    let seen = shared.tap(seen.map(|(_, seen)| seen), |s| {
+        ("encode", s.source(), tell_seen(s))
+    });
+    let cuts = shared.tap(segment(seen, &setup.segment), tell_cut);
+    let segments = cuts.clone().flat_map(|cut| match cut {
+        Cut::Closed(closed) => closed.result.ok(),
+        Cut::End(_) => None,
+    });
+    let results = words(segments.clone(), setup, shared, crew).map(result);
+    let parts = results.clone().map(|(_, part)| part);
+    let rows = index(segments.map(Part::Segment).concat(parts), NodeId(4), 4);
+    let rows = shared.tap(rows, |r| ("index", r.segment.key.source, tell_row(r)));
+    let closed = cuts.flat_map(|cut| match cut {
+        Cut::Closed(closed) => {
+            let (node, end) = (SEGMENTS, closed.end);
+            let failure = closed.result.err().map(Event::Failure);
+            [Some(Event::Closed { node, end }), failure]
+        }
+        Cut::End(end) => [Some(Event::End(end)), None],
+    });
+    let (closed, results) = (closed.flat_map(|e| e), results.map(|(event, _)| event));
+    let failed = failed.map(Event::Failure);
+    let all = [lost, failed, closed, results, rows.map(Event::Row)];
+    let (probe, all) = scope.concatenate(all).probe();
+    let waiting = Waiting::new(sources.into_iter().map(|s| (s, vec![SEGMENTS])));
+    let out = shared.clone();
+    seal(all, waiting, move |sealed| {
+        let told = sealed.events.iter().map(tell_event);
+        told.for_each(|line| out.note("seal", sealed.source, line));
+        let through = sealed.complete_through.map_or(0, MediaTime::nanos);
+        out.note("through", sealed.source, through.to_string());
+        out.held.borrow_mut().push(sealed);
+    });
+    probe
+}
