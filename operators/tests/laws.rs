@@ -1,32 +1,37 @@
-//! The laws that hold for every operator, whatever comes in which order: checked on real dataflows of one worker.
-//! That all runs dry in the end, in few steps and with nothing held, is checked in every one of them (`World::finish`).
+//! The laws that hold for every operator, whatever comes in which order, on real dataflows of one worker.
+//!
+//! In every one of them `World::finish` checks that the graph runs dry in bounded time and steps and that nothing is
+//! held then, and the intake's tap that no more frames are alive than the bound allows.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "laws/chain.rs"]
+mod chain;
 #[path = "laws/world.rs"]
 mod world;
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, rc::Rc, time::Instant};
 
-use atom_models::{Fault, Reason};
+use atom_models::{Fault, Reason, Reason::GivenUp};
 use atom_operators::{
-    data::{MediaTime, NodeId, SourceId},
-    flow::Bounds,
+    data::{Failure, Frame, MediaTime, NodeId, SourceId, Stage},
+    flow::{Bounds, Flow},
+    intake::{Inlet, Record, intake},
     offload::{Crew, Health, PATIENCE, Work, offload},
     sample::SampleSpec,
     seal::{Event, Waiting},
     segment::SegmentSpec,
+    tally::Task,
     tick::Tick,
 };
-use proptest::{collection::vec, prelude::*};
-use timely::{
-    container::CapacityContainerBuilder,
-    dataflow::operators::{Inspect, core::UnorderedInput},
-};
+use chain::{DECODED, Setup};
+use proptest::{collection::vec, prelude::*, sample::select};
+use timely::dataflow::operators::{Inspect, vec::UnorderedInput};
 use world::*;
 
-const YELLOW: [u8; 3] = [255, 255, 0];
-const MAGENTA: [u8; 3] = [255, 0, 255];
-const COLOURS: [[u8; 3]; 6] = [
+type Colour = [u8; 3];
+const YELLOW: Colour = [255, 255, 0];
+const MAGENTA: Colour = [255, 0, 255];
+const COLOURS: [Colour; 6] = [
     [250, 0, 0],
     [0, 250, 0],
     [0, 0, 250],
@@ -44,18 +49,13 @@ fn cases(cases: u32) -> ProptestConfig {
     }
 }
 
-/// Up to so many sources with up to so many records each, of which fewer fail than make a stage give up.
+/// Up to so many sources with up to so many records each; fewer frames fail than make a stage give up.
 fn scripts(sources: usize, most: usize) -> impl Strategy<Value = Vec<Script>> {
-    let colour = prop_oneof![
-        10 => prop::sample::select(&COLOURS).prop_map(Some),
-        1 => Just(Some(YELLOW)),
-        1 => Just(Some(MAGENTA)),
-        1 => Just(None),
-    ];
-    let script = vec((1..900u64, colour), 0..most);
-    vec(script, 1..=sources).prop_map(|scripts| {
+    let odd = select(&[Some(YELLOW), Some(MAGENTA), None]);
+    let colour = prop_oneof![4 => select(&COLOURS).prop_map(Some), 1 => odd];
+    vec(vec((1..900u64, colour), 0..most), 1..=sources).prop_map(|scripts| {
         let mut bad = 0;
-        let mut script = |shots: Vec<(u64, Option<[u8; 3]>)>| {
+        let mut script = |shots: Vec<(u64, Option<Colour>)>| {
             let mut now = 0;
             let place = |(gap, colour)| {
                 now += gap;
@@ -76,87 +76,74 @@ fn scripts(sources: usize, most: usize) -> impl Strategy<Value = Vec<Script>> {
 }
 
 fn setup() -> impl Strategy<Value = Setup> {
-    let sample = (
-        0.5..12.0,
-        prop::sample::select(&[0.0, 0.02, 0.3]),
-        500..3000u64,
-    );
-    let segment = (
-        prop::sample::select(&[1000, 1700, 4000]),
-        prop::sample::select(&[0.3, 1.0]),
-        0..1500u64,
-    );
-    (sample, segment, 1..4usize, 1..4usize).prop_map(|(sample, segment, frames, segments)| Setup {
-        sample: SampleSpec {
-            fps: sample.0,
-            change: sample.1,
-            keep_every_ms: sample.2,
+    let sample = (0.5..12.0, select(&[0.0, 0.02, 0.3]), 500..3000u64);
+    let segment = (select(&[1000, 1700, 4000]), select(&[0.3, 1.0]), 0..1500u64);
+    let bound = || prop_oneof![1..4usize, 4..99usize];
+    (sample, segment, bound(), bound()).prop_map(
+        |((fps, change, keep_every_ms), cut, frames, segments)| Setup {
+            sample: SampleSpec {
+                fps,
+                change,
+                keep_every_ms,
+            },
+            segment: SegmentSpec {
+                length_ms: cut.0,
+                scene_change: cut.1,
+                shortest_ms: cut.2,
+            },
+            asks: ["Is it red?", "Is it a picture of blue?"],
+            bounds: Bounds { frames, segments },
+            broken: false,
+            ends: true,
         },
+    )
+}
+
+/// Segments are whole stretches of four seconds, and few may be in flight.
+fn plain() -> impl Strategy<Value = Setup> {
+    (setup(), 1..4usize, 1..4usize).prop_map(|(setup, frames, segments)| Setup {
         segment: SegmentSpec {
-            length_ms: segment.0,
-            scene_change: segment.1,
-            shortest_ms: segment.2,
+            length_ms: 4000,
+            scene_change: 1.0,
+            shortest_ms: 0,
         },
-        asks: ["Is it red?", "Is it a picture of blue?"],
         bounds: Bounds { frames, segments },
-        broken: false,
-        batches: false,
-        ends: true,
+        ..setup
     })
 }
 
 fn turns() -> impl Strategy<Value = Vec<Turn>> {
-    vec((0..4usize, 1..8usize, 0..6usize), 1..12)
-}
-
-/// Whole stretches of four seconds.
-fn plain(mut setup: Setup) -> Setup {
-    setup.segment = SegmentSpec {
-        length_ms: 4000,
-        scene_change: 1.0,
-        shortest_ms: 0,
-    };
-    setup
-}
-
-/// The lines with those of one tick in no order.
-fn unordered(ran: Ran) -> Lines {
-    let mut lines = ran.lines;
-    for ((stage, _), lines) in &mut lines {
-        match *stage {
-            "seal" => lines.sort(),
-            "through" => drop(lines.drain(..lines.len() - 1)),
-            _ => {}
-        }
-    }
-    lines
+    vec((0..4usize, 1..30usize, 0..6usize), 1..12)
 }
 
 fn at(line: &str) -> u64 {
     line.split(' ').next().unwrap().parse().unwrap()
 }
 
-fn starts<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<u64> {
-    let mut starts: Vec<_> = lines.into_iter().map(at).collect();
-    starts.sort();
-    starts
+/// The moments of these lines in order.
+fn moments<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<u64> {
+    let mut moments: Vec<_> = lines.into_iter().map(at).collect();
+    moments.sort();
+    moments
 }
 
 proptest! {
-    #![proptest_config(cases(32))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn any_batching_and_interleaving_gives_the_same(scripts in scripts(4, 25), setup in setup(), turns in turns()) {
-        let calm = run(&setup, &scripts, &[(0, 1, 30)]);
-        let wild = run(&setup, &scripts, &turns);
-        prop_assert_eq!(&calm.lines, &wild.lines);
-        let batched = run(&Setup { batches: true, ..setup }, &scripts, &turns);
-        prop_assert_eq!(unordered(calm), unordered(batched));
+        let narrow = Setup { bounds: Bounds { frames: 1, segments: 1 }, ..setup.clone() };
+        let (calm, wild) = (run(&narrow, &scripts, &[(0, 1, 30)]), run(&setup, &scripts, &turns));
+        for (operator, lines) in &calm.lines {
+            prop_assert_eq!(Some(lines), wild.lines.get(operator), "{:?}", operator);
+        }
+        prop_assert_eq!(calm.lines.len(), wild.lines.len());
     }
 
     #[test]
     fn what_goes_in_comes_out_or_is_counted(scripts in scripts(3, 25), setup in setup(), turns in turns()) {
         let ran = run(&setup, &scripts, &turns);
+        let [mut captions, mut answers] = [(0, 0, 0); 2];
         for (source, script) in scripts.iter().enumerate() {
             let tally = ran.tally.source(SourceId(source as u32));
             let frames = script.iter().filter(|(_, colour)| colour.is_some()).count() as u64;
@@ -164,43 +151,57 @@ proptest! {
             prop_assert_eq!(frames, tally.frames_sampled() + tally.frames_dropped().values().sum::<u64>());
             let sampled = ran.with("sample", source, "frame").len();
             prop_assert_eq!(sampled as u64, tally.frames_sampled());
-            let lost = ran.with("encode", source, "failure encode").len();
+            let lost = ran.with("encode", source, "(Encode").len();
             prop_assert_eq!(sampled, ran.with("encode", source, "frame").len() + lost);
-            let segments = starts(ran.with("segment", source, "segment"));
+            let segments = moments(ran.with("segment", source, "Ok"));
             let told = ran.with("seal", source, " caption ").into_iter();
-            prop_assert_eq!(&segments, &starts(told.chain(ran.with("seal", source, "failure caption"))));
-            let answers = ran.with("seal", source, " answer ").len() + ran.with("seal", source, "failure reason").len();
-            prop_assert_eq!(2 * segments.len(), answers);
-            prop_assert_eq!(&segments, &starts(ran.with("index", source, "row of 3")));
+            prop_assert_eq!(&segments, &moments(told.chain(ran.with("seal", source, "(Caption"))));
+            let told = ran.with("seal", source, " answer ").len() + ran.with("seal", source, "(Reason").len();
+            prop_assert_eq!(2 * segments.len(), told);
+            prop_assert_eq!(&segments, &moments(ran.with("index", source, "row of 3")));
+            let through = moments(ran.of("through", source).iter().map(String::as_str));
+            prop_assert_eq!(&through, &ran.of("through", source).iter().map(|line| at(line)).collect::<Vec<_>>());
+            for (n, stage) in DECODED.iter().enumerate().skip(1) {
+                let (requests, prefilled, generated) = if n == 1 { &mut captions } else { &mut answers };
+                for line in ran.with(stage, source, "Ok") {
+                    let words: Vec<_> = line.split(' ').collect();
+                    *requests += 1;
+                    *prefilled += words[1].parse::<u64>().unwrap();
+                    *generated += words.len() as u64 - 2;
+                }
+            }
         }
-        prop_assert_eq!(ran.tally.tasks(), ran.expected);
+        for (task, expected) in [(Task::Caption, captions), (Task::Reason, answers)] {
+            let counted = ran.tally.tasks().get(&task).copied().unwrap_or_default();
+            prop_assert_eq!((counted.requests, counted.prefilled, counted.generated), expected);
+        }
     }
 
     #[test]
     fn failures_are_told_once_and_touch_nothing_else(
-        scripts in scripts(2, 13), setup in setup(), turns in turns(), follow in 0..2usize, panics: bool,
+        scripts in scripts(2, 13), setup in plain(), turns in turns(), failing in 0..2usize, panics: bool,
     ) {
         let (word, ask) = if panics { ("panic", "please panic") } else { ("model", "please fail") };
-        let mut failing = plain(setup);
-        let (good, stages) = (run(&failing, &scripts, &turns), ["caption", "reason over segments", "reason over captions"]);
-        failing.asks[follow] = ask;
-        let ran = run(&failing, &scripts, &turns);
+        let good = run(&setup, &scripts, &turns);
+        let asks = if failing == 0 { [ask, setup.asks[1]] } else { [setup.asks[0], ask] };
+        let ran = run(&Setup { asks, ..setup }, &scripts, &turns);
         for (source, script) in scripts.iter().enumerate() {
-            for stage in ["intake", "sample", "encode", "segment", stages[0], stages[2 - follow], "through"] {
+            for stage in ["intake", "sample", "encode", "segment", DECODED[1], DECODED[3 - failing], "through"] {
                 prop_assert_eq!(ran.of(stage, source), good.of(stage, source));
             }
-            let chosen = starts(ran.with("sample", source, "frame"));
-            let mut expected: Vec<_> = script.iter().filter_map(|(at, colour)| match colour {
-                None => Some(format!("{} failure source undecodable", at.millis())),
+            let chosen = moments(ran.with("sample", source, "frame"));
+            let frame = |(at, colour): &(MediaTime, Option<Colour>)| match colour {
+                None => Some(format!("{} failure (Source, \"undecodable\")", at.millis())),
                 Some(_) if !chosen.contains(&at.millis()) => None,
-                Some(YELLOW) => Some(format!("{} failure encode model", at.millis())),
-                Some(MAGENTA) => Some(format!("{} failure encode panic", at.millis())),
+                Some(YELLOW) => Some(format!("{} failure (Encode, \"model\")", at.millis())),
+                Some(MAGENTA) => Some(format!("{} failure (Encode, \"panic\")", at.millis())),
                 Some(_) => None,
-            }).collect();
-            let asked = ran.with("segment", source, "segment");
-            expected.extend(asked.iter().map(|line| format!("{} failure reason {word}", at(line))));
-            let empty = ran.with("segment", source, "missing");
-            expected.extend(empty.iter().map(|line| format!("{} failure encode missing", at(line))));
+            };
+            let asked = ran.with("segment", source, "Ok").into_iter();
+            let asked = asked.map(|line| format!("{} failure (Reason, \"{word}\")", at(line)));
+            let empty = ran.with("segment", source, "Missing").into_iter();
+            let empty = empty.map(|line| format!("{} failure (Encode, \"missing\")", at(line)));
+            let mut expected: Vec<_> = script.iter().filter_map(frame).chain(asked).chain(empty).collect();
             let mut told = ran.with("seal", source, "failure");
             (told.sort(), expected.sort());
             prop_assert_eq!(told, expected);
@@ -208,152 +209,263 @@ proptest! {
     }
 
     #[test]
-    fn a_broken_decoder_is_given_up_and_the_graph_runs_dry(scripts in scripts(3, 60), setup in setup(), turns in turns()) {
-        let ran = run(&Setup { broken: true, ..setup }, &scripts, &turns);
-        let count = |stage, word: &str| (0..scripts.len()).map(|source| ran.with(stage, source, word).len()).sum::<usize>();
-        let segments = count("segment", "segment");
-        let failed = count("caption", "Model") + count("reason over segments", "Model");
-        prop_assert_eq!(failed, (2 * segments).min(PATIENCE as usize));
-        prop_assert_eq!(count("seal", "failure caption") , segments);
-        prop_assert_eq!(count("seal", "failure reason"), 2 * segments);
-        let rest = count("caption", "GivenUp") + count("reason over segments", "GivenUp");
-        prop_assert_eq!(failed + rest, 2 * segments);
+    fn a_broken_decoder_is_given_up_and_the_graph_runs_dry(
+        scripts in scripts(3, 60), setup in setup(), turns in turns(),
+    ) {
+        let ran = &run(&Setup { broken: true, ..setup }, &scripts, &turns);
+        let count = |stages: &[&'static str], word: &str| -> usize {
+            let lines = |source| stages.iter().map(move |stage| ran.with(stage, source, word).len()).sum::<usize>();
+            (0..scripts.len()).map(lines).sum()
+        };
+        let segments = count(&["segment"], "Ok");
+        let failed = (2 * segments).min(PATIENCE as usize);
+        prop_assert_eq!(count(&DECODED[1..3], "Err(Model)"), failed);
+        prop_assert_eq!(count(&DECODED[1..3], "Err(GivenUp)"), 2 * segments - failed);
+        prop_assert_eq!(count(&DECODED[3..], "Err(Missing)") + count(&DECODED[3..], "Err(GivenUp)"), segments);
+        prop_assert_eq!((count(&["seal"], "(Caption"), count(&["seal"], "(Reason")), (segments, 2 * segments));
     }
 
     #[test]
     fn a_source_that_stalls_holds_back_nobody(
-        scripts in scripts(3, 25).prop_filter("three sources", |s| s.len() == 3),
-        setup in setup(), turns in turns(), stalled in 0..3usize, sent in 0..25usize,
+        mut scripts in vec(scripts(1, 25).prop_map(|mut one| one.remove(0)), 3), setup in plain(), turns in turns(),
+        stalled in 0..3usize, sent in 0..25usize,
     ) {
-        let setup = plain(setup);
+        let sent = sent.min(scripts[stalled].len());
+        scripts[stalled].truncate(sent);
         let own = scripts.clone();
         world(&setup, &scripts, move |world| {
-            let sent = sent.min(own[stalled].len());
-            world.todo[stalled].truncate(sent);
+            world.todo[stalled].truncate(sent); // without its end
             world.play(&turns);
+            let stretches = own[stalled].iter().map(|(at, _)| at.millis() / 4000);
+            let closed: Vec<_> = stretches.clone().zip(stretches.skip(1)).filter(|(a, b)| a != b).collect();
             let shared = world.shared.clone();
-            let stretch = |n: &usize| own[stalled][*n].0.millis() / 4000;
-            let closed: Vec<_> = (1..sent).filter(|n| stretch(n) != stretch(&(n - 1))).collect();
-            let last = |stage, source: usize| shared.log.borrow().get(&(stage, source as u32)).map(|l: &Vec<String>| l[l.len() - 1].clone());
-            let count = |word: &str| shared.log.borrow().get(&("seal", stalled as u32)).map_or(0, |l| l.iter().filter(|l| l.contains(word)).count());
-            world.until("two ends", |world| {
-                let ended = |source| source == stalled || last("seal", source).is_some_and(|line| line.contains("end"));
-                let idle = world.shared.flows.iter().all(|flow| flow.in_flight() == (0, 0));
-                (0..3).all(ended) && count("closed") == closed.len() && idle
+            let count = |source: usize, word: &str| {
+                let log = shared.log.borrow();
+                log.get(&("seal", source as u32)).map_or(0, |lines| lines.iter().filter(|l| l.contains(word)).count())
+            };
+            world.until("the rest", |world| {
+                let ended = |source| source == stalled || count(source, " end ") == 1;
+                (0..3).all(ended) && count(stalled, "closed") == closed.len() && world.idle()
             });
             for (source, script) in own.iter().enumerate() {
-                let end = script.last().map(|(at, _)| at.millis() + 1);
-                let until = closed.last().map(|n| (stretch(&(n - 1)) + 1) * 4000);
+                let end = script.last().map_or(0, |(at, _)| at.nanos() + 1_000_000);
+                let until = closed.last().map_or(0, |(stretch, _)| (stretch + 1) * 4_000_000_000);
                 let expected = if source == stalled { until } else { end };
-                let through = last("through", source).unwrap_or_else(|| "None".to_owned());
-                assert_eq!(through, format!("{expected:?}"), "complete through, source {source}");
+                let log = shared.log.borrow();
+                let through = log.get(&("through", source as u32)).map_or(0, |lines| at(&lines[lines.len() - 1]));
+                assert_eq!(through, expected, "complete through, source {source}");
             }
             assert_eq!(world.frontier(), [Some(SourceId(stalled as u32))]);
         });
     }
 
     #[test]
-    fn results_that_are_held_stop_the_intake_until_they_are_let_go(scripts in scripts(2, 60), setup in setup(), turns in turns()) {
+    fn held_results_stop_the_intake_until_they_are_let_go(
+        scripts in scripts(2, 60), setup in plain(), turns in turns(),
+    ) {
         let most = setup.bounds;
         world(&setup, &scripts, move |world| {
-            let shared = world.shared.clone();
-            shared.holding.set(true);
-            let mut before = vec![None; shared.flows.len()];
+            world.holding = true;
             world.play(&turns);
+            let shared = world.shared.clone();
+            let mut full_at = vec![None; shared.flows.len()];
             world.until("all ends", move |_| {
+                let log = shared.log.borrow();
+                let taken = |source| log.get(&("intake", source as u32)).map_or(&[][..], Vec::as_slice);
                 for (source, flow) in shared.flows.iter().enumerate() {
-                    let taken = shared.log.borrow().get(&("intake", source as u32)).map_or(0, Vec::len);
                     let (_, segments) = flow.in_flight();
                     assert!(segments <= most.segments + 2 * most.frames, "{segments} segments alive");
-                    let full = segments >= most.segments;
-                    assert!(!full || before[source].is_none_or(|before| before == taken), "taken in beyond the bound");
-                    before[source] = full.then_some(taken);
+                    let now = (segments >= most.segments).then(|| taken(source).len());
+                    assert!(full_at[source].is_none_or(|before| now == Some(before)), "taken in beyond the bound");
+                    full_at[source] = now;
                 }
-                let held = shared.held.borrow().len();
-                if held > 0 && before.iter().any(Option::is_some) {
+                let waits = full_at.iter().any(Option::is_some);
+                if waits && !shared.held.borrow().is_empty() {
                     shared.held.take();
-                    before.fill(None);
+                    full_at.fill(None);
                 }
-                let log = shared.log.borrow();
-                (0..before.len() as u32).all(|source| log[&("intake", source)].last().unwrap().contains("end"))
+                (0..full_at.len()).all(|source| taken(source).last().is_some_and(|line| line.contains(" end ")))
             });
         });
     }
 
     #[test]
-    fn a_source_that_vanishes_is_lost_once_and_ended_once(scripts in scripts(3, 20), setup in setup(), turns in turns()) {
+    fn a_source_that_vanishes_is_lost_once_and_ended_once(
+        scripts in scripts(3, 20), setup in setup(), turns in turns(),
+    ) {
         let ran = run(&Setup { ends: false, ..setup }, &scripts, &turns);
         for (source, script) in scripts.iter().enumerate() {
-            let last = script.iter().filter(|(_, colour)| colour.is_some()).next_back().map_or(0, |(at, _)| at.millis());
-            let (lost, end) = (format!("{last} failure source panic"), format!("{last} end whole=false"));
+            let last = script.iter().rev().find(|(_, colour)| colour.is_some()).map_or(0, |(at, _)| at.millis());
+            let (lost, end) = (format!("{last} failure (Source, \"panic\")"), format!("{last} end false"));
             prop_assert!(ran.of("intake", source).ends_with(&[lost.clone(), end.clone()]));
             prop_assert_eq!(ran.of("intake", source).len(), script.len() + 2);
-            prop_assert_eq!(ran.with("seal", source, "source panic"), [lost]);
-            prop_assert_eq!(ran.with("seal", source, "end"), [end]);
+            prop_assert_eq!(ran.with("seal", source, "(Source, \"panic\")"), [lost]);
+            prop_assert_eq!(ran.with("seal", source, " end "), [end]);
         }
     }
 
     #[test]
     fn a_resumed_run_equals_the_rest_of_an_undisturbed_one(
-        rate in prop_oneof![Just(Some(25.0)), Just(Some(30000.0 / 1001.0)), Just(Some(60.0)), Just(None)],
-        gaps in vec(1..400_000_000u64, 300), colours in vec((prop::sample::select(&COLOURS), 1..20usize), 10..60),
-        setup in setup(), turns in turns(), multiple in 1..4u64,
+        rate in select(&[Some(25.0), Some(30000.0 / 1001.0), Some(60.0), None]), gaps in vec(1..400_000_000u64, 300),
+        colours in vec((select(&COLOURS), 1..20usize), 10..60), setup in setup(), turns in turns(), multiple in 1..4u64,
     ) {
         let times = gaps.iter().scan(0, |now, gap| Some(std::mem::replace(now, *now + gap))).enumerate();
         let times = times.map(|(n, at)| rate.map_or(at, |rate: f64| (n as f64 * 1e9 / rate) as u64));
-        let colours = colours.iter().flat_map(|(colour, count)| std::iter::repeat_n(*colour, *count)).cycle();
-        let whole: Script = times.map(MediaTime::from_nanos).zip(colours.map(Some)).collect();
+        let colours = colours.iter().flat_map(|(colour, count)| std::iter::repeat_n(Some(*colour), *count)).cycle();
+        let whole: Script = times.map(MediaTime::from_nanos).zip(colours).collect();
         let from = multiple * setup.segment.length_ms;
         let rest: Script = whole.iter().copied().filter(|(at, _)| at.nanos() + 2000 >= from * 1_000_000).collect();
+        prop_assume!(!rest.is_empty());
         let (whole, rest) = (run(&setup, &[whole], &turns), run(&setup, &[rest], &turns));
-        for stage in ["sample", "encode", "segment", "caption"] {
+        for stage in ["sample", "encode", "segment", "caption", "index"] {
             let mut expected = whole.of(stage, 0).to_vec();
             expected.retain(|line| at(line) >= from);
-            if rest.of("sample", 0).len() > 1 {
-                prop_assert_eq!(&expected, rest.of(stage, 0));
-            }
+            prop_assert_eq!(&expected, rest.of(stage, 0));
         }
     }
 
     #[test]
-    fn offloaded_work_comes_out_in_order_at_its_own_time(batches in vec((0..3u32, vec(any::<bool>(), 1..5)), 0..30)) {
+    fn offloaded_work_comes_out_in_order_at_its_own_time(
+        batches in vec((0..3u32, vec(any::<bool>(), 1..5), 0..3usize), 0..30),
+    ) {
         let sent = batches.clone();
         let seen = timely::execute_directly(move |worker| {
             let (crew, seen) = (Crew::default(), Rc::new(RefCell::new(Vec::new())));
-            let ((mut input, first), log) = (worker.dataflow::<Tick, _, _>(|scope| {
-                let (input, items) = scope.new_unordered_input::<CapacityContainerBuilder<Vec<(u64, bool)>>>();
+            let (mut input, first) = worker.dataflow::<Tick, _, _>(|scope| {
+                let (input, items) = scope.new_unordered_input::<(u64, bool)>();
                 let run = |&(n, bad): &(u64, bool)| if bad { panic!("as asked") } else { Ok::<_, Fault>(n) };
-                let log = Rc::clone(&seen);
-                offload(items, &crew, Work { name: "offloaded", health: Health::default(), run }).inspect_core(move |event| {
-                    if let Ok((time, done)) = event {
-                        let reasons = done.iter().map(|d| (*time.expect_singleton(), d.item.0, d.result.clone().map_err(|f| f.reason)));
-                        log.borrow_mut().extend(reasons);
-                    }
+                let (work, log) = (Work { name: "vision", health: Health::default(), run }, Rc::clone(&seen));
+                offload(items, &crew, work).inspect_core(move |event| if let Ok((time, done)) = event {
+                    let tick = *time.expect_singleton();
+                    let told = done.iter().map(|done| (tick, done.item, done.result.clone().map_err(|f| f.reason)));
+                    log.borrow_mut().extend(told);
                 });
                 input
-            }), seen);
-            for (n, (source, batch)) in (0u64..).zip(sent) {
+            });
+            for (n, (source, batch, steps)) in (0u64..).zip(sent) {
                 let capability = first.delayed(&Tick::at(SourceId(source), n));
                 input.activate().session(&capability).give_iterator((n * 10..).zip(batch));
-                worker.step();
+                (0..steps).for_each(|_| drop(worker.step()));
             }
             drop((input, first));
-            let deadline = std::time::Instant::now() + Duration::from_secs(10);
-            while worker.has_dataflows() {
-                assert!(std::time::Instant::now() < deadline, "offloaded work does not end");
-                worker.step_or_park(Some(Duration::from_millis(100)));
+            let deadline = Instant::now() + DEADLINE;
+            while worker.step_or_park(Some(DEADLINE / 100)) {
+                assert!(Instant::now() < deadline, "offloaded work does not end");
             }
             crew.join();
-            log.take()
+            seen.take()
         });
         let mut bad_in_a_row = 0;
-        let expected: Vec<_> = (0u64..).zip(batches).flat_map(|(n, (source, batch))| {
-            (n * 10..).zip(batch).map(move |(item, bad)| (Tick::at(SourceId(source), n), item, bad)).collect::<Vec<_>>()
-        }).map(|(tick, item, bad)| {
+        for (_, (item, bad), result) in &seen {
             let given_up = bad_in_a_row >= PATIENCE;
-            bad_in_a_row = if bad || given_up { bad_in_a_row + 1 } else { 0 };
-            (tick, item, if given_up { Err(Reason::GivenUp) } else if bad { Err(Reason::Panic) } else { Ok(item) })
-        }).collect();
-        prop_assert_eq!(seen, expected);
+            let failed = if given_up { Err(GivenUp) } else { Err(Reason::Panic) };
+            prop_assert_eq!(result, &(if given_up || *bad { failed } else { Ok(*item) }));
+            bad_in_a_row = if given_up || *bad { bad_in_a_row + 1 } else { 0 };
+        }
+        for source in (0..3).map(SourceId) {
+            let ticks = (0u64..).zip(&batches).filter(|(_, (of, ..))| *of == source.0);
+            let sent = ticks.flat_map(|(n, (_, batch, _))| {
+                (n * 10..).zip(batch.clone()).map(move |item| (Tick::at(source, n), item))
+            });
+            let own = seen.iter().filter(|(tick, ..)| tick.source() == Some(source));
+            prop_assert_eq!(own.map(|(tick, item, _)| (*tick, *item)).collect::<Vec<_>>(), sent.collect::<Vec<_>>());
+        }
     }
+}
+
+fn still() -> Setup {
+    Setup {
+        sample: SampleSpec::default(),
+        segment: SegmentSpec::default(),
+        asks: ["Is it red?", "Is it red?"],
+        bounds: Bounds::default(),
+        broken: false,
+        ends: true,
+    }
+}
+
+#[test]
+#[ignore = "bug: Encoder::work gives Ok for losses and ends, so Health counts them as work that worked"]
+fn a_vision_encoder_that_never_worked_is_known_after_the_end() {
+    let script = vec![(MediaTime::from_millis(0), Some(YELLOW))];
+    let ran = run(&still(), &[script], &[(0, 9, 1)]);
+    assert!(ran.vision.never_worked().is_some());
+}
+
+#[test]
+#[ignore = "bug: a loss between two failures resets the count, so a broken encoder is never given up"]
+fn losses_between_failures_do_not_hide_a_broken_encoder() {
+    let script = |n| (MediaTime::from_millis(n * 500), (n % 2 == 0).then_some(YELLOW));
+    let ran = run(&still(), &[(0..40).map(script).collect()], &[(0, 9, 1)]);
+    assert!(ran.vision.given_up().is_some());
+}
+
+#[test]
+#[ignore = "bug: Tally::decoded is called only when the decoder succeeds"]
+fn requests_that_fail_are_counted_too() {
+    let script = vec![(MediaTime::from_millis(0), Some(COLOURS[0]))];
+    let asks = ["please fail", "please panic"];
+    let ran = run(&Setup { asks, ..still() }, &[script], &[(0, 9, 1)]);
+    let requests = |task| ran.tally.tasks().get(&task).map_or(0, |tally| tally.requests);
+    assert_eq!((requests(Task::Caption), requests(Task::Reason)), (1, 2));
+}
+
+#[test]
+#[ignore = "bug: a segment that begins at the boundary within ROUNDING can end before it begins"]
+fn complete_through_never_goes_back() {
+    let script = [0, 3_999_999_000].map(|at| (MediaTime::from_nanos(at), Some(COLOURS[0])));
+    let setup = Setup { ends: false, ..still() };
+    let ran = run(&setup, &[script.to_vec()], &[(0, 9, 1)]);
+    assert!(ran.of("through", 0).is_sorted(), "{:?}", ran.of("through", 0));
+}
+
+#[test]
+#[ignore = "bug: seal orders failures by moment only, so those of one segment are told as they came"]
+fn failures_of_one_moment_are_told_in_one_order() {
+    let told = |stages: [Stage; 2]| {
+        let mut waiting = Waiting::new([(SourceId(0), vec![NodeId(0)])]);
+        for stage in stages {
+            let (source, at, fault) = (SourceId(0), MediaTime::default(), Fault::new(Reason::Model, ""));
+            let failure = Failure { stage, source, at, fault };
+            waiting.push(Tick::at(source, 0), Event::Failure(failure));
+        }
+        format!("{:?}", waiting.release(|_| true))
+    };
+    assert_eq!(told([Stage::Caption, Stage::Reason]), told([Stage::Reason, Stage::Caption]));
+}
+
+#[test]
+#[ignore = "bug: Slot::drop looks whether the flow is open before it gives the place back, and may miss to wake the intake"]
+fn the_intake_is_woken_when_places_come_back_on_other_threads() {
+    timely::execute_directly(|worker| {
+        let flow = Flow::new(Bounds { frames: 2, segments: 1 });
+        let (sender, records) = crossbeam::channel::unbounded();
+        let (out, frames) = crossbeam::channel::unbounded();
+        for n in 0..200_000 {
+            let image = atom_models::Image::filled(1, 1, [0; 3]);
+            let frame = Frame::new(SourceId(0), MediaTime::from_nanos(n), image);
+            sender.send(Record::Frame(frame)).unwrap();
+        }
+        let consumers = [0; 2].map(|_| {
+            let frames = frames.clone();
+            std::thread::spawn(move || frames.iter().for_each(drop))
+        });
+        let inlet = Inlet { source: SourceId(0), records: records.clone(), flow: std::sync::Arc::clone(&flow) };
+        worker.dataflow::<Tick, _, _>(|scope| {
+            intake(scope, vec![inlet]).inspect(move |taken| out.send(taken.clone()).unwrap());
+        });
+        let wait = DEADLINE / 10;
+        while !records.is_empty() {
+            let before = records.len();
+            let begun = Instant::now();
+            worker.step_or_park(Some(wait));
+            let slept = begun.elapsed() >= wait && records.len() == before;
+            let stuck = slept && flow.open();
+            assert!(!stuck, "{} records wait before an open flow: {:?}", before, flow.in_flight());
+        }
+        drop(sender);
+        flow.wake();
+        while worker.step_or_park(Some(wait)) {}
+        consumers.map(|consumer| consumer.join().unwrap());
+    });
 }

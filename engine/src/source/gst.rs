@@ -46,22 +46,26 @@ pub fn play(wanted: Wanted, outlet: &Outlet) -> Result<(), EngineError> {
         size: wanted.size,
         last: MediaTime::default(),
         frames: 0,
+        delivered: 0,
+        trouble: None,
     };
     let outcome = player.run(&mut playing, outlet);
     let _ = player.pipeline.set_state(gst::State::Null);
     let whole = matches!(outcome, Ok(())) && playing.frames > 0;
     outlet.end(playing.last, whole);
-    match outcome {
-        Err(Cause::Fault(reason)) if playing.frames == 0 => Err(EngineError::NoVideo {
+    let nothing = match outcome {
+        Err(Cause::Stopped) => None,
+        Err(Cause::Fault(reason)) => Some(reason),
+        // A run that resumes at the very end finds nothing left.
+        Ok(()) if playing.frames == 0 && wanted.from > MediaTime::default() => None,
+        Ok(()) if playing.frames == 0 => Some("it holds no pictures".into()),
+        Ok(()) => playing.trouble.take(),
+    };
+    match nothing {
+        Some(reason) if playing.delivered == 0 => Err(EngineError::NoVideo {
             what: player.what,
             reason,
         }),
-        Ok(()) if playing.frames == 0 && wanted.from == MediaTime::default() => {
-            Err(EngineError::NoVideo {
-                what: player.what,
-                reason: "it holds no pictures".into(),
-            })
-        }
         _ => Ok(()),
     }
 }
@@ -283,16 +287,15 @@ struct Playing {
     /// The end of the last frame.
     last: MediaTime,
     frames: u64,
+    delivered: u64,
+    /// Why the last unusable frame was unusable.
+    trouble: Option<String>,
 }
 
 impl Playing {
     fn take(&mut self, sample: &gst::Sample, outlet: &Outlet) -> Result<(), Stopped> {
         let Some((info, buffer)) = parts(sample) else {
-            return outlet.lost(
-                self.last,
-                self.thinner.samplers(),
-                "a picture without a format",
-            );
+            return outlet.told(self.last, "a picture without a format");
         };
         let Some(at) = self.time(sample, &buffer) else {
             return Ok(());
@@ -303,8 +306,14 @@ impl Playing {
             return Ok(());
         }
         match self.convert(&info, buffer) {
-            Ok(image) => deliver(outlet, at, image),
-            Err(why) => outlet.told(at, &why),
+            Ok(image) => {
+                self.delivered += 1;
+                deliver(outlet, at, image)
+            }
+            Err(why) => {
+                self.trouble = Some(why.clone());
+                outlet.unusable(at, self.thinner.samplers(), &why)
+            }
         }
     }
 
@@ -364,6 +373,8 @@ struct Converter {
 impl Converter {
     fn new(from: &gst_video::VideoInfo, (width, height): (u32, u32)) -> Result<Self, String> {
         let to = gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, width, height)
+            // The converter changes pictures, never their rate.
+            .fps(from.fps())
             .build()
             .map_err(|e| e.to_string())?;
         let mut config = gst_video::VideoConverterConfig::new();

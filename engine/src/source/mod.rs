@@ -82,11 +82,11 @@ impl Outlet {
         self.stop.load(SeqCst)
     }
 
-    /// Tells of something that should have been a frame; it counts as received and dropped.
-    pub fn lost(&self, at: MediaTime, samplers: u64, why: &str) -> Result<(), Stopped> {
-        let tally = self.tally.source(self.source);
-        tally.received(samplers);
-        tally.dropped(DropReason::Undecodable, samplers);
+    /// Tells of a frame that arrived but could not be used; it counts as dropped.
+    pub fn unusable(&self, at: MediaTime, samplers: u64, why: &str) -> Result<(), Stopped> {
+        self.tally
+            .source(self.source)
+            .dropped(DropReason::Undecodable, samplers);
         self.told(at, why)
     }
 
