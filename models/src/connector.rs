@@ -69,12 +69,12 @@ impl Connector {
             .filter(|name| !sure.contains(name))
             .collect();
         match (sure.is_empty(), maybe.is_empty()) {
-            (true, true) => self
-                .names(scenes, 0, 0.0)
-                .first()
-                .map_or("something", |name| name)
-                .to_owned(),
-            (true, false) => maybe.join(", "),
+            // Nothing is likely: the best guess among all labels still says more than nothing.
+            (true, true) => match self.names(scenes, 0, 0.0).first() {
+                Some(guess) => format!("maybe {guess}"),
+                None => "something".to_owned(),
+            },
+            (true, false) => format!("maybe {}", maybe.join(", ")),
             (false, true) => sure.join(", "),
             (false, false) => format!("{}; maybe {}", sure.join(", "), maybe.join(", ")),
         }
@@ -181,8 +181,11 @@ mod tests {
             connector.tags(&seen([0.3, 0.0, 0.5, 0.9])),
             "car, dog; maybe beach"
         );
-        assert_eq!(connector.tags(&seen([0.3, 0.2, 0.1, 0.1])), "beach, city");
-        assert_eq!(connector.tags(&seen([0.01, 0.02, 0.1, 0.1])), "city");
+        assert_eq!(
+            connector.tags(&seen([0.3, 0.2, 0.1, 0.1])),
+            "maybe beach, city"
+        );
+        assert_eq!(connector.tags(&seen([0.01, 0.02, 0.1, 0.1])), "maybe city");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     session::{Element, Module, Port, Value},
 };
 
-/// What the vision encoder makes of a picture, or the mean over several pictures.
+/// What the vision encoder makes of a picture, or of several pictures of one scene.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Impression {
     /// Index vector of length 1, in the text encoder's space: `[D]`.
@@ -20,19 +20,25 @@ pub struct Impression {
 }
 
 impl Impression {
-    /// The mean of several impressions, its embedding scaled to length 1 again. `None` of none.
-    pub fn mean<'a>(impressions: impl IntoIterator<Item = &'a Impression>) -> Option<Self> {
+    /// Several pictures of one scene as one impression: the mean of the embeddings, scaled to length 1, and of each
+    /// concept the highest score, since what one picture shows is in the scene. `None` of none.
+    pub fn pool<'a>(impressions: impl IntoIterator<Item = &'a Impression>) -> Option<Self> {
         let mut all = impressions.into_iter();
         let first = all.next()?;
         let (mut embedding, mut concepts) = (first.embedding.to_vec(), first.concepts.to_vec());
-        let mut count = 1.0f32;
+        let mut several = false;
         for next in all {
-            add(&mut embedding, &next.embedding);
-            add(&mut concepts, &next.concepts);
-            count += 1.0;
+            several = true;
+            embedding
+                .iter_mut()
+                .zip(&*next.embedding)
+                .for_each(|(sum, more)| *sum += more);
+            concepts
+                .iter_mut()
+                .zip(&*next.concepts)
+                .for_each(|(best, score)| *best = best.max(*score));
         }
-        if count > 1.0 {
-            concepts.iter_mut().for_each(|x| *x /= count);
+        if several {
             normalise(&mut embedding);
         }
         Some(Self {
@@ -40,10 +46,6 @@ impl Impression {
             concepts: concepts.into(),
         })
     }
-}
-
-fn add(sum: &mut [f32], more: &[f32]) {
-    sum.iter_mut().zip(more).for_each(|(a, b)| *a += b);
 }
 
 /// Scales a vector to length 1; leaves a vector of zeros as it is.
@@ -131,20 +133,20 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_is_of_length_one_and_averages_concepts() {
+    fn pools_directions_by_their_mean_and_concepts_by_their_best() {
         let (a, b) = (
             impression(&[1.0, 0.0], &[0.2]),
             impression(&[0.0, 1.0], &[0.4]),
         );
-        let mean = Impression::mean([&a, &b]).unwrap();
-        assert!((mean.embedding[0] - 0.5f32.sqrt()).abs() < 1e-6);
-        assert!((mean.concepts[0] - 0.3).abs() < 1e-6);
+        let pooled = Impression::pool([&a, &b]).unwrap();
+        assert!((pooled.embedding[0] - 0.5f32.sqrt()).abs() < 1e-6);
+        assert_eq!(*pooled.concepts, [0.4]);
     }
 
     #[test]
-    fn the_mean_of_one_is_that_one_and_of_none_is_none() {
+    fn one_picture_pools_to_itself_and_none_to_none() {
         let a = impression(&[0.6, 0.8], &[1.0]);
-        assert_eq!(Impression::mean([&a]), Some(a.clone()));
-        assert_eq!(Impression::mean([]), None);
+        assert_eq!(Impression::pool([&a]), Some(a.clone()));
+        assert_eq!(Impression::pool([]), None);
     }
 }

@@ -192,7 +192,7 @@ pub struct Segment {
     pub end: MediaTime,
     /// Its frames in order, at least one.
     pub frames: Vec<Arc<Encoded>>,
-    /// Mean of the frames' impressions.
+    /// Its frames' impressions, pooled.
     pub impression: Impression,
     /// Its place in the flow.
     pub(crate) _slot: Option<Slot>,

@@ -185,7 +185,7 @@ impl Segments {
             source: self.source,
             start: open.start,
         };
-        let result = match Impression::mean(open.frames.iter().map(|frame| &frame.impression)) {
+        let result = match Impression::pool(open.frames.iter().map(|frame| &frame.impression)) {
             Some(impression) => {
                 let slot = open
                     .frames
