@@ -37,7 +37,7 @@ impl Default for SegmentSpec {
     fn default() -> Self {
         Self {
             length_ms: 4000,
-            scene_change: 0.6,
+            scene_change: 0.35,
             shortest_ms: 1000,
         }
     }
