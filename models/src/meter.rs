@@ -38,12 +38,14 @@ impl Meter {
         self.loads.fetch_add(1, Relaxed);
     }
 
-    /// Runs `work` over `items` items and counts it.
+    /// Runs `work` over `items` items and counts it, also if it panics.
     pub fn run<T>(&self, items: usize, work: impl FnOnce() -> T) -> T {
-        let begun = Instant::now();
-        let result = work();
-        self.ran(items, begun.elapsed());
-        result
+        let _running = Running {
+            meter: self,
+            items,
+            begun: Instant::now(),
+        };
+        work()
     }
 
     fn ran(&self, items: usize, time: Duration) {
@@ -60,6 +62,19 @@ impl Meter {
             items: self.items.load(Relaxed),
             seconds: self.nanos.load(Relaxed) as f64 / 1e9,
         }
+    }
+}
+
+/// A run under way; counted when it ends, however it ends.
+struct Running<'m> {
+    meter: &'m Meter,
+    items: usize,
+    begun: Instant,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.meter.ran(self.items, self.begun.elapsed());
     }
 }
 

@@ -91,6 +91,7 @@ pub fn decode<'s>(
                 name: "decoder",
                 health,
                 run,
+                shows: |_| true,
             },
         );
         decoded
@@ -103,6 +104,7 @@ pub fn decode<'s>(
 
 fn answer(decoder: &mut dyn Decoder, tally: &Tally, request: &Request) -> Result<Arc<str>, Fault> {
     let prompt = request.prompt.as_ref().map_err(Clone::clone)?;
+    tally.asked(request.task);
     let generation = decoder
         .generate(prompt, request.max_tokens)
         .map_err(|e| Fault::new(Reason::Model, e))?;

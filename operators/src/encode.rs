@@ -47,6 +47,7 @@ pub fn encode<'s, T: Timestamp>(
             name: "vision",
             health,
             run,
+            shows: Option::is_some,
         },
     );
     let failures = done.clone().flat_map(|done| failure(&done));

@@ -113,13 +113,14 @@ impl Slot {
 }
 
 impl Drop for Slot {
+    /// Gives the place back. Who brings the count below its bound wakes the intake: the count itself decides that, since
+    /// any reading before it may be out of date by then.
     fn drop(&mut self) {
-        let open = self.flow.open();
-        match self.kind {
-            Kind::Frame => self.flow.frames.fetch_sub(1, SeqCst),
-            Kind::Segment => self.flow.segments.fetch_sub(1, SeqCst),
+        let (count, bound) = match self.kind {
+            Kind::Frame => (&self.flow.frames, self.flow.bounds.frames),
+            Kind::Segment => (&self.flow.segments, self.flow.bounds.segments),
         };
-        if !open {
+        if count.fetch_sub(1, SeqCst) >= bound {
             self.flow.wake();
         }
     }

@@ -1,7 +1,7 @@
 //! Where sources enter the graph: one operator for all of them, a tick for each record.
 //!
 //! Records of a source are taken while its [`Flow`] is open, and its capability is dropped at its end: so an idle or
-//! closed source holds back nothing but itself. A source that vanishes without an [`End`] is ended here.
+//! closed source holds back nothing but itself. Each record has a tick of its own: only between ticks is order kept. A source that vanishes without an [`End`] is ended here.
 
 use std::sync::Arc;
 

@@ -50,9 +50,10 @@ struct Condition {
 
 impl Health {
     /// Notes the result of one item.
-    fn note<O>(&self, result: &Result<O, Fault>) {
+    fn note<O>(&self, result: &Result<O, Fault>, shows: fn(&O) -> bool) {
         let mut condition = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match result {
+            Ok(nothing) if !shows(nothing) => {}
             Ok(_) => {
                 condition.worked += 1;
                 condition.in_a_row = 0;
@@ -102,20 +103,22 @@ impl Crew {
 }
 
 /// The work and what is known of it.
-pub struct Work<F> {
+pub struct Work<F, O> {
     /// Names the operator and its thread.
     pub name: &'static str,
     /// Told of every result.
     pub health: Health,
     /// Works on one item.
     pub run: F,
+    /// Whether a result shows that the work works; not if there was nothing to do for the item.
+    pub shows: fn(&O) -> bool,
 }
 
 /// Runs `work` on a thread of its own over every record of a stream. Results leave at the time of their records.
 pub fn offload<'s, T, I, O, F>(
     stream: StreamVec<'s, T, I>,
     crew: &Crew,
-    work: Work<F>,
+    work: Work<F, O>,
 ) -> StreamVec<'s, T, Done<I, O>>
 where
     T: Timestamp,
@@ -166,7 +169,7 @@ impl<I, O> Bench<I, O> {
     }
 }
 
-fn hire<I, O, F>(crew: &Crew, mut work: Work<F>, waker: SyncActivator) -> Bench<I, O>
+fn hire<I, O, F>(crew: &Crew, mut work: Work<F, O>, waker: SyncActivator) -> Bench<I, O>
 where
     I: Send + 'static,
     O: Send + 'static,
@@ -193,7 +196,7 @@ where
 
 /// Works on one item; a panic becomes a fault.
 fn attempt<I, O, F: FnMut(&I) -> Result<O, Fault>>(
-    work: &mut Work<F>,
+    work: &mut Work<F, O>,
     item: &I,
 ) -> Result<O, Fault> {
     if let Some(fault) = work.health.given_up() {
@@ -205,7 +208,7 @@ fn attempt<I, O, F: FnMut(&I) -> Result<O, Fault>>(
     let run = AssertUnwindSafe(|| (work.run)(item));
     let result =
         catch_unwind(run).unwrap_or_else(|panic| Err(Fault::new(Reason::Panic, message(&*panic))));
-    work.health.note(&result);
+    work.health.note(&result, work.shows);
     result
 }
 
@@ -251,11 +254,12 @@ mod tests {
 
     fn work(
         run: impl FnMut(&u32) -> Result<u32, Fault>,
-    ) -> Work<impl FnMut(&u32) -> Result<u32, Fault>> {
+    ) -> Work<impl FnMut(&u32) -> Result<u32, Fault>, u32> {
         Work {
             name: "test",
             health: Health::default(),
             run,
+            shows: |_| true,
         }
     }
 

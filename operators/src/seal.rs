@@ -4,12 +4,14 @@
 //! a source is in the order of its ticks, and with it comes how far the source is complete: the end of the last segment
 //! that every one of its segment nodes has closed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
+
+use atom_models::Reason;
 
 use timely::dataflow::{StreamVec, channels::pact::Pipeline, operators::Operator};
 
 use crate::{
-    data::{Answer, Caption, End, Failure, MediaTime, NodeId, Row, SourceId},
+    data::{Answer, Caption, End, Failure, MediaTime, NodeId, Row, SourceId, Stage},
     tick::Tick,
 };
 
@@ -100,15 +102,25 @@ impl Waiting {
     }
 }
 
-/// What is told first: results by start and node, then the rest.
-fn place(event: &Event) -> (u8, MediaTime, NodeId) {
+/// What is told first: results by start and node, then failures, then the rest. No two events of a tick are alike in it, so
+/// the order does not depend on which came first.
+type Place = (u8, MediaTime, NodeId, Option<(Stage, Reason, Arc<str>)>);
+
+fn place(event: &Event) -> Place {
     match event {
-        Event::Caption(caption) => (0, caption.segment.key.start, caption.node),
-        Event::Answer(answer) => (1, answer.segment.key.start, answer.node),
-        Event::Failure(failure) => (2, failure.at, NodeId(0)),
-        Event::Row(row) => (3, row.segment.key.start, row.node),
-        Event::Closed { node, end } => (4, *end, *node),
-        Event::End(end) => (5, end.at, NodeId(0)),
+        Event::Caption(caption) => (0, caption.segment.key.start, caption.node, None),
+        Event::Answer(answer) => (1, answer.segment.key.start, answer.node, None),
+        Event::Failure(Failure {
+            stage, at, fault, ..
+        }) => (
+            2,
+            *at,
+            NodeId(0),
+            Some((*stage, fault.reason, Arc::clone(&fault.detail))),
+        ),
+        Event::Row(row) => (3, row.segment.key.start, row.node, None),
+        Event::Closed { node, end } => (4, *end, *node, None),
+        Event::End(end) => (5, end.at, NodeId(0), None),
     }
 }
 

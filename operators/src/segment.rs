@@ -130,7 +130,10 @@ impl Segments {
             Seen::End(end) => {
                 let until = self.open.as_ref().map(|open| {
                     let last = open.frames.last().map_or(open.start, |frame| frame.at);
-                    end.at.min(self.boundary(open.stretch)).max(last)
+                    end.at
+                        .min(self.boundary(open.stretch))
+                        .max(last)
+                        .max(open.start)
                 });
                 until.and_then(|until| self.close(until))
             }

@@ -134,11 +134,15 @@ impl Tally {
         &self.sources[source.0 as usize]
     }
 
-    /// Counts one request of the decoder.
+    /// Counts a request that the decoder works on, whatever comes of it.
+    pub fn asked(&self, task: Task) {
+        self.lock().entry(task).or_default().requests += 1;
+    }
+
+    /// Counts the tokens of a request.
     pub fn decoded(&self, task: Task, generation: &Generation) {
         let mut tasks = self.lock();
         let tally = tasks.entry(task).or_default();
-        tally.requests += 1;
         tally.prefilled += generation.prefilled as u64;
         tally.reused += generation.reused as u64;
         tally.generated += generation.generated as u64;

@@ -6,26 +6,23 @@
 
 #[path = "laws/chain.rs"]
 mod chain;
+#[path = "laws/offloaded.rs"]
+mod offloaded;
+#[path = "laws/regressions.rs"]
+mod regressions;
 #[path = "laws/world.rs"]
 mod world;
 
-use std::{cell::RefCell, rc::Rc, time::Instant};
-
-use atom_models::{Fault, Reason};
 use atom_operators::{
-    data::{Failure, Frame, MediaTime, NodeId, SourceId, Stage},
-    flow::{Bounds, Flow},
-    intake::{Inlet, Record, intake},
-    offload::{Crew, Health, PATIENCE, Work, offload},
+    data::{MediaTime, SourceId},
+    flow::Bounds,
+    offload::PATIENCE,
     sample::SampleSpec,
-    seal::{Event, Waiting},
     segment::SegmentSpec,
     tally::Task,
-    tick::Tick,
 };
 use chain::{DECODED, Setup};
 use proptest::{collection::vec, prelude::*, sample::select};
-use timely::dataflow::operators::{Inspect, vec::UnorderedInput};
 use world::*;
 
 type Colour = [u8; 3];
@@ -128,7 +125,7 @@ fn moments<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<u64> {
 }
 
 proptest! {
-    #![proptest_config(cases(48))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn any_batching_and_interleaving_gives_the_same(scripts in scripts(4, 25), setup in setup(), turns in turns()) {
@@ -203,7 +200,8 @@ proptest! {
             let empty = empty.map(|line| format!("{} failure (Encode, \"missing\")", at(line)));
             let mut expected: Vec<_> = script.iter().filter_map(frame).chain(asked).chain(empty).collect();
             let mut told = ran.with("seal", source, "failure");
-            (told.sort(), expected.sort());
+            told.sort();
+            expected.sort();
             prop_assert_eq!(told, expected);
         }
     }
@@ -323,182 +321,4 @@ proptest! {
             prop_assert_eq!(&expected, rest.of(stage, 0));
         }
     }
-
-    #[test]
-    fn offloaded_work_comes_out_in_order_at_its_own_time(
-        items in vec((0..3u32, 0..3usize), 0..60), bad in vec(0..60u64, 0..PATIENCE as usize),
-    ) {
-        let (sent, fail) = (items.clone(), bad.clone());
-        let seen = timely::execute_directly(move |worker| {
-            let (crew, seen) = (Crew::default(), Rc::new(RefCell::new(Vec::new())));
-            let (mut input, first) = worker.dataflow::<Tick, _, _>(|scope| {
-                let (input, items) = scope.new_unordered_input::<u64>();
-                let run = move |n: &u64| if fail.contains(n) { panic!("as asked") } else { Ok::<_, Fault>(*n) };
-                let (work, log) = (Work { name: "vision", health: Health::default(), run }, Rc::clone(&seen));
-                offload(items, &crew, work).inspect_core(move |event| if let Ok((time, done)) = event {
-                    let told = done.iter().map(|done| (*time.expect_singleton(), done.result.clone().map_err(|f| f.reason)));
-                    log.borrow_mut().extend(told);
-                });
-                input
-            });
-            for (n, (source, steps)) in (0u64..).zip(sent) {
-                let capability = first.delayed(&Tick::at(SourceId(source), n));
-                input.activate().session(&capability).give(n);
-                (0..steps).for_each(|_| drop(worker.step()));
-            }
-            drop((input, first));
-            let deadline = Instant::now() + DEADLINE;
-            while worker.step_or_park(Some(DEADLINE / 100)) {
-                assert!(Instant::now() < deadline, "offloaded work does not end");
-            }
-            crew.join();
-            seen.take()
-        });
-        prop_assert_eq!(seen.len(), items.len());
-        for source in (0..3).map(SourceId) {
-            let sent = (0u64..).zip(&items).filter(|(_, (of, ..))| *of == source.0);
-            let result = |n| if bad.contains(&n) { Err(Reason::Panic) } else { Ok(n) };
-            let sent: Vec<_> = sent.map(|(n, _)| (Tick::at(source, n), result(n))).collect();
-            let own: Vec<_> = seen.iter().filter(|(tick, _)| tick.source() == Some(source)).copied().collect();
-            prop_assert_eq!(own, sent);
-        }
-    }
-}
-
-fn still() -> Setup {
-    Setup {
-        sample: SampleSpec::default(),
-        segment: SegmentSpec::default(),
-        asks: ["Is it red?", "Is it red?"],
-        bounds: Bounds::default(),
-        broken: false,
-        ends: true,
-    }
-}
-
-#[test]
-#[ignore = "bug: Encoder::work gives Ok for losses and ends, so Health counts them as work that worked"]
-fn a_vision_encoder_that_never_worked_is_known_after_the_end() {
-    let script = vec![(MediaTime::from_millis(0), Some(YELLOW))];
-    let ran = run(&still(), &[script], &[(0, 9, 1)]);
-    assert!(ran.vision.never_worked().is_some());
-}
-
-#[test]
-#[ignore = "bug: a loss between two failures resets the count, so a broken encoder is never given up"]
-fn losses_between_failures_do_not_hide_a_broken_encoder() {
-    let script = |n: u64| {
-        (
-            MediaTime::from_millis(n * 500),
-            (n % 2 == 0).then_some(YELLOW),
-        )
-    };
-    let ran = run(&still(), &[(0..40).map(script).collect()], &[(0, 9, 1)]);
-    assert!(ran.vision.given_up().is_some());
-}
-
-#[test]
-#[ignore = "bug: Tally::decoded is called only when the decoder succeeds"]
-fn requests_that_fail_are_counted_too() {
-    let script = vec![(MediaTime::from_millis(0), Some(COLOURS[0]))];
-    let asks = ["please fail", "please panic"];
-    let ran = run(&Setup { asks, ..still() }, &[script], &[(0, 9, 1)]);
-    let requests = |task| {
-        ran.tally
-            .tasks()
-            .get(&task)
-            .map_or(0, |tally| tally.requests)
-    };
-    assert_eq!((requests(Task::Caption), requests(Task::Reason)), (1, 2));
-}
-
-#[test]
-#[ignore = "bug: a segment that begins at the boundary within ROUNDING can end before it begins"]
-fn complete_through_never_goes_back() {
-    let script = [0, 3_999_999_000].map(|at| (MediaTime::from_nanos(at), Some(COLOURS[0])));
-    let setup = Setup {
-        ends: false,
-        ..still()
-    };
-    let ran = run(&setup, &[script.to_vec()], &[(0, 9, 1)]);
-    assert!(
-        ran.of("through", 0).is_sorted(),
-        "{:?}",
-        ran.of("through", 0)
-    );
-}
-
-#[test]
-#[ignore = "bug: seal orders failures by moment only, so those of one segment are told as they came"]
-fn failures_of_one_moment_are_told_in_one_order() {
-    let told = |stages: [Stage; 2]| {
-        let mut waiting = Waiting::new([(SourceId(0), vec![NodeId(0)])]);
-        for stage in stages {
-            let (source, at, fault) = (
-                SourceId(0),
-                MediaTime::default(),
-                Fault::new(Reason::Model, ""),
-            );
-            let failure = Failure {
-                stage,
-                source,
-                at,
-                fault,
-            };
-            waiting.push(Tick::at(source, 0), Event::Failure(failure));
-        }
-        format!("{:?}", waiting.release(|_| true))
-    };
-    assert_eq!(
-        told([Stage::Caption, Stage::Reason]),
-        told([Stage::Reason, Stage::Caption])
-    );
-}
-
-#[test]
-#[ignore = "bug: Slot::drop looks whether the flow is open before it gives the place back, and may miss to wake the intake"]
-fn the_intake_is_woken_when_places_come_back_on_other_threads() {
-    timely::execute_directly(|worker| {
-        let flow = Flow::new(Bounds {
-            frames: 2,
-            segments: 1,
-        });
-        let (sender, records) = crossbeam::channel::unbounded();
-        let (out, frames) = crossbeam::channel::unbounded();
-        for n in 0..200_000 {
-            let image = atom_models::Image::filled(1, 1, [0; 3]);
-            let frame = Frame::new(SourceId(0), MediaTime::from_nanos(n), image);
-            sender.send(Record::Frame(frame)).unwrap();
-        }
-        let consumers = [0; 2].map(|_| {
-            let frames = frames.clone();
-            std::thread::spawn(move || frames.iter().for_each(drop))
-        });
-        let inlet = Inlet {
-            source: SourceId(0),
-            records: records.clone(),
-            flow: std::sync::Arc::clone(&flow),
-        };
-        worker.dataflow::<Tick, _, _>(|scope| {
-            intake(scope, vec![inlet]).inspect(move |taken| out.send(taken.clone()).unwrap());
-        });
-        let wait = DEADLINE / 10;
-        while !records.is_empty() {
-            let before = records.len();
-            let begun = Instant::now();
-            worker.step_or_park(Some(wait));
-            let slept = begun.elapsed() >= wait && records.len() == before;
-            let stuck = slept && flow.open();
-            assert!(
-                !stuck,
-                "{} records wait before an open flow: {:?}",
-                before,
-                flow.in_flight()
-            );
-        }
-        drop(sender);
-        flow.wake();
-        while worker.step_or_park(Some(wait)) {}
-        consumers.map(|consumer| consumer.join().unwrap());
-    });
 }

@@ -214,7 +214,7 @@ impl<'w> World<'w> {
 }
 
 /// Panics that are asked for are not told.
-fn quiet() {
+pub fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let loud = std::panic::take_hook();
