@@ -17,4 +17,4 @@ check: ## format, lints, documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps
 
 bench: setup ## costs of the graph itself, with modules that cost nothing
-	cargo bench --locked --workspace
+	cargo bench --locked -p atom --bench graph
