@@ -1,1 +1,13 @@
-//! placeholder
+//! What whole-program tests share; the tests themselves are in `tests/`, a file for each promise.
+//!
+//! [`program`] runs `atom` as a user would, with a bound on every wait; [`pipeline`] writes pipeline files for it;
+//! [`media`] makes videos with ffmpeg and [`counter`] videos whose frames show their number; [`frames`] takes frames
+//! from the engine's source; [`subtitles`] reads WebVTT and SRT strictly; [`cache`] makes caches of packs.
+
+pub mod cache;
+pub mod counter;
+pub mod frames;
+pub mod media;
+pub mod pipeline;
+pub mod program;
+pub mod subtitles;

@@ -1,0 +1,54 @@
+//! Takes the frames of a video from the engine's source, every one, without a graph behind it.
+
+use std::{path::Path, sync::Arc, thread};
+
+use atom::{
+    EngineError,
+    source::{Location, Outlet, Wanted, gst},
+};
+use atom_models::Image;
+use atom_operators::{
+    data::{MediaTime, SourceId},
+    flow::{Bounds, Flow},
+    intake::Record,
+    sample::Grid,
+    tally::Tally,
+};
+use crossbeam::channel::bounded;
+
+/// A frame with its media time.
+pub type Seen = (MediaTime, Arc<Image>);
+
+/// All frames in this size, the media time of the end, and how playing ended.
+pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(), EngineError>) {
+    gst::init().expect("GStreamer starts");
+    let (sender, records) = bounded(2);
+    let outlet = Outlet {
+        source: SourceId(0),
+        records: sender,
+        flow: Flow::new(Bounds::default()),
+        tally: Tally::new(1),
+        stop: Arc::default(),
+        length_ms: Arc::default(),
+    };
+    let wanted = Wanted {
+        source: SourceId(0),
+        location: Location::File(video.to_owned()),
+        size,
+        // A place for each millisecond, so that no frame shares one.
+        grids: vec![Grid::new(1000.0, &[])],
+        from: MediaTime::default(),
+    };
+    thread::scope(|threads| {
+        let player = threads.spawn(move || gst::play(wanted, &outlet));
+        let (mut seen, mut end) = (Vec::new(), MediaTime::default());
+        for record in records {
+            match record {
+                Record::Frame(frame) => seen.push((frame.at, Arc::new(frame.image.clone()))),
+                Record::End(told) => end = told.at,
+                Record::Lost(_) => {}
+            }
+        }
+        (seen, end, player.join().expect("the source does not panic"))
+    })
+}

@@ -1,0 +1,177 @@
+//! The installed pack `mini` on a real video: what a user gets after `make setup`.
+#![allow(clippy::unwrap_used, missing_docs, clippy::print_stdout)]
+
+use std::{cell::RefCell, path::Path};
+
+use atom::store::{Hit, Query, Store, wanted_text};
+use atom_models::{Meters, Pack, TextEncoder};
+use atom_pipelines::library;
+use atom_tests::{
+    cache,
+    program::{Place, text, workspace},
+    subtitles,
+};
+use serde_json::{Value, json};
+
+/// Most memory that a run with the default pack may take.
+const MEMORY: u64 = 1_500_000_000;
+
+fn place() -> Place {
+    Place::new().with_cache(&cache::installed())
+}
+
+#[test]
+fn three_branches_over_a_real_video() {
+    let place = place();
+    place.write("three.toml", library::text("three-branches").unwrap());
+    let source = format!("video={}", text(&cache::bikes()));
+    let run = [
+        "run",
+        "three.toml",
+        "--json",
+        "--report",
+        "r.json",
+        "--source",
+        &source,
+    ];
+    let said = place.atom(&run).ok();
+    let lines = said.json_lines();
+    for line in &lines {
+        let words = line["text"].as_str().unwrap();
+        assert!(words.len() > 1 && !words.contains("<|"), "{line}");
+        assert_eq!(line["pack"], "mini");
+    }
+    let report = place.report("r.json");
+    let loads = |module: &str| report["modules"][module]["loads"].clone();
+    assert_eq!(["vision", "decoder"].map(loads), [1, 1]);
+    let source = &report["sources"]["video"];
+    assert_eq!(source["frames_received"], 250, "{report}");
+    // Two a second; in ten seconds of moving streets none is like the one before.
+    assert_eq!(source["frames_sampled"], 20, "{report}");
+    assert_eq!(report["modules"]["vision"]["items"], 20);
+    let segments = source["segments"].as_u64().unwrap();
+    assert!(segments >= 3, "{report}");
+    let each = json!({"caption": segments, "reason": segments});
+    assert_eq!(report["decoder"]["requests"], each);
+    assert_eq!(lines.len() as u64, 2 * segments, "{said}");
+    assert_eq!(report["failures"], json!({}));
+    let peak = report["peak_rss_bytes"].as_u64().unwrap();
+    assert!(peak < MEMORY, "{peak} bytes");
+}
+
+#[test]
+fn captions_of_a_real_video_and_a_search_from_any_folder() {
+    let place = Place::new();
+    let bare = |arguments: &[&str]| {
+        let mut command = place.command();
+        command.env_clear();
+        // Only what a login shell sets, and where the tests have their cache.
+        for kept in ["HOME", "ATOM_CACHE", "XDG_CACHE_HOME"] {
+            if let Some(value) = std::env::var_os(kept) {
+                command.env(kept, value);
+            }
+        }
+        command.args(arguments);
+        let running = atom_tests::program::Running::start(command);
+        running.wait(atom_tests::program::BOUND).ok()
+    };
+    let bikes = cache::bikes();
+    let cues = subtitles::webvtt(&bare(&["caption", text(&bikes)]).stdout);
+    subtitles::in_order(&cues, 10_040);
+    bare(&["index", text(&bikes), "--store", "s.db"]);
+    let store = place.path("s.db");
+    let elsewhere = Place::new().with_cache(&cache::installed());
+    let search = [
+        "search",
+        "a bicycle in the street",
+        "--json",
+        "--store",
+        text(&store),
+    ];
+    let found = elsewhere.atom(&search).ok().json_lines().remove(0);
+    assert_eq!(
+        found["hits"].as_array().unwrap().len(),
+        cues.len(),
+        "{found}"
+    );
+}
+
+#[test]
+fn the_installed_pack_is_right() {
+    let said = place().atom(&["models", "verify", "mini"]).ok();
+    assert!(said.stdout.contains("files are right"), "{said}");
+    let said = place().atom(&["models", "list"]).ok();
+    assert!(said.stdout.contains("mini"), "{said}");
+}
+
+#[test]
+fn search_finds_the_scenes_of_the_shared_recording() {
+    let folder = workspace().join("../shared/data/recording");
+    if !folder.is_dir() {
+        println!("skipped: ../shared is absent");
+        return;
+    }
+    let place = place();
+    let video = folder.join("recording.mp4");
+    place.atom(&["index", text(&video), "--store", "s.db"]).ok();
+    let finder = Finder::open(&place.path("s.db"));
+    let scenes = timeline(&folder);
+    let (mut hit, mut first, mut fifth, mut asked) = (0, 0, 0, 0);
+    for scene in &scenes {
+        let sentences = scene["captions"].as_array().unwrap().iter();
+        let mut ranks = Vec::new();
+        for sentence in sentences {
+            ranks.push(finder.rank(sentence.as_str().unwrap(), scene));
+        }
+        let within = |most: usize| ranks.iter().flatten().filter(|rank| **rank <= most).count();
+        first += within(1);
+        fifth += within(5);
+        asked += ranks.len();
+        hit += usize::from(within(5) > 0);
+        println!("{}: ranks {ranks:?}", scene["clip"]);
+    }
+    println!(
+        "{hit} of {} scenes at rank 5 by one of their sentences; of {asked} sentences {first} at rank 1, {fifth} at rank 5",
+        scenes.len()
+    );
+    assert!(hit >= 10, "only {hit} of {} scenes", scenes.len());
+}
+
+fn timeline(folder: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(folder.join("timeline.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Searches as `atom search` does, with the text encoder loaded once for all sentences.
+struct Finder {
+    store: Store,
+    encoder: RefCell<Box<dyn TextEncoder>>,
+}
+
+impl Finder {
+    fn open(store: &Path) -> Self {
+        let encoder = Pack::open("mini").unwrap().text(Meters::default().text);
+        Self {
+            store: Store::open_existing(store).unwrap(),
+            encoder: encoder.unwrap().into(),
+        }
+    }
+
+    /// The place, from 1, of the first hit whose middle lies in the scene.
+    fn rank(&self, sentence: &str, scene: &Value) -> Option<usize> {
+        let vector = self.encoder.borrow_mut().embed(&wanted_text(sentence));
+        let query = Query {
+            text: sentence.to_owned(),
+            vector: Some(vector.unwrap()),
+            limit: 10,
+            from_ms: None,
+            to_ms: None,
+            source: None,
+        };
+        let hits = self.store.search(&query).unwrap().hits;
+        let ms = |key: &str| scene[key].as_u64().unwrap();
+        let scene = ms("start_ms")..ms("end_ms");
+        let inside = |hit: &Hit| scene.contains(&((hit.start_ms + hit.end_ms) / 2));
+        hits.iter().position(inside).map(|at| at + 1)
+    }
+}
