@@ -37,7 +37,7 @@ use crate::{
     sink::{self, Format},
     source::{Location, Outlet, Wanted, gst},
     store::Store,
-    writer::{Audience, OpenSink, OpenStore, Writer, Written},
+    writer::{Audience, OpenSink, OpenStore, Shelf, Writer, Written},
 };
 
 /// So many recordings are played at a time; the others wait their turn.
@@ -74,7 +74,7 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
     gst::init()?;
     let pack = Pack::open(&plan.pack)?;
     let locations = locations(plan)?;
-    let mut stores = open_stores(plan, &pack)?;
+    let mut stores = open_stores(plan, &pack, &locations)?;
     let starts = starts(plan, &mut stores, options.resume)?;
     let sinks = open_sinks(plan)?;
     let meters = Meters::default();
@@ -170,23 +170,39 @@ fn by_id(names: &BTreeMap<usize, String>) -> BTreeMap<SourceId, String> {
         .collect()
 }
 
-fn open_stores(plan: &Plan, pack: &Pack) -> Result<Vec<OpenStore>, EngineError> {
+fn open_stores(
+    plan: &Plan,
+    pack: &Pack,
+    locations: &[Location],
+) -> Result<Vec<OpenStore>, EngineError> {
     let mut open = Vec::new();
     for (at, planned) in plan.nodes.iter().enumerate() {
         let NodeKind::Index(spec) = &planned.kind else {
             continue;
         };
+        let settings = settings(plan, at);
+        let shelf = |(source, name): (&usize, &String)| {
+            let content = locations[*source].fingerprint();
+            let pack = format!("{}-{}", pack.id(), digits(&[settings.as_bytes(), &content]));
+            (
+                SourceId(*source as u32),
+                Shelf {
+                    source: name.clone(),
+                    pack,
+                },
+            )
+        };
+        let shelves = planned.source_names.iter().map(shelf).collect();
         open.push(OpenStore {
             node: NodeId(at),
             store: Store::open(&spec.store)?,
-            pack: format!("{}-{}", pack.id(), settings(plan, at)),
-            sources: by_id(&planned.source_names),
+            shelves,
         });
     }
     Ok(open)
 }
 
-/// Eight hexadecimal digits that stand for the settings of everything above an index node.
+/// The settings of everything above an index node, as text.
 fn settings(plan: &Plan, node: usize) -> String {
     let mut above = HashSet::new();
     let mut next = vec![node];
@@ -199,12 +215,19 @@ fn settings(plan: &Plan, node: usize) -> String {
             }
         }
     }
-    let mut kinds: Vec<_> = above
-        .into_iter()
-        .map(|at| serde_json::to_string(&plan.nodes[at].kind).expect("settings are plain data"))
-        .collect();
+    let text =
+        |at: usize| serde_json::to_string(&plan.nodes[at].kind).expect("settings are plain data");
+    let mut kinds: Vec<_> = above.into_iter().map(text).collect();
     kinds.sort();
-    Sha256::digest(kinds.join("\n"))
+    kinds.join("\n")
+}
+
+/// Eight hexadecimal digits that stand for some bytes.
+fn digits(parts: &[&[u8]]) -> String {
+    let hash = parts
+        .iter()
+        .fold(Sha256::new(), |hash, part| hash.chain_update(part));
+    hash.finalize()
         .iter()
         .take(4)
         .map(|byte| format!("{byte:02x}"))
@@ -221,10 +244,10 @@ fn starts(
     for at in 0..plan.sources.len() {
         let (mut start, mut stored) = (u64::MAX, 0);
         for open in stores.iter_mut() {
-            let Some(name) = open.sources.get(&SourceId(at as u32)).cloned() else {
+            let Some(Shelf { source, pack }) = open.shelves.get(&SourceId(at as u32)) else {
                 continue;
             };
-            let known = open.store.begin(&name, &open.pack)?;
+            let known = open.store.begin(source, pack)?;
             stored += 1;
             match (resume, known.ended) {
                 (true, true) => {}
@@ -232,7 +255,7 @@ fn starts(
                     start = start.min(multiple_before(plan, open.node, known.sealed_ms))
                 }
                 (false, _) => {
-                    open.store.restart(&name, &open.pack)?;
+                    open.store.restart(source, pack)?;
                     start = 0;
                 }
             }
@@ -511,19 +534,24 @@ fn play_all(jobs: &Mutex<Vec<(Wanted, Outlet)>>, broken: &Mutex<Vec<String>>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let Some((wanted, outlet)) = job else { return };
-        let played = wanted.location.check().and_then(|()| {
-            catch_unwind(AssertUnwindSafe(|| gst::play(wanted, &outlet))).unwrap_or_else(|_| {
-                Err(EngineError::Graph {
-                    reason: "a source panicked".into(),
+        let played = match wanted.location.check() {
+            Ok(()) => {
+                catch_unwind(AssertUnwindSafe(|| gst::play(wanted, &outlet))).unwrap_or_else(|_| {
+                    Err(EngineError::Graph {
+                        reason: "a source panicked".into(),
+                    })
                 })
-            })
-        });
+            }
+            Err(error) => {
+                outlet.end(MediaTime::default(), false);
+                Err(error)
+            }
+        };
         if let Err(error) = played {
             broken
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(error.to_string());
         }
-        // A source that could not even be opened ends here: its outlet is dropped, the intake sees it vanish.
     }
 }

@@ -50,10 +50,17 @@ pub struct OpenStore {
     pub node: NodeId,
     /// The store.
     pub store: Store,
-    /// The key of rows: pack, version and settings.
+    /// Where each source's rows go.
+    pub shelves: BTreeMap<SourceId, Shelf>,
+}
+
+/// The place of one source's rows in a store.
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    /// What the index node's file calls the source.
+    pub source: String,
+    /// The key of its rows: pack, version, and a hash of the settings and of the source's content.
     pub pack: String,
-    /// What the node's file calls the sources.
-    pub sources: BTreeMap<SourceId, String>,
 }
 
 /// A source's counts that only the writer knows.
@@ -200,14 +207,18 @@ impl Writer {
     fn store(&mut self, source: SourceId, rows: Vec<Row>, through: MediaTime, whole: bool) {
         let mut failed = Vec::new();
         for open in &mut self.stores {
-            let Some(name) = open.sources.get(&source) else {
+            let Some(shelf) = open.shelves.get(&source) else {
                 continue;
             };
             let mine = rows.iter().filter(|row| row.node == open.node);
             let rows: Vec<_> = mine.map(|row| stored(row, &self.connector)).collect();
-            let sealed = open.store.seal(name, &open.pack, &rows, through.millis());
+            let sealed = open
+                .store
+                .seal(&shelf.source, &shelf.pack, &rows, through.millis());
             let done = sealed.and_then(|()| match whole {
-                true => open.store.finish(name, &open.pack, through.millis()),
+                true => open
+                    .store
+                    .finish(&shelf.source, &shelf.pack, through.millis()),
                 false => Ok(()),
             });
             failed.extend(done.err().map(|error| error.to_string()));

@@ -234,11 +234,7 @@ mod tests {
     fn branches(path: &str, ask: &str) -> PipelineFile {
         let text = library::text("three-branches").unwrap();
         let text = text.replace("[source.video]", "[source.video]\nuri = \"test://ball\"");
-        parse(
-            Path::new(path),
-            &text.replace("Is a person in the picture?", ask),
-        )
-        .unwrap()
+        parse(Path::new(path), &text.replace("What can be seen?", ask)).unwrap()
     }
 
     #[test]

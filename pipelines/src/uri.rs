@@ -2,7 +2,11 @@
 //!
 //! Text without a scheme is a path. The engine opens what this module has read, so both understand a uri alike.
 
-use std::path::PathBuf;
+use std::{
+    ffi::OsString,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
@@ -68,7 +72,7 @@ impl Uri {
         }
         match scheme.to_ascii_lowercase().as_str() {
             "file" => match rest.strip_prefix("localhost").unwrap_or(rest) {
-                path if path.starts_with('/') => Ok(Self::File(decoded(path).into())),
+                path if path.starts_with('/') => Ok(Self::File(decoded(path))),
                 _ => Err(UriError::NotAbsolute(text.to_owned())),
             },
             "folder" => Ok(Self::Folder(rest.into())),
@@ -78,6 +82,25 @@ impl Uri {
             "v4l2" => Ok(Self::V4l2(rest.into())),
             other => Err(UriError::UnknownScheme(other.to_owned())),
         }
+    }
+
+    /// The `file://` uri of an absolute path, whatever bytes its name is made of.
+    ///
+    /// ```
+    /// use atom_pipelines::Uri;
+    /// assert_eq!(Uri::of_file("/a b/ü.mp4".as_ref()), "file:///a%20b/%C3%BC.mp4");
+    /// ```
+    pub fn of_file(path: &Path) -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte);
+        let escaped = path
+            .as_os_str()
+            .as_bytes()
+            .iter()
+            .map(|byte| match plain(*byte) {
+                true => char::from(*byte).to_string(),
+                false => format!("%{byte:02X}"),
+            });
+        format!("file://{}", escaped.collect::<String>())
     }
 
     /// The file or folder that this uri names on this machine.
@@ -104,8 +127,8 @@ pub(crate) fn resolved(path: PathBuf) -> PathBuf {
         .unwrap_or(path)
 }
 
-/// `%20` and the like as the characters they stand for; what is no valid escape stays as it is.
-fn decoded(path: &str) -> String {
+/// `%20` and the like as the bytes they stand for; what is no valid escape stays as it is.
+fn decoded(path: &str) -> PathBuf {
     let bytes = path.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -117,7 +140,7 @@ fn decoded(path: &str) -> String {
         plain.push(byte.unwrap_or(bytes[at]));
         at += if byte.is_some() { 3 } else { 1 };
     }
-    String::from_utf8(plain).unwrap_or_else(|_| path.to_owned())
+    OsString::from_vec(plain).into()
 }
 
 #[cfg(test)]

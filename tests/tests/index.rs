@@ -254,7 +254,6 @@ fn an_interrupted_index_goes_on_where_it_stopped() {
 }
 
 #[test]
-#[ignore = "bug: a recording is known by its name alone; new content under an old name is never indexed"]
 fn a_recording_that_was_replaced_is_indexed_anew() {
     let place = recordings();
     index(&place);

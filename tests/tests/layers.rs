@@ -34,6 +34,7 @@ const MAY_NAME: [(&str, &[&str]); 6] = [
             "operators/tests/",
             "engine/src/source/",
             "engine/src/run.rs",
+            "engine/benches",
             "tests/src/frames.rs",
         ],
     ),

@@ -193,7 +193,6 @@ fn names_with_spaces_quotes_and_other_scripts() {
 }
 
 #[test]
-#[ignore = "bug: `atom index` looks for the name with its bytes replaced, and finds no such file"]
 fn a_name_that_is_not_utf_8() {
     use std::os::unix::ffi::OsStrExt;
     let place = Place::new();
@@ -333,7 +332,6 @@ fn containers_and_codecs() {
 }
 
 #[test]
-#[ignore = "bug: media time of MPEG streams begins at their first clock reference, not at their first picture"]
 fn the_first_picture_of_an_mpeg_stream_is_at_0() {
     let wrong = played(&[
         ("h264.ts", &["-c:v", "libx264"]),

@@ -5,6 +5,7 @@ use std::{io, path::PathBuf, process::ExitCode};
 use atom::{
     run::{self, Options},
     sink::{self, Format},
+    source::Location,
 };
 use atom_pipelines::{
     FileSinkSpec, PipelineFile, SinkKind, check, library, override_sources, parse, plan,
@@ -54,6 +55,7 @@ impl Caption {
                 Kind::Jsonl => SinkKind::Jsonl(spec),
             };
         }
+        Location::parse(&self.video)?.check()?;
         let mut files = [file];
         override_sources(&mut files, &[("video".to_owned(), self.video.clone())]);
         check(&files)?;

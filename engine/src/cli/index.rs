@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use atom::run::{self, Options, Outcome};
 use atom_operators::{data::MediaTime, node::NodeKind};
-use atom_pipelines::{Input, Plan, PlannedSource, override_sources, plan};
+use atom_pipelines::{Input, Plan, PlannedSource, Uri, override_sources, plan};
 use clap::Args;
 
 use super::{
@@ -102,7 +102,7 @@ fn recordings(paths: &[PathBuf]) -> anyhow::Result<BTreeMap<String, PathBuf>> {
             .canonicalize()
             .with_context(|| format!("cannot read {}", path.display()))?;
         if absolute.is_file() {
-            found.insert(absolute.display().to_string(), absolute);
+            add(&mut found, absolute.display().to_string(), absolute);
             continue;
         }
         let inside = videos_in(&absolute)?;
@@ -114,24 +114,24 @@ fn recordings(paths: &[PathBuf]) -> anyhow::Result<BTreeMap<String, PathBuf>> {
             );
         }
         for video in inside {
-            let relative = video
-                .strip_prefix(&absolute)
-                .unwrap_or(&video)
-                .display()
-                .to_string();
-            // Two folders may hold a file of one name: the second goes by its whole path.
-            let taken = found.get(&relative).is_some_and(|other| *other != video);
-            found.insert(
-                if taken {
-                    video.display().to_string()
-                } else {
-                    relative
-                },
-                video,
-            );
+            let relative = video.strip_prefix(&absolute).unwrap_or(&video);
+            add(&mut found, relative.display().to_string(), video.clone());
         }
     }
     Ok(found)
+}
+
+/// Adds a recording, unless it is there under another name. A name that another file has makes room for the whole path.
+fn add(found: &mut BTreeMap<String, PathBuf>, name: String, path: PathBuf) {
+    if found.values().any(|other| *other == path) {
+        return;
+    }
+    let name = if found.contains_key(&name) {
+        path.display().to_string()
+    } else {
+        name
+    };
+    found.insert(name, path);
 }
 
 fn videos_in(folder: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
@@ -175,7 +175,7 @@ fn plan_of(
         .iter()
         .map(|(name, path)| PlannedSource {
             name: name.clone(),
-            uri: path.display().to_string(),
+            uri: Uri::of_file(path),
             aliases: Vec::new(),
         })
         .collect();

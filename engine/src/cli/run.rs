@@ -1,10 +1,15 @@
 //! `atom run`: works through the sources of pipeline files.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use atom::run::{self, Options};
-use atom_pipelines::{plan, read_files, warnings};
+use atom_operators::node::NodeKind;
+use atom_pipelines::{Plan, Uri, plan, read_files, warnings};
 use clap::Args;
 
 use super::terminal::{self, Printer, Style};
@@ -43,31 +48,62 @@ impl Run {
         warnings(&files)
             .iter()
             .for_each(|problem| terminal::tell(&format!("warning: {problem}")));
-        // A report that cannot be written should not cost a whole run.
-        let report = self
-            .report
-            .as_ref()
-            .map(|path| std::fs::File::create(path).with_context(|| unwritable(path)));
-        let report = report.transpose()?;
+        let plan = plan(&files);
+        if let Some(path) = &self.report {
+            self.check_report(path, &plan)?;
+        }
         let stop = terminal::stop_on_signal()?;
         let style = if self.json { Style::Json } else { Style::Lines };
         let audience = Box::new(Printer::new(style, stop.clone()));
         let outcome = run::run(
-            &plan(&files),
+            &plan,
             Options {
                 resume: false,
                 stop,
                 audience,
             },
         )?;
-        if let (Some(file), Some(path)) = (report, &self.report) {
-            serde_json::to_writer_pretty(file, &outcome.report)
-                .with_context(|| unwritable(path))?;
+        if let Some(path) = &self.report {
+            let text = serde_json::to_string_pretty(&outcome.report)?;
+            fs::write(path, text + "\n").with_context(|| unwritable(path))?;
         }
         Ok(terminal::conclude(&outcome))
     }
+
+    /// Finds out before the run whether the report can be written at its end, and that it overwrites nothing of the run.
+    fn check_report(&self, path: &Path, plan: &Plan) -> anyhow::Result<()> {
+        let sources = plan
+            .sources
+            .iter()
+            .filter_map(|source| Uri::parse(&source.uri).ok()?.path().cloned());
+        let sinks = plan.sinks.iter().map(|sink| sink.kind.path().clone());
+        let stores = plan.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Index(spec) => Some(spec.store.clone()),
+            _ => None,
+        });
+        let place = |path: &Path| {
+            path.canonicalize()
+                .or_else(|_| std::path::absolute(path))
+                .ok()
+        };
+        let mut taken = self
+            .files
+            .iter()
+            .cloned()
+            .chain(sources)
+            .chain(sinks)
+            .chain(stores);
+        if taken.any(|other| place(&other) == place(path)) {
+            bail!(
+                "the report {} would write over a file of this run; give it another name",
+                path.display()
+            );
+        }
+        let opened = fs::OpenOptions::new().append(true).create(true).open(path);
+        opened.map(drop).with_context(|| unwritable(path))
+    }
 }
 
-fn unwritable(path: &std::path::Path) -> String {
+fn unwritable(path: &Path) -> String {
     format!("cannot write the report {}", path.display())
 }

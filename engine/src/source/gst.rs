@@ -4,7 +4,13 @@
 //! thread pulls, so that nothing ever blocks inside GStreamer. Media time is GStreamer's stream time: the position in the
 //! video, whatever the container's own numbers are.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use atom_models::Image;
 use atom_operators::data::MediaTime;
@@ -48,7 +54,10 @@ pub fn play(wanted: Wanted, outlet: &Outlet) -> Result<(), EngineError> {
         frames: 0,
         delivered: 0,
         trouble: None,
+        clocked: Arc::default(),
+        origin: None,
     };
+    playing.clocked = Arc::clone(&player.clocked);
     let outcome = player.run(&mut playing, outlet);
     let _ = player.pipeline.set_state(gst::State::Null);
     let whole = matches!(outcome, Ok(())) && playing.frames > 0;
@@ -87,6 +96,8 @@ struct Player {
     sink: AppSink,
     bus: gst::Bus,
     what: String,
+    /// Set when the container is an MPEG stream, whose clock begins at any moment before the first picture.
+    clocked: Arc<AtomicBool>,
 }
 
 impl Player {
@@ -117,11 +128,20 @@ impl Player {
         let bus = pipeline
             .bus()
             .ok_or_else(|| failed("the pipeline has no bus".into()))?;
+        let clocked = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&clocked);
+        pipeline.connect_deep_element_added(move |_, _, element| {
+            let kind = element.factory().map(|factory| factory.name().to_string());
+            if kind.is_some_and(|kind| ["tsdemux", "mpegpsdemux"].contains(&kind.as_str())) {
+                flag.store(true, Relaxed);
+            }
+        });
         let player = Self {
             pipeline,
             sink,
             bus,
             what: what.clone(),
+            clocked,
         };
         if player.pipeline.set_state(gst::State::Playing).is_err() {
             let reason = player
@@ -161,9 +181,7 @@ impl Player {
 
     fn tell_length(&self, outlet: &Outlet) {
         if let Some(length) = self.pipeline.query_duration::<gst::ClockTime>() {
-            outlet
-                .length_ms
-                .store(length.mseconds(), std::sync::atomic::Ordering::Relaxed);
+            outlet.length_ms.store(length.mseconds(), Relaxed);
         }
     }
 
@@ -290,6 +308,10 @@ struct Playing {
     delivered: u64,
     /// Why the last unusable frame was unusable.
     trouble: Option<String>,
+    /// Whether the container's clock says nothing of where the video begins.
+    clocked: Arc<AtomicBool>,
+    /// Where it began by that clock.
+    origin: Option<u64>,
 }
 
 impl Playing {
@@ -317,17 +339,23 @@ impl Playing {
         }
     }
 
-    /// The position in the video; none for pictures that the container hides before its beginning.
-    fn time(&self, sample: &gst::Sample, buffer: &gst::Buffer) -> Option<MediaTime> {
+    /// The position in the video; none for pictures that the container hides before its beginning. MPEG streams begin
+    /// with their first picture.
+    fn time(&mut self, sample: &gst::Sample, buffer: &gst::Buffer) -> Option<MediaTime> {
         let Some(pts) = buffer.pts() else {
             return Some(self.last);
         };
         let segment = sample
             .segment()
             .and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
-        let time = segment.map_or(Some(pts), |segment| segment.to_stream_time(pts))?;
-        // Time never runs backwards, whatever a broken file says.
-        Some(MediaTime::from_nanos(time.nseconds()))
+        let time = segment
+            .map_or(Some(pts), |segment| segment.to_stream_time(pts))?
+            .nseconds();
+        let origin = match self.clocked.load(Relaxed) {
+            true => *self.origin.get_or_insert(time),
+            false => 0,
+        };
+        Some(MediaTime::from_nanos(time.saturating_sub(origin)))
     }
 
     fn convert(
