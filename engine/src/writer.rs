@@ -6,30 +6,40 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
 };
 
-use atom_models::Connector;
+use atom_models::{Connector, Reason};
 use atom_operators::{
     data::{Failure, MediaTime, NodeId, Row, Segment, SourceId, Stage},
     seal::{Event, Sealed},
 };
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::{
-    sink::{Question, Record, Sink},
-    store::{self, Store},
+    error::chain,
+    run::Healths,
+    sink::{Question, Record, Sink, SinkError},
+    store::{self, Store, StoreError},
 };
 
-/// Is told of results as they are sealed.
+/// Is told of results as they are sealed. An error means that nobody can be told any more.
 pub trait Audience: Send {
     /// A caption or an answer.
-    fn result(&mut self, record: &Record);
-    /// How far a source is complete, and its length if that is known.
-    fn progress(&mut self, source: &str, complete_through_ms: u64, length_ms: u64);
+    fn result(&mut self, record: &Record) -> io::Result<()>;
+    /// How far a source is complete, and its length if that is known, else 0.
+    fn progress(
+        &mut self,
+        source: &str,
+        complete_through_ms: u64,
+        length_ms: u64,
+    ) -> io::Result<()>;
+    /// Nothing comes any more.
+    fn finish(&mut self) -> io::Result<()>;
 }
 
 /// A sink of the plan, opened.
@@ -52,6 +62,8 @@ pub struct OpenStore {
     pub store: Store,
     /// Where each source's rows go.
     pub shelves: BTreeMap<SourceId, Shelf>,
+    /// Rows that wait until it is known whether the modules work.
+    pub held: BTreeMap<SourceId, Vec<store::Row>>,
 }
 
 /// The place of one source's rows in a store.
@@ -70,6 +82,8 @@ pub struct Passed {
     pub segments: u64,
     /// How far everything is out.
     pub complete_through: MediaTime,
+    /// Whether the source was worked through to its end.
+    pub whole: bool,
 }
 
 /// What the writer saw in all.
@@ -85,6 +99,8 @@ pub struct Written {
     pub failures: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     /// What ended the run, or would have.
     pub errors: Vec<String>,
+    /// Whether the audience went away, and the run ended because of that.
+    pub unheard: bool,
 }
 
 /// The thread's state.
@@ -104,9 +120,11 @@ pub struct Writer {
     /// Who else is told.
     pub audience: Box<dyn Audience>,
     /// Lengths of the videos in milliseconds, 0 where not known.
-    pub lengths_ms: Vec<Arc<std::sync::atomic::AtomicU64>>,
+    pub lengths_ms: Vec<Arc<AtomicU64>>,
     /// Set when a store fails: without it the run would lose rows.
     pub stop: Arc<AtomicBool>,
+    /// How the modules are doing: what broken ones gave is not stored.
+    pub healths: Healths,
     /// What was seen so far.
     pub written: Written,
 }
@@ -117,11 +135,9 @@ impl Writer {
         for sealed in sealed {
             self.take(sealed);
         }
-        for open in &mut self.sinks {
-            if let Err(error) = open.sink.finish() {
-                self.written.errors.push(error.to_string());
-            }
-        }
+        self.each_sink(|open| open.sink.finish());
+        let finished = self.audience.finish();
+        self.heard(finished);
         self.written
     }
 
@@ -160,108 +176,162 @@ impl Writer {
         passed.complete_through = complete_through
             .unwrap_or_default()
             .max(passed.complete_through);
-        let through = passed.complete_through;
-        self.store(source, rows, through, end.is_some_and(|end| end.whole));
-        self.complete(source, through);
+        passed.whole |= end.is_some_and(|end| end.whole);
+        let passed = *passed;
+        self.store(source, rows, passed);
+        self.complete(source, passed.complete_through);
     }
 
     fn publish(&mut self, node: NodeId, segment: &Segment, text: &str, ask: Option<&str>) {
         let source = segment.key.source;
-        let question = |node: &str| {
-            ask.map(|ask| Question {
-                node: node.to_owned(),
-                ask: ask.to_owned(),
-            })
-        };
-        let mut record = Record {
-            source: self.names[source.0 as usize].clone(),
+        let record = |source: &str, node: &str| Record {
+            source: source.to_owned(),
             start_ms: segment.key.start.millis(),
             end_ms: segment.end.millis(),
             text: text.to_owned(),
             pack: self.pack.clone(),
-            question: question(&self.nodes[node.0]),
+            question: ask.map(|ask| Question {
+                node: node.to_owned(),
+                ask: ask.to_owned(),
+            }),
         };
-        self.audience.result(&record);
-        let mut broken = Vec::new();
-        for (at, open) in self.sinks.iter_mut().enumerate() {
-            let (Some(name), Some(called)) = (open.inputs.get(&node), open.sources.get(&source))
-            else {
-                continue;
-            };
-            record.source.clone_from(called);
-            record.question = question(name);
-            if let Err(error) = open.sink.write(&record) {
-                broken.push((at, error.to_string()));
+        let told = self
+            .audience
+            .result(&record(&self.names[source.0 as usize], &self.nodes[node.0]));
+        let records: Vec<_> = self
+            .sinks
+            .iter()
+            .map(|open| Some(record(open.sources.get(&source)?, open.inputs.get(&node)?)))
+            .collect();
+        self.heard(told);
+        let mut records = records.into_iter();
+        self.each_sink(|open| match records.next().flatten() {
+            Some(record) => open.sink.write(&record),
+            None => Ok(()),
+        });
+    }
+
+    /// Does something with each sink, in order. One that fails is given up; the others go on, and the run fails at its end.
+    fn each_sink(&mut self, mut work: impl FnMut(&mut OpenSink) -> Result<(), SinkError>) {
+        let mut failed = Vec::new();
+        self.sinks.retain_mut(|open| match work(open) {
+            Ok(()) => true,
+            Err(error) => {
+                failed.push(format!(
+                    "sink {:?} was given up: {}",
+                    open.name,
+                    chain(&error)
+                ));
+                false
             }
-        }
-        // A sink that cannot be written to is given up; the others go on.
-        for (at, reason) in broken.into_iter().rev() {
-            let open = self.sinks.remove(at);
-            self.count(Stage::Sink, "write");
-            self.written
-                .errors
-                .push(format!("sink {:?} was given up: {reason}", open.name));
+        });
+        for reason in failed {
+            self.count(Stage::Sink, Reason::Write);
+            self.written.errors.push(reason);
         }
     }
 
-    fn store(&mut self, source: SourceId, rows: Vec<Row>, through: MediaTime, whole: bool) {
+    /// Takes note of what the audience said: without it the run ends. A reader that has gone away is no failure.
+    fn heard(&mut self, told: io::Result<()>) {
+        let Err(error) = told else { return };
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            self.written.unheard = true;
+        } else {
+            self.count(Stage::Sink, Reason::Write);
+            self.written
+                .errors
+                .push(format!("cannot write results to stdout: {error}"));
+        }
+        self.stop.store(true, SeqCst);
+        self.audience = Box::new(Nobody);
+    }
+
+    /// Stores rows and how far the source is complete, in one transaction. While it is in doubt whether the modules work,
+    /// rows wait: what a broken module gave must not count as done.
+    fn store(&mut self, source: SourceId, rows: Vec<Row>, passed: Passed) {
+        let doubt = !self.healths.hopeless().is_empty();
         let mut failed = Vec::new();
         for open in &mut self.stores {
             let Some(shelf) = open.shelves.get(&source) else {
                 continue;
             };
             let mine = rows.iter().filter(|row| row.node == open.node);
-            let rows: Vec<_> = mine.map(|row| stored(row, &self.connector)).collect();
-            let sealed = open
-                .store
-                .seal(&shelf.source, &shelf.pack, &rows, through.millis());
-            let done = sealed.and_then(|()| match whole {
-                true => open
-                    .store
-                    .finish(&shelf.source, &shelf.pack, through.millis()),
-                false => Ok(()),
-            });
-            failed.extend(done.err().map(|error| error.to_string()));
+            let held = open.held.entry(source).or_default();
+            held.extend(mine.map(|row| stored(row, &self.connector)));
+            if !doubt {
+                let rows = std::mem::take(held);
+                failed.extend(seal(&mut open.store, shelf, &rows, passed).err());
+            }
         }
-        for reason in failed {
-            self.count(Stage::Store, "write");
+        for error in failed {
+            self.count(Stage::Store, Reason::Write);
+            let reason = chain(&error);
             if !self.written.errors.contains(&reason) {
                 self.written.errors.push(reason);
             }
+            // Going on would lose rows.
             self.stop.store(true, SeqCst);
         }
     }
 
     fn complete(&mut self, source: SourceId, through: MediaTime) {
-        for open in &mut self.sinks {
-            let Some(called) = open.sources.get(&source) else {
-                continue;
-            };
-            if let Err(error) = open.sink.complete(called, through.millis()) {
-                self.written.errors.push(error.to_string());
-            }
-        }
+        self.each_sink(|open| match open.sources.get(&source) {
+            Some(called) => open.sink.complete(called, through.millis()),
+            None => Ok(()),
+        });
         let length = self.lengths_ms[source.0 as usize].load(SeqCst);
-        self.audience
-            .progress(&self.names[source.0 as usize], through.millis(), length);
-        info!(source = %self.names[source.0 as usize], complete_through = %through, "sealed");
+        let name = &self.names[source.0 as usize];
+        debug!(source = %name, complete_through = %through, "sealed");
+        let told = self.audience.progress(name, through.millis(), length);
+        self.heard(told);
     }
 
     fn failed(&mut self, failure: &Failure) {
-        self.count(failure.stage, failure.fault.reason.name());
+        self.count(failure.stage, failure.fault.reason);
         let source = &self.names[failure.source.0 as usize];
-        warn!(%source, at = %failure.at, stage = failure.stage.name(), "{}", failure.fault);
+        warn!(%source, at = %failure.at, stage = failure.stage.name(), fault = %failure.fault, "failed");
     }
 
-    fn count(&mut self, stage: Stage, reason: &'static str) {
+    fn count(&mut self, stage: Stage, reason: Reason) {
         *self
             .written
             .failures
             .entry(stage.name())
             .or_default()
-            .entry(reason)
+            .entry(reason.name())
             .or_default() += 1;
     }
+}
+
+/// An audience that is not there.
+struct Nobody;
+
+impl Audience for Nobody {
+    fn result(&mut self, _: &Record) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn progress(&mut self, _: &str, _: u64, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn seal(
+    store: &mut Store,
+    shelf: &Shelf,
+    rows: &[store::Row],
+    passed: Passed,
+) -> Result<(), StoreError> {
+    let through = passed.complete_through.millis();
+    store.seal(&shelf.source, &shelf.pack, rows, through)?;
+    if passed.whole {
+        store.finish(&shelf.source, &shelf.pack, through)?;
+    }
+    Ok(())
 }
 
 fn stored(row: &Row, connector: &Connector) -> store::Row {

@@ -60,7 +60,19 @@ pub fn install(name: &str, watcher: &mut dyn Watcher) -> Result<Installation, Mo
 
 /// The folder with the manifest: the one given, `models/packs/NAME` here, or the same beside the program's own tree.
 fn source_folder(name: &str) -> Result<PathBuf, ModelError> {
-    let mut looked = vec![PathBuf::from(name), Path::new("models/packs").join(name)];
+    // Only what looks like a path is one: a folder that happens to have a pack's name must not decide what is built.
+    if name.contains('/') {
+        let folder = PathBuf::from(name);
+        let looked = vec![folder.clone()];
+        return match folder.join("pack.toml").is_file() {
+            true => Ok(folder),
+            false => Err(ModelError::NoManifest {
+                name: name.to_owned(),
+                looked,
+            }),
+        };
+    }
+    let mut looked = vec![Path::new("models/packs").join(name)];
     if let Ok(program) = std::env::current_exe() {
         looked.extend(
             program

@@ -177,14 +177,7 @@ pub(crate) fn runtime_library() -> Result<PathBuf, ModelError> {
         .files
         .first()
         .expect("a checked manifest lists files");
-    let path = folder.join(&file.path);
-    if path.is_file() {
-        return Ok(path);
-    }
-    Err(ModelError::MissingFile {
-        pack: manifest.name,
-        path,
-    })
+    verify(&manifest, &folder, &file.path)
 }
 
 /// Compares one file of a pack with its manifest; gives its path.

@@ -21,6 +21,9 @@ pub struct SourceId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 pub struct NodeId(pub usize);
 
+/// Nanoseconds that a container's clock may lose.
+pub(crate) const ROUNDING: u64 = 2_000;
+
 /// A position in the video: nanoseconds since the source began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 pub struct MediaTime(u64);
@@ -39,6 +42,12 @@ impl MediaTime {
     /// Nanoseconds since the beginning.
     pub const fn nanos(self) -> u64 {
         self.0
+    }
+
+    /// Whether this is at or after another moment. Containers round times to their own clock: a frame some microseconds
+    /// before a boundary belongs to what begins there.
+    pub const fn reaches(self, other: Self) -> bool {
+        self.0 + ROUNDING >= other.0
     }
 
     /// Milliseconds since the beginning, rounded to the nearest.

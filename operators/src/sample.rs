@@ -15,7 +15,7 @@ use timely::{
 };
 
 use crate::{
-    data::{MediaTime, SourceId, Taken},
+    data::{MediaTime, ROUNDING, SourceId, Taken},
     node::{SpecError, require},
     signature::Signature,
     tally::{DropReason, Tally},
@@ -118,9 +118,6 @@ impl Grid {
         )
     }
 }
-
-/// Nanoseconds that a container's clock may lose, a thousandth of a frame.
-pub(crate) const ROUNDING: u64 = 2_000;
 
 /// The core: decides about one source's frames.
 #[derive(Clone, Debug)]
@@ -293,7 +290,7 @@ mod tests {
         let run = |from: u64| -> Vec<u64> {
             let mut sampler = Sampler::new(&spec, &[4000]);
             (0..600)
-                .filter(|n| at(*n).nanos() + ROUNDING >= from * 1_000_000)
+                .filter(|n| at(*n).reaches(MediaTime::from_millis(from)))
                 .filter(|n| sampler.judge(at(*n), &grey(level(*n))).is_none())
                 .collect()
         };
@@ -302,7 +299,7 @@ mod tests {
             let rest: Vec<_> = whole
                 .iter()
                 .copied()
-                .filter(|n| at(*n).nanos() + ROUNDING >= from * 1_000_000)
+                .filter(|n| at(*n).reaches(MediaTime::from_millis(from)))
                 .collect();
             assert_eq!(run(from), rest, "resumed at {from} ms");
         }

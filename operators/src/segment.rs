@@ -16,9 +16,11 @@ use timely::{
 };
 
 use crate::{
-    data::{Encoded, End, Failure, MediaTime, Outcome, Seen, Segment, SegmentKey, SourceId, Stage},
+    data::{
+        Encoded, End, Failure, MediaTime, Outcome, ROUNDING, Seen, Segment, SegmentKey, SourceId,
+        Stage,
+    },
     node::{SpecError, require},
-    sample::ROUNDING,
 };
 
 /// Groups encoded frames into segments: the unit of captions, search and answers.

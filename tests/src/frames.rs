@@ -40,7 +40,12 @@ pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(
         from: MediaTime::default(),
     };
     thread::scope(|threads| {
-        let player = threads.spawn(move || gst::play(wanted, &outlet));
+        let player = threads.spawn(move || {
+            let played = gst::play(wanted, &outlet);
+            let ended = played.as_ref().copied().unwrap_or_default();
+            outlet.end(ended);
+            played.map(drop)
+        });
         let (mut seen, mut end) = (Vec::new(), MediaTime::default());
         for record in records {
             match record {

@@ -140,7 +140,9 @@ fn ctrl_c_finishes_what_is_under_way_and_leaves_whole_files() {
     let running = place.start(&["run", "p.toml", "--report", "r.json", "--source", uri]);
     running.until(|stdout| stdout.lines().count() > 2);
     running.signal("INT");
-    let said = running.wait(BOUND).warned(&["stopping"]);
+    let said = running
+        .wait(BOUND)
+        .refused(&["stopping", "complete through"]);
     let cues = subtitles::webvtt(&place.read("captions.vtt"));
     let report = place.report("r.json");
     let through = report["sources"]["video"]["complete_through_ms"]

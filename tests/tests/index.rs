@@ -238,7 +238,9 @@ fn an_interrupted_index_goes_on_where_it_stopped() {
         thread::sleep(Duration::from_millis(2));
     }
     running.signal("INT");
-    running.wait(atom_tests::program::BOUND).ok();
+    running
+        .wait(atom_tests::program::BOUND)
+        .refused(&["complete through"]);
     let before = rows(&place);
     assert!((8..80).contains(&before.len()), "{} rows", before.len());
     let said = index(&place);
@@ -276,4 +278,60 @@ fn two_runs_may_write_one_store_at_a_time() {
         running.wait(atom_tests::program::BOUND).ok();
     }
     assert_eq!(rows(&place).len(), 80 + 8);
+}
+
+#[test]
+fn what_a_broken_encoder_gave_does_not_count_as_indexed() {
+    let place = Place::new();
+    let yellow = media::colours("yellow.mp4", &[("yellow", 6.0)]);
+    place.copy(&yellow, "y.mp4");
+    for _ in 0..2 {
+        let said = place.atom(&["index", "y.mp4", "--pack", "fake", "--store", "s.db"]);
+        said.refused(&["vision encoder", "yellow"]);
+    }
+    assert_eq!(rows(&place), []);
+}
+
+#[test]
+fn a_kill_after_the_last_rows_and_before_the_end_costs_no_row() {
+    let place = recordings();
+    index(&place);
+    let before = rows(&place);
+    let edit = "import sqlite3; db = sqlite3.connect('s.db'); db.execute('UPDATE sources SET ended = 0'); db.commit()";
+    let edited = std::process::Command::new("python3")
+        .args(["-c", edit])
+        .current_dir(place.path("."))
+        .status()
+        .unwrap();
+    assert!(edited.success());
+    let said = index(&place);
+    assert!(said.stdout.contains("complete through 00:00:08"), "{said}");
+    assert_eq!(rows(&place), before);
+    assert!(index(&place).stdout.contains("red.mp4: already indexed"));
+}
+
+#[test]
+fn recordings_of_one_name_in_two_folders_keep_their_rows() {
+    let place = Place::new();
+    let red = media::colours("red.mp4", &[("red", 4.0), ("white", 4.0)]);
+    let green = media::colours("green.mp4", &[("lime", 4.0)]);
+    for (folder, video) in [("one", &red), ("two", &green)] {
+        fs::create_dir_all(place.path(folder)).unwrap();
+        place.copy(video, &format!("{folder}/x.mp4"));
+        place
+            .atom(&["index", folder, "--pack", "fake", "--store", "s.db"])
+            .ok();
+    }
+    let sources: Vec<_> = rows(&place).into_iter().map(|row| row.source).collect();
+    assert_eq!(
+        sources.iter().filter(|source| *source == "x.mp4").count(),
+        2
+    );
+    assert_eq!(
+        sources
+            .iter()
+            .filter(|source| source.ends_with("two/x.mp4"))
+            .count(),
+        1
+    );
 }

@@ -69,7 +69,7 @@ impl Caption {
                 &["video"],
             )?),
         };
-        let audience = Box::new(Printer::new(style, stop.clone()));
+        let audience = Box::new(Printer::new(style));
         let outcome = run::run(
             &plan(&files),
             Options {

@@ -18,7 +18,13 @@ impl Docs {
     /// Prints the explanation.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let text = match &self.kind {
-            Some(kind) => docs::kind(kind)?,
+            Some(kind) => match docs::kind(kind) {
+                Ok(text) => text,
+                Err(unknown) => {
+                    terminal::tell(&format!("error: {unknown}"));
+                    return Ok(ExitCode::from(2));
+                }
+            },
             None => docs::overview(),
         };
         terminal::result(text.trim_end())?;

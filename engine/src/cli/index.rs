@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use atom::run::{self, Options, Outcome};
+use atom::{
+    run::{self, Options, Outcome},
+    store::Store,
+};
 use atom_operators::{data::MediaTime, node::NodeKind};
 use atom_pipelines::{Input, Plan, PlannedSource, Uri, override_sources, plan};
 use clap::Args;
@@ -41,14 +44,15 @@ pub struct Index {
 impl Index {
     /// Indexes all recordings that are not indexed yet.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let recordings = recordings(&self.paths)?;
+        let found = recordings(&self.paths)?;
         let store = match self.store {
             Some(store) => store,
             None => default_store(true)?,
         };
+        let recordings = named(found, &store)?;
         let plan = plan_of(&recordings, &store, &self.pack)?;
         let stop = terminal::stop_on_signal()?;
-        let audience = Box::new(Printer::new(Style::Silent, stop.clone()));
+        let audience = Box::new(Printer::new(Style::Silent));
         let outcome = run::run(
             &plan,
             Options {
@@ -60,6 +64,24 @@ impl Index {
         tell(&outcome, &store)?;
         Ok(terminal::conclude(&outcome))
     }
+}
+
+/// The recordings by the names that the store gives them: one whose name belongs to another file that is still there goes
+/// by its whole path.
+fn named(
+    found: BTreeMap<String, PathBuf>,
+    store: &Path,
+) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut store = Store::open(store)?;
+    let mut named = BTreeMap::new();
+    for (name, path) in found {
+        let name = match store.claim(&name, &path, Path::is_file)? {
+            true => name,
+            false => path.display().to_string(),
+        };
+        named.insert(name, path);
+    }
+    Ok(named)
 }
 
 fn tell(outcome: &Outcome, store: &Path) -> anyhow::Result<()> {

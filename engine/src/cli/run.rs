@@ -54,7 +54,7 @@ impl Run {
         }
         let stop = terminal::stop_on_signal()?;
         let style = if self.json { Style::Json } else { Style::Lines };
-        let audience = Box::new(Printer::new(style, stop.clone()));
+        let audience = Box::new(Printer::new(style));
         let outcome = run::run(
             &plan,
             Options {

@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::Context;
 use atom::{
+    error::chain,
     run::Outcome,
     sink::{Record, Sink, SinkError},
     writer::Audience,
@@ -119,37 +120,24 @@ pub enum Style {
 /// Prints results and shows how far the sources are.
 pub struct Printer {
     style: Style,
-    stop: Arc<AtomicBool>,
     bar: Bar,
 }
 
 impl Printer {
-    /// A printer; `stop` is set when nobody reads stdout any more.
-    pub fn new(style: Style, stop: Arc<AtomicBool>) -> Self {
+    /// A printer of this style.
+    pub fn new(style: Style) -> Self {
         Self {
             style,
-            stop,
             bar: Bar::default(),
         }
     }
+}
 
-    fn print(&mut self, record: &Record) -> anyhow::Result<()> {
-        match &mut self.style {
-            Style::Lines => result(&line(record))?,
-            Style::Json => result(&serde_json::to_string(record)?)?,
-            Style::Through(sink) => BAR.suspend(|| sink.write(record))?,
-            Style::Silent => {}
-        }
-        Ok(())
-    }
-
-    fn settle(&self, outcome: anyhow::Result<()>) {
-        if let Err(error) = outcome {
-            if !closed_pipe(&error) && !self.stop.load(SeqCst) {
-                tell(&format!("error: {error:#}"));
-            }
-            self.stop.store(true, SeqCst);
-        }
+/// Says of a sink over stdout what stdout would have said.
+fn of_stdout(error: SinkError) -> io::Error {
+    match error.closed_pipe() {
+        true => io::ErrorKind::BrokenPipe.into(),
+        false => io::Error::other(chain(&error)),
     }
 }
 
@@ -164,27 +152,36 @@ fn line(record: &Record) -> String {
 }
 
 impl Audience for Printer {
-    fn result(&mut self, record: &Record) {
-        let printed = self.print(record);
-        self.settle(printed);
+    fn result(&mut self, record: &Record) -> io::Result<()> {
+        match &mut self.style {
+            Style::Lines => result(&line(record)),
+            Style::Json => result(&serde_json::to_string(record)?),
+            Style::Through(sink) => BAR.suspend(|| sink.write(record)).map_err(of_stdout),
+            Style::Silent => Ok(()),
+        }
     }
 
-    fn progress(&mut self, source: &str, complete_through_ms: u64, length_ms: u64) {
-        if let Style::Through(sink) = &mut self.style {
-            let told = BAR.suspend(|| sink.complete(source, complete_through_ms));
-            self.settle(told.map_err(Into::into));
-        }
+    fn progress(
+        &mut self,
+        source: &str,
+        complete_through_ms: u64,
+        length_ms: u64,
+    ) -> io::Result<()> {
         self.bar.show(source, complete_through_ms, length_ms);
-    }
-}
-
-impl Drop for Printer {
-    fn drop(&mut self) {
-        if let Style::Through(sink) = &mut self.style {
-            let finished = sink.finish();
-            self.settle(finished.map_err(Into::into));
+        match &mut self.style {
+            Style::Through(sink) => BAR
+                .suspend(|| sink.complete(source, complete_through_ms))
+                .map_err(of_stdout),
+            _ => Ok(()),
         }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
         BAR.finish_and_clear();
+        match &mut self.style {
+            Style::Through(sink) => sink.finish().map_err(of_stdout),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -231,7 +228,18 @@ pub fn conclude(outcome: &Outcome) -> ExitCode {
     for error in &outcome.errors {
         tell(&format!("error: {error}"));
     }
-    if outcome.errors.is_empty() {
+    for source in &outcome.cut {
+        let through = outcome
+            .report
+            .sources
+            .get(source)
+            .map_or(0, |report| report.complete_through_ms);
+        let through = MediaTime::from_millis(through);
+        tell(&format!(
+            "error: {source} was not worked through to its end, it is complete through {through}"
+        ));
+    }
+    if outcome.errors.is_empty() && outcome.cut.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -16,9 +16,11 @@ use atom_models::Image;
 use atom_operators::data::MediaTime;
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSink;
-use gstreamer_video::{self as gst_video, prelude::*};
+use gstreamer_video as gst_video;
 
-use super::{Location, Outlet, Stopped, Thinner, Wanted, deliver};
+use super::{
+    Ended, Location, Outlet, Stopped, Thinner, Wanted, convert::Converter, deliver, elements,
+};
 use crate::error::EngineError;
 
 /// How long a pull waits before it looks for errors and for the end of the run.
@@ -33,40 +35,25 @@ pub fn init() -> Result<(), EngineError> {
     })
 }
 
-/// Plays the source to its end and ends it in the graph.
+/// Plays the source to its end.
 ///
 /// # Errors
-/// If not one frame could be had. The end is handed over in any case.
-pub fn play(wanted: Wanted, outlet: &Outlet) -> Result<(), EngineError> {
-    let mut player = match Player::open(&wanted) {
-        Ok(player) => player,
-        Err(error) => {
-            outlet.end(MediaTime::default(), false);
-            return Err(error);
-        }
-    };
-    let thinner = Thinner::new(wanted.grids, wanted.from);
-    let mut playing = Playing {
-        thinner,
-        converter: None,
-        size: wanted.size,
-        last: MediaTime::default(),
-        frames: 0,
-        delivered: 0,
-        trouble: None,
-        clocked: Arc::default(),
-        origin: None,
-    };
-    playing.clocked = Arc::clone(&player.clocked);
+/// If not one frame could be used.
+pub fn play(wanted: Wanted, outlet: &Outlet) -> Result<Ended, EngineError> {
+    let mut player = Player::open(&wanted)?;
+    let resumed = wanted.from > MediaTime::default();
+    let mut playing = Playing::new(wanted, Arc::clone(&player.clocked));
     let outcome = player.run(&mut playing, outlet);
     let _ = player.pipeline.set_state(gst::State::Null);
-    let whole = matches!(outcome, Ok(())) && playing.frames > 0;
-    outlet.end(playing.last, whole);
+    let ended = Ended {
+        at: playing.end,
+        whole: matches!(outcome, Ok(())) && playing.frames > 0,
+    };
     let nothing = match outcome {
         Err(Cause::Stopped) => None,
         Err(Cause::Fault(reason)) => Some(reason),
         // A run that resumes at the very end finds nothing left.
-        Ok(()) if playing.frames == 0 && wanted.from > MediaTime::default() => None,
+        Ok(()) if playing.frames == 0 && resumed => None,
         Ok(()) if playing.frames == 0 => Some("it holds no pictures".into()),
         Ok(()) => playing.trouble.take(),
     };
@@ -75,7 +62,7 @@ pub fn play(wanted: Wanted, outlet: &Outlet) -> Result<(), EngineError> {
             what: player.what,
             reason,
         }),
-        _ => Ok(()),
+        _ => Ok(ended),
     }
 }
 
@@ -117,12 +104,12 @@ impl Player {
             .max_buffers(2)
             .build();
         let built = match &wanted.location {
-            Location::File(path) => file_elements(&pipeline, path, &sink),
+            Location::File(path) => elements::of_file(&pipeline, path, &sink),
             Location::Test {
                 pattern,
                 seconds,
                 fps,
-            } => test_elements(&pipeline, pattern, *seconds, *fps, &sink),
+            } => elements::of_test(&pipeline, pattern, *seconds, *fps, &sink),
         };
         built.map_err(|e| failed(e.to_string()))?;
         let bus = pipeline
@@ -173,8 +160,10 @@ impl Player {
                 }
                 None => {}
             }
-            if let Some(reason) = self.fault() {
-                return self.broken(reason, playing, outlet);
+            match self.trouble() {
+                Some(Trouble::Picture(why)) => outlet.told(playing.at, &why)?,
+                Some(Trouble::End(reason)) => return self.broken(reason, playing, outlet),
+                None => {}
             }
         }
     }
@@ -194,14 +183,14 @@ impl Player {
             .pipeline
             .query_duration::<gst::ClockTime>()
             .map_or(0, gst::ClockTime::mseconds);
-        let end = playing.last.millis();
+        let end = playing.end.millis();
         if playing.frames > 0 && length > end + 1000 {
             let said = MediaTime::from_millis(length);
             let why = format!(
                 "the video says it lasts {said}, its pictures end at {}: it was cut short",
-                playing.last
+                playing.end
             );
-            outlet.told(playing.last, &why)?;
+            outlet.told(playing.at, &why)?;
         }
         Ok(())
     }
@@ -213,88 +202,49 @@ impl Player {
             playing.take(&sample, outlet)?;
         }
         if playing.frames > 0 {
-            outlet.told(playing.last, &reason)?;
+            outlet.told(playing.at, &reason)?;
         }
         Err(Cause::Fault(reason))
     }
 
-    /// The error that GStreamer has told of, if any. Its own words come first, then the element's.
-    fn fault(&self) -> Option<String> {
-        let message = self.bus.pop_filtered(&[gst::MessageType::Error])?;
-        let gst::MessageView::Error(error) = message.view() else {
-            return None;
-        };
-        let element = error
-            .src()
-            .map_or_else(|| "GStreamer".into(), |source| source.name().to_string());
-        Some(format!("{} ({element})", error.error().message()))
-    }
-}
-
-/// Decodes a file's first video stream; audio and subtitles are neither decoded nor linked.
-fn file_elements(
-    pipeline: &gst::Pipeline,
-    path: &std::path::Path,
-    sink: &AppSink,
-) -> Result<(), gst::glib::BoolError> {
-    let no_address = |e: &dyn std::fmt::Display| gst::glib::bool_error!("no address for it: {e}");
-    let path = path.canonicalize().map_err(|e| no_address(&e))?;
-    let uri = gst::glib::filename_to_uri(path, None).map_err(|e| no_address(&e))?;
-    let decode = gst::ElementFactory::make("uridecodebin")
-        .property("uri", uri.as_str())
-        .property(
-            "caps",
-            gst::Caps::builder("video/x-raw").any_features().build(),
-        )
-        .property("expose-all-streams", false)
-        .build()?;
-    let upright = gst::ElementFactory::make("videoflip")
-        .property_from_str("video-direction", "auto")
-        .build()?;
-    pipeline.add_many([&decode, &upright, sink.upcast_ref()])?;
-    gst::Element::link_many([&upright, sink.upcast_ref()])?;
-    let target = upright
-        .static_pad("sink")
-        .ok_or_else(|| gst::glib::bool_error!("videoflip has no sink pad"))?;
-    decode.connect_pad_added(move |_, pad| {
-        // Only the first video stream is played; what cannot be linked is told on the bus as an error.
-        if !target.is_linked() {
-            let _ = pad.link(&target);
+    /// What GStreamer tells of trouble, the oldest first. Both kinds are asked for at once: the bus throws away what it
+    /// is not asked for.
+    fn trouble(&self) -> Option<Trouble> {
+        let message = self
+            .bus
+            .pop_filtered(&[gst::MessageType::Error, gst::MessageType::Warning])?;
+        match message.view() {
+            gst::MessageView::Warning(warning) => {
+                Some(Trouble::Picture(warning.error().message().to_owned()))
+            }
+            gst::MessageView::Error(error) => {
+                let element = error
+                    .src()
+                    .map_or_else(|| "GStreamer".into(), |source| source.name().to_string());
+                Some(Trouble::End(format!(
+                    "{} ({element})",
+                    error.error().message()
+                )))
+            }
+            _ => None,
         }
-    });
-    Ok(())
+    }
+
+    /// The error that ended the video, if there is one.
+    fn fault(&self) -> Option<String> {
+        std::iter::from_fn(|| self.trouble()).find_map(|trouble| match trouble {
+            Trouble::End(reason) => Some(reason),
+            Trouble::Picture(_) => None,
+        })
+    }
 }
 
-fn test_elements(
-    pipeline: &gst::Pipeline,
-    pattern: &str,
-    seconds: f64,
-    fps: u32,
-    sink: &AppSink,
-) -> Result<(), gst::glib::BoolError> {
-    let frames = (seconds * f64::from(fps)).ceil() as i32;
-    let source = gst::ElementFactory::make("videotestsrc")
-        .property("num-buffers", frames)
-        .build()?;
-    let class = source
-        .property_type("pattern")
-        .and_then(gst::glib::EnumClass::with_type);
-    if class.is_none_or(|class| class.value_by_nick(pattern).is_none()) {
-        return Err(gst::glib::bool_error!(
-            "videotestsrc has no pattern {pattern:?}"
-        ));
-    }
-    source.set_property_from_str("pattern", pattern);
-    let size = gst_video::VideoCapsBuilder::new()
-        .width(640)
-        .height(360)
-        .framerate((fps as i32, 1).into())
-        .build();
-    let format = gst::ElementFactory::make("capsfilter")
-        .property("caps", size)
-        .build()?;
-    pipeline.add_many([&source, &format, sink.upcast_ref()])?;
-    gst::Element::link_many([&source, &format, sink.upcast_ref()])
+/// What GStreamer tells of.
+enum Trouble {
+    /// A picture that could not be decoded; the video goes on.
+    Picture(String),
+    /// The video cannot go on.
+    End(String),
 }
 
 /// What has been played so far.
@@ -302,8 +252,10 @@ struct Playing {
     thinner: Thinner,
     converter: Option<Converter>,
     size: (u32, u32),
-    /// The end of the last frame.
-    last: MediaTime,
+    /// When the last frame is shown.
+    at: MediaTime,
+    /// Until when.
+    end: MediaTime,
     frames: u64,
     delivered: u64,
     /// Why the last unusable frame was unusable.
@@ -315,14 +267,32 @@ struct Playing {
 }
 
 impl Playing {
+    fn new(wanted: Wanted, clocked: Arc<AtomicBool>) -> Self {
+        Self {
+            thinner: Thinner::new(wanted.grids, wanted.from),
+            converter: None,
+            size: wanted.size,
+            at: MediaTime::default(),
+            end: MediaTime::default(),
+            frames: 0,
+            delivered: 0,
+            trouble: None,
+            clocked,
+            origin: None,
+        }
+    }
+
     fn take(&mut self, sample: &gst::Sample, outlet: &Outlet) -> Result<(), Stopped> {
         let Some((info, buffer)) = parts(sample) else {
-            return outlet.told(self.last, "a picture without a format");
+            return outlet.told(self.at, "a picture without a format");
         };
         let Some(at) = self.time(sample, &buffer) else {
             return Ok(());
         };
-        self.last = MediaTime::from_nanos(at.nanos() + duration(&info, &buffer));
+        // Time never runs backwards, whatever a broken file says.
+        let at = at.max(self.at);
+        self.at = at;
+        self.end = MediaTime::from_nanos(at.nanos() + duration(&info, &buffer));
         self.frames += 1;
         if !self.thinner.wants(at, outlet) {
             return Ok(());
@@ -343,7 +313,7 @@ impl Playing {
     /// with their first picture.
     fn time(&mut self, sample: &gst::Sample, buffer: &gst::Buffer) -> Option<MediaTime> {
         let Some(pts) = buffer.pts() else {
-            return Some(self.last);
+            return Some(self.end);
         };
         let segment = sample
             .segment()
@@ -387,49 +357,7 @@ fn duration(info: &gst_video::VideoInfo, buffer: &gst::Buffer) -> u64 {
     buffer
         .duration()
         .map(gst::ClockTime::nseconds)
+        .filter(|shown| *shown > 0)
         .or(rate)
         .unwrap_or(40_000_000)
-}
-
-/// Turns decoded pictures of one format into packed RGB of the encoder's size, in one step.
-struct Converter {
-    from: gst_video::VideoInfo,
-    to: gst_video::VideoInfo,
-    inner: gst_video::VideoConverter,
-}
-
-impl Converter {
-    fn new(from: &gst_video::VideoInfo, (width, height): (u32, u32)) -> Result<Self, String> {
-        let to = gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, width, height)
-            // The converter changes pictures, never their rate.
-            .fps(from.fps())
-            .build()
-            .map_err(|e| e.to_string())?;
-        let mut config = gst_video::VideoConverterConfig::new();
-        config.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
-        let inner =
-            gst_video::VideoConverter::new(from, &to, Some(config)).map_err(|e| e.to_string())?;
-        Ok(Self {
-            from: from.clone(),
-            to,
-            inner,
-        })
-    }
-
-    fn convert(&self, buffer: gst::Buffer) -> Result<Image, String> {
-        let from = gst_video::VideoFrame::from_buffer_readable(buffer, &self.from)
-            .map_err(|_| "a picture that cannot be read".to_owned())?;
-        let buffer = gst::Buffer::with_size(self.to.size()).map_err(|e| e.to_string())?;
-        let mut to = gst_video::VideoFrame::from_buffer_writable(buffer, &self.to)
-            .map_err(|_| "no memory for a picture".to_owned())?;
-        self.inner.frame(&from, &mut to);
-        let (width, height) = (self.to.width(), self.to.height());
-        let stride = to.plane_stride()[0] as usize;
-        let data = to.plane_data(0).map_err(|e| e.to_string())?;
-        let rows = data
-            .chunks(stride)
-            .take(height as usize)
-            .flat_map(|row| &row[..width as usize * 3]);
-        Image::new(width, height, rows.copied().collect()).map_err(|e| e.to_string())
-    }
 }

@@ -4,6 +4,8 @@
 //! one end. A recording waits where the graph has no room; it loses nothing. Frames that no sampler wants are counted and
 //! let go before their pixels are converted.
 
+mod convert;
+mod elements;
 pub mod gst;
 pub mod location;
 
@@ -65,7 +67,7 @@ impl Outlet {
     /// Hands a record over, waiting for room but never beyond the stop of the run.
     pub fn send(&self, mut record: Record) -> Result<(), Stopped> {
         loop {
-            match self.records.send_timeout(record, Duration::from_millis(50)) {
+            match self.records.send_timeout(record, WAIT) {
                 Ok(()) => {
                     self.flow.wake();
                     return Ok(());
@@ -101,17 +103,40 @@ impl Outlet {
         }))
     }
 
-    /// Ends the source. The end is handed over even when the run is stopped, so that the graph closes what is open.
-    pub fn end(&self, at: MediaTime, whole: bool) {
-        let end = Record::End(End {
+    /// Ends the source: nothing comes after. A recording waits for room as long as it takes; once the run is stopped, the
+    /// graph runs dry and makes room soon.
+    pub fn end(self, ended: Ended) {
+        let mut end = Record::End(End {
             source: self.source,
-            at,
-            whole,
+            at: ended.at,
+            whole: ended.whole,
         });
-        // A graph that is gone needs no end; one that is full makes room, because stopped sources send nothing else.
-        let _ = self.records.send_timeout(end, Duration::from_secs(60));
+        let mut patience = STOPPED_PATIENCE;
+        while let Err(SendTimeoutError::Timeout(back)) = self.records.send_timeout(end, WAIT) {
+            end = back;
+            if self.stopped() {
+                patience = patience.saturating_sub(WAIT);
+            }
+            if patience.is_zero() {
+                break;
+            }
+        }
         self.flow.wake();
     }
+}
+
+/// How long a hand-over waits before it looks whether the run was stopped.
+const WAIT: Duration = Duration::from_millis(50);
+/// So long a stopped run is given to make room for the ends of its sources; a module's longest work fits in.
+const STOPPED_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a source ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ended {
+    /// The end of its last frame.
+    pub at: MediaTime,
+    /// Whether all of it was played.
+    pub whole: bool,
 }
 
 /// Decides which frames are worth converting, and counts the rest.
@@ -133,7 +158,7 @@ impl Thinner {
 
     /// Counts a frame; whether it is worth converting.
     pub fn wants(&mut self, at: MediaTime, outlet: &Outlet) -> bool {
-        if at < self.from {
+        if !at.reaches(self.from) {
             return false;
         }
         let tally = outlet.tally.source(outlet.source);
@@ -142,9 +167,7 @@ impl Thinner {
         let wanted = self
             .grids
             .iter_mut()
-            .filter_map(|grid| grid.wants(at).then_some(()))
-            .count()
-            > 0;
+            .fold(false, |wanted, grid| grid.wants(at) || wanted);
         if !wanted {
             tally.dropped(DropReason::Rate, self.samplers());
         }

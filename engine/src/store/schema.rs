@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `begun` orders the packs of a source by their last `begin`; `run` counts restarts, and a row remembers the run that
 /// wrote it, so that `finish` can tell rows that were not written anew. `segments` has an `id` of its own because a
-/// rowid that is not declared may change in VACUUM, and the full text points at it. `answers` is JSON with the
+/// rowid that is not declared may change in VACUUM, and the full text points at it. `places` tells which file has a name. `answers` is JSON with the
 /// questions in it; `answer_words` has the answers alone, since every row would match the words of a question asked of
 /// all. The embedding stands last because it is the widest. Triggers keep the full text in step: no writer can forget.
 const TABLES: &str = "
@@ -39,6 +39,10 @@ CREATE TABLE sources (
     sealed_ms INTEGER NOT NULL,
     ended INTEGER NOT NULL,
     PRIMARY KEY (source, pack)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE places (
+    source TEXT NOT NULL PRIMARY KEY,
+    path TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE VIEW current_sources AS
     SELECT source, pack, sealed_ms FROM (

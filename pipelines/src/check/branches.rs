@@ -9,9 +9,10 @@ use atom_operators::node::NodeKind;
 
 use crate::{
     near::quoted,
-    plan::{Input, Plan, merge, store_of},
+    plan::{Input, Plan, PlannedSink, merge, store_of},
     problem::Problem,
-    spec::{NodeSpec, PipelineFile},
+    sink::SinkKind,
+    spec::{NodeSpec, PipelineFile, SinkSpec},
     uri::resolved,
 };
 
@@ -27,6 +28,40 @@ pub(super) fn check(files: &[PipelineFile], problems: &mut Vec<Problem>) {
             _ => met_twice(&plan, place, *first),
         });
     }
+    let written = files
+        .iter()
+        .flat_map(|file| file.sinks.iter().map(move |sink| (file, sink)));
+    problems.extend(
+        plan.sinks
+            .iter()
+            .zip(written)
+            .filter_map(|(sink, spec)| mixed_subtitles(&plan, sink, spec)),
+    );
+}
+
+/// Subtitles of segments from different segment nodes: they would overlap and come in no order.
+fn mixed_subtitles(
+    plan: &Plan,
+    sink: &PlannedSink,
+    (file, spec): (&PipelineFile, &SinkSpec),
+) -> Option<Problem> {
+    if !matches!(sink.kind, SinkKind::Webvtt(_) | SinkKind::Srt(_)) {
+        return None;
+    }
+    let segments: BTreeSet<_> = sink
+        .inputs
+        .iter()
+        .map(|input| segments_of(plan, Input::Node(input.node)))
+        .collect();
+    if segments.len() < 2 {
+        return None;
+    }
+    let message = format!(
+        "inputs of sink {:?} speak about different segments",
+        spec.name
+    );
+    let hint = "write a subtitle sink for each segment node, or use kind = \"jsonl\"";
+    Some(Problem::new(&file.path, spec.line_of("inputs"), message).hint(hint))
 }
 
 /// A source that reaches a node through two of its inputs.

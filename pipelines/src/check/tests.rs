@@ -308,3 +308,45 @@ fn what_has_no_effect_is_only_a_warning() {
         ]
     );
 }
+
+#[test]
+fn subtitles_speak_about_the_segments_of_one_node() {
+    let text = GOOD_TWO_LENGTHS;
+    let said = |kind: &str| {
+        let file =
+            crate::parse(std::path::Path::new("a.toml"), &text.replace("KIND", kind)).unwrap();
+        super::check(&[file]).map_err(|problems| problems.to_string())
+    };
+    assert!(said("webvtt").unwrap_err().contains("different segments"));
+    assert_eq!(said("jsonl"), Ok(()));
+}
+
+const GOOD_TWO_LENGTHS: &str = r#"
+[source.video]
+uri = "test://ball"
+[node.frames]
+kind = "sample"
+inputs = ["video"]
+[node.seen]
+kind = "encode"
+inputs = ["frames"]
+[node.short]
+kind = "segment"
+inputs = ["seen"]
+length_ms = 4000
+[node.long]
+kind = "segment"
+inputs = ["seen"]
+length_ms = 12000
+[node.captions]
+kind = "caption"
+inputs = ["short"]
+[node.answers]
+kind = "reason"
+inputs = ["long"]
+ask = "What can be seen?"
+[sink.out]
+kind = "KIND"
+inputs = ["captions", "answers"]
+path = "out.txt"
+"#;
