@@ -207,15 +207,6 @@ pub struct Segment {
     pub(crate) _slot: Option<Slot>,
 }
 
-impl Segment {
-    /// When its last frame was taken in: latency of results counts from here.
-    pub fn taken(&self) -> Instant {
-        self.frames
-            .last()
-            .map_or_else(Instant::now, |frame| frame.taken)
-    }
-}
-
 /// One sentence about a segment.
 #[derive(Clone, Debug)]
 pub struct Caption {

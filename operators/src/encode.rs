@@ -55,7 +55,7 @@ pub fn encode<'s, T: Timestamp>(
 }
 
 /// What came of a frame that was to be encoded; nothing for losses and ends.
-type Result_ = Option<Arc<Encoded>>;
+type Encoding = Option<Arc<Encoded>>;
 
 /// The core: the encoder and what it encoded last.
 struct Encoder {
@@ -74,7 +74,7 @@ impl Encoder {
         }
     }
 
-    fn work(&mut self, taken: &Taken) -> Result<Result_, Fault> {
+    fn work(&mut self, taken: &Taken) -> Result<Encoding, Fault> {
         let Taken::Frame(frame) = taken else {
             return Ok(None);
         };
@@ -106,7 +106,7 @@ impl Encoder {
     }
 }
 
-fn seen(done: Done<(NodeId, Taken), Result_>) -> (NodeId, Seen) {
+fn seen(done: Done<(NodeId, Taken), Encoding>) -> (NodeId, Seen) {
     let failed = failure(&done);
     let (node, taken) = done.item;
     let seen = match (taken, done.result) {
@@ -120,7 +120,7 @@ fn seen(done: Done<(NodeId, Taken), Result_>) -> (NodeId, Seen) {
     (node, seen)
 }
 
-fn failure(done: &Done<(NodeId, Taken), Result_>) -> Option<Failure> {
+fn failure(done: &Done<(NodeId, Taken), Encoding>) -> Option<Failure> {
     match (&done.item.1, &done.result) {
         (Taken::Frame(frame), Err(fault)) => Some(lost(frame, fault.reason, &fault.detail)),
         _ => None,

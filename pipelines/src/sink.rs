@@ -52,9 +52,11 @@ impl SinkKind {
     /// What this kind does, in one sentence.
     pub fn about(&self) -> &'static str {
         match self {
-            Self::Webvtt(_) => "Writes captions and answers as WebVTT subtitles, a cue for each.",
+            Self::Webvtt(_) => {
+                "Writes captions and answers as WebVTT subtitles, a cue for each segment."
+            }
             Self::Srt(_) => {
-                "Writes captions and answers as SubRip (.srt) subtitles, a cue for each."
+                "Writes captions and answers as SubRip (.srt) subtitles, a cue for each segment."
             }
             Self::Jsonl(_) => "Writes every caption and answer as one JSON object a line.",
         }
