@@ -7,7 +7,7 @@
 //!
 //! In reading order:
 //! - [`image`](mod@image), [`vision`], [`connector`], [`decoder`], [`text`], [`tokenizer`]: what modules do
-//! - [`session`]: the only file that names ONNX Runtime
+//! - `session`: the only file that names ONNX Runtime
 //! - [`manifest`], [`pack`], [`cache`]: what a pack is and where it lies
 //! - [`origin`], [`install`]: how a pack gets there
 //! - [`meter`], [`fault`], [`error`]: what is counted and what goes wrong

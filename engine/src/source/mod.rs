@@ -164,10 +164,10 @@ impl Thinner {
         let tally = outlet.tally.source(outlet.source);
         tally.received(self.samplers());
         // Every grid is asked: each keeps its own place.
-        let wanted = self
-            .grids
-            .iter_mut()
-            .fold(false, |wanted, grid| grid.wants(at) || wanted);
+        let mut wanted = false;
+        for grid in &mut self.grids {
+            wanted |= grid.wants(at);
+        }
         if !wanted {
             tally.dropped(DropReason::Rate, self.samplers());
         }
