@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use atom_models::{Connector, Fault, Reason, connector::tidy};
+use atom_models::Connector;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data::{Caption, Failure, NodeId, Outcome, Segment, Stage},
-    decode::{Decoded, Request},
+    data::{Caption, NodeId, Outcome, Segment, Stage},
+    decode::{Decoded, Request, sentence},
     node::{SpecError, require},
     tally::Task,
 };
@@ -58,22 +58,10 @@ pub fn request(
 /// The caption, or why there is none. A decoder that says nothing has failed.
 pub fn finish(decoded: &Decoded) -> Outcome<Caption> {
     let (segment, node) = (Arc::clone(&decoded.item.segment), decoded.item.node);
-    let failed = |fault: Fault| Failure {
-        stage: Stage::Caption,
-        source: segment.key.source,
-        at: segment.key.start,
-        fault,
-    };
-    match &decoded.result {
-        Ok(text) if !tidy(text).is_empty() => Ok(Caption {
-            text: tidy(text),
-            segment,
-            node,
-        }),
-        Ok(_) => Err(failed(Fault::new(
-            Reason::Model,
-            "the decoder said nothing",
-        ))),
-        Err(fault) => Err(failed(fault.clone())),
-    }
+    let text = sentence(decoded, Stage::Caption)?;
+    Ok(Caption {
+        segment,
+        node,
+        text,
+    })
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use atom_models::{Connector, Decoder, Fault, Prompt, Reason};
+use atom_models::{Connector, Decoder, Fault, Prompt, Reason, connector::tidy};
 use timely::{
     dataflow::{
         StreamVec,
@@ -16,7 +16,7 @@ use timely::{
 
 use crate::{
     caption,
-    data::{NodeId, Segment},
+    data::{Failure, NodeId, Outcome, Segment, Stage},
     offload::{Crew, Done, Health, Work, offload},
     reason::Asker,
     tally::{Tally, Task},
@@ -100,6 +100,30 @@ pub fn decode<'s>(
             .connect_loop(again);
         decoded.leave(outer)
     })
+}
+
+/// The sentence that the decoder said, or why there is none. A decoder that says nothing has failed.
+pub(crate) fn sentence(decoded: &Decoded, stage: Stage) -> Outcome<String> {
+    let key = decoded.item.segment.key;
+    let failed = |fault| Failure {
+        stage,
+        source: key.source,
+        at: key.start,
+        fault,
+    };
+    let text = tidy(
+        decoded
+            .result
+            .as_ref()
+            .map_err(|fault| failed(fault.clone()))?,
+    );
+    match text.is_empty() {
+        true => Err(failed(Fault::new(
+            Reason::Model,
+            "the decoder said nothing",
+        ))),
+        false => Ok(text),
+    }
 }
 
 fn answer(decoder: &mut dyn Decoder, tally: &Tally, request: &Request) -> Result<Arc<str>, Fault> {

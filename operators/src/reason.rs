@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use atom_models::{Connector, Fault, Prompt, Reason, connector::tidy};
+use atom_models::{Connector, Fault, Prompt, Reason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     data::{Answer, Caption, Failure, NodeId, Outcome, Segment, Stage},
-    decode::{Decoded, Request},
+    decode::{Decoded, Request, sentence},
     node::{SpecError, require},
     tally::Task,
 };
@@ -109,24 +109,12 @@ impl Asker {
 /// The answer, or why there is none. A decoder that says nothing has failed.
 pub fn finish(decoded: &Decoded) -> Outcome<Answer> {
     let (segment, node) = (Arc::clone(&decoded.item.segment), decoded.item.node);
-    let failed = |fault: Fault| Failure {
-        stage: Stage::Reason,
-        source: segment.key.source,
-        at: segment.key.start,
-        fault,
-    };
     let ask = decoded.item.question.clone().unwrap_or_else(|| "".into());
-    match &decoded.result {
-        Ok(text) if !tidy(text).is_empty() => Ok(Answer {
-            text: tidy(text),
-            ask,
-            segment,
-            node,
-        }),
-        Ok(_) => Err(failed(Fault::new(
-            Reason::Model,
-            "the decoder said nothing",
-        ))),
-        Err(fault) => Err(failed(fault.clone())),
-    }
+    let text = sentence(decoded, Stage::Reason)?;
+    Ok(Answer {
+        segment,
+        node,
+        ask,
+        text,
+    })
 }
