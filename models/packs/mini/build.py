@@ -1,4 +1,4 @@
-"""Builds the pack `mini` from its fetched parts and the committed vision/ files, and checks the result.
+"""Builds the pack `mini` from its fetched parts and the committed vision/ and trained/ files, and checks the result.
 
 usage: build.py --parts DIR --out DIR [--precision fp32] [--update-manifest]
 
@@ -22,7 +22,8 @@ import vision
 from check import say
 
 HERE = pathlib.Path(__file__).resolve().parent
-COMMITTED = ["vision/lite3.onnx", "vision/ssd.onnx", "vision/names.npz", "vision/concepts.txt", "checks.json", "pack.toml"]
+COMMITTED = ["vision/lite3.onnx", "vision/ssd.onnx", "trained/heads.npz", "trained/concepts.tsv",
+             "trained/memory.safetensors", "trained/memory.txt", "trained/adapter.npz", "checks.json", "pack.toml"]
 
 
 def digest(path):
@@ -79,12 +80,14 @@ def main():
     manifest = tomllib.loads((HERE / "pack.toml").read_text())
     require(manifest, options.parts)
     options.out.mkdir(parents=True, exist_ok=True)
-    mean = np.load(HERE / "vision" / "names.npz")["mean"]
-    timed("text.onnx, text_tokenizer.json", text.write, options.parts, options.out, mean)
-    timed("vision.onnx, concepts.txt", vision.write, HERE / "vision", options.out)
-    timed(f"decoder.onnx ({options.precision}), tokenizer.json", decoder.write, options.parts, options.out, options.precision)
+    heads, adapter = (dict(np.load(HERE / "trained" / name)) for name in ["heads.npz", "adapter.npz"])
+    timed("text.onnx, text_tokenizer.json", text.write, options.parts, options.out, heads["centre"], heads["shrink"])
+    timed("vision.onnx, concepts.tsv", vision.write, HERE, options.out)
+    timed(f"decoder.onnx ({options.precision}), tokenizer.json", decoder.write, options.parts, adapter, options.out, options.precision)
+    for name in ["memory.safetensors", "memory.txt"]:
+        (options.out / name).write_bytes((HERE / "trained" / name).read_bytes())
     report = check.Report()
-    check.run(options.out, HERE / "checks.json", mean, report)
+    check.run(options.out, HERE / "checks.json", report)
     if options.update_manifest:
         update(manifest, options.out)
     elif options.precision == "int8":

@@ -4,6 +4,9 @@ The graph is the usual Llama block on ONNX Runtime's fused operators. One table 
 gathered from it for the input tokens, and the output layer multiplies by it. At 8 bits a weight is
 (integer - 128) x scale with a scale for each 32 neighbours; the table keeps the integers of the GGUF file (Q8_0), which is
 exact, and the other layers are re-quantised from Q4_1, which costs almost nothing (see checks.json).
+
+The adapter (train/adapter.py) adds a low-rank path to the linear layers of the upper blocks. The input `adapter` scales it for
+each sequence: 1 writes captions, 0 leaves the plain model, bit for bit, so one batch may hold both.
 """
 import math
 
@@ -16,6 +19,8 @@ from graph import FLOAT, INT32, INT64, RUNTIME, Graph
 
 BLOCK = 32
 CONTEXT = 4096
+LAYERS = {"qkv": ["attn_q", "attn_k", "attn_v"], "output": ["attn_output"], "gate_up": ["ffn_gate", "ffn_up"], "down": ["ffn_down"]}
+GAIN = 2.0  # the adapter's output counts this much
 
 
 class Origin:
@@ -70,8 +75,8 @@ class Precise:
     def embed(self, ids):
         return self.graph.node("Gather", ["table", ids], "embedded", axis=0)
 
-    def linear(self, value, name, output):
-        return self.graph.node("MatMul", [value, self.graph.constant(name, self.origin.weight(name).T)], output)
+    def linear(self, value, name, weight, output):
+        return self.graph.node("MatMul", [value, self.graph.constant(name, weight.T)], output)
 
     def head(self, value):
         return self.graph.node("MatMul", [value, self.graph.node("Transpose", ["table"], "table.turned", perm=[1, 0])], "logits")
@@ -99,8 +104,8 @@ class Eight:
         return self.graph.node("MatMulNBits", [value, weight, weight + ".scale"], output, RUNTIME,
                                K=blocks * BLOCK, N=outputs, bits=8, block_size=BLOCK, accuracy_level=4)
 
-    def linear(self, value, name, output):
-        integers, scale = quantise(self.origin.weight(name))
+    def linear(self, value, name, weight, output):
+        integers, scale = quantise(weight)
         self.graph.constant(name, integers)
         self.graph.constant(name + ".scale", scale)
         return self.multiply(value, name, scale.shape, output)
@@ -116,39 +121,62 @@ def rope(base, size):
     return [np.array([[f(a) for a in row] for row in angles], np.float32) for f in (math.cos, math.sin)]
 
 
-def block(g, o, layers, x, index):
+def adapted(g, adapter, value, base, name, parts):
+    """Adds the low-rank path of layer `name` to `base`, if it has one; `parts` outputs stand side by side in it."""
+    if f"{name}.down" not in adapter:
+        return base
+    ups = [adapter[f"{name}.up.{i}"].astype(np.float32) * GAIN for i in range(parts)]
+    rank = ups[0].shape[1]
+    wide = np.zeros((rank * parts, sum(len(up) for up in ups)), np.float16)
+    for i, up in enumerate(ups):
+        start = sum(len(before) for before in ups[:i])
+        wide[i * rank:(i + 1) * rank, start:start + len(up)] = up.T
+    half = lambda end, array: g.node("Cast", [g.constant(f"{name}.{end}.half", array)], f"{name}.{end}", to=FLOAT)
+    low = g.node("MatMul", [value, half("down", adapter[f"{name}.down"].T.astype(np.float16))], f"{name}.low")
+    more = g.node("MatMul", [g.node("Mul", [low, "adapter"], f"{name}.scaled"), half("up", wide)], f"{name}.more")
+    return g.node("Add", [base, more], f"{name}.adapted")
+
+
+def block(g, o, layers, adapter, x, index):
     """One transformer block: attention, then the gated feed-forward, each added to `x`."""
     p = f"blk.{index}."
     norm = lambda value, name: g.node("SimplifiedLayerNormalization", [value, g.constant(p + name + ".weight", o.weight(p + name + ".weight"))],
                                       p + name, epsilon=o.epsilon, axis=-1, stash_type=1)
-    linear = lambda value, name: layers.linear(value, f"{p}{name}.weight", p + name)
+
+    def linear(value, name):
+        weight = np.concatenate([o.weight(f"{p}{part}.weight") for part in LAYERS[name]])
+        base = layers.linear(value, f"{p}{name}.weight", weight, p + name)
+        return adapted(g, adapter, value, base, f"blocks.{index}.{name}", len(LAYERS[name]))
+
     past = [g.input(f"past_{c}.{index}", FLOAT, ["b", o.kv_heads, "p", o.head_size]) for c in "kv"]
     present = [g.output(f"present_{c}.{index}", FLOAT, ["b", o.kv_heads, "t", o.head_size]) for c in "kv"]
-    n = norm(x, "attn_norm")
-    inputs = [linear(n, "attn_q"), linear(n, "attn_k"), linear(n, "attn_v"), *past, "seqlens_k", "total_seq", "cos", "sin"]
+    inputs = [linear(norm(x, "attn_norm"), "qkv"), "", "", *past, "seqlens_k", "total_seq", "cos", "sin"]
     attention = g.node("GroupQueryAttention", inputs, [p + "attention", *present], RUNTIME,
                        num_heads=o.heads, kv_num_heads=o.kv_heads, do_rotary=1, rotary_interleaved=1)
-    x = g.node("Add", [x, linear(attention, "attn_output")], p + "attended")
-    n = norm(x, "ffn_norm")
-    gate = linear(n, "ffn_gate")
+    x = g.node("Add", [x, linear(attention, "output")], p + "attended")
+    both = linear(norm(x, "ffn_norm"), "gate_up")
+    width = o.weight(f"{p}ffn_gate.weight").shape[0]
+    sizes = g.constant("gate_up.sizes", np.array([width, width])) if index == 0 else "gate_up.sizes"
+    gate = g.node("Split", [both, sizes], [p + "gate", p + "up"], axis=-1)
     gate = g.node("Mul", [gate, g.node("Sigmoid", [gate], p + "sigmoid")], p + "silu")
-    gate = g.node("Mul", [gate, linear(n, "ffn_up")], p + "gated")
-    return g.node("Add", [x, linear(gate, "ffn_down")], p + "out")
+    gate = g.node("Mul", [gate, p + "up"], p + "gated")
+    return g.node("Add", [x, linear(gate, "down")], p + "out")
 
 
-def write(parts, out, precision):
-    """Writes decoder.onnx and tokenizer.json; `precision` is "int8" or "fp32"."""
+def write(parts, adapter, out, precision):
+    """Writes decoder.onnx and tokenizer.json; `adapter` maps names to weights, `precision` is "int8" or "fp32"."""
     o, g = Origin(parts / "smollm2.gguf"), Graph("smollm2")
     ids = g.input("input_ids", INT64, ["b", "s"])
     g.input("seqlens_k", INT32, ["b"])
     g.input("total_seq", INT32, [1])
+    g.input("adapter", FLOAT, ["b", 1, 1])
     g.output("logits", FLOAT, ["b", 1, o.vocabulary])
     cos, sin = rope(o.base, o.head_size)
     g.constant("cos", cos), g.constant("sin", sin)
     layers = {"int8": Eight, "fp32": Precise}[precision](g, o)
     x = layers.embed(ids)
     for index in range(o.layers):
-        x = block(g, o, layers, x, index)
+        x = block(g, o, layers, adapter, x, index)
     one, end, last = (g.constant(n, np.array([v])) for n, v in [("one", 1), ("end", np.iinfo(np.int64).max), ("minus_one", -1)])
     x = g.node("Slice", [x, last, end, one], "final")
     x = g.node("SimplifiedLayerNormalization", [x, g.constant("output_norm.weight", o.weight("output_norm.weight"))],

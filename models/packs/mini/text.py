@@ -1,4 +1,4 @@
-"""Makes text.onnx: all-MiniLM-L6-v2 as one graph from token ids to a centred sentence vector, and its tokenizer."""
+"""Makes text.onnx: all-MiniLM-L6-v2 as one graph from token ids to a sentence's index vector, and its tokenizer."""
 import json
 
 import numpy as np
@@ -6,8 +6,8 @@ import numpy as np
 from graph import FLOAT, INT64, Graph
 
 
-def write(parts, out, mean):
-    """Writes text.onnx and text_tokenizer.json; `mean` [384] is what the picture vectors are centred by too."""
+def write(parts, out, centre, shrink):
+    """Writes text.onnx and text_tokenizer.json; `centre` [384] and `shrink` [384, 384] lead to the space of train/index.py."""
     g = Graph("minilm")
     ids = g.input("input_ids", INT64, ["b", "t"])
     mask = g.input("attention_mask", INT64, ["b", "t"])
@@ -18,7 +18,8 @@ def write(parts, out, mean):
     total = g.node("ReduceSum", [g.node("Mul", [names["last_hidden_state"], weight], "kept"), axis], "total", keepdims=0)
     count = g.node("ReduceSum", [weight, axis], "count", keepdims=0)
     sentence = g.unit(g.node("Div", [total, count], "pooled"), "sentence")
-    g.unit(g.node("Sub", [sentence, g.constant("mean", mean)], "centred"), "embedding")
+    centred = g.node("Sub", [sentence, g.constant("centre", centre)], "centred")
+    g.unit(g.node("MatMul", [centred, g.constant("shrink", shrink)], "shrunk"), "embedding")
     g.output("embedding", FLOAT, ["b", 384])
     g.save(out / "text.onnx")
 

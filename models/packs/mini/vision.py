@@ -1,67 +1,67 @@
-"""Makes vision.onnx: both picture nets, the concept scores and the index vector in one graph, from the committed vision/ files.
+"""Makes vision.onnx: both picture nets and the trained heads in one graph, from the committed vision/ and trained/ files.
 
-The index vector is ConSE (Norouzi et al. 2014): the names of the likeliest labels, as text vectors, weighted by probability.
-So text and pictures share MiniLM's space without any training. What the detector sees for sure is added by name too.
+The heads are linear (train/concepts.py, train/index.py fit them): a concept's score is what the nets' classes say for the word
+plus a map of all features; the index vector is what the concepts mean in the space of sentences, plus a map of all features,
+plus the words themselves carried back into that space.
 """
 import numpy as np
 
+import features
 from graph import FLOAT, UINT8, Graph
 
-SIDE = 300          # of the frames, and of the detector's input
-LABEL_SIDE = 280    # of the input of EfficientNet-Lite3
-TOP = 10            # so many labels enter the index vector
-SURE = 0.3          # a detector class enters it above this score; lower adds more things that are not there
-CLASSES = 0.7       # weight of the detector's part beside the labels' part
 
-
-def write(folder, out):
-    """Reads `folder` (lite3.onnx, ssd.onnx, names.npz, concepts.txt), writes vision.onnx and concepts.txt."""
-    names = np.load(folder / "names.npz")
-    centred = names["vectors"].astype(np.float32) - names["mean"]
+def write(pack, out):
+    """Reads vision/ and trained/ of `pack`, writes vision.onnx and concepts.tsv."""
+    heads = {name: value.astype(np.float32) if value.dtype == np.float16 else value for name, value in np.load(pack / "trained" / "heads.npz").items()}
     g = Graph("vision")
-    frames = g.node("Cast", [g.input("frames", UINT8, ["n", SIDE, SIDE, 3])], "pixels", to=FLOAT)
-    labels = label_probabilities(g, folder, frames)
-    classes = class_scores(g, folder, frames, names["columns"])
-    g.node("Concat", [labels, classes], "concepts", axis=1)
-    embedding(g, (labels, centred[:1000]), (classes, centred[1000:]))
-    g.output("embedding", FLOAT, ["n", centred.shape[1]])
-    g.output("concepts", FLOAT, ["n", len(centred)])
+    frames = g.input("frames", UINT8, ["n", features.SIDE, features.SIDE, 3])
+    blocks = features.blocks(g, pack / "vision", frames)
+    seen = linear(g, heads, g.node("Concat", [blocks[name] for name in features.BLOCKS], "features", axis=1))
+    count = len(heads["usual"])
+    learned, placed = (g.node("Slice", [seen, *(g.constant(f"{name}.{part}", np.array([value])) for part, value in
+                                                [("from", start), ("to", end), ("axis", 1)])], name)
+                       for name, start, end in [("learned", 0, count), ("placed", count, count + heads["words"].shape[1])])
+    scores = g.node("Add", [learned, evidence(g, heads, blocks)], "scores")
+    g.node("Clip", [scores, features.number(g, "none", 0), features.number(g, "all", 1)], "concepts")
+    embedding(g, heads, scores, placed)
+    g.output("embedding", FLOAT, ["n", heads["words"].shape[1]])
+    g.output("concepts", FLOAT, ["n", count])
     g.save(out / "vision.onnx")
-    (out / "concepts.txt").write_bytes((folder / "concepts.txt").read_bytes())
+    (out / "concepts.tsv").write_bytes((pack / "trained" / "concepts.tsv").read_bytes())
 
 
-def number(g, name, value):
-    return g.constant(name, np.array(value, np.float32))
+def linear(g, heads, value):
+    """All features to [concepts | index vector], as one product. The weights are float16, each column in its own unit."""
+    half = g.constant("heads.half", heads["features"].astype(np.float16))
+    product = g.node("MatMul", [value, g.node("Cast", [half], "heads.weights", to=FLOAT)], "heads.product")
+    return g.node("Add", [g.node("Mul", [product, g.constant("heads.unit", heads["unit"])], "heads.scaled"), g.constant("heads.bias", heads["bias"])], "seen")
 
 
-def label_probabilities(g, folder, frames):
-    """EfficientNet-Lite3's probabilities of the 1000 ImageNet labels, [n, 1000]."""
-    scale = number(g, "shrink", [1, LABEL_SIDE / SIDE, LABEL_SIDE / SIDE, 1])
-    small = g.node("Resize", [frames, "", scale], "small", mode="linear", coordinate_transformation_mode="half_pixel")
-    shifted = g.node("Sub", [small, number(g, "lite3.mean", 127)], "lite3.shifted")
-    images = g.node("Div", [shifted, number(g, "lite3.range", 128)], "lite3.images")
-    names = g.splice(folder / "lite3.onnx", "lite3.", {"images": images})
-    return g.node("Softmax", [names["logits"]], "labels", axis=-1)
+def evidence(g, heads, blocks):
+    """What the nets' classes say for each word: roots of the probability of its own labels and of all below it, the detector."""
+    probability = g.node("Mul", [blocks["labels"], blocks["labels"]], "label.probabilities")
+    parts = []
+    for column, name in enumerate(["own", "above"]):
+        words = g.constant(f"{name}.words", heads[name].astype(np.float32))
+        root = g.node("Sqrt", [g.node("MatMul", [probability, words], f"{name}.probability")], f"{name}.root")
+        parts.append(g.node("Mul", [root, features.number(g, f"{name}.share", heads["share_of"][column])], f"{name}.part"))
+    score = g.node("Exp", [g.node("Sub", [blocks["classes"], "seven"], "class.log")], "class.score")
+    # A word of several classes takes the surest; a word of none takes the padding, which is 0.
+    padded = g.node("Concat", [score, g.node("Mul", [g.node("Slice", [score, *(g.constant(f"pad.{n}", np.array([v])) for n, v in [("from", 0), ("to", 1), ("axis", 1)])], "pad.first"),
+                                                     features.number(g, "nothing", 0)], "pad")], "class.padded", axis=1)
+    ways = [g.node("Gather", [padded, g.constant(f"way{i}.columns", column)], f"way{i}", axis=1) for i, column in enumerate(heads["ways"].astype(np.int64))]
+    best = g.node("Max", ways, "class.best") if len(ways) > 1 else ways[0]
+    parts.append(g.node("Mul", [best, features.number(g, "class.share", heads["share_of"][2])], "class.part"))
+    square = g.node("Mul", [best, best], "class.square")
+    parts.append(g.node("Mul", [square, features.number(g, "square.share", heads["share_of"][3])], "square.part"))
+    return g.node("Mul", [g.node("Sum", parts, "direct.all"), g.constant("use", heads["use"].astype(np.float32))], "direct")
 
 
-def class_scores(g, folder, frames, columns):
-    """The best score of each detector class over all 1917 anchors, [n, 80]."""
-    scaled = g.node("Div", [frames, number(g, "ssd.range", 127.5)], "ssd.scaled")
-    images = g.node("Sub", [scaled, number(g, "ssd.one", 1)], "ssd.images")
-    names = g.splice(folder / "ssd.onnx", "ssd.", {"images": images})
-    best = g.node("ReduceMax", [names["scores"]], "ssd.best", axes=[1], keepdims=0)
-    return g.node("Sigmoid", [g.node("Gather", [best, g.constant("ssd.columns", columns)], "ssd.named", axis=1)], "classes")
-
-
-def embedding(g, labels, classes):
-    """The index vector [n, 384]; each argument is (scores, centred name vectors)."""
-    count = g.constant("top", np.array([TOP], np.int64))
-    weight = g.node("TopK", [labels[0], count], ["top.weight", "top.index"], axis=-1)
-    vectors = g.node("Gather", [g.constant("label.vectors", labels[1]), "top.index"], "top.vectors", axis=0)
-    row = g.node("Unsqueeze", [weight, g.constant("row", np.array([1], np.int64))], "top.row")
-    flat = g.node("Squeeze", [g.node("MatMul", [row, vectors], "top.mix"), "row"], "top.sum")
-    seen = g.node("Cast", [g.node("Greater", [classes[0], number(g, "sure", SURE)], "classes.sure")], "classes.seen", to=FLOAT)
-    kept = g.node("Mul", [classes[0], seen], "classes.kept")
-    named = g.node("MatMul", [kept, g.constant("class.vectors", classes[1])], "classes.sum")
-    share = g.node("Mul", [g.unit(named, "classes.unit"), number(g, "classes.weight", CLASSES)], "classes.share")
-    return g.unit(g.node("Add", [g.unit(flat, "top.unit"), share], "mixed"), "embedding")
+def embedding(g, heads, scores, placed):
+    """The index vector [n, 384] from unclipped scores and the features' part."""
+    apart = g.node("Sub", [scores, g.constant("usual", heads["usual"])], "apart")
+    standard = g.node("Div", [apart, g.constant("spread", np.sqrt(heads["deviation"]))], "standard")
+    meaning = g.node("MatMul", [standard, g.constant("meaning", heads["meaning"])], "meant")
+    both = g.unit(g.node("Add", [meaning, placed], "both"), "both.unit")
+    back = g.node("MatMul", [g.unit(standard, "standard.unit"), g.constant("words", heads["words"])], "back")
+    g.unit(g.node("Add", [both, back], "mixed"), "embedding")
