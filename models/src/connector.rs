@@ -6,51 +6,106 @@
 use std::{cmp::Ordering, sync::Arc};
 
 use crate::{
-    manifest::{Prompts, VisionPart},
+    manifest::{Prompts, Words},
     vision::Impression,
 };
 
 /// The whole input of the decoder for one request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Prompt(Arc<str>);
+pub struct Prompt {
+    text: Arc<str>,
+    adapter: bool,
+    beams: usize,
+}
 
 impl Prompt {
     /// The prompt as text, with the template's control tokens.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether the decoder's caption adapter is on. It changes what the prompt's tokens mean to the decoder.
+    pub fn adapter(&self) -> bool {
+        self.adapter
+    }
+
+    /// So many texts are followed at once; 1 is greedy search.
+    pub fn beams(&self) -> usize {
+        self.beams
     }
 }
 
 impl From<&str> for Prompt {
     fn from(text: &str) -> Self {
-        Self(text.into())
+        Self {
+            text: text.into(),
+            adapter: false,
+            beams: 1,
+        }
     }
 }
 
-/// A detector class this sure is named without doubt. Higher names less and errs less. Chosen by hand on real clips.
-const SURE: f32 = 0.4;
-/// A picture label less sure than this is not named at all. Lower makes the decoder tell of things that are not there.
-const MAYBE: f32 = 0.3;
-/// At most so many detector classes are named.
-const SURE_NAMES: usize = 5;
-/// At most so many picture labels are named.
-const MAYBE_NAMES: usize = 2;
+/// Something that a picture may show, and how the vision encoder scores it in general.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Concept {
+    /// The word for it.
+    pub word: String,
+    /// Its mean score over many pictures.
+    pub usual: f32,
+    /// The standard deviation of its score, above 0.
+    pub deviation: f32,
+}
+
+impl Concept {
+    /// Reads a line of a pack's list: word, usual score and deviation, with tabs between.
+    pub fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.split('\t');
+        let (word, usual, deviation) = (fields.next()?, fields.next()?, fields.next()?);
+        let (usual, deviation) = (usual.parse().ok()?, deviation.parse().ok()?);
+        let good = f32::is_finite(usual) && f32::is_finite(deviation) && deviation > 0.0;
+        (good && !word.is_empty() && fields.next().is_none()).then(|| Self {
+            word: word.to_owned(),
+            usual,
+            deviation,
+        })
+    }
+}
+
+/// Words for a picture, the likelier ones first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told<'a> {
+    /// What most people would name.
+    pub sure: Vec<&'a str>,
+    /// What some would.
+    pub maybe: Vec<&'a str>,
+}
 
 /// Turns impressions into prompts, by the pack's names and templates.
 #[derive(Clone, Debug)]
 pub struct Connector {
-    concepts: Arc<[String]>,
-    scenes: usize,
+    concepts: Arc<[Concept]>,
+    words: Words,
     prompts: Prompts,
+    adapter: bool,
+    examples: usize,
 }
 
 impl Connector {
-    /// A connector for encoders with these concepts, the n-th naming column n.
-    pub fn new(concepts: Vec<String>, vision: &VisionPart, prompts: Prompts) -> Self {
+    /// A connector for encoders with these concepts, the n-th about column n. `adapter` says whether captions are
+    /// written with the decoder's adapter, `examples` how many remembered captions a prompt holds.
+    pub fn new(
+        concepts: Vec<Concept>,
+        words: Words,
+        prompts: Prompts,
+        adapter: bool,
+        examples: usize,
+    ) -> Self {
         Self {
             concepts: concepts.into(),
-            scenes: vision.scenes,
+            words,
             prompts,
+            adapter,
+            examples,
         }
     }
 
@@ -59,50 +114,74 @@ impl Connector {
         self.concepts.len()
     }
 
+    /// The words for what is seen: those that stand out most from what is usual, and are likely enough.
+    pub fn told(&self, impression: &Impression) -> Told<'_> {
+        let words = self.words;
+        let mut ranked: Vec<_> = self.concepts.iter().zip(&*impression.concepts).collect();
+        let apart = |(concept, score): &(&Concept, &f32)| {
+            (**score - concept.usual) / concept.deviation.powf(words.power)
+        };
+        // A stable sort: of words that stand out alike, the more frequent one comes first.
+        ranked.sort_by(|a, b| apart(b).partial_cmp(&apart(a)).unwrap_or(Ordering::Equal));
+        // Some of those that stand out most are too unlikely to tell: look a little further.
+        ranked.truncate(words.most + 2);
+        ranked.retain(|(_, score)| **score > words.least);
+        ranked.truncate(words.most);
+        ranked.sort_by(|a, b| b.1.partial_cmp(a.1).unwrap_or(Ordering::Equal));
+        let sure = ranked.partition_point(|(_, score)| **score > words.sure);
+        let mut told: Vec<_> = ranked.iter().map(|(concept, _)| &*concept.word).collect();
+        let maybe = told.split_off(sure);
+        Told { sure: told, maybe }
+    }
+
     /// What is seen, in words: sure things first, then after "maybe" the likely ones. Never empty.
     pub fn tags(&self, impression: &Impression) -> String {
-        let (scenes, things) = impression
-            .concepts
-            .split_at(self.scenes.min(impression.concepts.len()));
-        let sure = self.names(things, self.scenes, SURE, SURE_NAMES);
-        let maybe: Vec<_> = self
-            .names(scenes, 0, MAYBE, MAYBE_NAMES)
-            .into_iter()
-            .filter(|name| !sure.contains(name))
-            .collect();
+        let Told { sure, maybe } = self.told(impression);
         match (sure.is_empty(), maybe.is_empty()) {
-            // Nothing is likely: the best guess among all labels still says more than nothing.
-            (true, true) => match self.names(scenes, 0, 0.0, 1).first() {
-                Some(guess) => format!("maybe {guess}"),
-                None => "something".to_owned(),
-            },
+            (true, true) => self.guess(impression),
             (true, false) => format!("maybe {}", maybe.join(", ")),
             (false, true) => sure.join(", "),
             (false, false) => format!("{}; maybe {}", sure.join(", "), maybe.join(", ")),
         }
     }
 
-    fn names(&self, scores: &[f32], offset: usize, least: f32, most: usize) -> Vec<&str> {
-        let mut ranked: Vec<_> = scores
-            .iter()
-            .enumerate()
-            .filter(|(_, score)| **score >= least)
-            .collect();
-        ranked.sort_by(|a, b| {
-            b.1.partial_cmp(a.1)
-                .unwrap_or(Ordering::Equal)
-                .then(a.0.cmp(&b.0))
-        });
-        ranked.truncate(most);
-        ranked
-            .into_iter()
-            .filter_map(|(at, _)| self.concepts.get(offset + at).map(String::as_str))
-            .collect()
+    /// Nothing is likely: the best guess still says more than nothing.
+    fn guess(&self, impression: &Impression) -> String {
+        let scored = self.concepts.iter().zip(&*impression.concepts);
+        let best = scored
+            .filter(|(_, score)| **score > 0.0)
+            .reduce(|best, next| if next.1 > best.1 { next } else { best });
+        best.map_or_else(
+            || "something".to_owned(),
+            |(concept, _)| format!("maybe {}", concept.word),
+        )
     }
 
-    /// The prompt that asks for one sentence about what these words name.
-    pub fn caption_prompt(&self, tags: &str) -> Prompt {
-        Prompt(self.prompts.caption.replace("{tags}", &plain(tags)).into())
+    /// How many remembered captions [`Self::caption_prompt`] wants.
+    pub fn examples(&self) -> usize {
+        self.examples
+    }
+
+    /// The prompt that asks for one sentence about what was seen; `examples` are remembered captions of the like.
+    pub fn caption_prompt(&self, impression: &Impression, examples: &[&str]) -> Prompt {
+        let Told { sure, maybe } = self.told(impression);
+        let text = self
+            .prompts
+            .caption
+            .replace("{tags}", &plain(&self.tags(impression)))
+            .replace("{sure}", &plain(&sure.join(", ")))
+            .replace("{maybe}", &plain(&maybe.join(", ")))
+            .replace("{examples}", &plain(&examples.join(" ")));
+        Prompt {
+            text: text.into(),
+            adapter: self.adapter,
+            beams: self.prompts.caption_beams,
+        }
+    }
+
+    /// How much likeness with the pictures counts when a caption is chosen among several.
+    pub fn caption_likeness(&self) -> f32 {
+        self.prompts.caption_likeness
     }
 
     /// The prompt that asks a question about some evidence: tags, or a caption.
@@ -114,7 +193,8 @@ impl Connector {
             .split_once("{evidence}")
             .unwrap_or((&self.prompts.reason, ""));
         let ask = |text: &str| text.replace("{question}", &plain(question));
-        Prompt(format!("{}{}{}", ask(before), plain(evidence), ask(after)).into())
+        let text = format!("{}{}{}", ask(before), plain(evidence), ask(after));
+        Prompt::from(&*text)
     }
 
     /// At most so many new tokens for a caption.
@@ -160,15 +240,10 @@ mod tests {
     use crate::fake;
 
     fn connector() -> Connector {
-        fake::manifest().connector(vec![
-            "beach".into(),
-            "city".into(),
-            "dog".into(),
-            "car".into(),
-        ])
+        fake::manifest().connector(fake::concepts())
     }
 
-    fn seen(concepts: [f32; 4]) -> Impression {
+    fn seen(concepts: [f32; 5]) -> Impression {
         Impression {
             embedding: [1.0].into(),
             concepts: concepts.into(),
@@ -178,16 +253,52 @@ mod tests {
     #[test]
     fn names_sure_things_before_likely_ones() {
         let mut connector = connector();
-        connector.scenes = 2;
-        assert_eq!(
-            connector.tags(&seen([0.3, 0.0, 0.5, 0.9])),
-            "car, dog; maybe beach"
-        );
-        assert_eq!(
-            connector.tags(&seen([0.4, 0.3, 0.1, 0.1])),
-            "maybe beach, city"
-        );
-        assert_eq!(connector.tags(&seen([0.01, 0.02, 0.1, 0.1])), "maybe city");
+        connector.words = Words {
+            sure: 0.5,
+            least: 0.2,
+            most: 3,
+            power: 0.5,
+        };
+        let tags = |concepts| connector.tags(&seen(concepts));
+        assert_eq!(tags([0.3, 0.0, 0.6, 0.9, 0.0]), "white, blue; maybe red");
+        assert_eq!(tags([0.4, 0.3, 0.1, 0.1, 0.0]), "maybe red, green");
+        assert_eq!(tags([0.01, 0.02, 0.0, 0.0, 0.0]), "maybe green");
+        assert_eq!(tags([0.0; 5]), "something");
+    }
+
+    #[test]
+    fn what_is_seen_everywhere_stands_out_less() {
+        let mut connector = connector();
+        let mut concepts = fake::concepts();
+        concepts[0].usual = 0.5;
+        connector.concepts = concepts.into();
+        connector.words = Words {
+            sure: 0.3,
+            least: 0.1,
+            most: 1,
+            power: 0.5,
+        };
+        assert_eq!(connector.tags(&seen([0.6, 0.0, 0.4, 0.0, 0.0])), "blue");
+    }
+
+    #[test]
+    fn a_line_of_concepts_is_a_word_and_two_numbers() {
+        let dog = Concept {
+            word: "dog".into(),
+            usual: 0.1,
+            deviation: 0.2,
+        };
+        assert_eq!(Concept::parse("dog\t0.1\t0.2"), Some(dog));
+        for wrong in [
+            "dog",
+            "dog\t0.1",
+            "dog\t0.1\t0",
+            "dog\tx\t1",
+            "\t0\t1",
+            "dog\t0\t1\t2",
+        ] {
+            assert_eq!(Concept::parse(wrong), None, "{wrong:?}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! The language decoder: a prompt in, a short text out, by greedy search over a cache of keys and values.
+//! The language decoder: a prompt in, short texts out, by beam search over a cache of keys and values.
 
 use std::{path::Path, sync::Arc};
 
 use crate::{
+    beam::Search,
     connector::Prompt,
     error::ModelError,
     manifest::DecoderPart,
@@ -11,20 +12,36 @@ use crate::{
     tokenizer::Tokenizer,
 };
 
-/// A text with what it cost.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Texts with what they cost.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Generation {
-    /// The new text, without the prompt, trimmed.
-    pub text: String,
+    /// The best texts found, best first; one for greedy search. Never empty, but a text may be.
+    pub candidates: Vec<Candidate>,
     /// Prompt tokens that were computed.
     pub prefilled: usize,
     /// Prompt tokens whose keys and values were taken from an earlier request.
     pub reused: usize,
-    /// New tokens.
+    /// New tokens, those of beams given up included.
     pub generated: usize,
 }
 
-/// Continues prompts. The same prompt always gives the same text.
+/// One text that the decoder would say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// The new text, without the prompt, trimmed.
+    pub text: String,
+    /// Its log-probability, divided by its length to a power below 1: higher is likelier.
+    pub score: f32,
+}
+
+impl Generation {
+    /// The likeliest text.
+    pub fn text(&self) -> &str {
+        self.candidates.first().map_or("", |best| &best.text)
+    }
+}
+
+/// Continues prompts. The same prompt always gives the same texts.
 pub trait Decoder: Send {
     /// Continues a prompt by at most `max_tokens` tokens, up to the model's end token or the end of the line.
     fn generate(&mut self, prompt: &Prompt, max_tokens: usize) -> Result<Generation, ModelError>;
@@ -33,7 +50,7 @@ pub trait Decoder: Send {
 /// A decoder as an ONNX module with key-value cache.
 ///
 /// In: `input_ids` i64 `[b, s]`, `seqlens_k` i32 `[b]` (length of all tokens minus one), `total_seq` i32 `[1]`,
-/// `past_k.i` and `past_v.i` f32 `[b, heads, p, d]` for each layer. Out: `logits` f32 `[b, 1, vocabulary]` of the last
+/// `past_k.i` and `past_v.i` f32 `[b, heads, p, d]` for each layer, and `adapter` f32 `[b, 1, 1]` if the pack has one. Out: `logits` f32 `[b, 1, vocabulary]` of the last
 /// position, `present_k.i` and `present_v.i`.
 pub(crate) struct OnnxDecoder {
     module: Module,
@@ -56,11 +73,12 @@ impl OnnxDecoder {
         meter: Arc<Meter>,
     ) -> Result<Self, ModelError> {
         let tokenizer = Tokenizer::load(&folder.join(&part.tokenizer), Some(part.vocabulary))?;
-        let ends = part
+        let mut ends = part
             .end
             .iter()
             .map(|token| tokenizer.id(token))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        ends.extend(tokenizer.breaking_lines()?);
         let caches: Vec<_> = (0..part.layers)
             .flat_map(|layer| ["k", "v"].map(|c| (c, layer)))
             .map(|(c, layer)| CacheNames {
@@ -81,6 +99,9 @@ impl OnnxDecoder {
             Port::new("total_seq", Element::I32, &[1]),
         ];
         inputs.extend(caches.iter().map(|names| cache(&names.past)));
+        if part.adapter {
+            inputs.push(Port::new("adapter", Element::F32, &[-1, 1, 1]));
+        }
         let mut outputs = vec![Port::new(
             "logits",
             Element::F32,
@@ -105,34 +126,39 @@ impl OnnxDecoder {
             .collect()
     }
 
-    /// Runs new tokens after those in the cache; gives the best next token and the longer cache.
+    /// Runs new tokens, equally many for each text, after those in the cache; gives the logits `[texts × vocabulary]` of
+    /// each text's next token and the longer cache.
     fn step(
         &mut self,
         ids: &[u32],
-        cached: usize,
-        cache: Vec<Value>,
-    ) -> Result<(u32, Vec<Value>), ModelError> {
-        let total = (cached + ids.len()) as i32;
+        texts: usize,
+        past: Past,
+        adapter: bool,
+    ) -> Result<(Vec<f32>, Past), ModelError> {
+        let new = ids.len() / texts;
+        let total = (past.tokens + new) as i32;
+        let ids = ids.iter().copied().map(i64::from).collect();
         let mut feed = vec![
+            ("input_ids".into(), Value::i64(&[texts, new], ids)?),
             (
-                "input_ids".into(),
-                Value::i64(
-                    &[1, ids.len()],
-                    ids.iter().copied().map(i64::from).collect(),
-                )?,
+                "seqlens_k".into(),
+                Value::i32(&[texts], vec![total - 1; texts])?,
             ),
-            ("seqlens_k".into(), Value::i32(&[1], vec![total - 1])?),
             ("total_seq".into(), Value::i32(&[1], vec![total])?),
         ];
-        feed.extend(
-            self.caches
-                .iter()
-                .map(|names| names.past.clone())
-                .zip(cache),
-        );
-        let mut outputs = self.module.run(feed, 1)?;
-        let next = best(outputs.take("logits")?.f32()?)?;
-        Ok((next, self.grown(&mut outputs)?))
+        if self.part.adapter {
+            let scale = vec![f32::from(u8::from(adapter)); texts];
+            feed.push(("adapter".into(), Value::from_f32(&[texts, 1, 1], scale)?));
+        }
+        let names = self.caches.iter().map(|names| names.past.clone());
+        feed.extend(names.zip(past.cache));
+        let mut outputs = self.module.run(feed, texts)?;
+        let logits = outputs.take("logits")?.into_f32()?;
+        let past = Past {
+            cache: self.grown(&mut outputs)?,
+            tokens: past.tokens + new,
+        };
+        Ok((logits, past))
     }
 
     fn grown(&self, outputs: &mut Outputs) -> Result<Vec<Value>, ModelError> {
@@ -143,18 +169,27 @@ impl OnnxDecoder {
     }
 }
 
-/// The index of the highest score; the lowest such index if several are equal.
-fn best(logits: &[f32]) -> Result<u32, ModelError> {
-    let mut best = 0;
-    for (index, score) in logits.iter().enumerate() {
-        if !score.is_finite() {
-            return Err(ModelError::NotFinite { module: "decoder" });
+/// Keys and values of the texts under way, all equally long.
+struct Past {
+    cache: Vec<Value>,
+    tokens: usize,
+}
+
+impl Past {
+    /// The past of the texts that come next, each continuing one of these.
+    fn of(self, rows: &[usize], texts: usize) -> Result<Self, ModelError> {
+        if rows.iter().copied().eq(0..texts) {
+            return Ok(self);
         }
-        if *score > logits[best] {
-            best = index;
-        }
+        Ok(Self {
+            cache: self
+                .cache
+                .iter()
+                .map(|value| value.rows(rows))
+                .collect::<Result<_, _>>()?,
+            tokens: self.tokens,
+        })
     }
-    Ok(best as u32)
 }
 
 impl Decoder for OnnxDecoder {
@@ -167,36 +202,39 @@ impl Decoder for OnnxDecoder {
                 context: self.part.context,
             });
         }
-        let mut new = Vec::with_capacity(max_tokens);
-        let (mut next, mut cache) = self.step(&ids, 0, self.empty_cache()?)?;
-        while !self.ends.contains(&next) {
-            new.push(next);
-            if new.len() >= max_tokens || self.tokenizer.decode(&[next])?.contains('\n') {
+        let mut search = Search::new(prompt.beams(), self.ends.clone());
+        let start = Past {
+            cache: self.empty_cache()?,
+            tokens: 0,
+        };
+        let (mut logits, mut past) = self.step(&ids, 1, start, prompt.adapter())?;
+        let (mut texts, mut generated) = (1, 0);
+        loop {
+            let next = search.step(&logits, max_tokens)?;
+            if next.is_empty() {
                 break;
             }
-            (next, cache) = self.step(&[next], ids.len() + new.len() - 1, cache)?;
+            let (rows, tokens): (Vec<_>, Vec<_>) = next.into_iter().unzip();
+            past = past.of(&rows, texts)?;
+            texts = rows.len();
+            generated += texts;
+            (logits, past) = self.step(&tokens, texts, past, prompt.adapter())?;
         }
-        let text = self.tokenizer.decode(&new)?.trim().to_owned();
+        let candidates = search
+            .finish()
+            .into_iter()
+            .map(|beam| {
+                Ok(Candidate {
+                    text: self.tokenizer.decode(&beam.tokens)?.trim().to_owned(),
+                    score: beam.score,
+                })
+            })
+            .collect::<Result<_, ModelError>>()?;
         Ok(Generation {
-            text,
+            candidates,
             prefilled: ids.len(),
             reused: 0,
-            generated: new.len(),
+            generated,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_best_of_equal_scores_is_the_first() {
-        assert_eq!(best(&[0.0, 2.0, 2.0, 1.0]).unwrap(), 1);
-    }
-
-    #[test]
-    fn refuses_scores_that_are_not_numbers() {
-        assert!(best(&[0.0, f32::NAN]).is_err());
     }
 }

@@ -7,11 +7,12 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    connector::Prompt,
-    decoder::{Decoder, Generation},
+    connector::{Concept, Prompt},
+    decoder::{Candidate, Decoder, Generation},
     error::ModelError,
     image::Image,
     manifest::Manifest,
+    memory::Memory,
     meter::Meter,
     text::TextEncoder,
     vision::{Impression, Vision, normalise},
@@ -34,7 +35,12 @@ width = 64
 height = 48
 embedding = 5
 concepts = "none"
-scenes = 0
+
+[vision.words]
+sure = 0.4
+least = 0.4
+most = 5
+power = 0.0
 
 [text]
 file = "none"
@@ -56,6 +62,8 @@ end = []
 caption = "caption {tags}"
 reason = "answer {evidence} ? {question}"
 caption_tokens = 24
+caption_beams = 1
+caption_likeness = 0.0
 answer_tokens = 24
 
 [[files]]
@@ -71,9 +79,26 @@ pub fn manifest() -> Manifest {
     Manifest::parse(Path::new("fake"), MANIFEST).expect("the fake manifest is right")
 }
 
-/// The names of what the fake vision encoder sees.
-pub fn concepts() -> Vec<String> {
-    COLOURS.map(str::to_owned).to_vec()
+/// What the fake vision encoder sees.
+pub fn concepts() -> Vec<Concept> {
+    let concept = |word: &str| Concept {
+        word: word.to_owned(),
+        usual: 0.0,
+        deviation: 1.0,
+    };
+    COLOURS.map(concept).to_vec()
+}
+
+/// A sentence for each colour.
+pub fn memory() -> Memory {
+    let sentences = COLOURS.map(|colour| format!("Something {colour}."));
+    let vectors: [[f32; 5]; 5] =
+        std::array::from_fn(|row| std::array::from_fn(|column| f32::from(u8::from(row == column))));
+    let rows = sentences
+        .iter()
+        .map(String::as_str)
+        .zip(vectors.iter().map(|v| &v[..]));
+    Memory::of(&rows.collect::<Vec<_>>())
 }
 
 /// Sees the mean colour: embedding and concepts are how red, green, blue, white and dark the picture is.
@@ -149,7 +174,10 @@ impl Decoder for FakeDecoder {
             let words: Vec<_> = text.split(' ').take(max_tokens).collect();
             let prefilled = prompt.as_str().split_whitespace().count();
             Ok(Generation {
-                text: words.join(" "),
+                candidates: vec![Candidate {
+                    text: words.join(" "),
+                    score: 0.0,
+                }],
                 prefilled,
                 reused: 0,
                 generated: words.len(),
@@ -226,7 +254,7 @@ mod tests {
         let mut ask = |question| {
             decoder
                 .generate(&connector.reason_prompt("red, dark", question), 9)
-                .map(|g| g.text)
+                .map(|g| g.text().to_owned())
         };
         assert_eq!(ask("Is it red?").unwrap(), "Yes.");
         assert_eq!(ask("Is it blue?").unwrap(), "No.");

@@ -2,17 +2,18 @@
 //!
 //! A [`Pack`] is a folder with a manifest; from it the three modules are loaded, each once: the vision encoder
 //! ([`Vision`]), the language decoder ([`Decoder`]) and the text encoder ([`TextEncoder`]). What lies between vision
-//! encoder and decoder is the [`Connector`]. Callers see only these traits; the ONNX modules and the deterministic
+//! encoder and decoder is the [`Connector`], with the [`Memory`] of captions. Callers see only these traits; the ONNX modules and the deterministic
 //! [`fake`] ones stand behind them.
 //!
 //! In reading order:
-//! - [`image`](mod@image), [`vision`], [`connector`], [`decoder`], [`text`], [`tokenizer`]: what modules do
+//! - [`image`](mod@image), [`vision`], [`memory`], [`connector`], `beam`, [`decoder`], [`text`], [`tokenizer`]: what modules do
 //! - `session`: the only file that names ONNX Runtime
 //! - [`manifest`], [`pack`], [`cache`]: what a pack is and where it lies
 //! - [`origin`], [`install`]: how a pack gets there
 //! - [`meter`], [`fault`], [`error`]: what is counted and what goes wrong
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod beam;
 pub mod cache;
 pub mod connector;
 pub mod decoder;
@@ -22,6 +23,7 @@ pub mod fault;
 pub mod image;
 pub mod install;
 pub mod manifest;
+pub mod memory;
 pub mod meter;
 pub mod origin;
 pub mod pack;
@@ -30,12 +32,13 @@ pub mod text;
 pub mod tokenizer;
 pub mod vision;
 
-pub use connector::{Connector, Prompt};
-pub use decoder::{Decoder, Generation};
+pub use connector::{Concept, Connector, Prompt};
+pub use decoder::{Candidate, Decoder, Generation};
 pub use error::ModelError;
 pub use fault::{Fault, Reason};
 pub use image::Image;
 pub use manifest::Manifest;
+pub use memory::Memory;
 pub use meter::{Meter, Meters};
 pub use pack::Pack;
 pub use text::TextEncoder;

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{connector::Connector, error::ModelError};
+use crate::{
+    connector::{Concept, Connector},
+    error::ModelError,
+};
 
 /// What kind of pack it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,10 +50,36 @@ pub struct VisionPart {
     pub height: u32,
     /// Length of the index vector.
     pub embedding: usize,
-    /// File of concept names, one a line; line j names column j.
+    /// File of concepts, one a line: word, usual score, standard deviation, with tabs between; line j is about column j.
     pub concepts: String,
-    /// The first so many concepts are labels of whole pictures, the rest classes of a detector.
-    pub scenes: usize,
+    /// Which of them are told.
+    pub words: Words,
+}
+
+/// Which concepts of a picture are put into words.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    /// Above this score a word is told as sure.
+    pub sure: f32,
+    /// Above this score, if it stands out, as likely.
+    pub least: f32,
+    /// At most so many words are told.
+    pub most: usize,
+    /// A word stands out by (score - usual) / deviation to this power; 0 is by the score's excess alone.
+    pub power: f32,
+}
+
+/// The caption memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryPart {
+    /// The vectors, as [`crate::memory::Memory::load`] tells.
+    pub vectors: String,
+    /// The sentences, one a line.
+    pub sentences: String,
+    /// So many of them are examples in a prompt.
+    pub examples: usize,
 }
 
 /// The text encoder.
@@ -87,14 +116,22 @@ pub struct DecoderPart {
     pub context: usize,
     /// Tokens that end a text.
     pub end: Vec<String>,
+    /// Whether the module has an input `adapter`: captions are written with it, all else without.
+    #[serde(default)]
+    pub adapter: bool,
 }
 
 /// The texts around what is given to the decoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prompts {
-    /// Asks for a caption; `{tags}` stands for what was seen.
+    /// Asks for a caption: `{tags}` stands for what was seen, or `{sure}` and `{maybe}` for its two parts, and `{examples}`
+    /// for remembered captions.
     pub caption: String,
+    /// So many texts are followed at once for a caption, 1 to 8; 1 takes the likeliest token each time.
+    pub caption_beams: usize,
+    /// Among those texts, how much likeness with the pictures counts beside the decoder's own score.
+    pub caption_likeness: f32,
     /// Asks a question; `{evidence}` stands for tags or a caption, `{question}` for the question.
     pub reason: String,
     /// At most so many new tokens for a caption.
@@ -137,6 +174,9 @@ pub struct Manifest {
     /// The decoder.
     #[serde(default)]
     pub decoder: Option<DecoderPart>,
+    /// The caption memory, if it has one.
+    #[serde(default)]
+    pub memory: Option<MemoryPart>,
     /// The templates.
     #[serde(default)]
     pub prompts: Option<Prompts>,
@@ -223,18 +263,16 @@ impl Manifest {
     }
 
     fn check_composed(&self) -> Result<(), ModelError> {
-        let named = [
-            self.vision
-                .as_ref()
-                .map(|part| vec![&part.file, &part.concepts]),
-            self.text
-                .as_ref()
-                .map(|part| vec![&part.file, &part.tokenizer]),
-            self.decoder
-                .as_ref()
-                .map(|part| vec![&part.file, &part.tokenizer]),
-        ];
-        for (files, part) in named.into_iter().zip(["vision", "text", "decoder"]) {
+        let vision = self.vision.as_ref().map(|v| vec![&v.file, &v.concepts]);
+        let text = self.text.as_ref().map(|t| vec![&t.file, &t.tokenizer]);
+        let decoder = self.decoder.as_ref().map(|d| vec![&d.file, &d.tokenizer]);
+        let memory = self.memory.as_ref();
+        let memory = memory.map_or_else(Vec::new, |m| vec![&m.vectors, &m.sentences]);
+        let named = [vision, text, decoder, Some(memory)];
+        for (files, part) in named
+            .into_iter()
+            .zip(["vision", "text", "decoder", "memory"])
+        {
             let Some(files) = files else {
                 return self.require(false, &format!("it has no [{part}]"));
             };
@@ -248,8 +286,12 @@ impl Manifest {
         }
         let prompts = self.prompts.as_ref();
         self.require(
-            prompts.is_some_and(|p| p.caption.contains("{tags}")),
-            "[prompts] caption must contain {tags}",
+            prompts.is_some_and(|p| p.caption.contains("{tags}") || p.caption.contains("{maybe}")),
+            "[prompts] caption must contain {tags}, or {sure} and {maybe}",
+        )?;
+        self.require(
+            prompts.is_some_and(|p| (1..=8).contains(&p.caption_beams)),
+            "[prompts] caption_beams must be 1 to 8",
         )?;
         let reason = prompts
             .is_some_and(|p| p.reason.contains("{evidence}") && p.reason.contains("{question}"));
@@ -274,20 +316,17 @@ impl Manifest {
         format!("{}-{}", self.name, self.version)
     }
 
-    /// The connector of this pack with these concept names.
+    /// The connector of this pack with these concepts.
     ///
     /// # Panics
     /// On a manifest of another family than composed; [`Manifest::parse`] lets none through that lacks the parts.
-    pub fn connector(&self, concepts: Vec<String>) -> Connector {
-        let vision = self
-            .vision
-            .as_ref()
-            .expect("a composed manifest has [vision]");
-        let prompts = self
-            .prompts
-            .clone()
-            .expect("a composed manifest has [prompts]");
-        Connector::new(concepts, vision, prompts)
+    pub fn connector(&self, concepts: Vec<Concept>) -> Connector {
+        let missing = "a composed manifest has [vision], [decoder] and [prompts]";
+        let vision = self.vision.as_ref().expect(missing);
+        let decoder = self.decoder.as_ref().expect(missing);
+        let prompts = self.prompts.clone().expect(missing);
+        let examples = self.memory.as_ref().map_or(0, |memory| memory.examples);
+        Connector::new(concepts, vision.words, prompts, decoder.adapter, examples)
     }
 }
 

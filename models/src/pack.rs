@@ -14,11 +14,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     cache,
-    connector::Connector,
+    connector::{Concept, Connector},
     decoder::{Decoder, OnnxDecoder},
     error::ModelError,
     fake,
     manifest::{Family, FileEntry, Manifest},
+    memory::Memory,
     meter::Meter,
     text::{OnnxText, TextEncoder},
     vision::{OnnxVision, Vision},
@@ -69,7 +70,8 @@ impl Pack {
             path: path.clone(),
             source,
         })?;
-        let connector = manifest.connector(names.lines().map(str::to_owned).collect());
+        let concepts = concepts(&path, &names)?;
+        let connector = manifest.connector(concepts);
         Ok(Self {
             manifest,
             folder,
@@ -140,6 +142,21 @@ impl Pack {
         Ok(Box::new(OnnxDecoder::load(&self.folder, part, meter)?))
     }
 
+    /// Reads the caption memory, if the pack has one.
+    pub fn memory(&self) -> Result<Option<Memory>, ModelError> {
+        if self.fake() {
+            return Ok(Some(fake::memory()));
+        }
+        let Some(part) = &self.manifest.memory else {
+            return Ok(None);
+        };
+        let vectors = verify(&self.manifest, &self.folder, &part.vectors)?;
+        let sentences = verify(&self.manifest, &self.folder, &part.sentences)?;
+        let vision = self.manifest.vision.as_ref();
+        let width = vision.map_or(0, |vision| vision.embedding);
+        Memory::load(&vectors, &sentences, width).map(Some)
+    }
+
     /// Loads the text encoder.
     pub fn text(&self, meter: Arc<Meter>) -> Result<Box<dyn TextEncoder>, ModelError> {
         if self.fake() {
@@ -154,6 +171,19 @@ impl Pack {
         verify(&self.manifest, &self.folder, &part.tokenizer)?;
         Ok(Box::new(OnnxText::load(&self.folder, part, meter)?))
     }
+}
+
+fn concepts(path: &Path, lines: &str) -> Result<Vec<Concept>, ModelError> {
+    let parsed = lines.lines().enumerate().map(|(at, line)| {
+        Concept::parse(line).ok_or_else(|| ModelError::Load {
+            path: path.to_owned(),
+            reason: format!(
+                "line {}: expected a word, its usual score and its deviation with tabs between, found {line:?}",
+                at + 1
+            ),
+        })
+    });
+    parsed.collect()
 }
 
 /// The manifest and folder of an installed pack of any family.

@@ -130,6 +130,23 @@ impl Value {
             .map_err(not_made)
     }
 
+    pub(crate) fn from_f32(shape: &[usize], data: Vec<f32>) -> Result<Self, ModelError> {
+        Tensor::from_array((shape.to_vec(), data))
+            .map(|t| Self(t.into_dyn()))
+            .map_err(not_made)
+    }
+
+    /// A tensor whose first axis holds these entries of this one, in this order.
+    pub(crate) fn rows(&self, rows: &[usize]) -> Result<Self, ModelError> {
+        let (shape, data) = self.0.try_extract_tensor::<f32>().map_err(not_made)?;
+        let mut shape: Vec<usize> = shape.iter().map(|size| *size as usize).collect();
+        let size = shape[1..].iter().product::<usize>();
+        let data = rows.iter().flat_map(|row| &data[row * size..][..size]);
+        let data = data.copied().collect();
+        shape[0] = rows.len();
+        Self::from_f32(&shape, data)
+    }
+
     pub(crate) fn into_f32(self) -> Result<Vec<f32>, ModelError> {
         self.f32().map(<[f32]>::to_vec)
     }

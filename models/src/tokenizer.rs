@@ -49,6 +49,17 @@ impl Tokenizer {
         })
     }
 
+    /// The ids of all tokens with a line break in them.
+    pub fn breaking_lines(&self) -> Result<Vec<u32>, ModelError> {
+        let mut found = Vec::new();
+        for id in 0..self.inner.get_vocab_size(true) as u32 {
+            if self.decode(&[id])?.contains('\n') {
+                found.push(id);
+            }
+        }
+        Ok(found)
+    }
+
     /// The id of one token.
     pub fn id(&self, token: &str) -> Result<u32, ModelError> {
         self.inner

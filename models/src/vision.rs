@@ -20,32 +20,31 @@ pub struct Impression {
 }
 
 impl Impression {
-    /// Several pictures of one scene as one impression: the mean of the embeddings, scaled to length 1, and of each
-    /// concept the highest score, since what one picture shows is in the scene. `None` of none.
+    /// Several pictures of one scene as one impression: the mean of the embeddings, scaled to length 1, and the mean of
+    /// each concept's score. `None` of none.
     pub fn pool<'a>(impressions: impl IntoIterator<Item = &'a Impression>) -> Option<Self> {
         let mut all = impressions.into_iter();
         let first = all.next()?;
         let (mut embedding, mut concepts) = (first.embedding.to_vec(), first.concepts.to_vec());
-        let mut several = false;
+        let mut count = 1.0;
         for next in all {
-            several = true;
-            embedding
-                .iter_mut()
-                .zip(&*next.embedding)
-                .for_each(|(sum, more)| *sum += more);
-            concepts
-                .iter_mut()
-                .zip(&*next.concepts)
-                .for_each(|(best, score)| *best = best.max(*score));
+            count += 1.0;
+            add(&mut embedding, &next.embedding);
+            add(&mut concepts, &next.concepts);
         }
-        if several {
+        if count > 1.0 {
             normalise(&mut embedding);
+            concepts.iter_mut().for_each(|sum| *sum /= count);
         }
         Some(Self {
             embedding: embedding.into(),
             concepts: concepts.into(),
         })
     }
+}
+
+fn add(sums: &mut [f32], more: &[f32]) {
+    sums.iter_mut().zip(more).for_each(|(sum, x)| *sum += x);
 }
 
 /// Scales a vector to length 1; leaves a vector of zeros as it is.
@@ -133,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn pools_directions_by_their_mean_and_concepts_by_their_best() {
+    fn pools_directions_and_concepts_by_their_mean() {
         let (a, b) = (
             impression(&[1.0, 0.0], &[0.2]),
             impression(&[0.0, 1.0], &[0.4]),
         );
         let pooled = Impression::pool([&a, &b]).unwrap();
         assert!((pooled.embedding[0] - 0.5f32.sqrt()).abs() < 1e-6);
-        assert_eq!(*pooled.concepts, [0.4]);
+        assert!((pooled.concepts[0] - 0.3).abs() < 1e-6);
     }
 
     #[test]
