@@ -186,7 +186,10 @@ impl Sitting<'_> {
             let captioned = exam.take(case)?;
             warn(case, &captioned.warnings);
             if captioned.caption.is_empty() {
-                warn(case, &["the decoder said nothing, which counts".to_owned()]);
+                warn(
+                    case,
+                    &["the decoder said nothing; that counts as an empty caption".to_owned()],
+                );
             }
             lines.write(&captioned)
         })?;
