@@ -1,11 +1,13 @@
 //! Makes a plan run: sources, the assembled graph, sinks, the store.
 //!
 //! In reading order: [`source`] brings frames, [`assemble`] builds the graph of a plan, [`mod@open`] and [`run`] run it, [`writer`] brings
-//! results out to [`sink`] and [`store`], [`report`] tells what it came to. The program `atom` is `main.rs` and `cli`.
+//! results out to [`sink`] and [`store`], [`report`] tells what it came to. [`eval`] measures a pack. The program `atom` is
+//! `main.rs` and `cli`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod assemble;
 pub mod error;
+pub mod eval;
 pub mod open;
 pub mod report;
 pub mod run;

@@ -34,7 +34,7 @@ use crate::{
     error::{EngineError, chain},
     open::{self, Modules, Start},
     report::{self, DecoderReport, Report, SourceReport},
-    source::{Ended, Location, Outlet, Wanted, gst},
+    source::{Choice, Ended, Location, Outlet, Wanted, gst},
     writer::{Audience, OpenSink, OpenStore, Passed, Writer, Written},
 };
 
@@ -206,7 +206,7 @@ impl Run<'_> {
                 source,
                 location,
                 size: self.pack.frame_size(),
-                grids: self.grids(at),
+                choice: Choice::Grids(self.grids(at)),
                 from,
             };
             let (tally, stop) = (self.tally.clone(), Arc::clone(&self.stop));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use atom_models::Connector;
+use atom_models::{Connector, Decoder, Impression, ModelError, Prompt, connector::tidy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,29 @@ impl CaptionSpec {
     }
 }
 
+/// What the decoder is given for a caption of these pictures: the prompt, and at most so many new tokens.
+fn wish(impression: &Impression, connector: &Connector, spec: &CaptionSpec) -> (Prompt, usize) {
+    let prompt = connector.caption_prompt(&connector.tags(impression));
+    (
+        prompt,
+        spec.max_tokens.unwrap_or(connector.caption_tokens()),
+    )
+}
+
+/// The caption that a segment with this impression gets, without a graph; empty if the decoder says nothing.
+///
+/// # Errors
+/// If the decoder fails.
+pub fn describe(
+    impression: &Impression,
+    connector: &Connector,
+    spec: &CaptionSpec,
+    decoder: &mut dyn Decoder,
+) -> Result<String, ModelError> {
+    let (prompt, max_tokens) = wish(impression, connector, spec);
+    Ok(tidy(&decoder.generate(&prompt, max_tokens)?.text))
+}
+
 /// Asks the decoder for a caption of a segment.
 pub fn request(
     segment: &Arc<Segment>,
@@ -44,14 +67,14 @@ pub fn request(
     connector: &Connector,
     spec: &CaptionSpec,
 ) -> Request {
-    let prompt = connector.caption_prompt(&connector.tags(&segment.impression));
+    let (prompt, max_tokens) = wish(&segment.impression, connector, spec);
     Request {
         node,
         task: Task::Caption,
         segment: Arc::clone(segment),
         question: None,
         prompt: Ok(prompt),
-        max_tokens: spec.max_tokens.unwrap_or(connector.caption_tokens()),
+        max_tokens,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, thread};
 
 use atom::{
     EngineError,
-    source::{Location, Outlet, Wanted, gst},
+    source::{Choice, Location, Outlet, Wanted, gst},
 };
 use atom_models::Image;
 use atom_operators::{
@@ -36,7 +36,7 @@ pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(
         location: Location::File(video.to_owned()),
         size,
         // A place for each millisecond, so that no frame shares one.
-        grids: vec![Grid::new(1000.0, &[])],
+        choice: Choice::Grids(vec![Grid::new(1000.0, &[])]),
         from: MediaTime::default(),
     };
     thread::scope(|threads| {

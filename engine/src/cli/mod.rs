@@ -5,6 +5,7 @@
 pub mod caption;
 pub mod check;
 pub mod docs;
+pub mod eval;
 pub mod graph;
 pub mod index;
 pub mod models;
@@ -54,6 +55,8 @@ pub enum Command {
     Graph(graph::Graph),
     /// Explain the kinds of nodes, sources and sinks.
     Docs(docs::Docs),
+    /// Measure a pack by files that people described.
+    Eval(eval::Eval),
     /// Install, list and verify packs of models.
     Models(models::Models),
 }
@@ -69,6 +72,7 @@ impl Command {
             Self::Check(command) => command.run(),
             Self::Graph(command) => command.run(),
             Self::Docs(command) => command.run(),
+            Self::Eval(command) => command.run(),
             Self::Models(command) => command.run(),
         }
     }

@@ -193,7 +193,7 @@ struct Bar {
 
 impl Bar {
     fn show(&mut self, source: &str, through_ms: u64, length_ms: u64) {
-        if !io::stderr().is_terminal() {
+        if !drawn("{bar:30} {percent:>3} %  {msg}  {eta} left") {
             return;
         }
         self.sources
@@ -202,15 +202,49 @@ impl Bar {
             .sources
             .values()
             .fold((0, 0), |(a, b), (t, l)| (a + t, b + l));
-        if BAR.is_hidden() {
-            BAR.set_draw_target(indicatif::ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}  {eta} left");
-            BAR.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        }
         BAR.set_length(length);
         BAR.set_position(through);
         BAR.set_message(format!("{} of video done", MediaTime::from_millis(through)));
     }
+}
+
+/// How many of some files are done; the bar goes with this value.
+pub struct Files {
+    of: u64,
+}
+
+impl Files {
+    /// None of so many files is done.
+    pub fn new(of: usize) -> Self {
+        Self { of: of as u64 }
+    }
+
+    /// Shows how many are done.
+    pub fn show(&self, done: usize) {
+        if drawn("{bar:30} {percent:>3} %  {pos} of {len} files done  {eta} left") {
+            BAR.set_length(self.of);
+            BAR.set_position(done as u64);
+        }
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        BAR.finish_and_clear();
+    }
+}
+
+/// Whether the bar is drawn, which it is on a terminal only; the first call makes it.
+fn drawn(template: &str) -> bool {
+    if !io::stderr().is_terminal() {
+        return false;
+    }
+    if BAR.is_hidden() {
+        BAR.set_draw_target(indicatif::ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template(template);
+        BAR.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    }
+    true
 }
 
 /// Tells how a run ended; the exit code.

@@ -48,6 +48,7 @@ pub fn play(wanted: Wanted, outlet: &Outlet) -> Result<Ended, EngineError> {
     let ended = Ended {
         at: playing.end,
         whole: matches!(outcome, Ok(())) && playing.frames > 0,
+        frames: playing.frames,
     };
     let nothing = match outcome {
         Err(Cause::Stopped) => None,
@@ -269,7 +270,7 @@ struct Playing {
 impl Playing {
     fn new(wanted: Wanted, clocked: Arc<AtomicBool>) -> Self {
         Self {
-            thinner: Thinner::new(wanted.grids, wanted.from),
+            thinner: Thinner::new(wanted.choice, wanted.from),
             converter: None,
             size: wanted.size,
             at: MediaTime::default(),

@@ -7,9 +7,12 @@
 mod convert;
 mod elements;
 pub mod gst;
+mod jpeg;
 pub mod location;
+pub mod spread;
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
@@ -28,6 +31,7 @@ use atom_operators::{
 use crossbeam::channel::{SendTimeoutError, Sender};
 
 pub use location::Location;
+pub use spread::{Spread, spread};
 
 /// What a source is to deliver.
 pub struct Wanted {
@@ -37,10 +41,31 @@ pub struct Wanted {
     pub location: Location,
     /// Frames are stretched to this width and height.
     pub size: (u32, u32),
-    /// One grid for each sampler that reads the source.
-    pub grids: Vec<Grid>,
+    /// Which frames are wanted.
+    pub choice: Choice,
     /// What lies before is left out.
     pub from: MediaTime,
+}
+
+/// Which frames of a source are wanted.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// Those that one of the samplers wants that read the source, each by its grid.
+    Grids(Vec<Grid>),
+    /// Those with these numbers, counted from 0 in the order of playing.
+    Numbers(BTreeSet<u64>),
+}
+
+impl Choice {
+    fn wants(&mut self, number: u64, at: MediaTime) -> bool {
+        match self {
+            // Every grid is asked: each keeps its own place.
+            Self::Grids(grids) => grids
+                .iter_mut()
+                .fold(false, |wanted, grid| grid.wants(at) | wanted),
+            Self::Numbers(numbers) => numbers.contains(&number),
+        }
+    }
 }
 
 /// The source's side of the way into the graph.
@@ -137,23 +162,33 @@ pub struct Ended {
     pub at: MediaTime,
     /// Whether all of it was played.
     pub whole: bool,
+    /// How many frames it gave, wanted or not.
+    pub frames: u64,
 }
 
 /// Decides which frames are worth converting, and counts the rest.
 pub struct Thinner {
-    grids: Vec<Grid>,
+    choice: Choice,
     from: MediaTime,
+    offered: u64,
 }
 
 impl Thinner {
-    /// Frames from a moment on, wanted by at least one of the grids.
-    pub fn new(grids: Vec<Grid>, from: MediaTime) -> Self {
-        Self { grids, from }
+    /// The chosen frames from a moment on.
+    pub fn new(choice: Choice, from: MediaTime) -> Self {
+        Self {
+            choice,
+            from,
+            offered: 0,
+        }
     }
 
     /// How many samplers are offered each frame.
     pub fn samplers(&self) -> u64 {
-        self.grids.len() as u64
+        match &self.choice {
+            Choice::Grids(grids) => grids.len() as u64,
+            Choice::Numbers(_) => 1,
+        }
     }
 
     /// Counts a frame; whether it is worth converting.
@@ -163,11 +198,8 @@ impl Thinner {
         }
         let tally = outlet.tally.source(outlet.source);
         tally.received(self.samplers());
-        // Every grid is asked: each keeps its own place.
-        let mut wanted = false;
-        for grid in &mut self.grids {
-            wanted |= grid.wants(at);
-        }
+        let wanted = self.choice.wants(self.offered, at);
+        self.offered += 1;
         if !wanted {
             tally.dropped(DropReason::Rate, self.samplers());
         }
