@@ -5,17 +5,18 @@
 
 use std::sync::Arc;
 
-use atom_models::{Connector, Decoder, Vision};
+use atom_models::{Connector, Decoder, Memory, TextEncoder, Vision};
 use atom_operators::{
     caption,
     data::{Answer, Caption, Failure, NodeId, Outcome, Seen, Segment, SourceId, Taken},
-    decode::{Decoded, Follower, Request, Service, decode},
+    decode::{Decoded, Follower, Service, decode},
     encode::encode,
     index::{Part, index},
     intake::{Inlet, intake},
     node::NodeKind,
     offload::{Crew, Health},
     reason::{self, Asker},
+    recall::{Recall, Wish, recall},
     sample::{Sampling, sample},
     seal::{Event, Sealed, Waiting, seal},
     segment::{Cut, segment},
@@ -38,6 +39,10 @@ pub struct Parts {
     pub vision: Option<Box<dyn Vision>>,
     /// The decoder, if the plan asks it anything.
     pub decoder: Option<Box<dyn Decoder>>,
+    /// The text encoder, if captions are chosen by their likeness with the pictures.
+    pub text: Option<Box<dyn TextEncoder>>,
+    /// The caption memory, if the pack has one.
+    pub memory: Option<Arc<Memory>>,
     /// Makes prompts.
     pub connector: Connector,
     /// How the encoder is doing.
@@ -48,13 +53,22 @@ pub struct Parts {
     pub tally: Tally,
 }
 
-/// Builds the graph; `out` gets everything that is sealed and must not block.
+/// What comes out of the graph.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A caption from memory, as soon as its segment has closed. The decoder's caption replaces it.
+    Draft(Caption),
+    /// Everything of one tick, once it is complete.
+    Sealed(Sealed),
+}
+
+/// Builds the graph; `out` gets everything that is sealed, and every draft before that, and must not block.
 pub fn assemble(
     scope: Scope<'_, Tick>,
     plan: &Plan,
     parts: Parts,
     crew: &Crew,
-    out: impl FnMut(Sealed) + 'static,
+    out: impl FnMut(News) + Clone + 'static,
 ) {
     let waiting = Waiting::new(expected(plan, &parts.inlets));
     let taken = intake(scope, parts.inlets);
@@ -71,21 +85,25 @@ pub fn assemble(
     };
     let cuts = graph.cuts(&seen);
     if let Some(decoder) = parts.decoder {
-        let (health, tally) = (parts.decoder_health, parts.tally);
-        graph.words(
-            &cuts,
-            Wording {
-                decoder,
-                health,
-                tally,
-            },
-            crew,
-        );
+        let service = Service {
+            decoder,
+            text: parts.text,
+            health: parts.decoder_health,
+            tally: parts.tally,
+            connector: graph.connector.clone(),
+            followers: graph.followers(&cuts),
+        };
+        let mut tell = out.clone();
+        let draft = move |caption: &Caption| tell(News::Draft(caption.clone()));
+        graph.words(&cuts, service, parts.memory, crew, draft);
     } else {
         graph.rows(&cuts, &[]);
     }
     let Graph { events, .. } = graph;
-    seal(scope.concatenate(events), waiting, out);
+    let mut out = out;
+    seal(scope.concatenate(events), waiting, move |sealed| {
+        out(News::Sealed(sealed));
+    });
 }
 
 /// The segment nodes that each open source reaches.
@@ -131,13 +149,6 @@ fn of<'s, D: Clone + 'static>(streams: &ByNode<'s, D>, node: NodeId) -> Option<S
         .iter()
         .find(|(have, _)| *have == node)
         .map(|(_, stream)| stream.clone())
-}
-
-/// The decoder and what it reports to.
-struct Wording {
-    decoder: Box<dyn Decoder>,
-    health: Health,
-    tally: Tally,
 }
 
 /// A caption or answer stream, by what an index makes of it.
@@ -236,38 +247,70 @@ impl<'s> Graph<'s, '_> {
         streams
     }
 
-    /// Sends the requests of every caption and reason node through the one decoder, and its words on.
-    fn words(&mut self, cuts: &ByNode<'s, Cut>, wording: Wording, crew: &Crew) {
-        let (mut requests, mut followers) = (Vec::new(), Vec::new());
+    /// The reason nodes that read what another node gives.
+    fn followers(&self, cuts: &ByNode<'s, Cut>) -> Vec<Follower> {
+        let mut found = Vec::new();
         for (node, kind) in nodes(self.plan) {
-            for input in self.read_by(node) {
-                match (kind, of(cuts, input)) {
-                    (NodeKind::Caption(_) | NodeKind::Reason(_), Some(cuts)) => {
-                        requests.push(self.asked(node, cuts))
+            let NodeKind::Reason(spec) = kind else {
+                continue;
+            };
+            let inputs = self.read_by(node).into_iter();
+            found.extend(
+                inputs
+                    .filter(|input| of(cuts, *input).is_none())
+                    .map(|reads| Follower {
+                        reads,
+                        asker: Asker::new(node, spec, &self.connector),
+                    }),
+            );
+        }
+        found
+    }
+
+    /// Sends the requests of every caption and reason node through the one decoder, and its words on. Drafts are told
+    /// at once.
+    fn words(
+        &mut self,
+        cuts: &ByNode<'s, Cut>,
+        service: Service,
+        memory: Option<Arc<Memory>>,
+        crew: &Crew,
+        mut draft: impl FnMut(&Caption) + 'static,
+    ) {
+        let (mut requests, mut wishes) = (Vec::new(), Vec::new());
+        for (node, kind) in nodes(self.plan) {
+            let inputs = self.read_by(node).into_iter();
+            for cuts in inputs.filter_map(|input| of(cuts, input)) {
+                match kind {
+                    NodeKind::Caption(spec) => {
+                        let most = self.connector.caption_tokens();
+                        let max_tokens = spec.max_tokens.unwrap_or(most);
+                        let wish = move |segment| Wish {
+                            node,
+                            segment,
+                            max_tokens,
+                        };
+                        wishes.push(cuts.flat_map(move |cut| segment_of(cut).map(wish)));
                     }
-                    (NodeKind::Reason(spec), None) => {
-                        let asker = Asker::new(node, spec, &self.connector);
-                        followers.push(Follower {
-                            reads: input,
-                            asker,
-                        });
+                    NodeKind::Reason(spec) => {
+                        let connector = self.connector.clone();
+                        let asker = Asker::new(node, spec, &connector);
+                        let ask = move |segment| asker.about_segment(&segment, &connector);
+                        requests.push(cuts.flat_map(move |cut| segment_of(cut).map(&ask)));
                     }
                     _ => {}
                 }
             }
         }
-        let Wording {
-            decoder,
-            health,
-            tally,
-        } = wording;
-        let service = Service {
-            decoder,
-            health,
-            tally,
+        let lookup = Recall {
+            memory,
             connector: self.connector.clone(),
-            followers,
         };
+        let recalled = recall(self.scope.concatenate(wishes), lookup, crew);
+        requests.push(recalled.map(move |recalled| {
+            recalled.draft.iter().for_each(&mut draft);
+            recalled.request
+        }));
         let decoded = decode(self.scope.concatenate(requests), service, crew);
         let words: Words<'s> = nodes(self.plan)
             .filter(|(_, kind)| matches!(kind, NodeKind::Caption(_) | NodeKind::Reason(_)))
@@ -284,30 +327,6 @@ impl<'s> Graph<'s, '_> {
                 .map(|(_, stream)| stream.clone().flat_map(of_words)),
         );
         self.rows(cuts, &words);
-    }
-
-    /// The requests of a node that reads segments.
-    fn asked(&self, node: NodeId, cuts: Stream<'s, Cut>) -> Stream<'s, Request> {
-        let connector = self.connector.clone();
-        match &self.plan.nodes[node.0].kind {
-            NodeKind::Reason(spec) => {
-                let asker = Asker::new(node, spec, &connector);
-                cuts.flat_map(move |cut| {
-                    segment_of(cut).map(|segment| asker.about_segment(&segment, &connector))
-                })
-            }
-            kind => {
-                let spec = if let NodeKind::Caption(spec) = kind {
-                    spec.clone()
-                } else {
-                    Default::default()
-                };
-                cuts.flat_map(move |cut| {
-                    segment_of(cut)
-                        .map(|segment| caption::request(&segment, node, &connector, &spec))
-                })
-            }
-        }
     }
 
     fn rows(&mut self, cuts: &ByNode<'s, Cut>, words: &[(NodeId, Stream<'s, Part>)]) {

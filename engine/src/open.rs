@@ -41,6 +41,10 @@ pub struct Modules {
     pub vision: Option<Box<dyn atom_models::Vision>>,
     /// The decoder.
     pub decoder: Option<Box<dyn atom_models::Decoder>>,
+    /// The text encoder, if captions are chosen by their likeness with the pictures.
+    pub text: Option<Box<dyn atom_models::TextEncoder>>,
+    /// The caption memory, if captions are wanted and the pack has one.
+    pub memory: Option<Arc<atom_models::Memory>>,
 }
 
 impl Modules {
@@ -52,9 +56,15 @@ impl Modules {
             .then(|| pack.vision(Arc::clone(&meters.vision)));
         let decoder = needs(|kind| matches!(kind, NodeKind::Caption(_) | NodeKind::Reason(_)))
             .then(|| pack.decoder(Arc::clone(&meters.decoder)));
+        let captions = needs(|kind| matches!(kind, NodeKind::Caption(_)));
+        let chosen = captions && pack.connector().caption_likeness() > 0.0;
+        let text = chosen.then(|| pack.text(Arc::clone(&meters.text)));
+        let memory = captions.then(|| pack.memory()).transpose()?.flatten();
         Ok(Self {
             vision: vision.transpose()?,
             decoder: decoder.transpose()?,
+            text: text.transpose()?,
+            memory: memory.map(Arc::new),
         })
     }
 }
@@ -72,6 +82,7 @@ pub fn open_sinks(plan: &Plan) -> Result<Vec<OpenSink>, EngineError> {
         open.push(OpenSink {
             name: planned.name.clone(),
             sink: sink::open(format, planned.kind.path(), &sources)?,
+            drafts: planned.kind.drafts(),
             inputs: planned
                 .inputs
                 .iter()

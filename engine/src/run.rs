@@ -23,14 +23,13 @@ use atom_operators::{
     node::NodeKind,
     offload::{Crew, Health},
     sample::Grid,
-    seal::Sealed,
     tally::Tally,
 };
 use atom_pipelines::{Input, Plan};
 use crossbeam::channel::{Sender, bounded, unbounded};
 
 use crate::{
-    assemble::{Parts, assemble},
+    assemble::{News, Parts, assemble},
     error::{EngineError, chain},
     open::{self, Modules, Start},
     report::{self, DecoderReport, Report, SourceReport},
@@ -147,6 +146,8 @@ impl Run<'_> {
             inlets,
             vision: modules.vision,
             decoder: modules.decoder,
+            text: modules.text,
+            memory: modules.memory,
             connector: self.pack.connector().clone(),
             vision_health: self.healths.vision.clone(),
             decoder_health: self.healths.decoder.clone(),
@@ -274,7 +275,7 @@ impl Run<'_> {
     }
 
     /// Works through the graph on this thread until it is complete.
-    fn work(&self, parts: Parts, out: Sender<Sealed>) -> Result<(), EngineError> {
+    fn work(&self, parts: Parts, out: Sender<News>) -> Result<(), EngineError> {
         let (plan, stop) = (self.plan.clone(), Arc::clone(&self.stop));
         let healths = self.healths.clone();
         // timely wants what it is given to be shareable; one worker takes it all.
@@ -286,9 +287,9 @@ impl Run<'_> {
                 let crew = Crew::default();
                 let without_writer = Arc::clone(&stop);
                 worker.dataflow(|scope| {
-                    assemble(scope, &plan, parts, &crew, move |sealed| {
+                    assemble(scope, &plan, parts, &crew, move |news| {
                         // Without a writer there is no use in going on.
-                        if out.send(sealed).is_err() {
+                        if out.send(news).is_err() {
                             without_writer.store(true, SeqCst);
                         }
                     });

@@ -21,6 +21,7 @@ use atom_operators::{
 use tracing::{debug, warn};
 
 use crate::{
+    assemble::News,
     error::chain,
     run::Healths,
     sink::{Question, Record, Sink, SinkError},
@@ -31,6 +32,10 @@ use crate::{
 pub trait Audience: Send {
     /// A caption or an answer.
     fn result(&mut self, record: &Record) -> io::Result<()>;
+    /// A draft of a caption, which comes before the caption and is replaced by it; most have no use for it.
+    fn draft(&mut self, _record: &Record) -> io::Result<()> {
+        Ok(())
+    }
     /// How far a source is complete, and its length if that is known, else 0.
     fn progress(
         &mut self,
@@ -48,6 +53,8 @@ pub struct OpenSink {
     pub name: String,
     /// Where records go.
     pub sink: Box<dyn Sink>,
+    /// Whether drafts go there too.
+    pub drafts: bool,
     /// The nodes that it takes, by what its file calls them.
     pub inputs: BTreeMap<NodeId, String>,
     /// What its file calls the sources.
@@ -103,6 +110,15 @@ pub struct Written {
     pub unheard: bool,
 }
 
+/// What a text is to those who are told.
+#[derive(Clone, Copy)]
+enum Kind<'a> {
+    Draft,
+    Caption,
+    /// With its question.
+    Answer(&'a str),
+}
+
 /// The thread's state.
 pub struct Writer {
     /// Names of the sources.
@@ -131,9 +147,14 @@ pub struct Writer {
 
 impl Writer {
     /// Brings everything out until nothing more can come, then finishes the sinks.
-    pub fn run(mut self, sealed: impl IntoIterator<Item = Sealed>) -> Written {
-        for sealed in sealed {
-            self.take(sealed);
+    pub fn run(mut self, news: impl IntoIterator<Item = News>) -> Written {
+        for news in news {
+            match news {
+                News::Draft(caption) => {
+                    self.publish(caption.node, &caption.segment, &caption.text, Kind::Draft);
+                }
+                News::Sealed(sealed) => self.take(sealed),
+            }
         }
         self.each_sink(|open| open.sink.finish());
         let finished = self.audience.finish();
@@ -153,7 +174,7 @@ impl Writer {
             match event {
                 Event::Caption(caption) => {
                     self.written.captions += 1;
-                    self.publish(caption.node, &caption.segment, &caption.text, None);
+                    self.publish(caption.node, &caption.segment, &caption.text, Kind::Caption);
                 }
                 Event::Answer(answer) => {
                     self.written.answers += 1;
@@ -161,7 +182,7 @@ impl Writer {
                         answer.node,
                         &answer.segment,
                         &answer.text,
-                        Some(&answer.ask),
+                        Kind::Answer(&answer.ask),
                     );
                 }
                 Event::Row(row) => rows.push(row),
@@ -182,7 +203,7 @@ impl Writer {
         self.complete(source, passed.complete_through);
     }
 
-    fn publish(&mut self, node: NodeId, segment: &Segment, text: &str, ask: Option<&str>) {
+    fn publish(&mut self, node: NodeId, segment: &Segment, text: &str, kind: Kind<'_>) {
         let source = segment.key.source;
         let record = |source: &str, node: &str| Record {
             source: source.to_owned(),
@@ -190,14 +211,20 @@ impl Writer {
             end_ms: segment.end.millis(),
             text: text.to_owned(),
             pack: self.pack.clone(),
-            question: ask.map(|ask| Question {
-                node: node.to_owned(),
-                ask: ask.to_owned(),
-            }),
+            draft: matches!(kind, Kind::Draft),
+            question: match kind {
+                Kind::Answer(ask) => Some(Question {
+                    node: node.to_owned(),
+                    ask: ask.to_owned(),
+                }),
+                _ => None,
+            },
         };
-        let told = self
-            .audience
-            .result(&record(&self.names[source.0 as usize], &self.nodes[node.0]));
+        let mine = record(&self.names[source.0 as usize], &self.nodes[node.0]);
+        let told = match kind {
+            Kind::Draft => self.audience.draft(&mine),
+            _ => self.audience.result(&mine),
+        };
         let records: Vec<_> = self
             .sinks
             .iter()
@@ -206,8 +233,8 @@ impl Writer {
         self.heard(told);
         let mut records = records.into_iter();
         self.each_sink(|open| match records.next().flatten() {
-            Some(record) => open.sink.write(&record),
-            None => Ok(()),
+            Some(record) if !record.draft || open.drafts => open.sink.write(&record),
+            _ => Ok(()),
         });
     }
 

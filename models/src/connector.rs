@@ -7,6 +7,7 @@ use std::{cmp::Ordering, sync::Arc};
 
 use crate::{
     manifest::{Prompts, Words},
+    memory::Memory,
     vision::Impression,
 };
 
@@ -70,6 +71,9 @@ impl Concept {
         })
     }
 }
+
+/// Tags hold at most so many likely words: a decoder without the caption adapter repeats longer lists.
+const LIKELY: usize = 3;
 
 /// Words for a picture, the likelier ones first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -136,7 +140,8 @@ impl Connector {
 
     /// What is seen, in words: sure things first, then after "maybe" the likely ones. Never empty.
     pub fn tags(&self, impression: &Impression) -> String {
-        let Told { sure, maybe } = self.told(impression);
+        let Told { sure, mut maybe } = self.told(impression);
+        maybe.truncate(LIKELY);
         match (sure.is_empty(), maybe.is_empty()) {
             (true, true) => self.guess(impression),
             (true, false) => format!("maybe {}", maybe.join(", ")),
@@ -157,14 +162,12 @@ impl Connector {
         )
     }
 
-    /// How many remembered captions [`Self::caption_prompt`] wants.
-    pub fn examples(&self) -> usize {
-        self.examples
-    }
-
-    /// The prompt that asks for one sentence about what was seen; `examples` are remembered captions of the like.
-    pub fn caption_prompt(&self, impression: &Impression, examples: &[&str]) -> Prompt {
+    /// The prompt that asks for one sentence about what was seen, with remembered captions of the like as examples.
+    pub fn caption_prompt(&self, impression: &Impression, memory: Option<&Memory>) -> Prompt {
         let Told { sure, maybe } = self.told(impression);
+        let examples = memory.map_or_else(Vec::new, |memory| {
+            memory.examples(&impression.embedding, self.examples)
+        });
         let text = self
             .prompts
             .caption
@@ -179,9 +182,12 @@ impl Connector {
         }
     }
 
-    /// How much likeness with the pictures counts when a caption is chosen among several.
+    /// How much likeness with the pictures counts when a caption is chosen among several; 0 if none is chosen so.
     pub fn caption_likeness(&self) -> f32 {
-        self.prompts.caption_likeness
+        match self.prompts.caption_beams {
+            1 => 0.0,
+            _ => self.prompts.caption_likeness,
+        }
     }
 
     /// The prompt that asks a question about some evidence: tags, or a caption.

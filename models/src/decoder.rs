@@ -9,6 +9,7 @@ use crate::{
     manifest::DecoderPart,
     meter::Meter,
     session::{Element, Module, Outputs, Port, Value},
+    text::TextEncoder,
     tokenizer::Tokenizer,
 };
 
@@ -30,14 +31,37 @@ pub struct Generation {
 pub struct Candidate {
     /// The new text, without the prompt, trimmed.
     pub text: String,
-    /// Its log-probability, divided by its length to a power below 1: higher is likelier.
+    /// Its log-probability, divided by its length to a power below 1; [`Generation::prefer_like`] adds to it.
     pub score: f32,
 }
 
 impl Generation {
-    /// The likeliest text.
+    /// The best text.
     pub fn text(&self) -> &str {
         self.candidates.first().map_or("", |best| &best.text)
+    }
+
+    /// Puts the text first that is best when its likeness with an index vector counts too: its score plus `weight`
+    /// times the cosine of `vector` and the text's own vector.
+    ///
+    /// # Errors
+    /// If a text cannot be encoded.
+    pub fn prefer_like(
+        &mut self,
+        vector: &[f32],
+        weight: f32,
+        text: &mut dyn TextEncoder,
+    ) -> Result<(), ModelError> {
+        if self.candidates.len() < 2 || weight == 0.0 {
+            return Ok(());
+        }
+        for candidate in &mut self.candidates {
+            let said = text.embed(&candidate.text)?;
+            let cosine: f32 = said.iter().zip(vector).map(|(a, b)| a * b).sum();
+            candidate.score += weight * cosine;
+        }
+        self.candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+        Ok(())
     }
 }
 

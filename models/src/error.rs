@@ -46,7 +46,7 @@ pub enum ModelError {
         looked: Vec<PathBuf>,
     },
     /// A manifest that cannot be read.
-    #[error("cannot read the manifest {}", path.display())]
+    #[error("cannot read the manifest {}; if another version of atom installed it, \"atom models install\" brings the pack up to date", path.display())]
     Manifest {
         /// The file.
         path: PathBuf,

@@ -247,7 +247,7 @@ mod tests {
         memory.picture = vec![7, 7, 8, 9];
         assert_eq!(
             memory.examples(&[1.0, 0.09], 3),
-            ["A red ball.", "A red thing.", "A blue sky."]
+            ["Something red.", "A red thing.", "A blue sky."]
         );
     }
 

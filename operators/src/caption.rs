@@ -1,16 +1,15 @@
-//! Puts a segment into one sentence: makes the request, and the caption of what the decoder said.
+//! Puts a segment into one sentence: has the decoder write it, and makes the caption of what it said.
 
 use std::sync::Arc;
 
-use atom_models::{Connector, Decoder, Impression, ModelError, Prompt, connector::tidy};
+use atom_models::{Connector, Decoder, Generation, Impression, ModelError, Prompt, TextEncoder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data::{Caption, NodeId, Outcome, Segment, Stage},
-    decode::{Decoded, Request, sentence},
+    data::{Caption, Outcome, Stage},
+    decode::{Decoded, sentence},
     node::{SpecError, require},
-    tally::Task,
 };
 
 /// Puts every segment into one sentence, by the decoder that all branches share.
@@ -37,45 +36,24 @@ impl CaptionSpec {
     }
 }
 
-/// What the decoder is given for a caption of these pictures: the prompt, and at most so many new tokens.
-fn wish(impression: &Impression, connector: &Connector, spec: &CaptionSpec) -> (Prompt, usize) {
-    let prompt = connector.caption_prompt(&connector.tags(impression));
-    (
-        prompt,
-        spec.max_tokens.unwrap_or(connector.caption_tokens()),
-    )
-}
-
-/// The caption that a segment with this impression gets, without a graph; empty if the decoder says nothing.
+/// Has the decoder write a caption; among several texts the one is taken that is most like the pictures, by the text
+/// encoder if there is one.
 ///
 /// # Errors
-/// If the decoder fails.
-pub fn describe(
+/// If a module fails.
+pub fn write(
+    (prompt, max_tokens): (&Prompt, usize),
     impression: &Impression,
     connector: &Connector,
-    spec: &CaptionSpec,
     decoder: &mut dyn Decoder,
-) -> Result<String, ModelError> {
-    let (prompt, max_tokens) = wish(impression, connector, spec);
-    Ok(tidy(&decoder.generate(&prompt, max_tokens)?.text))
-}
-
-/// Asks the decoder for a caption of a segment.
-pub fn request(
-    segment: &Arc<Segment>,
-    node: NodeId,
-    connector: &Connector,
-    spec: &CaptionSpec,
-) -> Request {
-    let (prompt, max_tokens) = wish(&segment.impression, connector, spec);
-    Request {
-        node,
-        task: Task::Caption,
-        segment: Arc::clone(segment),
-        question: None,
-        prompt: Ok(prompt),
-        max_tokens,
+    text: Option<&mut dyn TextEncoder>,
+) -> Result<Generation, ModelError> {
+    let mut generation = decoder.generate(prompt, max_tokens)?;
+    if let Some(text) = text {
+        let likeness = connector.caption_likeness();
+        generation.prefer_like(&impression.embedding, likeness, text)?;
     }
+    Ok(generation)
 }
 
 /// The caption, or why there is none. A decoder that says nothing has failed.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use atom_models::{Connector, Decoder, Fault, Prompt, Reason, connector::tidy};
+use atom_models::{Connector, Decoder, Fault, Prompt, Reason, TextEncoder, connector::tidy};
 use timely::{
     dataflow::{
         StreamVec,
@@ -56,6 +56,8 @@ pub struct Follower {
 pub struct Service {
     /// The decoder.
     pub decoder: Box<dyn Decoder>,
+    /// The text encoder, if captions are chosen by their likeness with the pictures.
+    pub text: Option<Box<dyn TextEncoder>>,
     /// How it is doing.
     pub health: Health,
     /// Counts requests and tokens.
@@ -74,12 +76,29 @@ pub fn decode<'s>(
 ) -> StreamVec<'s, Tick, Decoded> {
     let Service {
         mut decoder,
+        mut text,
         health,
         tally,
         connector,
         followers,
     } = service;
-    let run = move |request: &Request| answer(&mut *decoder, &tally, request);
+    let prompts = connector.clone();
+    let run = move |request: &Request| {
+        let prompt = request.prompt.as_ref().map_err(Clone::clone)?;
+        tally.asked(request.task);
+        let asked = (prompt, request.max_tokens);
+        let generation = match request.task {
+            Task::Caption => {
+                let (seen, text) = (&request.segment.impression, text.as_mut());
+                let text = text.map(|text| &mut **text as &mut dyn TextEncoder);
+                caption::write(asked, seen, &prompts, &mut *decoder, text)
+            }
+            Task::Reason => decoder.generate(asked.0, asked.1),
+        };
+        let generation = generation.map_err(|e| Fault::new(Reason::Model, e))?;
+        tally.decoded(request.task, &generation);
+        Ok(generation.text().into())
+    };
     let outer = requests.scope();
     outer.iterative::<u64, _, _>(|inner| {
         let (again, next) = inner.feedback(Product::new(Unchanged, 1));
@@ -124,16 +143,6 @@ pub(crate) fn sentence(decoded: &Decoded, stage: Stage) -> Outcome<String> {
         ))),
         false => Ok(text),
     }
-}
-
-fn answer(decoder: &mut dyn Decoder, tally: &Tally, request: &Request) -> Result<Arc<str>, Fault> {
-    let prompt = request.prompt.as_ref().map_err(Clone::clone)?;
-    tally.asked(request.task);
-    let generation = decoder
-        .generate(prompt, request.max_tokens)
-        .map_err(|e| Fault::new(Reason::Model, e))?;
-    tally.decoded(request.task, &generation);
-    Ok(generation.text.into())
 }
 
 /// The requests of those who read this result.

@@ -5,7 +5,7 @@
 //! - [`data`], [`signature`], [`node`]: what flows, and the words that pipeline files use for it
 //! - [`tick`], [`flow`], [`tally`]: order, bounds and counts
 //! - [`intake`], [`sample`], [`encode`], [`segment`]: from sources to segments
-//! - [`caption`], [`reason`], [`decode`]: from segments to words, through the one decoder
+//! - [`recall`], [`caption`], [`reason`], [`decode`]: from segments to words, through the one decoder
 //! - [`index`], [`seal`]: rows, and the moment from which everything of a span is known
 //! - [`offload`]: how a model runs beside the graph
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -20,6 +20,7 @@ pub mod intake;
 pub mod node;
 pub mod offload;
 pub mod reason;
+pub mod recall;
 pub mod sample;
 pub mod seal;
 pub mod segment;

@@ -19,7 +19,7 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use crate::sink::{FileSinkSpec, SinkKind};
+use crate::sink::SinkKind;
 
 /// One kind: its words, its keys, and how to read its settings.
 pub(crate) struct Form<K> {
@@ -80,22 +80,28 @@ pub(crate) fn nodes() -> Vec<Form<NodeKind>> {
 
 /// The kinds of sinks.
 pub(crate) fn sinks() -> Vec<Form<SinkKind>> {
-    let decoders: [Decode<SinkKind>; 3] = [
-        |table| settings(table).map(SinkKind::Webvtt),
-        |table| settings(table).map(SinkKind::Srt),
-        |table| settings(table).map(SinkKind::Jsonl),
-    ];
-    let forms = SinkKind::all().into_iter().zip(decoders);
-    forms.map(|(kind, decode)| sink(kind, decode)).collect()
+    vec![
+        sink(SinkKind::Webvtt, |table| {
+            settings(table).map(SinkKind::Webvtt)
+        }),
+        sink(SinkKind::Srt, |table| settings(table).map(SinkKind::Srt)),
+        sink(SinkKind::Jsonl, |table| {
+            settings(table).map(SinkKind::Jsonl)
+        }),
+    ]
 }
 
-fn sink(kind: SinkKind, decode: Decode<SinkKind>) -> Form<SinkKind> {
+fn sink<S: JsonSchema + Default>(
+    wrap: fn(S) -> SinkKind,
+    decode: Decode<SinkKind>,
+) -> Form<SinkKind> {
+    let kind = wrap(S::default());
     Form {
         name: kind.name(),
         about: kind.about().to_owned(),
         takes: kind.takes(),
         gives: None,
-        keys: keys(&schema_for!(FileSinkSpec)),
+        keys: keys(&schema_for!(S)),
         example: kind.example(),
         blank: kind,
         decode,

@@ -31,6 +31,6 @@ pub use parse::parse;
 pub use plan::{Input, Plan, PlannedNode, PlannedSink, PlannedSource, SinkInput, plan};
 pub use problem::{Problem, Problems};
 pub use read::{load, override_sources, read, read_files};
-pub use sink::{FileSinkSpec, SinkKind};
+pub use sink::{FileSinkSpec, JsonlSinkSpec, SinkKind};
 pub use spec::{InputSpec, Item, NodeSpec, PipelineFile, SinkSpec, SourceSpec};
 pub use uri::{Uri, UriError};

@@ -16,6 +16,18 @@ pub struct FileSinkSpec {
     pub path: PathBuf,
 }
 
+/// Settings of a sink that writes JSON lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JsonlSinkSpec {
+    /// The file to write; written anew in each run. Relative to the working directory.
+    pub path: PathBuf,
+    /// Whether drafts are written too: a caption from memory, some milliseconds after its segment closed, which the
+    /// line of kind `caption` with the same source and `start_ms` replaces.
+    #[serde(default)]
+    pub drafts: bool,
+}
+
 /// A sink's kind with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -26,20 +38,10 @@ pub enum SinkKind {
     /// Subtitles for nearly every other player.
     Srt(FileSinkSpec),
     /// One JSON object a line.
-    Jsonl(FileSinkSpec),
+    Jsonl(JsonlSinkSpec),
 }
 
 impl SinkKind {
-    /// Every kind, with settings left blank.
-    pub(crate) fn all() -> [Self; 3] {
-        let blank = FileSinkSpec::default;
-        [
-            Self::Webvtt(blank()),
-            Self::Srt(blank()),
-            Self::Jsonl(blank()),
-        ]
-    }
-
     /// The word for this kind in a pipeline file.
     pub fn name(&self) -> &'static str {
         match self {
@@ -83,8 +85,14 @@ impl SinkKind {
     /// The file that this sink writes.
     pub fn path(&self) -> &PathBuf {
         match self {
-            Self::Webvtt(spec) | Self::Srt(spec) | Self::Jsonl(spec) => &spec.path,
+            Self::Webvtt(spec) | Self::Srt(spec) => &spec.path,
+            Self::Jsonl(spec) => &spec.path,
         }
+    }
+
+    /// Whether it takes drafts of captions too.
+    pub fn drafts(&self) -> bool {
+        matches!(self, Self::Jsonl(spec) if spec.drafts)
     }
 
     /// Rejects an empty path.
@@ -106,7 +114,10 @@ mod tests {
 
     #[test]
     fn refuses_an_empty_path() {
-        for kind in SinkKind::all() {
+        for kind in [
+            SinkKind::Webvtt(FileSinkSpec::default()),
+            SinkKind::Jsonl(JsonlSinkSpec::default()),
+        ] {
             assert_eq!(kind.check().unwrap_err().key, "path", "{}", kind.name());
         }
     }

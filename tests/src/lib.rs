@@ -3,12 +3,13 @@
 //! [`program`] runs `atom` as a user would, with a bound on every wait; [`pipeline`] writes pipeline files for it;
 //! [`media`] makes videos with ffmpeg and [`counter`] videos whose frames show their number; [`frames`] takes frames
 //! from the engine's source; [`subtitles`] reads WebVTT and SRT strictly; [`cache`] makes caches of packs; [`exam`]
-//! makes a folder to evaluate.
+//! makes a folder to evaluate, and [`lesson`] one to train from.
 
 pub mod cache;
 pub mod counter;
 pub mod exam;
 pub mod frames;
+pub mod lesson;
 pub mod media;
 pub mod pipeline;
 pub mod program;

@@ -167,14 +167,14 @@ fn sentences_that_are_captions_of_the_exam_are_found_before_it() {
         "line 4",
         "blue.mp4",
     ];
-    refused(&place, &["--check-leak", "memory.txt"], &words);
+    refused(&place, &["--check-leak=memory.txt"], &words);
     place.write("memory.txt", "a picture\nwho knows that\n");
-    let said = held(&place, "caption", &["--json", "--check-leak", "memory.txt"]);
+    let said = held(&place, "caption", &["--json", "--check-leak=memory.txt"]);
     let said = said.warned(&["compared 2 sentences of memory.txt"]);
     assert_eq!(said.json_lines().len(), 3);
     refused(
         &place,
-        &["--check-leak", "none.txt"],
+        &["--check-leak=none.txt"],
         &["none.txt", "one sentence a line"],
     );
 }
@@ -185,7 +185,7 @@ fn results_never_write_over_what_is_read() {
     place.write("memory.txt", "a\n");
     for output in ["exam/captions.json", "exam/clips/../red.png", "memory.txt"] {
         let before = fs::read(place.path(output)).unwrap();
-        let arguments = ["--check-leak", "memory.txt", "-o", output];
+        let arguments = ["--check-leak=memory.txt", "-o", output];
         refused(&place, &arguments, &[output, "another name"]);
         assert_eq!(fs::read(place.path(output)).unwrap(), before);
     }
@@ -212,7 +212,7 @@ fn wrong_usage_is_told_with_exit_code_2() {
         &["eval"][..],
         &["eval", "caption"],
         &["eval", "captions", "exam"],
-        &["eval", "caption", "exam", "--check-leak"],
+        &["eval", "caption", "exam", "--check-leek"],
         &["eval", "retrieval", "exam", "more"],
     ] {
         assert_eq!(place.atom(arguments).code, Some(2), "{arguments:?}");

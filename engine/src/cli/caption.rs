@@ -8,7 +8,8 @@ use atom::{
     source::Location,
 };
 use atom_pipelines::{
-    FileSinkSpec, PipelineFile, SinkKind, check, library, override_sources, parse, plan,
+    FileSinkSpec, JsonlSinkSpec, PipelineFile, SinkKind, check, library, override_sources, parse,
+    plan,
 };
 use clap::{Args, ValueEnum};
 
@@ -48,11 +49,14 @@ impl Caption {
         let mut file = ready("caption", &self.pack)?;
         file.sinks.retain(|_| self.output.is_some());
         if let (Some(path), Some(sink)) = (&self.output, file.sinks.first_mut()) {
-            let spec = FileSinkSpec { path: path.clone() };
+            let path = path.clone();
             sink.kind = match kind {
-                Kind::Vtt => SinkKind::Webvtt(spec),
-                Kind::Srt => SinkKind::Srt(spec),
-                Kind::Jsonl => SinkKind::Jsonl(spec),
+                Kind::Vtt => SinkKind::Webvtt(FileSinkSpec { path }),
+                Kind::Srt => SinkKind::Srt(FileSinkSpec { path }),
+                Kind::Jsonl => SinkKind::Jsonl(JsonlSinkSpec {
+                    path,
+                    drafts: false,
+                }),
             };
         }
         Location::parse(&self.video)?.check()?;

@@ -65,9 +65,10 @@ struct Settings {
     /// Write a line of JSON for each file or query to this file.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Refuse to evaluate if a sentence of this file (one a line) is one of the captions.
-    #[arg(long, value_name = "FILE")]
-    check_leak: Option<PathBuf>,
+    /// Refuse to evaluate if the pack remembers one of the captions, or with =FILE if a sentence of that file (one a
+    /// line) is one of them.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    check_leak: Option<Option<PathBuf>>,
 }
 
 impl Eval {
@@ -76,6 +77,9 @@ impl Eval {
         let (Exam::Caption(settings) | Exam::Retrieval(settings)) = &self.exam;
         let cases = settings.cases()?;
         let pack = Pack::open(&settings.pack)?;
+        if matches!(settings.check_leak, Some(None)) {
+            settings.check_memory(&pack, &cases)?;
+        }
         let stop = terminal::stop_on_signal()?;
         let exam = Sitting {
             settings,
@@ -106,7 +110,7 @@ impl Settings {
                 first.display()
             ));
         }
-        if let Some(path) = &self.check_leak {
+        if let Some(path) = self.leaks() {
             let compared = leak::check(&leak::sentences(path)?, &cases)?;
             terminal::tell(&format!(
                 "compared {compared} sentences of {} with the captions: none is one of them",
@@ -119,11 +123,28 @@ impl Settings {
         Ok(cases)
     }
 
+    /// The file whose sentences are compared with the captions, if one was named.
+    fn leaks(&self) -> Option<&PathBuf> {
+        self.check_leak.as_ref()?.as_ref()
+    }
+
+    /// Compares the pack's own memory with the captions.
+    fn check_memory(&self, pack: &Pack, cases: &Cases) -> anyhow::Result<()> {
+        let memory = pack.memory()?;
+        let sentences = memory.as_ref().map_or(&[][..], |memory| memory.sentences());
+        let compared = leak::check(sentences, cases)?;
+        terminal::tell(&format!(
+            "compared {compared} sentences that the pack {} remembers with the captions: none is one of them",
+            pack.id()
+        ));
+        Ok(())
+    }
+
     /// Finds out before the exam whether its results can be written, and that they overwrite nothing that it reads.
     fn check_output(&self, path: &Path, cases: &Cases) -> anyhow::Result<()> {
         let list = self.folder.join(LIST);
         let files = cases.cases.iter().map(|case| &case.path);
-        let mut read = files.chain([&list]).chain(&self.check_leak);
+        let mut read = files.chain([&list]).chain(self.leaks());
         if let Ok(place) = path.canonicalize()
             && read.any(|other| other.canonicalize().is_ok_and(|other| other == place))
         {

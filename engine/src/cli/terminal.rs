@@ -161,6 +161,14 @@ impl Audience for Printer {
         }
     }
 
+    fn draft(&mut self, record: &Record) -> io::Result<()> {
+        // A person sees it under the bar until the caption comes.
+        if matches!(self.style, Style::Lines | Style::Through(_)) {
+            self.bar.remark(&line(record));
+        }
+        Ok(())
+    }
+
     fn progress(
         &mut self,
         source: &str,
@@ -185,6 +193,9 @@ impl Audience for Printer {
     }
 }
 
+/// The bar of a run, and under it the last draft while it waits for its caption.
+const OF_VIDEO: &str = "{bar:30} {percent:>3} %  {msg}  {eta} left{prefix}";
+
 /// How far all sources are together.
 #[derive(Default)]
 struct Bar {
@@ -193,9 +204,10 @@ struct Bar {
 
 impl Bar {
     fn show(&mut self, source: &str, through_ms: u64, length_ms: u64) {
-        if !drawn("{bar:30} {percent:>3} %  {msg}  {eta} left") {
+        if !drawn(OF_VIDEO) {
             return;
         }
+        BAR.set_prefix("");
         self.sources
             .insert(source.to_owned(), (through_ms, length_ms.max(through_ms)));
         let (through, length) = self
@@ -205,6 +217,13 @@ impl Bar {
         BAR.set_length(length);
         BAR.set_position(through);
         BAR.set_message(format!("{} of video done", MediaTime::from_millis(through)));
+    }
+
+    /// Shows a line under the bar until the next progress.
+    fn remark(&mut self, line: &str) {
+        if drawn(OF_VIDEO) {
+            BAR.set_prefix(format!("\n{line} …"));
+        }
     }
 }
 

@@ -6,8 +6,10 @@ use std::{
     time::Instant,
 };
 
-use atom_models::{Connector, Decoder, Impression, ModelError, Pack};
-use atom_operators::caption::{CaptionSpec, describe};
+use atom_models::{
+    Connector, Decoder, Impression, Memory, ModelError, Pack, TextEncoder, connector::tidy,
+};
+use atom_operators::caption;
 use serde::Serialize;
 
 use super::{
@@ -38,6 +40,8 @@ pub struct Captioned {
 pub struct CaptionExam {
     eye: Eye,
     decoder: Box<dyn Decoder>,
+    text: Option<Box<dyn TextEncoder>>,
+    memory: Option<Memory>,
     connector: Connector,
     cider: Cider,
     scores: Vec<Scores>,
@@ -58,9 +62,13 @@ impl CaptionExam {
     /// If a module cannot be loaded.
     pub fn open(pack: &Pack, cases: &Cases, stop: Arc<AtomicBool>) -> Result<Self, ModelError> {
         let references: Vec<_> = cases.cases.iter().map(references).collect();
+        let chosen = pack.connector().caption_likeness() > 0.0;
+        let text = chosen.then(|| pack.text(Arc::default())).transpose()?;
         Ok(Self {
             eye: Eye::open(pack, stop)?,
             decoder: pack.decoder(Arc::default())?,
+            text,
+            memory: pack.memory()?,
             connector: pack.connector().clone(),
             cider: Cider::new(&references),
             scores: Vec::new(),
@@ -94,8 +102,13 @@ impl CaptionExam {
     }
 
     fn caption(&mut self, case: &Case, impression: &Impression) -> Result<String, EvalError> {
-        let spec = CaptionSpec::default();
-        let caption = describe(impression, &self.connector, &spec, &mut *self.decoder);
+        let connector = &self.connector;
+        let prompt = connector.caption_prompt(impression, self.memory.as_ref());
+        let asked = (&prompt, connector.caption_tokens());
+        let text = self.text.as_mut();
+        let text = text.map(|text| &mut **text as &mut dyn TextEncoder);
+        let said = caption::write(asked, impression, connector, &mut *self.decoder, text);
+        let caption = said.map(|generation| tidy(generation.text()));
         caption.map_err(|source| EvalError::Module {
             module: "decoder",
             file: case.file.clone(),

@@ -1,7 +1,7 @@
 //! A result as the world sees it: in files, on standard output, in event streams.
 //!
 //! The order of its keys in JSON is part of the format: `kind`, `source`, `start_ms`, `end_ms`, `text`, `pack`, and for
-//! an answer `node`, `ask`.
+//! an answer `node`, `ask`. The `kind` of a caption that will be replaced is `draft`.
 
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
@@ -19,6 +19,8 @@ pub struct Record {
     pub text: String,
     /// Name of the pack that said it.
     pub pack: String,
+    /// Whether another caption of the same source and start will replace this one.
+    pub draft: bool,
     /// What was asked; nothing for a caption.
     pub question: Option<Question>,
 }
@@ -33,9 +35,10 @@ pub struct Question {
 }
 
 impl Record {
-    /// The `kind` in JSON: `caption` or `answer`.
+    /// The `kind` in JSON: `caption`, `answer` or `draft`.
     pub fn kind(&self) -> &'static str {
         match self.question {
+            _ if self.draft => "draft",
             None => "caption",
             Some(_) => "answer",
         }
@@ -72,6 +75,7 @@ pub(super) mod tests {
             end_ms,
             text: text.to_owned(),
             pack: "mini".to_owned(),
+            draft: false,
             question: None,
         }
     }

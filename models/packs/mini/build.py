@@ -22,7 +22,7 @@ import vision
 from check import say
 
 HERE = pathlib.Path(__file__).resolve().parent
-COMMITTED = ["vision/lite3.onnx", "vision/ssd.onnx", "trained/heads.npz", "trained/concepts.tsv",
+COMMITTED = ["vision/lite3.onnx", "vision/ssd.onnx", "vision/labels.txt", "trained/heads.npz", "trained/concepts.tsv",
              "trained/memory.safetensors", "trained/memory.txt", "trained/adapter.npz", "checks.json", "pack.toml"]
 
 
@@ -87,7 +87,7 @@ def main():
     for name in ["memory.safetensors", "memory.txt"]:
         (options.out / name).write_bytes((HERE / "trained" / name).read_bytes())
     report = check.Report()
-    check.run(options.out, HERE / "checks.json", report)
+    check.run(HERE, options.out, report)
     if options.update_manifest:
         update(manifest, options.out)
     elif options.precision == "int8":

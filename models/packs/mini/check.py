@@ -4,12 +4,17 @@ The figures come from convert/figures.py: the decoder in float32, the tflite int
 MiniLM's float32 weights. `measure_*` run the built files; figures.py uses the same functions where the origin is ONNX too.
 """
 import json
+import pathlib
 import sys
+import tempfile
 
 import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
+import features
+from coco import CLASSES
+from graph import FLOAT, UINT8, Graph
 from picture import picture
 
 
@@ -44,12 +49,14 @@ class Decoder:
         self.names = [f"past_{c}.{i}" for i in range(layers) for c in "kv"]
         self.empty = np.zeros((1, kv_heads, 0, head_dim), np.float32)
         self.outputs = ["logits"] + [name.replace("past", "present") for name in self.names]
+        self.adapter = np.zeros((1, 1, 1), np.float32)
 
     def step(self, ids, cache, length):
         """Logits [vocabulary] after `ids`, which follow `length` tokens in `cache`, and the new cache."""
         total = length + len(ids)
         feed = dict(zip(self.names, cache or [self.empty] * len(self.names)))
-        feed |= {"input_ids": np.array([ids]), "seqlens_k": np.array([total - 1], np.int32), "total_seq": np.array([total], np.int32)}
+        feed |= {"input_ids": np.array([ids]), "seqlens_k": np.array([total - 1], np.int32), "total_seq": np.array([total], np.int32),
+                 "adapter": self.adapter}
         logits, *cache = self.session.run(self.outputs, feed)
         return logits[0, 0], cache
 
@@ -72,7 +79,7 @@ def log_softmax(logits):
 
 
 def check_decoder(folder, figures, report):
-    """First greedy tokens, KL of the first token, and the tokenizer."""
+    """First greedy tokens, KL of the first token, and the tokenizer; the plain model, and the adapter on the prompt of a caption."""
     decoder = Decoder(folder)
     for token in ["<|im_start|>", "<|im_end|>", "<|endoftext|>"]:
         ids = decoder.tokenizer.encode(token).ids
@@ -81,6 +88,7 @@ def check_decoder(folder, figures, report):
     back = decoder.tokenizer.decode(decoder.tokenizer.encode(sample).ids)
     report.expect(back == sample, "tokenizer round trip", repr(sample), repr(back))
     for case in figures["cases"]:
+        decoder.adapter[:] = case.get("adapter", 0)
         ids = decoder.tokenizer.encode(case["prompt"]).ids
         report.expect(ids == case["prompt_ids"], "prompt tokens", f"{len(case['prompt_ids'])} ids", f"{len(ids)} ids")
         logits, answer = decoder.greedy(case["prompt"], len(case["answer"]))
@@ -96,34 +104,75 @@ def check_decoder(folder, figures, report):
                       f">= {case['agree']}", f"{same}: {decoder.tokenizer.decode(answer)!r}")
 
 
-def check_vision(folder, figures, report):
-    """The fixed picture through the fused graph, against tflite's logits and TensorFlow's scores."""
-    names = (folder / "concepts.txt").read_text().splitlines()
-    fused = session(folder / "vision.onnx")
-    dark = np.zeros((300, 300, 3), np.uint8)
-    vectors, concepts = fused.run(["embedding", "concepts"], {"frames": np.stack([picture(), dark])})
-    report.expect(len(names) == concepts.shape[1], "concept names", concepts.shape[1], len(names))
-    labels, classes = concepts[0, :1000].astype(np.float64), concepts[0, 1000:].astype(np.float64)
-    logits = np.log(labels)
+def blocks(pack, frames):
+    """What the nets give for `frames`, by a graph of the nets alone."""
+    g = Graph("features")
+    values = features.blocks(g, pack / "vision", g.input("frames", UINT8, ["n", features.SIDE, features.SIDE, 3]))
+    for name, width in features.BLOCKS.items():
+        g.output(g.node("Identity", [values[name]], f"block.{name}"), FLOAT, ["n", width])
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "features.onnx"
+        g.save(path)
+        return dict(zip(features.BLOCKS, session(path).run(None, {"frames": frames})))
+
+
+def heads(pack, seen):
+    """Concepts and index vectors as trained/heads.npz says, by plain matrix products: not the way the graph does it."""
+    h = {name: value.astype(np.float64) for name, value in np.load(pack / "trained" / "heads.npz").items()}
+    both = np.concatenate([seen[name] for name in features.BLOCKS], 1) @ (h["features"] * h["unit"]) + h["bias"]
+    count = len(h["usual"])
+    probability, score = seen["labels"].astype(np.float64) ** 2, np.pad(np.exp(seen["classes"] - 7.0), ((0, 0), (0, 1)))
+    best = score[:, h["ways"].astype(int)].max(1)
+    said = [np.sqrt(probability @ h["own"]), np.sqrt(probability @ h["above"]), best, best**2]
+    concepts = both[:, :count] + h["use"] * sum(share * part for share, part in zip(h["share_of"], said))
+    standard = (concepts - h["usual"]) / np.sqrt(h["deviation"])
+    unit = lambda rows: rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return concepts.clip(0, 1), unit(unit(standard @ h["meaning"] + both[:, count:]) + unit(standard) @ h["words"])
+
+
+def check_vision(pack, folder, figures, report):
+    """The nets against tflite's logits and TensorFlow's scores on the fixed picture, and the graph against its heads."""
+    labels = (pack / "vision" / "labels.txt").read_text().splitlines()
+    frames = np.stack([picture(), np.zeros((300, 300, 3), np.uint8)])
+    seen = blocks(pack, frames)
+    logits = seen["logits"][0].astype(np.float64)
     likeness = np.corrcoef(logits, figures["lite3_logits"])[0, 1]
     report.expect(likeness > 0.98, "correlation of the 1000 logits with tflite's (int8 arithmetic)", "> 0.98", f"{likeness:.4f}")
-    top, origin = (set(np.argsort(a)[::-1][:5].tolist()) for a in (labels, np.array(figures["lite3_logits"])))
-    report.expect(len(top & origin) >= 4, "top 5 labels", [names[i] for i in sorted(origin)], [names[i] for i in sorted(top)])
+    top, origin = (set(np.argsort(a)[::-1][:5].tolist()) for a in (logits, np.array(figures["lite3_logits"])))
+    report.expect(len(top & origin) >= 4, "top 5 labels", [labels[i] for i in sorted(origin)], [labels[i] for i in sorted(top)])
     first = int(np.argmax(figures["lite3_logits"]))
-    report.expect(int(labels.argmax()) == first, "first label", names[first], names[int(labels.argmax())])
+    report.expect(int(logits.argmax()) == first, "first label", labels[first], labels[int(logits.argmax())])
+    classes = np.exp(seen["classes"][0].astype(np.float64) - 7)
+    low = np.array(figures["ssd_scores"]) > np.log(features.LOW) + 0.1
     scores = np.log(classes) - np.log1p(-classes)
-    likeness = np.corrcoef(scores, figures["ssd_scores"])[0, 1]
-    report.expect(likeness > 0.99, "correlation of the 80 best scores with TensorFlow's", "> 0.99", f"{likeness:.4f}")
+    likeness = np.corrcoef(scores[low], np.array(figures["ssd_scores"])[low])[0, 1]
+    report.expect(likeness > 0.99, f"correlation of the {low.sum()} scores above {features.LOW} with TensorFlow's", "> 0.99", f"{likeness:.4f}")
     best = int(np.argmax(figures["ssd_scores"]))
-    report.expect(int(classes.argmax()) == best, "best class", names[1000 + best], names[1000 + int(classes.argmax())])
-    cosine = float(vectors[0] @ np.array(figures["embedding"]))
-    report.expect(cosine > 0.99, "cosine of the index vector with the one made from the origins' scores", "> 0.99", f"{cosine:.4f}")
+    report.expect(int(classes.argmax()) == best, "best class", list(CLASSES.values())[best], list(CLASSES.values())[int(classes.argmax())])
+
+    names = (folder / "concepts.tsv").read_text().splitlines()
+    vectors, concepts = session(folder / "vision.onnx").run(["embedding", "concepts"], {"frames": frames})
+    report.expect(len(names) == concepts.shape[1], "concept names", concepts.shape[1], len(names))
+    wanted_concepts, wanted_vectors = heads(pack, seen)
+    apart = float(np.abs(concepts - wanted_concepts).max())
+    report.expect(apart < 1e-3, "largest difference of a concept from the heads' plain product", "< 0.001", f"{apart:.6f}")
+    cosine = float((vectors * wanted_vectors).sum(1).min())
+    report.expect(cosine > 0.9999, "cosine of the index vectors with the heads' plain product", "> 0.9999", f"{cosine:.6f}")
     lengths = np.linalg.norm(vectors, axis=1)
     report.expect(bool(np.abs(lengths - 1).max() < 1e-4), "length of the index vectors of the picture and of a dark frame", 1, lengths.round(5).tolist())
 
 
-def check_text(folder, figures, mean, report):
+def check_memory(folder, report):
+    """As many sentences as vectors."""
+    with (folder / "memory.safetensors").open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    count = len((folder / "memory.txt").read_text().splitlines())
+    report.expect(header["codes"]["shape"] == [count, 384], "shape of the memory's codes", [count, 384], header["codes"]["shape"])
+
+
+def check_text(pack, folder, figures, report):
     """Sentence vectors against MiniLM's float32 weights, alone and as a padded batch."""
+    trained = np.load(pack / "trained" / "heads.npz")
     tokenizer = Tokenizer.from_file(str(folder / "text_tokenizer.json"))
     texts = [case["text"] for case in figures]
     rows = [tokenizer.encode(t).ids for t in texts]
@@ -133,7 +182,7 @@ def check_text(folder, figures, mean, report):
     net = session(folder / "text.onnx")
     batch = net.run(None, {"input_ids": ids, "attention_mask": mask})[0]
     for i, case in enumerate(figures):
-        wanted = np.array(case["vector"]) - mean
+        wanted = (np.array(case["vector"]) - trained["centre"]) @ trained["shrink"]
         wanted /= np.linalg.norm(wanted)
         cosine = float(batch[i] @ wanted)
         report.expect(cosine > 0.99, f"cosine of {case['text']!r} with float32", "> 0.99", f"{cosine:.4f}")
@@ -141,12 +190,14 @@ def check_text(folder, figures, mean, report):
         report.expect(float(alone @ batch[i]) > 0.9999, "the same alone and in a padded batch", "> 0.9999", f"{float(alone @ batch[i]):.6f}")
 
 
-def run(folder, figures, mean, report):
-    """All checks of the files in `folder`."""
-    figures = json.loads(figures.read_text())
+def run(pack, folder, report):
+    """All checks of the files in `folder`, built from the sources in `pack`."""
+    figures = json.loads((pack / "checks.json").read_text())
     say("checking text.onnx")
-    check_text(folder, figures["text"], mean, report)
+    check_text(pack, folder, figures["text"], report)
     say("checking vision.onnx")
-    check_vision(folder, figures["vision"], report)
+    check_vision(pack, folder, figures["vision"], report)
+    say("checking the memory")
+    check_memory(folder, report)
     say("checking decoder.onnx")
     check_decoder(folder, figures["decoder"], report)

@@ -8,7 +8,7 @@ use atom_models::{
     fake::{FakeDecoder, FakeVision},
 };
 use atom_operators::{
-    caption::{self, CaptionSpec},
+    caption,
     data::*,
     decode::{Decoded, Follower, Service, decode},
     encode::encode,
@@ -16,6 +16,7 @@ use atom_operators::{
     index::{Part, index},
     offload::{Crew, Health},
     reason::{self, Asker, ReasonSpec},
+    recall::{Recall, Wish, recall},
     sample::{SampleSpec, Sampling, sample},
     seal::{Event, Sealed, Waiting, seal},
     segment::{Cut, SegmentSpec, segment},
@@ -184,6 +185,7 @@ fn words<'s>(
     };
     let service = Service {
         decoder,
+        text: None,
         health: Health::default(),
         tally: shared.tally.clone(),
         connector: connector.clone(),
@@ -192,10 +194,18 @@ fn words<'s>(
             asker: follow,
         }],
     };
-    let requests = segments.flat_map(move |segment| {
-        let caption = caption::request(&segment, CAPTION, &connector, &CaptionSpec::default());
-        [caption, scene.about_segment(&segment, &connector)]
+    let lookup = Recall {
+        memory: Some(Arc::new(fake::memory())),
+        connector: connector.clone(),
+    };
+    let wishes = segments.clone().map(|segment| Wish {
+        node: CAPTION,
+        segment,
+        max_tokens: 24,
     });
+    let captions = recall(wishes, lookup, crew).map(|recalled| recalled.request);
+    let answers = segments.map(move |segment| scene.about_segment(&segment, &connector));
+    let requests = captions.concat(answers);
     shared.tap(decode(requests, service, crew), tell_decoded)
 }
 

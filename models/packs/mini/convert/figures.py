@@ -16,10 +16,13 @@ import numpy as np
 
 PACK = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PACK))
+from coco import CLASSES  # noqa: E402
 from picture import picture  # noqa: E402
 
 PROMPTS = ["<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n",
            "<|im_start|>user\nWrite one short sentence about a dog that runs on a beach.<|im_end|>\n<|im_start|>assistant\n"]
+CAPTION = ("Similar: A dog runs in the grass. A dog plays in the field near a tree. A brown dog is outside with a ball.\n"
+           "Image tags: dog, grass; maybe run, ball, brown, field, play, tree, outside, white\nCaption:")
 TEXTS = ["a dog runs on the beach", "Two men in orange vests repair a railway track at night.", "red car"]
 ROUND_TRIP = "Hello,  world! 12345 na\u00efve \u6771\u4eac \U0001f600\n\ttab"
 
@@ -82,23 +85,13 @@ def agreement(origin):
               f"boxes r {alike(boxes[0], origin['boxes'][i]):.5f}, top 3 classes {'same' if best[0] == best[1] else best}")
 
 
-def index_vector(logits, scores, names):
-    """The ConSE vector of vision.py in numpy."""
-    unit = lambda v: v / max(np.linalg.norm(v), 1e-6)
-    centred = names["vectors"].astype(np.float32) - names["mean"]
-    labels = np.exp(logits - logits.max())
-    labels /= labels.sum()
-    top = np.argsort(-labels)[:10]
-    best = 1 / (1 + np.exp(-scores))
-    return unit(unit(labels[top] @ centred[top]) + 0.7 * unit(np.where(best > 0.3, best, 0) @ centred[1000:]))
-
-
-def decoder_case(decoder, prompt):
+def decoder_case(decoder, prompt, adapter=0):
     from check import log_softmax
+    decoder.adapter[:] = adapter
     logits, answer = decoder.greedy(prompt, 24)
     spread = log_softmax(logits)
     top = np.argsort(-spread)[:50]
-    return {"prompt": prompt, "prompt_ids": decoder.tokenizer.encode(prompt).ids, "answer": answer, "agree": min(7, len(answer)) if prompt == PROMPTS[0] else 1,
+    return {"adapter": adapter, "prompt": prompt, "prompt_ids": decoder.tokenizer.encode(prompt).ids, "answer": answer, "agree": min(7, len(answer)) if prompt == PROMPTS[0] else 1,
             "top_ids": top.tolist(), "top_log_probabilities": spread[top].round(5).tolist()}
 
 
@@ -107,19 +100,18 @@ def write(options):
     import minilm
     from check import Decoder
     from tokenizers import Tokenizer
-    origin, names = np.load(options.origins), np.load(PACK / "vision/names.npz")
+    origin = np.load(options.origins)
     agreement(origin)
-    scores = origin["scores"][0].max(0)[names["columns"]]
+    scores = origin["scores"][0].max(0)[list(CLASSES)]
     decoder, weights = Decoder(options.fp32), minilm.load(options.minilm)
     tokenizer = Tokenizer.from_file(str(options.parts / "minilm_tokenizer.json"))
     tokenizer.no_padding()
     ids = [tokenizer.encode(text).ids for text in TEXTS]
     figures = {
         "text": [{"text": t, "ids": i, "vector": minilm.sentence(weights, i).round(5).tolist()} for t, i in zip(TEXTS, ids)],
-        "vision": {"lite3_logits": origin["logits"][0].round(3).tolist(), "ssd_scores": scores.round(4).tolist(),
-                   "embedding": index_vector(origin["logits"][0], scores, names).round(5).tolist()},
+        "vision": {"lite3_logits": origin["logits"][0].round(3).tolist(), "ssd_scores": scores.round(4).tolist()},
         "decoder": {"special": {t: decoder.tokenizer.token_to_id(t) for t in ("<|im_start|>", "<|im_end|>", "<|endoftext|>")},
-                    "round_trip": ROUND_TRIP, "cases": [decoder_case(decoder, prompt) for prompt in PROMPTS]},
+                    "round_trip": ROUND_TRIP, "cases": [decoder_case(decoder, prompt) for prompt in PROMPTS] + [decoder_case(decoder, CAPTION, 1)]},
     }
     round_floats = lambda v: json.loads(json.dumps(v), parse_float=lambda s: round(float(s), 5))
     lines = [f"{json.dumps(key)}: {json.dumps(round_floats(value))}" for key, value in figures.items()]

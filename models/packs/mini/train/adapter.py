@@ -1,8 +1,8 @@
 """Stage `adapter`: teaches SmolLM2 to write captions from concepts and remembered captions.
 
-Writes WORK/adapter.npz, and WORK/adapter.pt every few minutes, from which a stopped run goes on. A step takes some real pictures
-of `train` and some captions whose pictures are only simulated; one prompt serves up to five captions of its picture, each seeing
-the prompt and itself only, which halves the cost.
+Writes WORK/adapter.npz and WORK/adapter.steps (how many it learned in), and WORK/adapter.pt every few minutes, from which a stopped
+run goes on. A step takes some real pictures of `train` and some captions whose pictures are only simulated; one prompt serves up to
+five captions of its picture, each seeing the prompt and itself only, which halves the cost.
 """
 import random
 import time
@@ -20,6 +20,7 @@ import memory
 import noise
 import prompt
 import smol
+import store
 
 PROMPTS = 8         # in a step
 CAPTIONS = 5        # of one prompt
@@ -47,6 +48,7 @@ class Examples:
         self.usable = [i for i, group in enumerate(data.groups) if len(group["captions"]) > 1]
         self.coco = [i for i in self.usable if data.groups[i]["origin"].startswith("coco")]
         self.rest = [i for i in self.usable if not data.groups[i]["origin"].startswith("coco")] or self.coco
+        self.coco = self.coco or self.rest
 
     def real(self, pair, draw):
         examples = self.memory.examples(self.vectors[draw, pair], without=-1 - pair)
@@ -165,10 +167,9 @@ def learn(net, tokenizer, examples, steps, save, log):
             log(f"step {step + 1} of {steps}, loss {average:.3f}")
         if time.monotonic() - told > SAVE or step + 1 == steps:
             told = time.monotonic()
-            part = save.with_suffix(".part")
-            torch.save({"adapter": net.adapter(), "optimiser": optimiser.state_dict(), "random": examples.state(),
-                        "step": step + 1, "average": average}, part)
-            part.replace(save)
+            with store.whole(save) as part:
+                torch.save({"adapter": net.adapter(), "optimiser": optimiser.state_dict(), "random": examples.state(),
+                            "step": step + 1, "average": average}, part)
 
 
 @torch.no_grad()
@@ -184,7 +185,10 @@ def run(data, parts, tokenizer, work, steps, log):
     tokenizer = Tokenizer.from_file(str(tokenizer))
     log(f"{sum(v.numel() for v in net.parameters()) / 1e6:.1f} million weights to learn")
     learn(net, tokenizer, examples, steps, work / "adapter.pt", log)
-    np.savez(work / "adapter.npz", **{name: value.detach().numpy().astype(np.float16) for name, value in net.adapter().items()})
+    values = {name: value.detach().numpy().astype(np.float16) for name, value in net.adapter().items()}
+    store.arrays_and_lines(work / "adapter.npz", values, work / "adapter.steps", [str(steps)])
+    if not data.tune:
+        return
     log(f"loss on tune {held_out(net, tokenizer, examples, data.tune):.3f}")
     found = [beams(net, tokenizer, examples.real(i, 0))[0][1] for i in data.tune]
     log(f"three beams on tune: {measure.captions([data.pairs[i]['captions'] for i in data.tune], found)}")

@@ -9,6 +9,7 @@ import collections
 import numpy as np
 
 import linear
+import store
 import words
 from coco import CLASSES
 
@@ -16,11 +17,11 @@ FOLDS = 10
 DRAWS = 3            # times that the folds are drawn anew: more different errors for the later stages to learn from
 STRENGTH = 10        # of the ridge; 3 to 30 differ by less than 0.01 mean average precision
 PEOPLE = set("man woman boy girl child people person".split())
-LEARNED = 8, 60      # a learned word is in so many pictures of `train` and in so many captions of the text
-MAPPED = 120         # a word that only the nets' classes lead to is in so many captions
+PICTURES = 8         # a learned word is in so many pictures of `train`
+CAPTIONS = 60        # and in so many captions of the text; one that only the nets' classes lead to is in twice as many
 
 
-def vocabulary(data, labels, classes):
+def vocabulary(data, labels, classes, least_pictures, least_captions):
     """The words, how many of them are learned, and the classes that lead to each: own [1000, V], above [1000, V], seen [80, V]."""
     pictures, captions = collections.Counter(), collections.Counter()
     for i in data.train:
@@ -28,11 +29,11 @@ def vocabulary(data, labels, classes):
     for group in data.groups:
         for caption in group["captions"]:
             captions.update(words.content(caption))
-    of_labels = words.label_words(labels, captions)
+    of_labels = words.label_words(labels, captions, least_captions)
     of_classes = [words.class_words(name) for name in classes]
-    learned = [word for word, n in sorted(pictures.items(), key=lambda item: (-item[1], item[0])) if n >= LEARNED[0] and captions[word] >= LEARNED[1]]
+    learned = [word for word, n in sorted(pictures.items(), key=lambda item: (-item[1], item[0])) if n >= least_pictures and captions[word] >= least_captions]
     reached = {word for own, above in of_labels for word in own + above} | {word for some in of_classes for word in some}
-    mapped = sorted((word for word in reached - set(learned) if captions[word] >= MAPPED and len(word) > 2), key=lambda word: (-captions[word], word))
+    mapped = sorted((word for word in reached - set(learned) if captions[word] >= 2 * least_captions and len(word) > 2), key=lambda word: (-captions[word], word))
     names = learned + mapped
     at = {word: i for i, word in enumerate(names)}
     own, above, seen = (np.zeros((rows, len(names)), bool) for rows in (len(labels), len(labels), len(classes)))
@@ -89,17 +90,20 @@ def of_kind(saved, kind, rows=slice(None)):
     return {name: saved[name + kind][rows] for name in linear.WEIGHTS}
 
 
-def run(data, labels, work, log):
+def run(data, labels, work, log, least_pictures=PICTURES, least_captions=CAPTIONS):
     saved = dict(np.load(work / "pictures.npz"))
-    names, learned, own, above, seen, share = vocabulary(data, labels, list(CLASSES.values()))
+    names, learned, own, above, seen, share = vocabulary(data, labels, list(CLASSES.values()), least_pictures, least_captions)
     log(f"{learned} learned words, {len(names) - learned} that only classes lead to")
     targets = shares(data.pairs, names)
-    train, tune = np.array(data.train), np.array(data.tune)
+    train, tune = np.array(data.train, int), np.array(data.tune, int)
     reached = own.any(0) | above.any(0) | seen.any(0)
+    # The shared map is fitted on learned things other than people, and used for all words that a class leads to but people.
+    things = np.array([i for i in range(learned) if reached[i] and names[i] not in PEOPLE], int)
+    if not len(things):
+        raise SystemExit(f"no word is learned that a label or class leads to: a word must be in {least_pictures} pictures of train and in {least_captions} captions; "
+                         "give more data or lower --least-pictures and --least-captions")
     kinds = [kind for kind in ["", ".mirror", ".clips"] if "pooled" + kind in saved]
     said = {kind: evidence(of_kind(saved, kind), own, above, seen) for kind in kinds}
-    # Fitted on learned things other than people, used for all words that a class leads to but people.
-    things = np.array([i for i in range(learned) if reached[i] and names[i] not in PEOPLE])
     wanted = targets[train][:, things] - targets[train][:, things].mean(0)
     facts = said[""][train][:, things].reshape(-1, 4)
     share_of = np.linalg.lstsq(np.c_[facts, np.ones(len(facts))], wanted.reshape(-1), rcond=None)[0][:4].astype(np.float32)
@@ -135,5 +139,4 @@ def run(data, labels, work, log):
                weights=full.weights, mean=full.scaler.mean, scale=full.scaler.scale, share=share, direct=direct[""])
     if ".clips" in kinds:
         out["scores.clips"] = full(of_kind(saved, ".clips"), direct[".clips"])
-    np.savez(work / "concepts.npz", **out)
-    (work / "words.txt").write_text("\n".join(names) + "\n")
+    store.arrays_and_lines(work / "concepts.npz", out, work / "words.txt", names)

@@ -10,6 +10,7 @@ import numpy as np
 import concepts
 import linear
 import noise
+import store
 
 SHRINK = 0.25        # power of the whitening; 0.15 to 0.35 are alike
 TEXT = 300           # ridge of the map learned from text
@@ -47,7 +48,7 @@ def run(data, work, log):
     saved, sentences = dict(np.load(work / "concepts.npz")), dict(np.load(work / "sentences.npz"))
     pictures = dict(np.load(work / "pictures.npz"))
     names = (work / "words.txt").read_text().split("\n")[:-1]
-    train, tune, random = np.array(data.train), np.array(data.tune), np.random.default_rng(0)
+    train, tune, random = np.array(data.train, int), np.array(data.tune, int), np.random.default_rng(0)
     groups, owner = sentences["groups"].astype(np.float32), sentences["groups.owner"]
     own, owners = sentences["pairs"].astype(np.float32), sentences["pairs.owner"]
     shrink, means = whitening(groups, owner)
@@ -91,6 +92,8 @@ def run(data, work, log):
     # Within a fold only: the other folds' models knew a picture's captions, and would find them in pictures like it.
     for title, folds in [("train, folds of", saved["folds"][0][train]), ("tune,", np.zeros(len(tune), int))]:
         rows = train if "train" in title else tune
+        if not len(rows):
+            continue
         parts = [rows[folds == k] for k in range(folds.max() + 1)]
         for name, vectors_ in [("index vector", found), ("text only", linear.unit(part))]:
             asked = [rows_of(owners, some) for some in parts]
@@ -107,4 +110,4 @@ def run(data, work, log):
         asked = linear.unit((sentences["clips"].astype(np.float32) - centre) @ shrink)
         pooled = linear.unit(clips.reshape(len(data.clips), -1, 384).mean(1))
         log(f"clips: R@1/5/10 {recall(asked, sentences['clips.owner'], pooled)} of {len(data.clips)}")
-    np.savez(work / "index.npz", **out)
+    store.arrays(work / "index.npz", **out)

@@ -4,8 +4,11 @@ from dataset import plain
 
 def captions(references, candidates):
     """CIDEr-D and BLEU-4, as a text for the log."""
-    from pycocoevalcap.bleu.bleu import Bleu
-    from pycocoevalcap.cider.cider import Cider
+    try:
+        from pycocoevalcap.bleu.bleu import Bleu
+        from pycocoevalcap.cider.cider import Cider
+    except ImportError:
+        return "not measured, pycocoevalcap is not installed"
     truth = {i: [plain(caption) for caption in some] for i, some in enumerate(references)}
     found = {i: [plain(caption)] for i, caption in enumerate(candidates)}
     cider, _ = Cider().compute_score(truth, found)

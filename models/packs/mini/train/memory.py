@@ -8,6 +8,8 @@ import numpy as np
 
 import dataset
 import linear
+import measure
+import store
 
 WORDS = 5, 14
 DRAFT = 80      # the draft is the caption among so many nearest that agrees best with all of them
@@ -66,17 +68,17 @@ def run(data, work, log):
                 texts.append(dataset.tidy(captions[row]))
                 vectors.append(sentences[name][row])
                 owners.append(owner if name == "groups" else -1 - owner)
+    if not texts:
+        raise SystemExit(f"no caption of {WORDS[0]} to {WORDS[1]} words has an origin that starts with coco: the memory holds only those")
     found = linear.unit((np.array(vectors, np.float32) - index["centre"]) @ index["shrink"])
     scale = (np.abs(found).max(1) / 127).astype(np.float32)
     codes = np.rint(found / scale[:, None]).astype(np.int8)
-    np.savez(work / "memory.npz", codes=codes, scale=scale, owner=np.array(owners))
-    (work / "memory.txt").write_text("\n".join(texts) + "\n")
+    store.arrays_and_lines(work / "memory.npz", dict(codes=codes, scale=scale, owner=np.array(owners)), work / "memory.txt", texts)
     log(f"{len(texts)} captions")
-    import measure
     memory = Memory(texts, codes, scale, np.array(owners))
-    rows = data.tune
-    drafts = [memory.draft(index["vectors"][i]) for i in rows]
-    log(f"drafts on tune: {measure.captions([data.pairs[i]['captions'] for i in rows], drafts)}")
+    if data.tune:
+        drafts = [memory.draft(index["vectors"][i]) for i in data.tune]
+        log(f"drafts on tune: {measure.captions([data.pairs[i]['captions'] for i in data.tune], drafts)}")
     if "vectors.clips" in index:
         pooled = linear.unit(index["vectors.clips"].reshape(len(data.clips), -1, 384).mean(1))
         log(f"drafts on clips: {measure.captions([clip['captions'] for clip in data.clips], [memory.draft(v) for v in pooled])}")

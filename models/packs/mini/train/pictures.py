@@ -8,6 +8,7 @@ import onnxruntime
 from PIL import Image
 
 import features
+import store
 from graph import FLOAT, UINT8, Graph
 
 FRAMES = 8  # of a clip
@@ -28,7 +29,8 @@ class Encoder:
     """Pictures to blocks, one at a time."""
 
     def __init__(self, pack, work):
-        write_graph(pack, work / "features.onnx")
+        with store.whole(work / "features.onnx") as part:
+            write_graph(pack, part)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 2
         self.session = onnxruntime.InferenceSession(work / "features.onnx", options)
@@ -37,6 +39,15 @@ class Encoder:
         frame = np.asarray(picture.convert("RGB").resize((features.SIDE, features.SIDE), Image.Resampling.BILINEAR))
         values = self.session.run([f"block.{name}" for name in features.BLOCKS], {"frames": frame[None]})
         return {name: value[0] for name, value in zip(features.BLOCKS, values)}
+
+
+def read(path):
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            return picture
+    except OSError as error:
+        raise SystemExit(f"{path} cannot be read as a picture: {error}")
 
 
 def frames(path):
@@ -57,14 +68,14 @@ def frames(path):
 def run(data, pack, work, log):
     encode, rows = Encoder(pack, work), {"": [], ".mirror": [], ".clips": []}
     for number, pair in enumerate(data.pairs):
-        with Image.open(data.picture(pair)) as picture:
-            rows[""].append(encode(picture))
-            rows[".mirror"].append(encode(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
+        picture = read(data.picture(pair))
+        rows[""].append(encode(picture))
+        rows[".mirror"].append(encode(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
         if number % 100 == 99:
             log(f"{number + 1} of {len(data.pairs)} pictures")
     for clip in data.clips:
         some = [encode(frame) for frame in frames(data.clip(clip))]
         rows[".clips"] += [some[k * len(some) // FRAMES] for k in range(FRAMES)]
-    np.savez(work / "pictures.npz", **{name + kind: np.stack([row[name] for row in list_]).astype(np.float32)
-                                       for kind, list_ in rows.items() if list_ for name in features.BLOCKS})
+    store.arrays(work / "pictures.npz", **{name + kind: np.stack([row[name] for row in list_]).astype(np.float32)
+                                           for kind, list_ in rows.items() if list_ for name in features.BLOCKS})
     log(f"{len(data.pairs)} pictures, {len(data.clips)} clips")

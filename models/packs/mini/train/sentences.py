@@ -7,6 +7,8 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
+import store
+
 BATCH = 64
 
 
@@ -44,6 +46,6 @@ def run(data, parts, work, log):
     for name, records in [("pairs", data.pairs), ("clips", data.clips), ("groups", data.groups)]:
         texts = [caption for record in records for caption in record["captions"]]
         out[name] = encode(texts, log).astype(np.float16)
-        out[f"{name}.owner"] = np.repeat(np.arange(len(records)), [len(record["captions"]) for record in records])
+        out[f"{name}.owner"] = np.repeat(np.arange(len(records)), np.array([len(record["captions"]) for record in records], int))
         log(f"{len(texts)} sentences of {name}")
-    np.savez(work / "sentences.npz", **out)
+    store.arrays(work / "sentences.npz", **out)

@@ -38,7 +38,11 @@ CLASS_WORDS = {
 
 
 def lines(name):
-    with open(f"{WORDNET}/{name}") as file:
+    try:
+        file = open(f"{WORDNET}/{name}")
+    except OSError as error:
+        raise SystemExit(f"WordNet 3.0 cannot be read ({error}): install the Debian package wordnet-base")
+    with file:
         return [line for line in file if not line.startswith("  ")]
 
 
@@ -108,28 +112,30 @@ def synsets():
     return found
 
 
-def label_words(labels, counts):
-    """For each ImageNet label (a line of synonyms): its own lemmas, and those of all its hypernyms; frequent ones only."""
+def label_words(labels, counts, least):
+    """For each ImageNet label (a line of synonyms): its own lemmas, and those of all its hypernyms. Only
+    words that are in enough captions, about `least`."""
     nouns, by_name = synsets(), collections.defaultdict(set)
     for offset, (names, _) in nouns.items():
         for name in names:
             by_name[name].add(offset)
-    return [words_of(label, nouns, by_name, counts) for label in labels]
+    return [words_of(label, nouns, by_name, counts, least) for label in labels]
 
 
-def words_of(label, nouns, by_name, counts):
+def words_of(label, nouns, by_name, counts, least):
+    often, oftener = 2 * least // 3, 4 * least // 3  # a label's own words name it better than its hypernyms do
     names = [name.strip().replace(" ", "_").lower() for name in label.split(",")]
     shared = set.intersection(*[by_name[name] for name in names])
     exact = sorted(offset for offset in shared if set(nouns[offset][0]) == set(names)) or sorted(shared)
     if not exact:
-        return [name for name in names if counts[name] >= 40], []
+        return [name for name in names if counts[name] >= often], []
     own = [word for name in nouns[exact[0]][0] for word in dict.fromkeys([name, name.split("_")[-1]])]
     above, seen, edge = [], set(), [exact[0]]
     while edge:
         edge = [h for offset in edge for h in nouns[offset][1] if h not in seen and not seen.add(h)]
         above += [name for offset in edge for name in nouns[offset][0]]
-    own = [word for word in dict.fromkeys(lemma(word) for word in own if "_" not in word) if counts[word] >= 40]
-    return own, [word for word in dict.fromkeys(above) if "_" not in word and word not in VAGUE and counts[word] >= 80]
+    own = [word for word in dict.fromkeys(lemma(word) for word in own if "_" not in word) if counts[word] >= often]
+    return own, [word for word in dict.fromkeys(above) if "_" not in word and word not in VAGUE and counts[word] >= oftener]
 
 
 def class_words(name):

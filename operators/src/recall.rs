@@ -1,0 +1,100 @@
+//! Looks segments up in the caption memory: a draft caption at once, and the examples for the decoder's prompt.
+//!
+//! The draft needs no decoder, so it is out some milliseconds after the segment closed; the decoder's caption replaces
+//! it. The request to the decoder and the draft leave together, so that no draft comes after its caption.
+
+use std::sync::Arc;
+
+use atom_models::{Connector, Fault, Memory, Prompt};
+use timely::{
+    dataflow::{StreamVec, operators::vec::Map},
+    progress::Timestamp,
+};
+
+use crate::{
+    data::{Caption, NodeId, Segment},
+    decode::Request,
+    offload::{Crew, Done, Health, Work, offload},
+    tally::Task,
+};
+
+/// A caption node wants a caption of a segment.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The caption node.
+    pub node: NodeId,
+    /// The segment.
+    pub segment: Arc<Segment>,
+    /// At most so many new tokens.
+    pub max_tokens: usize,
+}
+
+/// What came of a wish so far.
+#[derive(Clone, Debug)]
+pub struct Recalled {
+    /// What the decoder is asked.
+    pub request: Request,
+    /// A caption from memory, until the decoder's is there.
+    pub draft: Option<Caption>,
+}
+
+/// The core: what the memory knows of a segment.
+#[derive(Clone, Debug)]
+pub struct Recall {
+    /// The memory; none if the pack has none.
+    pub memory: Option<Arc<Memory>>,
+    /// Makes the prompts.
+    pub connector: Connector,
+}
+
+impl Recall {
+    /// The decoder's input for a caption, and a draft of it.
+    pub fn of(&self, segment: &Segment) -> (Prompt, Option<Arc<str>>) {
+        let memory = self.memory.as_deref();
+        let impression = &segment.impression;
+        let draft = memory.and_then(|memory| memory.draft(&impression.embedding));
+        let prompt = self.connector.caption_prompt(impression, memory);
+        (prompt, draft.map(Arc::from))
+    }
+}
+
+/// Looks every wish up, on a thread of its own.
+pub fn recall<'s, T: Timestamp>(
+    wishes: StreamVec<'s, T, Wish>,
+    recall: Recall,
+    crew: &Crew,
+) -> StreamVec<'s, T, Recalled> {
+    let work = Work {
+        name: "memory",
+        health: Health::default(),
+        run: move |wish: &Wish| Ok(recall.of(&wish.segment)),
+        shows: |_| true,
+    };
+    offload(wishes, crew, work).map(recalled)
+}
+
+fn recalled(done: Done<Wish, (Prompt, Option<Arc<str>>)>) -> Recalled {
+    let Wish {
+        node,
+        segment,
+        max_tokens,
+    } = done.item;
+    let (prompt, draft): (Result<_, Fault>, _) = match done.result {
+        Ok((prompt, draft)) => (Ok(prompt), draft),
+        Err(fault) => (Err(fault), None),
+    };
+    let draft = draft.map(|text| Caption {
+        segment: Arc::clone(&segment),
+        node,
+        text: text.as_ref().to_owned(),
+    });
+    let request = Request {
+        node,
+        task: Task::Caption,
+        segment,
+        question: None,
+        prompt,
+        max_tokens,
+    };
+    Recalled { request, draft }
+}
