@@ -61,6 +61,8 @@ fn work_through(plan: &Plan, pack: &Pack, inlets: Vec<Inlet>) {
         inlets,
         vision: Some(pack.vision(meters.vision).expect("the fake loads")),
         decoder: Some(pack.decoder(meters.decoder).expect("the fake loads")),
+        text: None,
+        memory: None,
         connector: pack.connector().clone(),
         vision_health: Health::default(),
         decoder_health: Health::default(),

@@ -317,13 +317,13 @@ fn pack_refused(spoil: impl Fn(&std::path::Path), words: &[&str]) {
 #[test]
 fn a_file_of_a_pack_with_other_bytes() {
     let other = |mini: &std::path::Path| {
-        let path = mini.join("concepts.txt");
+        let path = mini.join("concepts.tsv");
         let right = fs::read_to_string(&path).unwrap();
         cache::replace(&path, right.replacen('a', "b", 1));
     };
-    pack_refused(other, &["concepts.txt", "sha256"]);
-    let shorter = |mini: &std::path::Path| cache::replace(&mini.join("concepts.txt"), "dog\n");
-    pack_refused(shorter, &["concepts.txt", "size 4"]);
+    pack_refused(other, &["concepts.tsv", "sha256"]);
+    let shorter = |mini: &std::path::Path| cache::replace(&mini.join("concepts.tsv"), "dog\n");
+    pack_refused(shorter, &["concepts.tsv", "size 4"]);
 }
 
 #[test]

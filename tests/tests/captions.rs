@@ -4,10 +4,11 @@
 use std::{path::Path, process::Command};
 
 use atom_tests::{
-    media,
+    media, pipeline,
     program::{BOUND, Place, Running, text},
     subtitles::{self, Cue},
 };
+use serde_json::Value;
 
 /// Eleven and a half seconds in four colours: cues end at multiples, at scene changes and at the end.
 fn video() -> std::path::PathBuf {
@@ -99,4 +100,49 @@ fn a_written_file_is_replaced_as_a_whole() {
     place.write("out.vtt", "something long and old\n".repeat(1000));
     captions(&place, &["-o", "out.vtt"]);
     subtitles::in_order(&subtitles::webvtt(&place.read("out.vtt")), LENGTH_MS);
+}
+
+/// Kind, start and text of each line of a file of JSON lines.
+fn lines(place: &Place, file: &str) -> Vec<(String, u64, String)> {
+    let word = |line: &Value, key: &str| line[key].as_str().unwrap().to_owned();
+    let of = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let start = line["start_ms"].as_u64().unwrap();
+        (word(&line, "kind"), start, word(&line, "text"))
+    };
+    place.read(file).lines().map(of).collect()
+}
+
+#[test]
+fn drafts_go_before_their_captions_and_only_where_they_are_asked_for() {
+    let place = Place::new();
+    let file = [
+        pipeline::scenes("", ""),
+        pipeline::caption("captions", "scenes"),
+        pipeline::sink("jsonl", "captions", "plain.jsonl"),
+        "[sink.early]\nkind = \"jsonl\"\ninputs = [\"captions\"]\npath = \"early.jsonl\"\ndrafts = true\n".into(),
+    ];
+    place.write("p.toml", file.concat());
+    let video = format!("video={}", text(&video()));
+    let said = place.atom(&["run", "p.toml", "--source", &video, "--json"]);
+    let said = said.ok().stdout;
+    let (early, plain) = (lines(&place, "early.jsonl"), lines(&place, "plain.jsonl"));
+    assert_eq!(said.lines().count(), plain.len(), "{said}");
+    assert!(
+        plain.iter().all(|(kind, ..)| kind == "caption"),
+        "{plain:?}"
+    );
+    assert_eq!(early.len(), 2 * plain.len(), "{early:?}");
+    for caption in &plain {
+        let at = early.iter().position(|line| line == caption).unwrap();
+        let draft = early[..at]
+            .iter()
+            .find(|(kind, start, _)| kind == "draft" && *start == caption.1);
+        assert!(
+            draft.is_some(),
+            "{caption:?} has no draft before it: {early:?}"
+        );
+    }
+    let first = ("draft".to_owned(), 0, "Something red.".to_owned());
+    assert_eq!(early[0], first);
 }
