@@ -59,6 +59,7 @@ def run(data, work, log):
 
     noisy, truth = noise.Noise(saved, train), concepts.shares(data.groups, names)
     simulated = np.concatenate([noisy.standard(noisy.draw(truth, random)[0]) for _ in range(DRAWS)])
+    # TEXT was chosen with 8,500 groups: more text makes the map no freer.
     grown = simulated.T @ simulated * (8500 / len(truth)) + TEXT * np.eye(len(names))
     meaning = np.linalg.solve(grown, simulated.T @ np.concatenate([text_wanted] * DRAWS) * (8500 / len(truth)))
 
@@ -102,8 +103,8 @@ def run(data, work, log):
     # How a picture's vector follows its captions' mean, and what else is in it: to simulate vectors from captions alone.
     truth_of, aims = linear.unit(wanted), linear.unit(text_wanted)
     follow = float((found[train] * truth_of[train]).sum(1).mean())
-    out = dict(vectors=found, draws=draws, means=aims, follow=follow, errors=found[train] - follow * truth_of[train], shrink=shrink, centre=centre, meaning=meaning, weights=weights, words=words, deviation=noisy.deviation, usual=noisy.mean,
-               text_share=TEXT_SHARE, words_share=WORDS)
+    out = dict(vectors=found, draws=draws, means=aims, follow=follow, errors=found[train] - follow * truth_of[train], shrink=shrink, centre=centre,
+               meaning=meaning, weights=weights, words=words, deviation=noisy.deviation, usual=noisy.mean, text_share=TEXT_SHARE, words_share=WORDS)
     if "pooled.clips" in pictures:
         clips = vectors(noisy.standard(saved["scores.clips"]), scaler(concepts.of_kind(pictures, ".clips")), weights)
         out["vectors.clips"] = clips
