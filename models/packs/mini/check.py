@@ -14,7 +14,6 @@ from tokenizers import Tokenizer
 
 import features
 from coco import CLASSES
-from graph import FLOAT, UINT8, Graph
 from picture import picture
 
 
@@ -106,13 +105,9 @@ def check_decoder(folder, figures, report):
 
 def blocks(pack, frames):
     """What the nets give for `frames`, by a graph of the nets alone."""
-    g = Graph("features")
-    values = features.blocks(g, pack / "vision", g.input("frames", UINT8, ["n", features.SIDE, features.SIDE, 3]))
-    for name, width in features.BLOCKS.items():
-        g.output(g.node("Identity", [values[name]], f"block.{name}"), FLOAT, ["n", width])
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "features.onnx"
-        g.save(path)
+        features.write(pack / "vision", path)
         return dict(zip(features.BLOCKS, session(path).run(None, {"frames": frames})))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from anchors import anchors
 from coco import CLASSES
-from graph import FLOAT
+from graph import FLOAT, UINT8, Graph
 
 SIDE = 300          # of the frames, and of the detector's input
 LABEL_SIDE = 280    # of the input of EfficientNet-Lite3
@@ -24,6 +24,15 @@ def blocks(g, folder, frames):
     """Adds both nets to graph `g`, fed by `frames` u8 [n, 300, 300, 3]; returns the values of BLOCKS, each f32 [n, width]."""
     pixels = g.node("Cast", [frames], "pixels", to=FLOAT)
     return labels(g, folder, pixels) | classes(g, folder, pixels)
+
+
+def write(folder, path):
+    """The nets without heads, as a module of their own: `frames` in, an output for each of BLOCKS, in that order."""
+    g = Graph("features")
+    values = blocks(g, folder, g.input("frames", UINT8, ["n", SIDE, SIDE, 3]))
+    for name, width in BLOCKS.items():
+        g.output(g.node("Identity", [values[name]], f"block.{name}"), FLOAT, ["n", width])
+    g.save(path)
 
 
 def labels(g, folder, pixels):

@@ -9,20 +9,8 @@ from PIL import Image
 
 import features
 import store
-from graph import FLOAT, UINT8, Graph
 
 FRAMES = 8  # of a clip
-
-
-def write_graph(pack, path):
-    """The nets without heads, as a module of their own."""
-    g = Graph("features")
-    frames = g.input("frames", UINT8, ["n", features.SIDE, features.SIDE, 3])
-    values = features.blocks(g, pack / "vision", frames)
-    for name, width in features.BLOCKS.items():
-        g.node("Identity", [values[name]], f"block.{name}")
-        g.output(f"block.{name}", FLOAT, ["n", width])
-    g.save(path)
 
 
 class Encoder:
@@ -30,7 +18,7 @@ class Encoder:
 
     def __init__(self, pack, work):
         with store.whole(work / "features.onnx") as part:
-            write_graph(pack, part)
+            features.write(pack / "vision", part)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 2
         self.session = onnxruntime.InferenceSession(work / "features.onnx", options)
