@@ -57,13 +57,12 @@ impl Modules {
         let decoder = needs(|kind| matches!(kind, NodeKind::Caption(_) | NodeKind::Reason(_)))
             .then(|| pack.decoder(Arc::clone(&meters.decoder)));
         let captions = needs(|kind| matches!(kind, NodeKind::Caption(_)));
-        let chosen = captions && pack.connector().caption_likeness() > 0.0;
-        let text = chosen.then(|| pack.text(Arc::clone(&meters.text)));
+        let text = captions.then(|| pack.chooser(Arc::clone(&meters.text)));
         let memory = captions.then(|| pack.memory()).transpose()?.flatten();
         Ok(Self {
             vision: vision.transpose()?,
             decoder: decoder.transpose()?,
-            text: text.transpose()?,
+            text: text.transpose()?.flatten(),
             memory: memory.map(Arc::new),
         })
     }

@@ -157,6 +157,12 @@ impl Pack {
         Memory::load(&vectors, &sentences, width).map(Some)
     }
 
+    /// Loads the text encoder if captions are chosen by their likeness with the pictures.
+    pub fn chooser(&self, meter: Arc<Meter>) -> Result<Option<Box<dyn TextEncoder>>, ModelError> {
+        let chosen = self.connector.caption_likeness() > 0.0;
+        chosen.then(|| self.text(meter)).transpose()
+    }
+
     /// Loads the text encoder.
     pub fn text(&self, meter: Arc<Meter>) -> Result<Box<dyn TextEncoder>, ModelError> {
         if self.fake() {

@@ -62,12 +62,10 @@ impl CaptionExam {
     /// If a module cannot be loaded.
     pub fn open(pack: &Pack, cases: &Cases, stop: Arc<AtomicBool>) -> Result<Self, ModelError> {
         let references: Vec<_> = cases.cases.iter().map(references).collect();
-        let chosen = pack.connector().caption_likeness() > 0.0;
-        let text = chosen.then(|| pack.text(Arc::default())).transpose()?;
         Ok(Self {
             eye: Eye::open(pack, stop)?,
             decoder: pack.decoder(Arc::default())?,
-            text,
+            text: pack.chooser(Arc::default())?,
             memory: pack.memory()?,
             connector: pack.connector().clone(),
             cider: Cider::new(&references),
