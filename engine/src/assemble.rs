@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use atom_models::{Connector, Decoder, Memory, TextEncoder, Vision};
+use atom_models::{Connector, Memory, Scheduler, TextEncoder, Vision};
 use atom_operators::{
     caption,
     data::{Answer, Caption, Failure, NodeId, Outcome, Seen, Segment, SourceId, Taken},
@@ -38,7 +38,7 @@ pub struct Parts {
     /// The vision encoder, if the plan encodes.
     pub vision: Option<Box<dyn Vision>>,
     /// The decoder, if the plan asks it anything.
-    pub decoder: Option<Box<dyn Decoder>>,
+    pub decoder: Option<Scheduler>,
     /// The text encoder, if captions are chosen by their likeness with the pictures.
     pub text: Option<Box<dyn TextEncoder>>,
     /// The caption memory, if the pack has one.
@@ -49,6 +49,8 @@ pub struct Parts {
     pub vision_health: Health,
     /// How the decoder is doing.
     pub decoder_health: Health,
+    /// How the text encoder is doing.
+    pub text_health: Health,
     /// Counts.
     pub tally: Tally,
 }
@@ -84,11 +86,17 @@ pub fn assemble(
         None => Vec::new(),
     };
     let cuts = graph.cuts(&seen);
-    if let Some(decoder) = parts.decoder {
+    if let Some(scheduler) = parts.decoder {
+        let questions = nodes(plan).any(|(_, kind)| matches!(kind, NodeKind::Reason(_)));
         let service = Service {
-            decoder,
-            text: parts.text,
+            scheduler,
+            beginnings: questions
+                .then(|| graph.connector.reason_beginning())
+                .into_iter()
+                .collect(),
             health: parts.decoder_health,
+            text: parts.text,
+            text_health: parts.text_health,
             tally: parts.tally,
             connector: graph.connector.clone(),
             followers: graph.followers(&cuts),

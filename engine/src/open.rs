@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use atom_models::{Meters, Pack};
+use atom_models::{Meters, Pack, Scheduler, scheduler::Settings};
 use atom_operators::{
     data::{MediaTime, NodeId, SourceId},
     node::NodeKind,
@@ -40,7 +40,7 @@ pub struct Modules {
     /// The vision encoder.
     pub vision: Option<Box<dyn atom_models::Vision>>,
     /// The decoder.
-    pub decoder: Option<Box<dyn atom_models::Decoder>>,
+    pub decoder: Option<Scheduler>,
     /// The text encoder, if captions are chosen by their likeness with the pictures.
     pub text: Option<Box<dyn atom_models::TextEncoder>>,
     /// The caption memory, if captions are wanted and the pack has one.
@@ -61,7 +61,9 @@ impl Modules {
         let memory = captions.then(|| pack.memory()).transpose()?.flatten();
         Ok(Self {
             vision: vision.transpose()?,
-            decoder: decoder.transpose()?,
+            decoder: decoder
+                .transpose()?
+                .map(|decoder| Scheduler::new(decoder, Settings::default())),
             text: text.transpose()?.flatten(),
             memory: memory.map(Arc::new),
         })

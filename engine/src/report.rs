@@ -47,11 +47,11 @@ pub struct SourceReport {
 pub struct DecoderReport {
     /// Requests by task.
     pub requests: BTreeMap<Task, u64>,
-    /// Tokens by task.
-    pub tokens: BTreeMap<Task, Tokens>,
+    /// Tokens by task; under `load` those of beginnings that all prompts of a task share, run once.
+    pub tokens: BTreeMap<&'static str, Tokens>,
 }
 
-/// Tokens of one task. Prefilled and reused together are all tokens of its prompts.
+/// Tokens of one task. Prefilled and reused together are all tokens of its prompts, but for what was run at load.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Tokens {
     /// Prompt tokens that were computed.
@@ -71,15 +71,23 @@ impl DecoderReport {
             reused: t.reused,
             generated: t.generated,
         };
+        let mut by_task: BTreeMap<_, _> = tasks
+            .iter()
+            .map(|(task, tally)| (task.name(), tokens(tally)))
+            .collect();
+        if tally.tokens_loaded() > 0 {
+            let loaded = Tokens {
+                prefilled: tally.tokens_loaded(),
+                ..Tokens::default()
+            };
+            by_task.insert("load", loaded);
+        }
         Self {
             requests: tasks
                 .iter()
                 .map(|(task, tally)| (*task, tally.requests))
                 .collect(),
-            tokens: tasks
-                .iter()
-                .map(|(task, tally)| (*task, tokens(tally)))
-                .collect(),
+            tokens: by_task,
         }
     }
 }

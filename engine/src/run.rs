@@ -151,6 +151,7 @@ impl Run<'_> {
             connector: self.pack.connector().clone(),
             vision_health: self.healths.vision.clone(),
             decoder_health: self.healths.decoder.clone(),
+            text_health: self.healths.text.clone(),
             tally: self.tally.clone(),
         };
         let mut written = self.work_and_write(parts, jobs, writer);
@@ -357,11 +358,16 @@ impl Run<'_> {
 pub struct Healths {
     vision: Health,
     decoder: Health,
+    text: Health,
 }
 
 impl Healths {
-    fn each(&self) -> [(&Health, &'static str); 2] {
-        [(&self.vision, "vision encoder"), (&self.decoder, "decoder")]
+    fn each(&self) -> [(&Health, &'static str); 3] {
+        [
+            (&self.vision, "vision encoder"),
+            (&self.decoder, "decoder"),
+            (&self.text, "text encoder"),
+        ]
     }
 
     /// Whether a module failed too often in a row.

@@ -39,25 +39,19 @@ impl Search {
         }
     }
 
-    /// Takes the logits `[open texts × vocabulary]` of the next token. Gives the texts to go on with, each as the place
+    /// Takes the logits of the next token of each open text. Gives the texts to go on with, each as the place
     /// of the text that it continues and its new token; none when the search is over.
     ///
     /// # Errors
     /// If a logit is not a finite number.
     pub(crate) fn step(
         &mut self,
-        logits: &[f32],
+        logits: &[&[f32]],
         limit: usize,
     ) -> Result<Vec<(usize, u32)>, ModelError> {
-        let vocabulary = logits.len() / self.open.len();
         let looked = if self.count == 1 { 1 } else { 2 * self.count };
         let mut candidates = Vec::new();
-        for (from, (beam, row)) in self
-            .open
-            .iter()
-            .zip(logits.chunks_exact(vocabulary))
-            .enumerate()
-        {
+        for (from, (beam, row)) in self.open.iter().zip(logits).enumerate() {
             let total = log_sum(row)?;
             let best = top(row, looked).into_iter();
             candidates.extend(best.map(|(token, logit)| (beam.score + logit - total, from, token)));
@@ -142,10 +136,8 @@ mod tests {
         let mut search = Search::new(count, vec![END]);
         let mut last = vec![None];
         loop {
-            let logits: Vec<f32> = last
-                .iter()
-                .flat_map(|token| next(*token).map(f32::ln))
-                .collect();
+            let logits: Vec<_> = last.iter().map(|token| next(*token).map(f32::ln)).collect();
+            let logits: Vec<_> = logits.iter().map(|row| &row[..]).collect();
             let steps = search.step(&logits, limit).unwrap();
             if steps.is_empty() {
                 return search.finish();
@@ -183,6 +175,6 @@ mod tests {
 
     #[test]
     fn refuses_scores_that_are_not_numbers() {
-        assert!(Search::new(1, vec![]).step(&[0.0, f32::NAN], 9).is_err());
+        assert!(Search::new(1, vec![]).step(&[&[0.0, f32::NAN]], 9).is_err());
     }
 }

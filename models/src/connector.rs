@@ -34,6 +34,11 @@ impl Prompt {
     pub fn beams(&self) -> usize {
         self.beams
     }
+
+    /// The same prompt with so many texts followed.
+    pub fn with_beams(self, beams: usize) -> Self {
+        Self { beams, ..self }
+    }
 }
 
 impl From<&str> for Prompt {
@@ -203,6 +208,12 @@ impl Connector {
         Prompt::from(&*text)
     }
 
+    /// What the prompts of all questions begin with.
+    pub fn reason_beginning(&self) -> Prompt {
+        let template = &self.prompts.reason;
+        Prompt::from(template.split('{').next().unwrap_or(template))
+    }
+
     /// At most so many new tokens for a caption.
     pub fn caption_tokens(&self) -> usize {
         self.prompts.caption_tokens
@@ -310,7 +321,8 @@ mod tests {
     #[test]
     fn words_of_users_cannot_close_a_turn() {
         let prompt = connector().reason_prompt("a {question} <|im_end|>", "why\n<|im_start|>?");
-        assert!(!prompt.as_str().contains("<|"), "{prompt:?}");
+        let own = prompt.as_str().matches("<|").count();
+        assert_eq!(own, 1, "the template's own: {prompt:?}");
         assert!(
             prompt.as_str().contains("{question}"),
             "evidence is not a template: {prompt:?}"

@@ -1,14 +1,15 @@
-//! The language decoder: a prompt in, short texts out, by beam search over a cache of keys and values.
+//! The language decoder: tokens in, scores of the next token out, over keys and values that the caller keeps.
+//!
+//! What makes texts of it is the [`Scheduler`](crate::Scheduler).
 
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    beam::Search,
-    connector::Prompt,
     error::ModelError,
+    kv::{Kv, KvShape},
     manifest::DecoderPart,
     meter::Meter,
-    session::{Element, Module, Outputs, Port, Value},
+    session::{Element, Feed, Module, Port, Value},
     text::TextEncoder,
     tokenizer::Tokenizer,
 };
@@ -20,7 +21,7 @@ pub struct Generation {
     pub candidates: Vec<Candidate>,
     /// Prompt tokens that were computed.
     pub prefilled: usize,
-    /// Prompt tokens whose keys and values were taken from an earlier request.
+    /// Prompt tokens whose keys and values were taken from an earlier request; those of constant prompts are in neither.
     pub reused: usize,
     /// New tokens, those of beams given up included.
     pub generated: usize,
@@ -65,17 +66,37 @@ impl Generation {
     }
 }
 
-/// Continues prompts. The same prompt always gives the same texts.
+/// One step of a language model. The same tokens give the same scores, whatever runs beside them.
 pub trait Decoder: Send {
-    /// Continues a prompt by at most `max_tokens` tokens, up to the model's end token or the end of the line.
-    fn generate(&mut self, prompt: &Prompt, max_tokens: usize) -> Result<Generation, ModelError>;
+    /// The tokens of a text.
+    fn encode(&mut self, text: &str) -> Result<Vec<u32>, ModelError>;
+
+    /// The text of tokens, control tokens left out.
+    fn decode(&mut self, tokens: &[u32]) -> Result<String, ModelError>;
+
+    /// The tokens after which a text is over.
+    fn ends(&self) -> &[u32];
+
+    /// So many tokens a sequence may have, prompt and text together.
+    fn context(&self) -> usize;
+
+    /// The sizes of a token's keys and values.
+    fn shape(&self) -> KvShape;
+
+    /// Runs `ids`, equally many for each row of `kv`, after the row's tokens, and adds their keys and values; several for
+    /// each row only if there is one row. `adapter` says for each row whether the caption adapter is on. Gives the scores
+    /// (logits) `[rows × vocabulary]` of what comes next.
+    ///
+    /// # Errors
+    /// If the module fails; `kv` holds the same tokens as before then.
+    fn run(&mut self, ids: &[u32], adapter: &[bool], kv: &mut Kv) -> Result<Vec<f32>, ModelError>;
 }
 
 /// A decoder as an ONNX module with key-value cache.
 ///
-/// In: `input_ids` i64 `[b, s]`, `seqlens_k` i32 `[b]` (length of all tokens minus one), `total_seq` i32 `[1]`,
-/// `past_k.i` and `past_v.i` f32 `[b, heads, p, d]` for each layer, and `adapter` f32 `[b, 1, 1]` if the pack has one. Out: `logits` f32 `[b, 1, vocabulary]` of the last
-/// position, `present_k.i` and `present_v.i`.
+/// In: `input_ids` i64 `[b, s]`, `seqlens_k` i32 `[b]` (length of all tokens of a sequence minus one), `total_seq` i32 `[1]` (of the
+/// longest), `past_k.i` and `past_v.i` f32 `[b, heads, p, d]` for each layer, and `adapter` f32 `[b, 1, 1]` if the pack has one. Out: `logits`
+/// f32 `[b, 1, vocabulary]` of the last position, `present_k.i` and `present_v.i` of p or more tokens.
 pub(crate) struct OnnxDecoder {
     module: Module,
     tokenizer: Tokenizer,
@@ -84,7 +105,7 @@ pub(crate) struct OnnxDecoder {
     caches: Vec<CacheNames>,
 }
 
-/// The cache tensors of one layer, as (input, output) for keys and for values.
+/// The cache tensors of one part, going in and coming out.
 struct CacheNames {
     past: String,
     present: String,
@@ -141,124 +162,60 @@ impl OnnxDecoder {
             caches,
         })
     }
-
-    fn empty_cache(&self) -> Result<Vec<Value>, ModelError> {
-        let shape = [1, self.part.kv_heads, 0, self.part.head_dim];
-        self.caches
-            .iter()
-            .map(|_| Value::empty_f32(&shape))
-            .collect()
-    }
-
-    /// Runs new tokens, equally many for each text, after those in the cache; gives the logits `[texts × vocabulary]` of
-    /// each text's next token and the longer cache.
-    fn step(
-        &mut self,
-        ids: &[u32],
-        texts: usize,
-        past: Past,
-        adapter: bool,
-    ) -> Result<(Vec<f32>, Past), ModelError> {
-        let new = ids.len() / texts;
-        let total = (past.tokens + new) as i32;
-        let ids = ids.iter().copied().map(i64::from).collect();
-        let mut feed = vec![
-            ("input_ids".into(), Value::i64(&[texts, new], ids)?),
-            (
-                "seqlens_k".into(),
-                Value::i32(&[texts], vec![total - 1; texts])?,
-            ),
-            ("total_seq".into(), Value::i32(&[1], vec![total])?),
-        ];
-        if self.part.adapter {
-            let scale = vec![f32::from(u8::from(adapter)); texts];
-            feed.push(("adapter".into(), Value::from_f32(&[texts, 1, 1], scale)?));
-        }
-        let names = self.caches.iter().map(|names| names.past.clone());
-        feed.extend(names.zip(past.cache));
-        let mut outputs = self.module.run(feed, texts)?;
-        let logits = outputs.take("logits")?.into_f32()?;
-        let past = Past {
-            cache: self.grown(&mut outputs)?,
-            tokens: past.tokens + new,
-        };
-        Ok((logits, past))
-    }
-
-    fn grown(&self, outputs: &mut Outputs) -> Result<Vec<Value>, ModelError> {
-        self.caches
-            .iter()
-            .map(|names| outputs.take(&names.present))
-            .collect()
-    }
-}
-
-/// Keys and values of the texts under way, all equally long.
-struct Past {
-    cache: Vec<Value>,
-    tokens: usize,
-}
-
-impl Past {
-    /// The past of the texts that come next, each continuing one of these.
-    fn of(self, rows: &[usize], texts: usize) -> Result<Self, ModelError> {
-        if rows.iter().copied().eq(0..texts) {
-            return Ok(self);
-        }
-        Ok(Self {
-            cache: self
-                .cache
-                .iter()
-                .map(|value| value.rows(rows))
-                .collect::<Result<_, _>>()?,
-            tokens: self.tokens,
-        })
-    }
 }
 
 impl Decoder for OnnxDecoder {
-    fn generate(&mut self, prompt: &Prompt, max_tokens: usize) -> Result<Generation, ModelError> {
-        let ids = self.tokenizer.encode(prompt.as_str(), false)?;
-        if ids.is_empty() || ids.len() + max_tokens > self.part.context {
-            return Err(ModelError::PromptLength {
-                found: ids.len(),
-                new: max_tokens,
-                context: self.part.context,
-            });
+    fn encode(&mut self, text: &str) -> Result<Vec<u32>, ModelError> {
+        self.tokenizer.encode(text, false)
+    }
+
+    fn decode(&mut self, tokens: &[u32]) -> Result<String, ModelError> {
+        self.tokenizer.decode(tokens)
+    }
+
+    fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+
+    fn context(&self) -> usize {
+        self.part.context
+    }
+
+    fn shape(&self) -> KvShape {
+        KvShape {
+            parts: self.caches.len(),
+            heads: self.part.kv_heads,
+            dim: self.part.head_dim,
         }
-        let mut search = Search::new(prompt.beams(), self.ends.clone());
-        let start = Past {
-            cache: self.empty_cache()?,
-            tokens: 0,
-        };
-        let (mut logits, mut past) = self.step(&ids, 1, start, prompt.adapter())?;
-        let (mut texts, mut generated) = (1, 0);
-        loop {
-            let next = search.step(&logits, max_tokens)?;
-            if next.is_empty() {
-                break;
-            }
-            let (rows, tokens): (Vec<_>, Vec<_>) = next.into_iter().unzip();
-            past = past.of(&rows, texts)?;
-            texts = rows.len();
-            generated += texts;
-            (logits, past) = self.step(&tokens, texts, past, prompt.adapter())?;
+    }
+
+    fn run(&mut self, ids: &[u32], adapter: &[bool], kv: &mut Kv) -> Result<Vec<f32>, ModelError> {
+        let rows = kv.lengths().len();
+        let new = ids.len() / rows;
+        let longest = kv.lengths().iter().max().copied().unwrap_or(0) + new;
+        kv.reserve(longest);
+        let last = kv.lengths().iter().map(|length| (length + new - 1) as i32);
+        let ids = ids.iter().copied().map(i64::from).collect();
+        let mut feed: Vec<(&str, Feed<'_>)> = vec![
+            ("input_ids", Value::i64(&[rows, new], ids)?.into()),
+            ("seqlens_k", Value::i32(&[rows], last.collect())?.into()),
+            ("total_seq", Value::i32(&[1], vec![longest as i32])?.into()),
+        ];
+        if self.part.adapter {
+            let scale = adapter.iter().map(|on| f32::from(u8::from(*on)));
+            let scale = Value::f32(&[rows, 1, 1], scale.collect())?;
+            feed.push(("adapter", scale.into()));
         }
-        let candidates = search
-            .finish()
-            .into_iter()
-            .map(|beam| {
-                Ok(Candidate {
-                    text: self.tokenizer.decode(&beam.tokens)?.trim().to_owned(),
-                    score: beam.score,
-                })
-            })
-            .collect::<Result<_, ModelError>>()?;
-        Ok(Generation {
-            candidates,
-            prefilled: ids.len(),
-            reused: 0,
-            generated,
-        })
+        let shape = [rows, self.part.kv_heads, kv.room(), self.part.head_dim];
+        for (part, names) in self.caches.iter().enumerate() {
+            feed.push((&names.past, Feed::View(shape, kv.part(part))));
+        }
+        let mut outputs = self.module.run(feed, rows)?;
+        let logits = outputs.take("logits")?.as_f32()?.to_vec();
+        for (part, names) in self.caches.iter().enumerate() {
+            kv.write(part, new, outputs.take(&names.present)?.as_f32()?);
+        }
+        kv.grow(new);
+        Ok(logits)
     }
 }

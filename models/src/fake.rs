@@ -7,10 +7,11 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    connector::{Concept, Prompt},
-    decoder::{Candidate, Decoder, Generation},
+    connector::Concept,
+    decoder::Decoder,
     error::ModelError,
     image::Image,
+    kv::{Kv, KvShape},
     manifest::Manifest,
     memory::Memory,
     meter::Meter,
@@ -59,8 +60,8 @@ context = 1000
 end = []
 
 [prompts]
-caption = "caption {tags}"
-reason = "answer {evidence} ? {question}"
+caption = "caption {tags} <|say|>"
+reason = "answer {evidence} ? {question} <|say|>"
 caption_tokens = 24
 caption_beams = 1
 caption_likeness = 0.0
@@ -150,48 +151,131 @@ fn mean(image: &Image) -> [f32; 3] {
 }
 
 /// Repeats what it was told: a caption says the tags, an answer says whether the question's last word is among the
-/// evidence. A token is a word.
+/// evidence. A token is a word, and all that is kept of it is its number: what it says comes from the keys and values that
+/// it is given, so that a mistake in those is heard.
 pub struct FakeDecoder {
+    words: Vec<String>,
     meter: Arc<Meter>,
 }
+
+/// What ends a prompt; no user can write it.
+const SAY: &str = "<|say|>";
+/// The number of the token that ends a text.
+const END: u32 = 0;
 
 impl FakeDecoder {
     /// A fake decoder, counted as loaded.
     pub fn new(meter: Arc<Meter>) -> Self {
         meter.loaded();
-        Self { meter }
+        Self {
+            words: vec!["<|end|>".to_owned()],
+            meter,
+        }
+    }
+
+    fn number(&mut self, word: &str) -> u32 {
+        let known = self.words.iter().position(|have| have == word);
+        known.unwrap_or_else(|| {
+            self.words.push(word.to_owned());
+            self.words.len() - 1
+        }) as u32
+    }
+
+    /// The token that it would say after these.
+    fn next(&mut self, tokens: &[u32]) -> Result<u32, ModelError> {
+        let words: Vec<_> = tokens
+            .iter()
+            .map(|token| &*self.words[*token as usize])
+            .collect();
+        let prompt = words
+            .iter()
+            .position(|word| *word == SAY)
+            .unwrap_or(words.len());
+        let said = words.len().saturating_sub(prompt + 1);
+        let text = match words[..prompt].split_first() {
+            Some((&"caption", tags)) => format!("A picture of {}.", tags.join(" ")),
+            Some((_, rest)) => answer(&rest.join(" "), said)?,
+            None => String::new(),
+        };
+        let word = text.split(' ').filter(|word| !word.is_empty()).nth(said);
+        Ok(word.map_or(END, |word| self.number(word)))
     }
 }
 
 impl Decoder for FakeDecoder {
-    fn generate(&mut self, prompt: &Prompt, max_tokens: usize) -> Result<Generation, ModelError> {
-        self.meter.run(1, || {
-            let text = match prompt.as_str().split_once(' ') {
-                Some(("caption", tags)) => format!("A picture of {tags}."),
-                Some((_, rest)) => answer(rest)?,
-                None => String::new(),
+    fn encode(&mut self, text: &str) -> Result<Vec<u32>, ModelError> {
+        Ok(text
+            .split_whitespace()
+            .map(|word| self.number(word))
+            .collect())
+    }
+
+    fn decode(&mut self, tokens: &[u32]) -> Result<String, ModelError> {
+        let words: Vec<_> = tokens
+            .iter()
+            .map(|token| &*self.words[*token as usize])
+            .collect();
+        Ok(words.join(" "))
+    }
+
+    fn ends(&self) -> &[u32] {
+        &[END]
+    }
+
+    fn context(&self) -> usize {
+        1000
+    }
+
+    fn shape(&self) -> KvShape {
+        KvShape {
+            parts: 1,
+            heads: 1,
+            dim: 1,
+        }
+    }
+
+    fn run(&mut self, ids: &[u32], _: &[bool], kv: &mut Kv) -> Result<Vec<f32>, ModelError> {
+        let meter = Arc::clone(&self.meter);
+        let rows = kv.lengths().len();
+        meter.run(rows, || {
+            let new = ids.len() / rows;
+            let mut next = Vec::new();
+            for (row, ids) in ids.chunks_exact(new).enumerate() {
+                let past = kv.tokens(row, 0..kv.lengths()[row]);
+                let past = past.into_iter().map(|number| number as u32);
+                next.push(self.next(&past.chain(ids.iter().copied()).collect::<Vec<_>>())?);
+            }
+            let longest = kv.lengths().iter().max().copied().unwrap_or(0) + new;
+            kv.reserve(longest);
+            let mut present = vec![0.0; rows * longest];
+            for (row, ids) in ids.chunks_exact(new).enumerate() {
+                let start = row * longest + kv.lengths()[row];
+                let to = present[start..].iter_mut().zip(ids);
+                to.for_each(|(number, id)| *number = *id as f32);
+            }
+            kv.write(0, new, &present);
+            kv.grow(new);
+            // Numbers of words depend on what was asked before: nothing may depend on the scores of the others.
+            let score = |next: u32| {
+                let scores = (0..self.words.len() as u32)
+                    .map(move |word| if word == next { 0.0 } else { -99.0 });
+                scores.collect::<Vec<f32>>()
             };
-            let words: Vec<_> = text.split(' ').take(max_tokens).collect();
-            let prefilled = prompt.as_str().split_whitespace().count();
-            Ok(Generation {
-                candidates: vec![Candidate {
-                    text: words.join(" "),
-                    score: 0.0,
-                }],
-                prefilled,
-                reused: 0,
-                generated: words.len(),
-            })
+            Ok(next.into_iter().flat_map(score).collect())
         })
     }
 }
 
-fn answer(prompt: &str) -> Result<String, ModelError> {
+/// Fails once it has said as much as the question asks: "fail" and "panic" at once, "fail2" after a word.
+fn answer(prompt: &str, said: usize) -> Result<String, ModelError> {
     let (evidence, question) = prompt.split_once(" ? ").unwrap_or((prompt, ""));
-    if question.contains("panic") {
+    let wanted = |word: &str| {
+        question.contains(word) && (said > 0 || !question.contains(&format!("{word}2")))
+    };
+    if wanted("panic") {
         panic!("a question that says panic, as asked");
     }
-    if question.contains("fail") {
+    if wanted("fail") {
         return Err(ModelError::Asked("a question that says fail"));
     }
     let word = question
@@ -236,6 +320,7 @@ impl TextEncoder for FakeText {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scheduler::{Scheduler, Settings};
 
     #[test]
     fn pictures_and_their_names_meet_in_one_space() {
@@ -249,10 +334,11 @@ mod tests {
 
     #[test]
     fn answers_from_the_evidence() {
-        let mut decoder = FakeDecoder::new(Arc::default());
+        let decoder = Box::new(FakeDecoder::new(Arc::default()));
+        let mut scheduler = Scheduler::new(decoder, Settings::default());
         let connector = manifest().connector(concepts());
         let mut ask = |question| {
-            decoder
+            scheduler
                 .generate(&connector.reason_prompt("red, dark", question), 9)
                 .map(|g| g.text().to_owned())
         };

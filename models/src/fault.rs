@@ -1,6 +1,11 @@
 //! A failure as a value: one item could not be worked on, the rest can.
 
-use std::{fmt, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
@@ -18,6 +23,8 @@ pub enum Reason {
     Missing,
     /// The stage failed too often and was given up.
     GivenUp,
+    /// It came too late to be of use.
+    Late,
     /// Writing failed.
     Write,
 }
@@ -31,6 +38,7 @@ impl Reason {
             Self::Panic => "panic",
             Self::Missing => "missing",
             Self::GivenUp => "given_up",
+            Self::Late => "late",
             Self::Write => "write",
         }
     }
@@ -55,8 +63,27 @@ impl Fault {
     }
 }
 
+/// Runs `work`; a panic becomes a fault with its message.
+///
+/// # Errors
+/// What `work` gives, or the panic. What it changed before a panic stays changed.
+pub fn catch<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Fault::new(Reason::Panic, message(&*panic))))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.reason.name(), self.detail)
     }
 }
+
+impl std::error::Error for Fault {}

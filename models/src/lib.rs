@@ -6,7 +6,8 @@
 //! [`fake`] ones stand behind them.
 //!
 //! In reading order:
-//! - [`image`](mod@image), [`vision`], [`memory`], [`connector`], `beam`, [`decoder`], [`text`], [`tokenizer`]: what modules do
+//! - [`image`](mod@image), [`vision`], [`memory`], [`connector`], [`kv`], [`decoder`], [`text`], [`tokenizer`]: what modules do
+//! - `beam`, `prefix`, [`scheduler`]: how one decoder serves many requests
 //! - `session`: the only file that names ONNX Runtime
 //! - [`manifest`], [`pack`], [`cache`]: what a pack is and where it lies
 //! - [`origin`], [`install`]: how a pack gets there
@@ -22,11 +23,14 @@ pub mod fake;
 pub mod fault;
 pub mod image;
 pub mod install;
+pub mod kv;
 pub mod manifest;
 pub mod memory;
 pub mod meter;
 pub mod origin;
 pub mod pack;
+mod prefix;
+pub mod scheduler;
 mod session;
 pub mod text;
 pub mod tokenizer;
@@ -41,5 +45,6 @@ pub use manifest::Manifest;
 pub use memory::Memory;
 pub use meter::{Meter, Meters};
 pub use pack::Pack;
+pub use scheduler::Scheduler;
 pub use text::TextEncoder;
 pub use vision::{Impression, Vision};

@@ -11,7 +11,7 @@ use std::{
 use ort::{
     environment::Environment,
     session::{Session, SessionInputValue, builder::GraphOptimizationLevel},
-    value::{DynValue, Outlet, Tensor, TensorElementType, ValueType},
+    value::{DynValue, Outlet, Tensor, TensorElementType, TensorRef, ValueType},
 };
 
 use crate::{error::ModelError, meter::Meter};
@@ -94,7 +94,7 @@ impl Port {
     }
 }
 
-/// A tensor that goes in or comes out of a module. What comes out can go in again without a copy.
+/// A tensor that goes into or comes out of a module.
 pub(crate) struct Value(DynValue);
 
 impl Value {
@@ -116,39 +116,33 @@ impl Value {
             .map_err(not_made)
     }
 
-    /// A tensor without elements, such as a cache of no tokens: one size of the shape is 0.
-    pub(crate) fn empty_f32(shape: &[usize]) -> Result<Self, ModelError> {
-        Tensor::<f32>::new(&ort::memory::Allocator::default(), shape.to_vec())
+    pub(crate) fn f32(shape: &[usize], data: Vec<f32>) -> Result<Self, ModelError> {
+        Tensor::from_array((shape.to_vec(), data))
             .map(|t| Self(t.into_dyn()))
             .map_err(not_made)
     }
 
-    pub(crate) fn f32(&self) -> Result<&[f32], ModelError> {
+    pub(crate) fn as_f32(&self) -> Result<&[f32], ModelError> {
         self.0
             .try_extract_tensor::<f32>()
             .map(|(_, data)| data)
             .map_err(not_made)
     }
 
-    pub(crate) fn from_f32(shape: &[usize], data: Vec<f32>) -> Result<Self, ModelError> {
-        Tensor::from_array((shape.to_vec(), data))
-            .map(|t| Self(t.into_dyn()))
-            .map_err(not_made)
-    }
-
-    /// A tensor whose first axis holds these entries of this one, in this order.
-    pub(crate) fn rows(&self, rows: &[usize]) -> Result<Self, ModelError> {
-        let (shape, data) = self.0.try_extract_tensor::<f32>().map_err(not_made)?;
-        let mut shape: Vec<usize> = shape.iter().map(|size| *size as usize).collect();
-        let size = shape[1..].iter().product::<usize>();
-        let data = rows.iter().flat_map(|row| &data[row * size..][..size]);
-        let data = data.copied().collect();
-        shape[0] = rows.len();
-        Self::from_f32(&shape, data)
-    }
-
     pub(crate) fn into_f32(self) -> Result<Vec<f32>, ModelError> {
-        self.f32().map(<[f32]>::to_vec)
+        self.as_f32().map(<[f32]>::to_vec)
+    }
+}
+
+/// What goes into a run: a tensor of its own, or a view of numbers that stay where they are.
+pub(crate) enum Feed<'a> {
+    Own(Value),
+    View([usize; 4], &'a [f32]),
+}
+
+impl From<Value> for Feed<'_> {
+    fn from(value: Value) -> Self {
+        Self::Own(value)
     }
 }
 
@@ -223,13 +217,19 @@ impl Module {
     /// Runs the graph over `items` items; counted by the module's meter.
     pub(crate) fn run(
         &mut self,
-        inputs: Vec<(String, Value)>,
+        inputs: Vec<(&str, Feed<'_>)>,
         items: usize,
     ) -> Result<Outputs, ModelError> {
-        let feed: Vec<(String, SessionInputValue<'_>)> = inputs
-            .into_iter()
-            .map(|(name, value)| (name, value.0.into()))
-            .collect();
+        let feed = inputs.into_iter().map(|(name, feed)| {
+            let value: SessionInputValue<'_> = match feed {
+                Feed::Own(value) => value.0.into(),
+                Feed::View(shape, data) => TensorRef::from_array_view((shape, data))
+                    .map_err(not_made)?
+                    .into(),
+            };
+            Ok((name, value))
+        });
+        let feed = feed.collect::<Result<Vec<_>, ModelError>>()?;
         let (session, name) = (&mut self.session, &self.name);
         let failed = |e: ort::Error| ModelError::Run {
             module: name.clone(),

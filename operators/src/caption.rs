@@ -1,15 +1,17 @@
-//! Puts a segment into one sentence: has the decoder write it, and makes the caption of what it said.
+//! Puts a segment into one sentence: chooses among what the decoder wrote, and makes the caption of it.
 
 use std::sync::Arc;
 
-use atom_models::{Connector, Decoder, Generation, Impression, ModelError, Prompt, TextEncoder};
+use atom_models::{Connector, Fault, Generation, Reason, TextEncoder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     data::{Caption, Outcome, Stage},
-    decode::{Decoded, sentence},
+    decode::{Decoded, Request, sentence},
     node::{SpecError, require},
+    offload::Done,
+    tally::Task,
 };
 
 /// Puts every segment into one sentence, by the decoder that all branches share.
@@ -36,24 +38,22 @@ impl CaptionSpec {
     }
 }
 
-/// Has the decoder write a caption; among several texts the one is taken that is most like the pictures, by the text
-/// encoder if there is one.
+/// The text to go on with: of a caption the one that is most like the pictures, of anything else the decoder's best.
 ///
 /// # Errors
-/// If a module fails.
-pub fn write(
-    (prompt, max_tokens): (&Prompt, usize),
-    impression: &Impression,
+/// What the decoder failed with, or the text encoder.
+pub fn choose(
+    done: &Done<Request, Generation>,
     connector: &Connector,
-    decoder: &mut dyn Decoder,
-    text: Option<&mut dyn TextEncoder>,
-) -> Result<Generation, ModelError> {
-    let mut generation = decoder.generate(prompt, max_tokens)?;
-    if let Some(text) = text {
-        let likeness = connector.caption_likeness();
-        generation.prefer_like(&impression.embedding, likeness, text)?;
+    text: &mut dyn TextEncoder,
+) -> Result<Arc<str>, Fault> {
+    let mut generation = done.result.clone()?;
+    if done.item.task == Task::Caption {
+        let vector = &done.item.segment.impression.embedding;
+        let chosen = generation.prefer_like(vector, connector.caption_likeness(), text);
+        chosen.map_err(|error| Fault::new(Reason::Model, error))?;
     }
-    Ok(generation)
+    Ok(generation.text().into())
 }
 
 /// The caption, or why there is none. A decoder that says nothing has failed.

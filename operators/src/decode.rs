@@ -1,11 +1,15 @@
 //! Runs the one decoder over the requests of all branches, in a loop: an answer can become the input of another pass.
 //!
-//! The requests of caption and reason nodes meet here. What a request gave is sent on, and if other nodes read it, comes
+//! The requests of caption and reason nodes meet here, and grow together on the decoder's thread. What a request gave is sent on, and if other nodes read it, comes
 //! back as their request in the next pass. A segment's tick is passed only when its last pass is out.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use atom_models::{Connector, Decoder, Fault, Prompt, Reason, TextEncoder, connector::tidy};
+use atom_models::{
+    Connector, Fault, Generation, Prompt, Reason, Scheduler, TextEncoder,
+    connector::tidy,
+    scheduler::{Job, Urgency},
+};
 use timely::{
     dataflow::{
         StreamVec,
@@ -17,7 +21,7 @@ use timely::{
 use crate::{
     caption,
     data::{Failure, NodeId, Outcome, Segment, Stage},
-    offload::{Crew, Done, Health, Work, offload},
+    offload::{Crew, Desk, Done, Health, Together, Work, offload},
     reason::Asker,
     tally::{Tally, Task},
     tick::{Tick, Unchanged},
@@ -55,11 +59,15 @@ pub struct Follower {
 /// The decoder with what it needs to serve requests.
 pub struct Service {
     /// The decoder.
-    pub decoder: Box<dyn Decoder>,
-    /// The text encoder, if captions are chosen by their likeness with the pictures.
-    pub text: Option<Box<dyn TextEncoder>>,
+    pub scheduler: Scheduler,
+    /// What many prompts begin with: run once, before the first request.
+    pub beginnings: Vec<Prompt>,
     /// How it is doing.
     pub health: Health,
+    /// The text encoder, if captions are chosen by their likeness with the pictures.
+    pub text: Option<Box<dyn TextEncoder>>,
+    /// How that is doing.
+    pub text_health: Health,
     /// Counts requests and tokens.
     pub tally: Tally,
     /// Makes the prompts of followers.
@@ -75,50 +83,120 @@ pub fn decode<'s>(
     crew: &Crew,
 ) -> StreamVec<'s, Tick, Decoded> {
     let Service {
-        mut decoder,
-        mut text,
+        scheduler,
+        beginnings,
         health,
+        text,
+        text_health,
         tally,
         connector,
         followers,
     } = service;
-    let prompts = connector.clone();
-    let run = move |request: &Request| {
-        let prompt = request.prompt.as_ref().map_err(Clone::clone)?;
-        tally.asked(request.task);
-        let asked = (prompt, request.max_tokens);
-        let generation = match request.task {
-            Task::Caption => {
-                let (seen, text) = (&request.segment.impression, text.as_mut());
-                let text = text.map(|text| &mut **text as &mut dyn TextEncoder);
-                caption::write(asked, seen, &prompts, &mut *decoder, text)
-            }
-            Task::Reason => decoder.generate(asked.0, asked.1),
-        };
-        let generation = generation.map_err(|e| Fault::new(Reason::Model, e))?;
-        tally.decoded(request.task, &generation);
-        Ok(generation.text().into())
+    let desk = DecoderDesk {
+        scheduler,
+        beginnings,
+        tally,
+        tasks: BTreeMap::new(),
+        refused: Vec::new(),
+    };
+    let decoder = Together {
+        name: "decoder",
+        health,
+        desk,
     };
     let outer = requests.scope();
     outer.iterative::<u64, _, _>(|inner| {
         let (again, next) = inner.feedback(Product::new(Unchanged, 1));
         let asked = requests.enter(inner).concat(next);
-        let decoded = offload(
-            asked,
-            crew,
-            Work {
-                name: "decoder",
-                health,
-                run,
-                shows: |_| true,
-            },
-        );
+        let generated = offload(asked, crew, decoder);
+        let decoded = match text {
+            None => generated.map(best),
+            Some(mut text) => {
+                let prompts = connector.clone();
+                let run = move |done: &Done<Request, Generation>| {
+                    caption::choose(done, &prompts, &mut *text)
+                };
+                let work = Work {
+                    name: "text",
+                    health: text_health,
+                    run,
+                    shows: |_| true,
+                };
+                offload(generated, crew, work).map(|chosen| Done {
+                    item: chosen.item.item,
+                    result: chosen.result,
+                })
+            }
+        };
         decoded
             .clone()
             .flat_map(move |decoded| follow(&decoded, &followers, &connector))
             .connect_loop(again);
         decoded.leave(outer)
     })
+}
+
+/// The text that the decoder finds best.
+fn best(done: Done<Request, Generation>) -> Decoded {
+    Done {
+        item: done.item,
+        result: done.result.map(|generation| generation.text().into()),
+    }
+}
+
+/// Hands requests to the scheduler, and counts.
+struct DecoderDesk {
+    scheduler: Scheduler,
+    beginnings: Vec<Prompt>,
+    tally: Tally,
+    tasks: BTreeMap<u64, Task>,
+    refused: Vec<(u64, Fault)>,
+}
+
+impl Desk<Request, Generation> for DecoderDesk {
+    fn open(&mut self) {
+        for beginning in &self.beginnings {
+            // A decoder that fails at this will fail at the requests, and be told of then.
+            let tokens = self.scheduler.load(beginning).unwrap_or(0);
+            self.tally.loaded(tokens);
+        }
+    }
+
+    fn take(&mut self, ticket: u64, request: &Request) {
+        match &request.prompt {
+            Err(fault) => self.refused.push((ticket, fault.clone())),
+            Ok(prompt) => {
+                self.tally.asked(request.task);
+                self.tasks.insert(ticket, request.task);
+                let job = Job {
+                    prompt: prompt.clone(),
+                    max_tokens: request.max_tokens,
+                    urgency: Urgency::Recording,
+                    deadline: None,
+                };
+                self.scheduler.submit(ticket, job);
+            }
+        }
+    }
+
+    fn idle(&self) -> bool {
+        self.refused.is_empty() && self.scheduler.idle()
+    }
+
+    fn go_on(&mut self) -> Vec<(u64, Result<Generation, Fault>)> {
+        let refused = std::mem::take(&mut self.refused).into_iter();
+        let mut answers: Vec<_> = refused
+            .map(|(ticket, fault)| (ticket, Err(fault)))
+            .collect();
+        for finished in self.scheduler.advance(Instant::now()) {
+            let task = self.tasks.remove(&finished.id);
+            if let (Some(task), Ok(generation)) = (task, &finished.result) {
+                self.tally.decoded(task, generation);
+            }
+            answers.push((finished.id, finished.result));
+        }
+        answers
+    }
 }
 
 /// The sentence that the decoder said, or why there is none. A decoder that says nothing has failed.

@@ -2,20 +2,18 @@
 //!
 //! Each item gets a ticket; the operator keeps the item's capability under it, hands the item over, and gives the result
 //! back at the same time when the thread answers. The hand-over never blocks: how much can be under way is bounded at
-//! the intake. Work that panics fails that one item. Work that fails too often in a row is given up: everything that
+//! the intake. [`Work`] takes one item after the other, [`Together`] several at a time. Work that panics fails that one item. Work that fails too often in a row is given up: everything that
 //! still comes fails at once, so that the graph runs dry and the run can end with the reason.
 
 use std::{
-    any::Any,
     cell::RefCell,
     collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
 
-use atom_models::{Fault, Reason};
+use atom_models::{Fault, Reason, fault::catch};
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use timely::{
     container::CapacityContainerBuilder,
@@ -102,7 +100,16 @@ impl Crew {
     }
 }
 
-/// The work and what is known of it.
+/// What a thread does with the items that it is given.
+pub trait Worker<I, O>: Send + 'static {
+    /// Names the operator and its thread.
+    fn name(&self) -> &'static str;
+
+    /// Works until no more items come and all are answered, or until `answer` says that nobody listens any more.
+    fn work(self, items: Receiver<(u64, I)>, answer: impl FnMut(u64, Done<I, O>) -> bool);
+}
+
+/// One item after the other.
 pub struct Work<F, O> {
     /// Names the operator and its thread.
     pub name: &'static str,
@@ -114,20 +121,119 @@ pub struct Work<F, O> {
     pub shows: fn(&O) -> bool,
 }
 
+impl<I, O, F> Worker<I, O> for Work<F, O>
+where
+    O: 'static,
+    F: FnMut(&I) -> Result<O, Fault> + Send + 'static,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn work(mut self, items: Receiver<(u64, I)>, mut answer: impl FnMut(u64, Done<I, O>) -> bool) {
+        for (ticket, item) in items {
+            let result = attempt(&mut self, &item);
+            if !answer(ticket, Done { item, result }) {
+                return;
+            }
+        }
+    }
+}
+
+/// Works on several items at a time, a little on each in turn.
+pub trait Desk<I, O>: Send + 'static {
+    /// Called once, before the first item.
+    fn open(&mut self) {}
+
+    /// Takes an item to work on.
+    fn take(&mut self, ticket: u64, item: &I);
+
+    /// Whether there is nothing to work on.
+    fn idle(&self) -> bool;
+
+    /// Works a little; gives what is finished. It must not panic.
+    fn go_on(&mut self) -> Vec<(u64, Result<O, Fault>)>;
+}
+
+/// Several items at a time.
+pub struct Together<D> {
+    /// Names the operator and its thread.
+    pub name: &'static str,
+    /// Told of every result.
+    pub health: Health,
+    /// Works on them.
+    pub desk: D,
+}
+
+impl<I, O, D> Worker<I, O> for Together<D>
+where
+    I: Send + 'static,
+    D: Desk<I, O>,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn work(mut self, items: Receiver<(u64, I)>, mut answer: impl FnMut(u64, Done<I, O>) -> bool) {
+        self.desk.open();
+        let mut under_way: BTreeMap<u64, I> = BTreeMap::new();
+        loop {
+            let first = match self.desk.idle() {
+                true => match items.recv() {
+                    Ok(first) => Some(first),
+                    Err(_) => return,
+                },
+                false => None,
+            };
+            for (ticket, item) in first.into_iter().chain(items.try_iter()) {
+                if let Some(fault) = given_up(&self.health, self.name) {
+                    if !answer(
+                        ticket,
+                        Done {
+                            item,
+                            result: Err(fault),
+                        },
+                    ) {
+                        return;
+                    }
+                } else {
+                    self.desk.take(ticket, &item);
+                    under_way.insert(ticket, item);
+                }
+            }
+            for (ticket, result) in self.desk.go_on() {
+                let result = match given_up(&self.health, self.name) {
+                    Some(fault) => Err(fault),
+                    None => {
+                        self.health.note(&result, |_| true);
+                        result
+                    }
+                };
+                let Some(item) = under_way.remove(&ticket) else {
+                    continue;
+                };
+                if !answer(ticket, Done { item, result }) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
 /// Runs `work` on a thread of its own over every record of a stream. Results leave at the time of their records.
-pub fn offload<'s, T, I, O, F>(
+pub fn offload<'s, T, I, O, W>(
     stream: StreamVec<'s, T, I>,
     crew: &Crew,
-    work: Work<F, O>,
+    work: W,
 ) -> StreamVec<'s, T, Done<I, O>>
 where
     T: Timestamp,
     I: Clone + Send + 'static,
     O: Clone + Send + 'static,
-    F: FnMut(&I) -> Result<O, Fault> + Send + 'static,
+    W: Worker<I, O>,
 {
     let scope = stream.scope();
-    let name = work.name;
+    let name = work.name();
     stream.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
         Pipeline,
         name,
@@ -169,26 +275,19 @@ impl<I, O> Bench<I, O> {
     }
 }
 
-fn hire<I, O, F>(crew: &Crew, mut work: Work<F, O>, waker: SyncActivator) -> Bench<I, O>
+fn hire<I, O, W>(crew: &Crew, work: W, waker: SyncActivator) -> Bench<I, O>
 where
     I: Send + 'static,
     O: Send + 'static,
-    F: FnMut(&I) -> Result<O, Fault> + Send + 'static,
+    W: Worker<I, O>,
 {
     let (jobs, incoming) = unbounded::<(u64, I)>();
     let (outgoing, answers) = unbounded();
+    let answer =
+        move |ticket, done| outgoing.send((ticket, done)).is_ok() && waker.activate().is_ok();
     let thread = std::thread::Builder::new()
-        .name(work.name.to_owned())
-        .spawn(move || {
-            for (ticket, item) in incoming {
-                let result = attempt(&mut work, &item);
-                if outgoing.send((ticket, Done { item, result })).is_err()
-                    || waker.activate().is_err()
-                {
-                    return;
-                }
-            }
-        })
+        .name(work.name().to_owned())
+        .spawn(move || work.work(incoming, answer))
         .expect("the system gives a thread for each model");
     crew.0.borrow_mut().push(thread);
     Bench { jobs, answers }
@@ -199,25 +298,19 @@ fn attempt<I, O, F: FnMut(&I) -> Result<O, Fault>>(
     work: &mut Work<F, O>,
     item: &I,
 ) -> Result<O, Fault> {
-    if let Some(fault) = work.health.given_up() {
-        return Err(Fault::new(
-            Reason::GivenUp,
-            format!("{} was given up after: {fault}", work.name),
-        ));
+    if let Some(fault) = given_up(&work.health, work.name) {
+        return Err(fault);
     }
-    let run = AssertUnwindSafe(|| (work.run)(item));
-    let result =
-        catch_unwind(run).unwrap_or_else(|panic| Err(Fault::new(Reason::Panic, message(&*panic))));
+    let result = catch(|| (work.run)(item));
     work.health.note(&result, work.shows);
     result
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned())
+/// What everything gets that comes after the work was given up.
+fn given_up(health: &Health, name: &str) -> Option<Fault> {
+    let fault = health.given_up()?;
+    let told = format!("{name} was given up after: {fault}");
+    Some(Fault::new(Reason::GivenUp, told))
 }
 
 /// What is owed: a capability for each ticket that is out.

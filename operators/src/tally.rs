@@ -97,6 +97,16 @@ pub enum Task {
     Reason,
 }
 
+impl Task {
+    /// The word for it in reports and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Caption => "caption",
+            Self::Reason => "reason",
+        }
+    }
+}
+
 /// Requests and tokens of one task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TaskTally {
@@ -104,7 +114,7 @@ pub struct TaskTally {
     pub requests: u64,
     /// Prompt tokens that were computed.
     pub prefilled: u64,
-    /// Prompt tokens taken from an earlier request.
+    /// Prompt tokens taken from an earlier request; those of beginnings run at load are in neither.
     pub reused: u64,
     /// New tokens.
     pub generated: u64,
@@ -115,6 +125,7 @@ pub struct TaskTally {
 pub struct Tally {
     sources: Arc<[SourceTally]>,
     tasks: Arc<Mutex<BTreeMap<Task, TaskTally>>>,
+    loaded: Arc<AtomicU64>,
 }
 
 impl Tally {
@@ -123,7 +134,18 @@ impl Tally {
         Self {
             sources: (0..sources).map(|_| SourceTally::default()).collect(),
             tasks: Arc::default(),
+            loaded: Arc::default(),
         }
+    }
+
+    /// Counts tokens that were run for all prompts, before the first.
+    pub fn loaded(&self, tokens: usize) {
+        self.loaded.fetch_add(tokens as u64, Relaxed);
+    }
+
+    /// Tokens that were run for all prompts, before the first.
+    pub fn tokens_loaded(&self) -> u64 {
+        self.loaded.load(Relaxed)
     }
 
     /// The counts of a source.

@@ -170,7 +170,7 @@ proptest! {
         }
         for (task, expected) in [(Task::Caption, captions), (Task::Reason, answers)] {
             let counted = ran.tally.tasks().get(&task).copied().unwrap_or_default();
-            prop_assert_eq!((counted.requests, counted.prefilled, counted.generated), expected);
+            prop_assert_eq!((counted.requests, counted.prefilled + counted.reused, counted.generated), expected);
         }
     }
 

@@ -65,7 +65,9 @@ pub fn start_logging(verbose: u8) {
     // A panic of a model is caught, counted and told as a failure; its trace is for those who ask for it.
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| match std::thread::current().name() {
-        Some("vision" | "decoder") => tracing::debug!("a model panicked: {panic}"),
+        Some("vision" | "memory" | "decoder" | "text") => {
+            tracing::debug!("a model panicked: {panic}")
+        }
         _ => usual(panic),
     }));
 }

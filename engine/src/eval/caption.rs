@@ -7,9 +7,9 @@ use std::{
 };
 
 use atom_models::{
-    Connector, Decoder, Impression, Memory, ModelError, Pack, TextEncoder, connector::tidy,
+    Connector, Fault, Generation, Impression, Memory, ModelError, Pack, Reason, Scheduler,
+    TextEncoder, connector::tidy, scheduler::Settings,
 };
-use atom_operators::caption;
 use serde::Serialize;
 
 use super::{
@@ -39,7 +39,7 @@ pub struct Captioned {
 /// The exam: takes one file after another, then tells what they came to.
 pub struct CaptionExam {
     eye: Eye,
-    decoder: Box<dyn Decoder>,
+    decoder: Scheduler,
     text: Option<Box<dyn TextEncoder>>,
     memory: Option<Memory>,
     connector: Connector,
@@ -64,7 +64,7 @@ impl CaptionExam {
         let references: Vec<_> = cases.cases.iter().map(references).collect();
         Ok(Self {
             eye: Eye::open(pack, stop)?,
-            decoder: pack.decoder(Arc::default())?,
+            decoder: Scheduler::new(pack.decoder(Arc::default())?, Settings::default()),
             text: pack.chooser(Arc::default())?,
             memory: pack.memory()?,
             connector: pack.connector().clone(),
@@ -100,18 +100,25 @@ impl CaptionExam {
     }
 
     fn caption(&mut self, case: &Case, impression: &Impression) -> Result<String, EvalError> {
-        let connector = &self.connector;
-        let prompt = connector.caption_prompt(impression, self.memory.as_ref());
-        let asked = (&prompt, connector.caption_tokens());
-        let text = self.text.as_mut();
-        let text = text.map(|text| &mut **text as &mut dyn TextEncoder);
-        let said = caption::write(asked, impression, connector, &mut *self.decoder, text);
+        let said = self.write(impression);
         let caption = said.map(|generation| tidy(generation.text()));
         caption.map_err(|source| EvalError::Module {
             module: "decoder",
             file: case.file.clone(),
             source: Box::new(source),
         })
+    }
+
+    fn write(&mut self, impression: &Impression) -> Result<Generation, Fault> {
+        let connector = &self.connector;
+        let prompt = connector.caption_prompt(impression, self.memory.as_ref());
+        let mut generation = self.decoder.generate(&prompt, connector.caption_tokens())?;
+        if let Some(text) = &mut self.text {
+            let likeness = connector.caption_likeness();
+            let chosen = generation.prefer_like(&impression.embedding, likeness, &mut **text);
+            chosen.map_err(|error| Fault::new(Reason::Model, error))?;
+        }
+        Ok(generation)
     }
 
     /// What the files came to that were taken.

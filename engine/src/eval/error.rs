@@ -74,7 +74,7 @@ pub enum EvalError {
         file: String,
         /// Why.
         #[source]
-        source: Box<ModelError>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The evaluation was ended early.
     #[error(

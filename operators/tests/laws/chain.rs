@@ -4,8 +4,10 @@
 use std::{cell::RefCell, collections::BTreeMap, fmt::Debug, rc::Rc, sync::Arc};
 
 use atom_models::{
-    Decoder, Generation, ModelError, Prompt, fake,
+    Decoder, ModelError, Prompt, Scheduler, fake,
     fake::{FakeDecoder, FakeVision},
+    kv::{Kv, KvShape},
+    scheduler::Settings,
 };
 use atom_operators::{
     caption,
@@ -81,10 +83,31 @@ impl Shared {
     }
 }
 
-struct Broken;
+/// A decoder that never works.
+struct Broken(FakeDecoder);
 
 impl Decoder for Broken {
-    fn generate(&mut self, _: &Prompt, _: usize) -> Result<Generation, ModelError> {
+    fn encode(&mut self, text: &str) -> Result<Vec<u32>, ModelError> {
+        self.0.encode(text)
+    }
+
+    fn decode(&mut self, tokens: &[u32]) -> Result<String, ModelError> {
+        self.0.decode(tokens)
+    }
+
+    fn ends(&self) -> &[u32] {
+        self.0.ends()
+    }
+
+    fn context(&self) -> usize {
+        self.0.context()
+    }
+
+    fn shape(&self) -> KvShape {
+        self.0.shape()
+    }
+
+    fn run(&mut self, _: &[u32], _: &[bool], _: &mut Kv) -> Result<Vec<f32>, ModelError> {
         Err(ModelError::Asked("always"))
     }
 }
@@ -179,14 +202,17 @@ fn words<'s>(
         let (ask, max_tokens) = (setup.asks[ask].to_owned(), None);
         Asker::new(node, &ReasonSpec { ask, max_tokens }, &connector)
     });
+    let decoder = FakeDecoder::new(Arc::default());
     let decoder: Box<dyn Decoder> = match setup.broken {
-        true => Box::new(Broken),
-        false => Box::new(FakeDecoder::new(Arc::default())),
+        true => Box::new(Broken(decoder)),
+        false => Box::new(decoder),
     };
     let service = Service {
-        decoder,
-        text: None,
+        scheduler: Scheduler::new(decoder, Settings::default()),
+        beginnings: vec![connector.reason_beginning()],
         health: Health::default(),
+        text: None,
+        text_health: Health::default(),
         tally: shared.tally.clone(),
         connector: connector.clone(),
         followers: vec![Follower {

@@ -18,7 +18,10 @@ use atom_operators::{
 use crossbeam::channel::{Sender, unbounded};
 use timely::{dataflow::ProbeHandle, worker::Worker};
 
-use crate::chain::{Lines, Setup, Shared, chain};
+use crate::{
+    at,
+    chain::{DECODED, Lines, Setup, Shared, chain},
+};
 
 /// The records of one source: when, and which colour; no colour for a lost frame.
 pub type Script = Vec<(MediaTime, Option<[u8; 3]>)>;
@@ -93,8 +96,15 @@ pub fn world(
         live(&mut world);
         world.finish();
         crew.join();
+        let mut lines = world.shared.log.take();
+        // The decoder works on several requests at a time: which of a source is done first is left open.
+        for ((stage, _), lines) in &mut lines {
+            if DECODED.contains(stage) || *stage == "index" {
+                lines.sort_by_key(|line| at(line));
+            }
+        }
         Ran {
-            lines: world.shared.log.take(),
+            lines,
             tally: world.shared.tally,
             vision: world.shared.vision,
         }

@@ -24,12 +24,13 @@ import store
 
 PROMPTS = 8         # in a step
 CAPTIONS = 5        # of one prompt
-REAL = 0.45         # share of prompts that come from real pictures
-COCO = 0.4          # share of COCO among the rest
+REAL = 0.4          # share of prompts that come from real pictures
+COCO = 0.5          # share of COCO among the rest
 RATE = 4e-4
 WARM = 15           # steps until the full rate; from there it falls to a twentieth
 LONGEST = 28        # tokens of a caption
 SAVE = 240          # seconds between two saves
+LOOK = 160          # steps between two looks at the loss on `tune`
 HIDDEN = -1e4       # mask of what a token may not see
 
 
@@ -143,7 +144,7 @@ def beams(net, tokenizer, text, count=3, limit=24, power=0.7):
 
 
 def learn(net, tokenizer, examples, steps, save, log):
-    """Goes on from `save` if it is there."""
+    """Goes on from `save` if it is there. The losses on `tune` that it logs are the learning curve."""
     wanted = [value for value in net.parameters() if value.requires_grad]
     optimiser, start, average = torch.optim.AdamW(wanted, lr=RATE, betas=(0.9, 0.98), weight_decay=0.0), 0, None
     if save.is_file():
@@ -165,6 +166,8 @@ def learn(net, tokenizer, examples, steps, save, log):
         average = float(found) if average is None else 0.97 * average + 0.03 * float(found)
         if step % 20 == 19 or step < 3:
             log(f"step {step + 1} of {steps}, loss {average:.3f}")
+        if (step + 1) % LOOK == 0 and examples.data.tune:
+            log(f"step {step + 1}: loss on tune {held_out(net, tokenizer, examples):.3f}")
         if time.monotonic() - told > SAVE or step + 1 == steps:
             told = time.monotonic()
             with store.whole(save) as part:
@@ -173,9 +176,10 @@ def learn(net, tokenizer, examples, steps, save, log):
 
 
 @torch.no_grad()
-def held_out(net, tokenizer, examples, pairs):
+def held_out(net, tokenizer, examples):
     """Loss on pictures that nothing learned from."""
-    found = [float(loss(net, tokenizer, [(examples.real(i, 0), [dataset.tidy(c) for c in examples.data.pairs[i]["captions"][:CAPTIONS]])])) for i in pairs]
+    pairs = [(examples.real(i, 0), [dataset.tidy(c) for c in examples.data.pairs[i]["captions"][:CAPTIONS]]) for i in examples.data.tune]
+    found = [float(loss(net, tokenizer, [pair])) for pair in pairs]
     return sum(found) / len(found)
 
 
@@ -189,6 +193,6 @@ def run(data, parts, tokenizer, work, steps, log):
     store.arrays_and_lines(work / "adapter.npz", values, work / "adapter.steps", [str(steps)])
     if not data.tune:
         return
-    log(f"loss on tune {held_out(net, tokenizer, examples, data.tune):.3f}")
+    log(f"loss on tune {held_out(net, tokenizer, examples):.3f}")
     found = [beams(net, tokenizer, examples.real(i, 0))[0][1] for i in data.tune]
     log(f"three beams on tune: {measure.captions([data.pairs[i]['captions'] for i in data.tune], found)}")

@@ -1,0 +1,273 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use proptest::{collection::vec, prelude::*, sample::select};
+
+use super::*;
+use crate::fake::FakeDecoder;
+
+fn scheduler(settings: Settings) -> Scheduler {
+    Scheduler::new(Box::new(FakeDecoder::new(Arc::default())), settings)
+}
+
+fn ask(evidence: &str, question: &str) -> Prompt {
+    Prompt::from(&*format!("answer {evidence} ? {question} <|say|>"))
+}
+
+fn job(prompt: Prompt, urgency: Urgency) -> Job {
+    Job {
+        prompt,
+        max_tokens: 24,
+        urgency,
+        deadline: None,
+    }
+}
+
+/// A prompt of so many tokens, to which as much is said.
+fn long(tokens: usize) -> Prompt {
+    Prompt::from(&*format!(
+        "caption {} <|say|>",
+        vec!["dog"; tokens - 2].join(" ")
+    ))
+}
+
+/// Works until nothing is left to do.
+fn finish(scheduler: &mut Scheduler) -> BTreeMap<u64, Result<Generation, Fault>> {
+    let mut results = BTreeMap::new();
+    while !scheduler.idle() {
+        let finished = scheduler.advance(Instant::now());
+        results.extend(
+            finished
+                .into_iter()
+                .map(|finished| (finished.id, finished.result)),
+        );
+    }
+    results
+}
+
+fn text(result: &Result<Generation, Fault>) -> Result<String, Reason> {
+    let generation = result.as_ref().map_err(|fault| fault.reason)?;
+    Ok(generation.text().to_owned())
+}
+
+const WORDS: [&str; 5] = ["a", "red", "dog", "runs", "far"];
+
+fn prompt() -> impl Strategy<Value = Prompt> {
+    let words = |most| vec(select(&WORDS), 0..most).prop_map(|words| words.join(" "));
+    let question = prop_oneof![6 => words(4), 1 => select(&["fail", "fail2", "panic2"]).prop_map(str::to_owned)];
+    let reason = (words(40), question).prop_map(|(evidence, question)| ask(&evidence, &question));
+    let caption = words(40).prop_map(|tags| Prompt::from(&*format!("caption {tags} <|say|>")));
+    (prop_oneof![reason, caption], 1..4usize).prop_map(|(prompt, beams)| prompt.with_beams(beams))
+}
+
+fn urgency() -> impl Strategy<Value = Urgency> {
+    select(&[
+        Urgency::Person,
+        Urgency::Live,
+        Urgency::Recording,
+        Urgency::Summary,
+    ])
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    (any::<bool>(), 0..2000usize, 0..2000usize, 1..12usize).prop_map(
+        |(reuse, prefix_bytes, batch_bytes, rows)| Settings {
+            reuse,
+            prefix_bytes,
+            batch_bytes,
+            rows,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Each job comes after so many actions since the one before.
+    #[test]
+    fn what_a_request_gives_depends_on_nothing_else(jobs in vec((0..6u8, prompt(), 1..30usize, urgency()), 1..30), settings in settings()) {
+        let mut together = scheduler(settings);
+        let mut results = BTreeMap::new();
+        let mut alone = BTreeMap::new();
+        for (id, (pause, prompt, max_tokens, urgency)) in jobs.into_iter().enumerate() {
+            let none = Settings { reuse: false, ..Settings::default() };
+            alone.insert(id as u64, text(&scheduler(none).generate(&prompt, max_tokens)));
+            for _ in 0..pause {
+                let finished = together.advance(Instant::now());
+                results.extend(finished.into_iter().map(|finished| (finished.id, finished.result)));
+            }
+            together.submit(id as u64, Job { max_tokens, ..job(prompt, urgency) });
+        }
+        results.extend(finish(&mut together));
+        let results: BTreeMap<_, _> = results.iter().map(|(id, result)| (*id, text(result))).collect();
+        prop_assert_eq!(results, alone);
+        let (tree, batch) = together.bytes();
+        prop_assert!(tree <= settings.prefix_bytes && batch == 0);
+    }
+}
+
+#[test]
+fn ten_thousand_requests_leave_nothing_behind() {
+    let settings = Settings {
+        prefix_bytes: 4000,
+        ..Settings::default()
+    };
+    let mut scheduler = scheduler(settings);
+    let mut finished = 0;
+    for id in 0..10_000u64 {
+        let evidence = WORDS[id as usize % 5];
+        let question = ["a dog?", "fail", "panic2", "is it red?"][id as usize / 3 % 4];
+        let urgency = [Urgency::Person, Urgency::Summary][id as usize / 7 % 2];
+        let deadline = (id % 11 == 0).then(Instant::now);
+        scheduler.submit(
+            id,
+            Job {
+                deadline,
+                ..job(ask(evidence, question), urgency)
+            },
+        );
+        if id % 13 == 0 {
+            scheduler.cancel(id - id % 5);
+        }
+        finished += scheduler.advance(Instant::now()).len();
+    }
+    finished += finish(&mut scheduler).len();
+    assert!((9_000..10_000).contains(&finished), "{finished}");
+    let (tree, batch) = scheduler.bytes();
+    assert!(tree <= 4000 && batch == 0);
+}
+
+#[test]
+fn the_second_question_about_the_same_runs_only_what_is_new() {
+    let mut scheduler = scheduler(Settings::default());
+    let beginning = Prompt::from("answer the picture shows that");
+    assert_eq!(scheduler.load(&beginning), Ok(4));
+    let mut booked = |evidence: &str, question: &str| {
+        let prompt = ask(&format!("the picture shows {evidence}"), question);
+        let found = scheduler.generate(&prompt, 9).unwrap();
+        (found.prefilled, found.reused)
+    };
+    // "the picture shows" is constant, "?" and "<|say|>" belong to the prompt.
+    assert_eq!(booked("a red dog", "a dog?"), (7, 0));
+    assert_eq!(booked("a red dog", "a cat?"), (2, 5));
+    assert_eq!(booked("a blue bird", "a cat?"), (6, 1));
+    let none = Settings {
+        reuse: false,
+        ..Settings::default()
+    };
+    let found = self::scheduler(none)
+        .generate(&ask("a red dog", "a dog?"), 9)
+        .unwrap();
+    assert_eq!((found.prefilled, found.reused), (8, 0));
+}
+
+#[test]
+fn a_request_that_fails_in_a_batch_fails_alone() {
+    let mut scheduler = scheduler(Settings::default());
+    let questions = ["a dog?", "fail2", "a cat?", "panic2"];
+    for (id, question) in questions.iter().enumerate() {
+        scheduler.submit(
+            id as u64,
+            job(ask("a dog there far away", question), Urgency::Live),
+        );
+    }
+    let caption = Prompt::from("caption red dog <|say|>").with_beams(3);
+    let alone = text(&self::scheduler(Settings::default()).generate(&caption, 24));
+    scheduler.submit(4, job(caption, Urgency::Live));
+    let results = finish(&mut scheduler);
+    let texts: Vec<_> = results.values().map(text).collect();
+    let said = |text: &str| Ok(text.to_owned());
+    let expected = [
+        said("Yes."),
+        Err(Reason::Model),
+        said("No."),
+        Err(Reason::Panic),
+        alone,
+    ];
+    assert_eq!(texts, expected);
+}
+
+fn actions_until(scheduler: &mut Scheduler, id: u64) -> usize {
+    for action in 1..10_000 {
+        if scheduler
+            .advance(Instant::now())
+            .iter()
+            .any(|finished| finished.id == id)
+        {
+            return action;
+        }
+    }
+    panic!("request {id} is starved");
+}
+
+#[test]
+fn a_person_waits_for_one_action_only() {
+    let mut scheduler = scheduler(Settings::default());
+    for id in 0..20 {
+        scheduler.submit(id, job(long(200 + id as usize), Urgency::Recording));
+    }
+    (0..30).for_each(|_| assert!(scheduler.advance(Instant::now()).is_empty()));
+    scheduler.submit(99, job(ask("a dog", "dog?"), Urgency::Person));
+    // Its one chunk, which may have to let another action pass, and the step after its only word, likewise.
+    assert!(actions_until(&mut scheduler, 99) <= 4);
+}
+
+#[test]
+fn what_can_wait_is_not_starved() {
+    let mut scheduler = scheduler(Settings {
+        rows: 2,
+        ..Settings::default()
+    });
+    scheduler.submit(0, job(long(160), Urgency::Summary));
+    let mut actions = 0;
+    let mut next = 1;
+    loop {
+        while scheduler.waiting.len() < 5 {
+            scheduler.submit(next, job(long(40), Urgency::Person));
+            next += 1;
+        }
+        actions += 1;
+        if scheduler
+            .advance(Instant::now())
+            .iter()
+            .any(|finished| finished.id == 0)
+        {
+            break;
+        }
+        assert!(actions < 1000, "starved");
+    }
+}
+
+#[test]
+fn late_and_cancelled_requests_give_their_memory_back() {
+    let mut scheduler = scheduler(Settings {
+        reuse: false,
+        ..Settings::default()
+    });
+    let now = Instant::now();
+    for id in 0..3 {
+        let deadline = (id == 0).then(|| now + Duration::from_millis(5));
+        scheduler.submit(
+            id,
+            Job {
+                deadline,
+                ..job(long(30), Urgency::Live)
+            },
+        );
+    }
+    (0..9).for_each(|_| assert!(scheduler.advance(now).is_empty()));
+    scheduler.cancel(1);
+    let late = scheduler.advance(now + Duration::from_millis(6));
+    assert_eq!((late[0].id, text(&late[0].result)), (0, Err(Reason::Late)));
+    assert_eq!(finish(&mut scheduler).into_keys().collect::<Vec<_>>(), [2]);
+    assert_eq!(scheduler.bytes(), (0, 0));
+}
+
+#[test]
+fn prompts_that_are_empty_or_too_long_are_refused() {
+    let mut scheduler = scheduler(Settings::default());
+    for prompt in [Prompt::from(""), long(990)] {
+        let fault = scheduler.generate(&prompt, 24).unwrap_err();
+        assert_eq!(fault.reason, Reason::Model);
+        assert!(fault.detail.contains("1000"), "{fault}");
+    }
+}
