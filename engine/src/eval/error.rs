@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use atom_models::ModelError;
 use thiserror::Error;
 
 use crate::error::EngineError;
