@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use atom::assemble::{Parts, assemble};
-use atom_models::{Image, Meters, Pack};
+use atom_models::{Image, Meters, Pack, Scheduler, scheduler::Settings};
 use atom_operators::{
     data::{End, Frame, MediaTime, SourceId},
     flow::{Bounds, Flow},
@@ -60,12 +60,16 @@ fn work_through(plan: &Plan, pack: &Pack, inlets: Vec<Inlet>) {
     let parts = Parts {
         inlets,
         vision: Some(pack.vision(meters.vision).expect("the fake loads")),
-        decoder: Some(pack.decoder(meters.decoder).expect("the fake loads")),
+        decoder: Some(Scheduler::new(
+            pack.decoder(meters.decoder).expect("the fake loads"),
+            Settings::default(),
+        )),
         text: None,
         memory: None,
         connector: pack.connector().clone(),
         vision_health: Health::default(),
         decoder_health: Health::default(),
+        text_health: Health::default(),
         tally: Tally::new(plan.sources.len()),
     };
     let parts = std::sync::Mutex::new(Some(parts));

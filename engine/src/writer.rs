@@ -15,7 +15,7 @@ use std::{
 
 use atom_models::{Connector, Reason};
 use atom_operators::{
-    data::{Failure, MediaTime, NodeId, Row, Segment, SourceId, Stage},
+    data::{Answer, Failure, MediaTime, NodeId, Row, Segment, SourceId, Stage},
     seal::{Event, Sealed},
 };
 use tracing::{debug, warn};
@@ -116,7 +116,7 @@ enum Kind<'a> {
     Draft,
     Caption,
     /// With its question.
-    Answer(&'a str),
+    Answer(&'a Answer),
 }
 
 /// The thread's state.
@@ -182,7 +182,7 @@ impl Writer {
                         answer.node,
                         &answer.segment,
                         &answer.text,
-                        Kind::Answer(&answer.ask),
+                        Kind::Answer(&answer),
                     );
                 }
                 Event::Row(row) => rows.push(row),
@@ -213,9 +213,10 @@ impl Writer {
             pack: self.pack.clone(),
             draft: matches!(kind, Kind::Draft),
             question: match kind {
-                Kind::Answer(ask) => Some(Question {
+                Kind::Answer(answer) => Some(Question {
                     node: node.to_owned(),
-                    ask: ask.to_owned(),
+                    ask: answer.ask.to_string(),
+                    probability: answer.probability,
                 }),
                 _ => None,
             },

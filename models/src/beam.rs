@@ -12,6 +12,7 @@ const POWER: f32 = 0.7;
 pub(crate) struct Search {
     count: usize,
     ends: Vec<u32>,
+    withheld: Vec<u32>,
     open: Vec<Beam>,
     ended: Vec<Beam>,
 }
@@ -25,8 +26,8 @@ pub(crate) struct Beam {
 }
 
 impl Search {
-    /// `count` beams, at least one; `ends` are tokens after which a text is over.
-    pub(crate) fn new(count: usize, ends: Vec<u32>) -> Self {
+    /// `count` beams, at least one; `ends` are tokens after which a text is over, `withheld` those that it may not have.
+    pub(crate) fn new(count: usize, ends: Vec<u32>, withheld: Vec<u32>) -> Self {
         let start = Beam {
             tokens: Vec::new(),
             score: 0.0,
@@ -34,6 +35,7 @@ impl Search {
         Self {
             count: count.max(1),
             ends,
+            withheld,
             open: vec![start],
             ended: Vec::new(),
         }
@@ -53,7 +55,8 @@ impl Search {
         let mut candidates = Vec::new();
         for (from, (beam, row)) in self.open.iter().zip(logits).enumerate() {
             let total = log_sum(row)?;
-            let best = top(row, looked).into_iter();
+            // What is withheld keeps its share of the probability: leaving it out makes no other text likelier.
+            let best = top(row, looked, &self.withheld).into_iter();
             candidates.extend(best.map(|(token, logit)| (beam.score + logit - total, from, token)));
         }
         candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
@@ -103,7 +106,7 @@ fn scored(tokens: Vec<u32>, score: f32, end: usize) -> Beam {
     }
 }
 
-fn log_sum(row: &[f32]) -> Result<f32, ModelError> {
+pub(crate) fn log_sum(row: &[f32]) -> Result<f32, ModelError> {
     if row.iter().any(|x| !x.is_finite()) {
         return Err(ModelError::NotFinite { module: "decoder" });
     }
@@ -111,11 +114,14 @@ fn log_sum(row: &[f32]) -> Result<f32, ModelError> {
     Ok(most + row.iter().map(|x| (x - most).exp()).sum::<f32>().ln())
 }
 
-/// The `count` highest scores with their places, highest first; of equals the first.
-fn top(row: &[f32], count: usize) -> Vec<(u32, f32)> {
+/// The `count` highest scores with their places, but for some places, highest first; of equals the first.
+fn top(row: &[f32], count: usize, without: &[u32]) -> Vec<(u32, f32)> {
     let mut best: Vec<(u32, f32)> = Vec::with_capacity(count + 1);
     for (token, logit) in row.iter().enumerate() {
         if best.len() == count && best.last().is_some_and(|last| *logit <= last.1) {
+            continue;
+        }
+        if without.contains(&(token as u32)) {
             continue;
         }
         let place = best.partition_point(|(_, have)| have >= logit);
@@ -133,7 +139,7 @@ mod tests {
 
     /// Runs a search over a table: the next token's probabilities by the last token.
     fn search(count: usize, limit: usize, next: fn(Option<u32>) -> [f32; 4]) -> Vec<Beam> {
-        let mut search = Search::new(count, vec![END]);
+        let mut search = Search::new(count, vec![END], Vec::new());
         let mut last = vec![None];
         loop {
             let logits: Vec<_> = last.iter().map(|token| next(*token).map(f32::ln)).collect();
@@ -170,11 +176,16 @@ mod tests {
 
     #[test]
     fn the_best_of_equal_scores_is_the_first() {
-        assert_eq!(top(&[0.0, 2.0, 2.0, 1.0], 2), [(1, 2.0), (2, 2.0)]);
+        assert_eq!(top(&[0.0, 2.0, 2.0, 1.0], 2, &[]), [(1, 2.0), (2, 2.0)]);
+        assert_eq!(top(&[0.0, 2.0, 2.0, 1.0], 2, &[1]), [(2, 2.0), (3, 1.0)]);
     }
 
     #[test]
     fn refuses_scores_that_are_not_numbers() {
-        assert!(Search::new(1, vec![]).step(&[&[0.0, f32::NAN]], 9).is_err());
+        assert!(
+            Search::new(1, vec![], vec![])
+                .step(&[&[0.0, f32::NAN]], 9)
+                .is_err()
+        );
     }
 }

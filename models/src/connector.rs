@@ -6,8 +6,12 @@
 use std::{cmp::Ordering, sync::Arc};
 
 use crate::{
-    manifest::{Prompts, Words},
+    decoder::Generation,
+    error::ModelError,
+    manifest::{self, Prompts, Words},
     memory::Memory,
+    restraint::Restraint,
+    text::TextEncoder,
     vision::Impression,
 };
 
@@ -17,6 +21,8 @@ pub struct Prompt {
     text: Arc<str>,
     adapter: bool,
     beams: usize,
+    withheld: Arc<[String]>,
+    options: Arc<[String]>,
 }
 
 impl Prompt {
@@ -35,9 +41,37 @@ impl Prompt {
         self.beams
     }
 
+    /// Words that the texts must not use.
+    pub fn withheld(&self) -> &[String] {
+        &self.withheld
+    }
+
+    /// The only texts that may follow, if not any may.
+    pub fn options(&self) -> &[String] {
+        &self.options
+    }
+
+    /// The same prompt that only one of these texts may follow; any if there are none.
+    pub fn among(self, options: &[String]) -> Self {
+        let apart = !self.text.ends_with(char::is_whitespace);
+        let spaced = |option: &String| format!("{}{option}", if apart { " " } else { "" });
+        Self {
+            options: options.iter().map(spaced).collect(),
+            ..self
+        }
+    }
+
     /// The same prompt with so many texts followed.
     pub fn with_beams(self, beams: usize) -> Self {
         Self { beams, ..self }
+    }
+
+    /// The same prompt with these words not to be used.
+    pub fn without(self, words: Vec<String>) -> Self {
+        Self {
+            withheld: words.into(),
+            ..self
+        }
     }
 }
 
@@ -47,6 +81,8 @@ impl From<&str> for Prompt {
             text: text.into(),
             adapter: false,
             beams: 1,
+            withheld: [].into(),
+            options: [].into(),
         }
     }
 }
@@ -97,6 +133,7 @@ pub struct Connector {
     prompts: Prompts,
     adapter: bool,
     examples: usize,
+    restraint: Option<Restraint>,
 }
 
 impl Connector {
@@ -115,7 +152,14 @@ impl Connector {
             prompts,
             adapter,
             examples,
+            restraint: None,
         }
+    }
+
+    /// The same connector, whose captions keep to these rules.
+    pub(crate) fn with_restraint(self, rules: Option<manifest::Restraint>) -> Self {
+        let restraint = rules.map(|rules| Restraint::new(rules, &self.concepts));
+        Self { restraint, ..self }
     }
 
     /// How many concepts the encoder gives.
@@ -180,11 +224,39 @@ impl Connector {
             .replace("{sure}", &plain(&sure.join(", ")))
             .replace("{maybe}", &plain(&maybe.join(", ")))
             .replace("{examples}", &plain(&examples.join(" ")));
+        let restraint = self.restraint.as_ref();
+        let withheld = restraint.map(|rules| rules.withheld(&impression.concepts));
         Prompt {
             text: text.into(),
             adapter: self.adapter,
             beams: self.prompts.caption_beams,
+            withheld: withheld.unwrap_or_default().into(),
+            options: [].into(),
         }
+    }
+
+    /// Puts the caption first that fits the pictures best: its own score counts, how well the concepts bear it out, and, by the
+    /// text encoder, how alike it and the pictures are.
+    ///
+    /// # Errors
+    /// If the text encoder fails.
+    pub fn choose(
+        &self,
+        captions: &mut Generation,
+        impression: &Impression,
+        mut text: Option<&mut dyn TextEncoder>,
+    ) -> Result<(), ModelError> {
+        captions.prefer(|caption| {
+            let restraint = self.restraint.as_ref();
+            let mut more =
+                restraint.map_or(0.0, |rules| rules.support(caption, &impression.concepts));
+            if let Some(text) = &mut text {
+                let said = text.embed(caption)?;
+                let alike = said.iter().zip(&*impression.embedding).map(|(a, b)| a * b);
+                more += self.caption_likeness() * alike.sum::<f32>();
+            }
+            Ok(more)
+        })
     }
 
     /// How much likeness with the pictures counts when a caption is chosen among several; 0 if none is chosen so.

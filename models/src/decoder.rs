@@ -10,7 +10,6 @@ use crate::{
     manifest::DecoderPart,
     meter::Meter,
     session::{Element, Feed, Module, Port, Value},
-    text::TextEncoder,
     tokenizer::Tokenizer,
 };
 
@@ -32,7 +31,7 @@ pub struct Generation {
 pub struct Candidate {
     /// The new text, without the prompt, trimmed.
     pub text: String,
-    /// Its log-probability, divided by its length to a power below 1; [`Generation::prefer_like`] adds to it.
+    /// Its log-probability, divided by its length to a power below 1; [`Generation::prefer`] adds to it.
     pub score: f32,
 }
 
@@ -42,24 +41,19 @@ impl Generation {
         self.candidates.first().map_or("", |best| &best.text)
     }
 
-    /// Puts the text first that is best when its likeness with an index vector counts too: its score plus `weight`
-    /// times the cosine of `vector` and the text's own vector.
+    /// Adds to each text's score what `more` gives for it, and puts the best first. A single text is left as it is.
     ///
     /// # Errors
-    /// If a text cannot be encoded.
-    pub fn prefer_like(
+    /// What `more` fails with.
+    pub fn prefer(
         &mut self,
-        vector: &[f32],
-        weight: f32,
-        text: &mut dyn TextEncoder,
+        mut more: impl FnMut(&str) -> Result<f32, ModelError>,
     ) -> Result<(), ModelError> {
-        if self.candidates.len() < 2 || weight == 0.0 {
+        if self.candidates.len() < 2 {
             return Ok(());
         }
         for candidate in &mut self.candidates {
-            let said = text.embed(&candidate.text)?;
-            let cosine: f32 = said.iter().zip(vector).map(|(a, b)| a * b).sum();
-            candidate.score += weight * cosine;
+            candidate.score += more(&candidate.text)?;
         }
         self.candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
         Ok(())

@@ -6,8 +6,8 @@
 //! [`fake`] ones stand behind them.
 //!
 //! In reading order:
-//! - [`image`](mod@image), [`vision`], [`memory`], [`connector`], [`kv`], [`decoder`], [`text`], [`tokenizer`]: what modules do
-//! - `beam`, `prefix`, [`scheduler`]: how one decoder serves many requests
+//! - [`image`](mod@image), [`vision`], [`memory`], [`connector`], `restraint`, [`kv`], [`decoder`], [`text`], [`tokenizer`]: what modules do
+//! - `beam`, `choice`, `prefix`, [`scheduler`]: how one decoder serves many requests
 //! - `session`: the only file that names ONNX Runtime
 //! - [`manifest`], [`pack`], [`cache`]: what a pack is and where it lies
 //! - [`origin`], [`install`]: how a pack gets there
@@ -16,6 +16,7 @@
 
 mod beam;
 pub mod cache;
+mod choice;
 pub mod connector;
 pub mod decoder;
 pub mod error;
@@ -30,6 +31,7 @@ pub mod meter;
 pub mod origin;
 pub mod pack;
 mod prefix;
+mod restraint;
 pub mod scheduler;
 mod session;
 pub mod text;

@@ -70,6 +70,21 @@ pub struct Words {
     pub power: f32,
 }
 
+/// What a caption had better not say: of what the pictures do not show, the decoder invents some details more than others.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restraint {
+    /// Concepts that a caption names only if they are likely enough: colours, say. Of words that are not one token of the
+    /// decoder nothing is withheld.
+    pub doubted: Vec<String>,
+    /// How high their score must be for that.
+    pub likely: f32,
+    /// Among several captions, how much the scores of the concepts count that each of them names.
+    pub support: f32,
+    /// A concept of this score counts for nothing, one below it against the caption.
+    pub even: f32,
+}
+
 /// The caption memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -174,6 +189,9 @@ pub struct Manifest {
     /// The decoder.
     #[serde(default)]
     pub decoder: Option<DecoderPart>,
+    /// What its captions had better not say, if anything.
+    #[serde(default)]
+    pub restraint: Option<Restraint>,
     /// The caption memory, if it has one.
     #[serde(default)]
     pub memory: Option<MemoryPart>,
@@ -326,7 +344,9 @@ impl Manifest {
         let decoder = self.decoder.as_ref().expect(missing);
         let prompts = self.prompts.clone().expect(missing);
         let examples = self.memory.as_ref().map_or(0, |memory| memory.examples);
+        let restraint = self.restraint.clone();
         Connector::new(concepts, vision.words, prompts, decoder.adapter, examples)
+            .with_restraint(restraint)
     }
 }
 

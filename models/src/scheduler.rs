@@ -13,12 +13,17 @@
 use std::time::Instant;
 
 use crate::{
-    Candidate, Decoder, Fault, Generation, ModelError, Prompt, Reason,
-    beam::Search,
+    Decoder, Fault, Generation, ModelError, Prompt, Reason,
     fault::catch,
     kv::Kv,
     prefix::{Found, PrefixTree},
 };
+
+mod batch;
+mod task;
+
+use batch::Batch;
+use task::Task;
 
 /// How soon something is wanted; the first is the most urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,28 +99,10 @@ pub struct Scheduler {
     tree: PrefixTree,
     waiting: Vec<Task>,
     filling: Vec<Filling>,
-    growing: Vec<Growing>,
-    batch: Kv,
+    batch: Batch,
     done: Vec<Finished>,
     actions: u64,
     admitted: u64,
-}
-
-/// A job with its prompt as tokens.
-struct Task {
-    id: u64,
-    job: Job,
-    tokens: Vec<u32>,
-}
-
-impl Task {
-    fn rows(&self) -> usize {
-        self.job.prompt.beams()
-    }
-
-    fn longest(&self) -> usize {
-        self.tokens.len() + self.job.max_tokens
-    }
 }
 
 /// A request whose prompt is being run.
@@ -130,15 +117,6 @@ struct Begun {
     constant: usize,
 }
 
-/// A request whose texts grow.
-struct Growing {
-    task: Task,
-    search: Search,
-    /// Where each open text is in the batch, and its newest token, not yet run.
-    texts: Vec<(usize, u32)>,
-    generation: Generation,
-}
-
 impl Scheduler {
     /// Nothing to do yet.
     pub fn new(decoder: Box<dyn Decoder>, settings: Settings) -> Self {
@@ -149,8 +127,7 @@ impl Scheduler {
             tree: PrefixTree::new(shape.width(), settings.prefix_bytes),
             waiting: Vec::new(),
             filling: Vec::new(),
-            growing: Vec::new(),
-            batch: Kv::new(shape),
+            batch: Batch::new(shape),
             done: Vec::new(),
             actions: 0,
             admitted: 0,
@@ -165,10 +142,10 @@ impl Scheduler {
         if !self.settings.reuse {
             return Ok(0);
         }
-        let mut tokens = self.encode(beginning)?;
+        let mut tokens = task::encode(&mut *self.decoder, beginning.as_str())?;
         // What follows may melt with the last token.
         tokens.pop();
-        let mut kv = Kv::of(self.batch.shape(), &[]);
+        let mut kv = Kv::of(self.decoder.shape(), &[]);
         while kv.lengths()[0] < tokens.len() {
             chunk(&mut *self.decoder, beginning, &tokens, &mut kv)?;
         }
@@ -179,39 +156,27 @@ impl Scheduler {
 
     /// Takes a job; `id` must be new.
     pub fn submit(&mut self, id: u64, job: Job) {
-        let found = self.encode(&job.prompt).and_then(|tokens| {
-            let context = self.decoder.context();
-            let (found, new) = (tokens.len(), job.max_tokens);
-            match found == 0 || found + new > context {
-                true => Err(failed(ModelError::PromptLength {
-                    found,
-                    new,
-                    context,
-                })),
-                false => Ok(tokens),
-            }
-        });
-        match found {
-            Ok(tokens) => self.waiting.push(Task { id, job, tokens }),
+        match Task::new(&mut *self.decoder, id, job) {
+            Ok(task) => self.waiting.push(task),
             Err(fault) => self.finish(id, Err(fault)),
         }
     }
 
-    /// Whether there is anything to do.
+    /// Whether there is nothing to do.
     pub fn idle(&self) -> bool {
         self.waiting.is_empty()
             && self.filling.is_empty()
-            && self.growing.is_empty()
+            && self.batch.is_empty()
             && self.done.is_empty()
     }
 
     /// Bytes of keys and values held: of beginnings, and of everything under way.
     pub fn bytes(&self) -> (usize, usize) {
-        let filling = self
+        let begun = self
             .filling
             .iter()
             .filter_map(|filling| filling.begun.as_ref());
-        let filling: usize = filling.map(|begun| begun.kv.bytes()).sum();
+        let filling: usize = begun.map(|begun| begun.kv.bytes()).sum();
         (self.tree.bytes(), filling + self.batch.bytes())
     }
 
@@ -220,24 +185,19 @@ impl Scheduler {
         self.give_up_late(now);
         self.admit();
         self.actions += 1;
-        let urgent = |task: &Task| task.job.urgency;
-        let fair = self.actions % FAIR == 0;
-        let order = |at: &usize| (!fair).then_some(urgent(&self.filling[*at].task));
+        let fair = self.actions.is_multiple_of(FAIR);
+        let order = |at: &usize| (!fair).then_some(self.filling[*at].task.urgency());
         let next = (0..self.filling.len()).min_by_key(order);
-        let growing = self
-            .growing
-            .iter()
-            .map(|growing| urgent(&growing.task))
-            .min();
+        let growing = self.batch.tasks().map(Task::urgency).min();
         match (next, growing) {
             (Some(at), None) => self.fill(at),
             (None, Some(_)) => self.step(),
             (Some(at), Some(growing)) => {
-                let fill_first = urgent(&self.filling[at].task) <= growing;
-                if fill_first == (self.actions % TURN != 0) {
-                    self.fill(at);
-                } else {
+                let fill_first = self.filling[at].task.urgency() <= growing;
+                if fill_first == self.actions.is_multiple_of(TURN) {
                     self.step();
+                } else {
+                    self.fill(at);
                 }
             }
             (None, None) => {}
@@ -249,13 +209,7 @@ impl Scheduler {
     pub fn cancel(&mut self, id: u64) {
         self.waiting.retain(|task| task.id != id);
         self.filling.retain(|filling| filling.task.id != id);
-        if let Some(at) = self
-            .growing
-            .iter()
-            .position(|growing| growing.task.id == id)
-        {
-            self.leave(at);
-        }
+        self.batch.drop(id);
         self.done.retain(|finished| finished.id != id);
     }
 
@@ -272,7 +226,7 @@ impl Scheduler {
         };
         self.submit(u64::MAX, job);
         loop {
-            let finished = self.advance(Instant::now());
+            let finished = self.advance(Instant::now()).into_iter();
             if let Some(mine) = finished
                 .into_iter()
                 .find(|finished| finished.id == u64::MAX)
@@ -282,22 +236,25 @@ impl Scheduler {
         }
     }
 
-    fn encode(&mut self, prompt: &Prompt) -> Result<Vec<u32>, Fault> {
-        catch(|| self.decoder.encode(prompt.as_str()).map_err(failed))
-    }
-
     fn finish(&mut self, id: u64, result: Result<Generation, Fault>) {
         self.done.push(Finished { id, result });
     }
 
+    /// Everything that was let in.
+    fn under_way(&self) -> impl Iterator<Item = &Task> {
+        let filling = self.filling.iter().map(|filling| &filling.task);
+        filling.chain(self.batch.tasks())
+    }
+
     fn give_up_late(&mut self, now: Instant) {
-        let tasks = self.waiting.iter();
-        let tasks = tasks.chain(self.filling.iter().map(|filling| &filling.task));
-        let tasks = tasks.chain(self.growing.iter().map(|growing| &growing.task));
-        let late = tasks.filter_map(|task| {
-            let over = now.checked_duration_since(task.job.deadline?)?;
-            Some((task.id, over))
-        });
+        let late = self
+            .waiting
+            .iter()
+            .chain(self.under_way())
+            .filter_map(|task| {
+                let over = now.checked_duration_since(task.job.deadline?)?;
+                Some((task.id, over))
+            });
         for (id, over) in late.collect::<Vec<_>>() {
             self.cancel(id);
             let told = format!("not finished {} ms after it was of use", over.as_millis());
@@ -309,8 +266,8 @@ impl Scheduler {
     fn admit(&mut self) {
         while !self.waiting.is_empty() {
             let fair = self.admitted % FAIR == FAIR - 1;
-            let key = |at: &usize| (!fair).then_some(self.waiting[*at].job.urgency);
-            let next = (0..self.waiting.len()).min_by_key(key).unwrap_or(0);
+            let order = |at: &usize| (!fair).then_some(self.waiting[*at].urgency());
+            let next = (0..self.waiting.len()).min_by_key(order).unwrap_or(0);
             if !self.fits(&self.waiting[next], fair) {
                 return;
             }
@@ -322,47 +279,40 @@ impl Scheduler {
 
     /// Whether a job may be let in beside those under way. One alone always may.
     fn fits(&self, task: &Task, fair: bool) -> bool {
-        let under_way = self.filling.iter().map(|filling| &filling.task);
-        let under_way = under_way.chain(self.growing.iter().map(|growing| &growing.task));
         let (mut rows, mut longest, mut alone) = (task.rows(), task.longest(), true);
-        for other in under_way {
+        for other in self.under_way() {
             rows += other.rows();
             longest = longest.max(other.longest());
             alone = false;
         }
-        let most = match task.job.urgency {
-            Urgency::Person | Urgency::Live => self.settings.rows,
-            Urgency::Recording | Urgency::Summary if fair => self.settings.rows,
-            Urgency::Recording | Urgency::Summary => self.settings.rows * 3 / 4,
+        let all = fair || task.urgency() <= Urgency::Live;
+        let most = if all {
+            self.settings.rows
+        } else {
+            self.settings.rows * 3 / 4
         };
-        alone
-            || rows <= most
-                && rows * longest * self.batch.shape().bytes() <= self.settings.batch_bytes
+        let bytes = rows * longest * self.decoder.shape().bytes();
+        alone || rows <= most && bytes <= self.settings.batch_bytes
     }
 
     /// Runs the next chunk of a prompt; after the last one its texts begin to grow.
     fn fill(&mut self, at: usize) {
         let Filling { task, begun } = &mut self.filling[at];
+        let (decoder, prompt) = (&mut *self.decoder, &task.job.prompt);
         let begun = begun.get_or_insert_with(|| {
             let known = match self.settings.reuse {
                 true => self
                     .tree
-                    .longest(task.job.prompt.adapter(), known_at_most(&task.tokens)),
+                    .longest(prompt.adapter(), may_be_known(&task.tokens)),
                 false => Found::default(),
             };
             Begun {
-                kv: Kv::of(self.batch.shape(), &known.kv),
+                kv: Kv::of(decoder.shape(), &known.kv),
                 reused: known.tokens - known.constant,
                 constant: known.constant,
             }
         });
-        let run = chunk(
-            &mut *self.decoder,
-            &task.job.prompt,
-            &task.tokens,
-            &mut begun.kv,
-        );
-        match run {
+        match chunk(decoder, prompt, &task.tokens, &mut begun.kv) {
             Ok(_) if begun.kv.lengths()[0] < task.tokens.len() => {}
             Ok(logits) => self.begin(at, &logits),
             Err(fault) => {
@@ -372,177 +322,39 @@ impl Scheduler {
         }
     }
 
-    /// A prompt is through: keeps it for others, and has its first tokens chosen.
+    /// A prompt is through: keeps it for others, and lets its texts grow.
     fn begin(&mut self, at: usize, logits: &[f32]) {
         let Filling { task, begun } = self.filling.remove(at);
-        let Some(Begun {
+        let Begun {
             kv,
             reused,
             constant,
-        }) = begun
-        else {
-            return;
-        };
+        } = begun.expect("it has just been run");
         if self.settings.reuse {
             let keys = |range| kv.tokens(0, range);
             self.tree
                 .insert(task.job.prompt.adapter(), &task.tokens, false, keys);
         }
-        let row = self.batch.lengths().len();
-        self.batch.push(&kv, 0);
-        self.growing.push(Growing {
-            search: Search::new(task.job.prompt.beams(), self.decoder.ends().to_vec()),
-            texts: vec![(row, 0)],
-            generation: Generation {
-                candidates: Vec::new(),
-                prefilled: task.tokens.len() - reused - constant,
-                reused,
-                generated: 0,
-            },
-            task,
-        });
-        self.grow(self.growing.len() - 1, &[logits]);
+        let generation = Generation {
+            candidates: Vec::new(),
+            prefilled: task.tokens.len() - reused - constant,
+            reused,
+            generated: 0,
+        };
+        self.batch
+            .join(&mut *self.decoder, task, (kv, logits), generation);
+        self.done.append(&mut self.batch.finished);
     }
 
     /// Runs one token of every text that grows.
     fn step(&mut self) {
-        let rows = self.batch.lengths().len();
-        let (mut ids, mut adapter) = (vec![0; rows], vec![false; rows]);
-        for growing in &self.growing {
-            for (row, token) in &growing.texts {
-                ids[*row] = *token;
-                adapter[*row] = growing.task.job.prompt.adapter();
-            }
-        }
-        match guarded(&mut *self.decoder, &ids, &adapter, &mut self.batch) {
-            Ok(logits) => self.grow_all(&logits, rows),
-            Err(fault) if self.growing.len() == 1 => {
-                let id = self.leave(0).task.id;
-                self.finish(id, Err(fault));
-            }
-            Err(_) => self.step_alone(&ids, &adapter),
-        }
-    }
-
-    fn grow_all(&mut self, logits: &[f32], rows: usize) {
-        let logits: Vec<_> = logits.chunks_exact(logits.len() / rows).collect();
-        let of_texts =
-            |growing: &Growing| growing.texts.iter().map(|(row, _)| logits[*row]).collect();
-        let mine: Vec<Vec<_>> = self.growing.iter().map(of_texts).collect();
-        // From the last on, so that one that is finished leaves those before it where they are.
-        for (at, logits) in mine.iter().enumerate().rev() {
-            self.grow(at, logits);
-        }
-        self.close_gaps();
-    }
-
-    /// The step failed, and one request may be to blame: runs each for itself, so that only that one fails.
-    fn step_alone(&mut self, ids: &[u32], adapter: &[bool]) {
-        let (mut all, mut rows) = (Vec::new(), self.batch.lengths().len());
-        let batch = std::mem::replace(&mut self.batch, Kv::new(self.decoder.shape()));
-        for mut growing in std::mem::take(&mut self.growing) {
-            let mut kv = Kv::new(batch.shape());
-            growing
-                .texts
-                .iter()
-                .for_each(|(row, _)| kv.push(&batch, *row));
-            let mine = |of: &[_]| {
-                growing
-                    .texts
-                    .iter()
-                    .map(|(row, _)| of[*row])
-                    .collect::<Vec<_>>()
-            };
-            let flags: Vec<bool> = growing.texts.iter().map(|(row, _)| adapter[*row]).collect();
-            match guarded(&mut *self.decoder, &mine(ids), &flags, &mut kv) {
-                Ok(mut logits) => {
-                    for (place, text) in growing.texts.iter_mut().enumerate() {
-                        text.0 = self.batch.lengths().len();
-                        self.batch.push(&kv, place);
-                    }
-                    all.append(&mut logits);
-                    self.growing.push(growing);
-                }
-                Err(fault) => {
-                    rows -= growing.texts.len();
-                    self.finish(growing.task.id, Err(fault));
-                }
-            }
-        }
-        if rows > 0 {
-            self.grow_all(&all, rows);
-        }
-    }
-
-    /// Has the search of a request choose its next tokens, and puts its texts where they belong.
-    fn grow(&mut self, at: usize, logits: &[&[f32]]) {
-        let growing = &mut self.growing[at];
-        match growing.search.step(logits, growing.task.job.max_tokens) {
-            Ok(next) if next.is_empty() => {
-                let Growing {
-                    task,
-                    search,
-                    mut generation,
-                    ..
-                } = self.leave(at);
-                let candidates = search.finish().into_iter().map(|beam| {
-                    Ok(Candidate {
-                        text: self.decoder.decode(&beam.tokens)?.trim().to_owned(),
-                        score: beam.score,
-                    })
-                });
-                let candidates = candidates.collect::<Result<_, _>>().map_err(failed);
-                self.finish(
-                    task.id,
-                    candidates.map(|candidates| {
-                        generation.candidates = candidates;
-                        generation
-                    }),
-                );
-            }
-            Ok(next) => {
-                growing.generation.generated += next.len();
-                growing.texts = place(&mut self.batch, &growing.texts, &next);
-            }
-            Err(error) => {
-                let id = self.leave(at).task.id;
-                self.finish(id, Err(failed(error)));
-            }
-        }
-    }
-
-    /// A request leaves the batch.
-    fn leave(&mut self, at: usize) -> Growing {
-        let growing = self.growing.remove(at);
-        self.close_gaps();
-        growing
-    }
-
-    /// Gives back the rows that no text is in.
-    fn close_gaps(&mut self) {
-        for row in (0..self.batch.lengths().len()).rev() {
-            let mut texts = self
-                .growing
-                .iter_mut()
-                .flat_map(|growing| &mut growing.texts);
-            if texts.any(|(used, _)| *used == row) {
-                continue;
-            }
-            self.batch.swap_remove(row);
-            let moved = self.batch.lengths().len();
-            let mut texts = self
-                .growing
-                .iter_mut()
-                .flat_map(|growing| &mut growing.texts);
-            if let Some(text) = texts.find(|(used, _)| *used == moved) {
-                text.0 = row;
-            }
-        }
+        self.batch.step(&mut *self.decoder);
+        self.done.append(&mut self.batch.finished);
     }
 }
 
 /// What of a prompt may be known: the decoder runs two tokens or more otherwise than one, so two are left for it.
-fn known_at_most(tokens: &[u32]) -> &[u32] {
+fn may_be_known(tokens: &[u32]) -> &[u32] {
     &tokens[..tokens.len().saturating_sub(2)]
 }
 
@@ -554,14 +366,16 @@ fn chunk(
     kv: &mut Kv,
 ) -> Result<Vec<f32>, Fault> {
     let rest = &tokens[kv.lengths()[0]..];
-    let count = match rest.len() {
-        17 => CHUNK - 1,
-        more => more.min(CHUNK),
+    let count = if rest.len() == CHUNK + 1 {
+        CHUNK - 1
+    } else {
+        rest.len().min(CHUNK)
     };
-    guarded(decoder, &rest[..count], &[prompt.adapter()], kv)
+    run(decoder, &rest[..count], &[prompt.adapter()], kv)
 }
 
-fn guarded(
+/// Runs the decoder; if it panics, that is a fault.
+fn run(
     decoder: &mut dyn Decoder,
     ids: &[u32],
     adapter: &[bool],
@@ -572,35 +386,6 @@ fn guarded(
 
 fn failed(error: ModelError) -> Fault {
     Fault::new(Reason::Model, error)
-}
-
-/// Puts texts that each go on from one of `texts` into rows. A text stays in its row for its first continuation, so that
-/// little is copied; rows without a continuation are left as gaps.
-fn place(batch: &mut Kv, texts: &[(usize, u32)], next: &[(usize, u32)]) -> Vec<(usize, u32)> {
-    let mut free: Vec<usize> = texts.iter().map(|(row, _)| *row).collect();
-    let mut placed: Vec<(Option<usize>, usize, u32)> = Vec::with_capacity(next.len());
-    for (from, token) in next {
-        let parent = texts[*from].0;
-        let own = free
-            .iter()
-            .position(|row| *row == parent)
-            .map(|at| free.remove(at));
-        placed.push((own, parent, *token));
-    }
-    let rows = placed.into_iter().map(|(own, parent, token)| {
-        let row = own.unwrap_or_else(|| match free.pop() {
-            Some(row) => {
-                batch.copy(parent, row);
-                row
-            }
-            None => {
-                batch.repeat(parent);
-                batch.lengths().len() - 1
-            }
-        });
-        (row, token)
-    });
-    rows.collect()
 }
 
 #[cfg(test)]

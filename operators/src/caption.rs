@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     data::{Caption, Outcome, Stage},
-    decode::{Decoded, Request, sentence},
+    decode::{Decoded, Request, Said, sentence},
     node::{SpecError, require},
     offload::Done,
     tally::Task,
@@ -38,22 +38,24 @@ impl CaptionSpec {
     }
 }
 
-/// The text to go on with: of a caption the one that is most like the pictures, of anything else the decoder's best.
+/// The text to go on with: of captions the one that fits the pictures best, of anything else the decoder's best.
 ///
 /// # Errors
 /// What the decoder failed with, or the text encoder.
 pub fn choose(
     done: &Done<Request, Generation>,
     connector: &Connector,
-    text: &mut dyn TextEncoder,
-) -> Result<Arc<str>, Fault> {
+    text: Option<&mut dyn TextEncoder>,
+) -> Result<Said, Fault> {
     let mut generation = done.result.clone()?;
     if done.item.task == Task::Caption {
-        let vector = &done.item.segment.impression.embedding;
-        let chosen = generation.prefer_like(vector, connector.caption_likeness(), text);
+        let impression = &done.item.segment.impression;
+        let chosen = connector.choose(&mut generation, impression, text);
         chosen.map_err(|error| Fault::new(Reason::Model, error))?;
     }
-    Ok(generation.text().into())
+    let prompt = done.item.prompt.as_ref();
+    let among = prompt.is_ok_and(|prompt| !prompt.options().is_empty());
+    Ok(Said::best(&generation, among))
 }
 
 /// The caption, or why there is none. A decoder that says nothing has failed.

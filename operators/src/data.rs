@@ -229,6 +229,8 @@ pub struct Answer {
     pub ask: Arc<str>,
     /// The answer.
     pub text: String,
+    /// How likely it is, 0 to 1, among the answers there may be; `None` of a free one.
+    pub probability: Option<f32>,
 }
 
 /// What an index stores of a segment.

@@ -45,7 +45,32 @@ pub struct Request {
 }
 
 /// A request with what the decoder said.
-pub type Decoded = Done<Request, Arc<str>>;
+pub type Decoded = Done<Request, Said>;
+
+/// What the decoder said.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Its best text.
+    pub text: Arc<str>,
+    /// Where only some texts were allowed, how likely it is among them, 0 to 1.
+    pub probability: Option<f32>,
+}
+
+impl Said {
+    /// The best of some texts; `among` says whether these are all that were allowed.
+    pub(crate) fn best(generation: &Generation, among: bool) -> Self {
+        let scores = generation
+            .candidates
+            .iter()
+            .map(|candidate| candidate.score);
+        let best = scores.clone().next().unwrap_or(0.0);
+        let all: f32 = scores.map(|score| (score - best).exp()).sum();
+        Self {
+            text: generation.text().into(),
+            probability: among.then(|| 1.0 / all),
+        }
+    }
+}
 
 /// A reason node that reads what another node gives.
 #[derive(Clone, Debug)]
@@ -109,12 +134,15 @@ pub fn decode<'s>(
         let (again, next) = inner.feedback(Product::new(Unchanged, 1));
         let asked = requests.enter(inner).concat(next);
         let generated = offload(asked, crew, decoder);
+        let prompts = connector.clone();
         let decoded = match text {
-            None => generated.map(best),
+            None => generated.map(move |done| Done {
+                result: caption::choose(&done, &prompts, None),
+                item: done.item,
+            }),
             Some(mut text) => {
-                let prompts = connector.clone();
                 let run = move |done: &Done<Request, Generation>| {
-                    caption::choose(done, &prompts, &mut *text)
+                    caption::choose(done, &prompts, Some(&mut *text))
                 };
                 let work = Work {
                     name: "text",
@@ -134,14 +162,6 @@ pub fn decode<'s>(
             .connect_loop(again);
         decoded.leave(outer)
     })
-}
-
-/// The text that the decoder finds best.
-fn best(done: Done<Request, Generation>) -> Decoded {
-    Done {
-        item: done.item,
-        result: done.result.map(|generation| generation.text().into()),
-    }
 }
 
 /// Hands requests to the scheduler, and counts.
@@ -199,7 +219,8 @@ impl Desk<Request, Generation> for DecoderDesk {
     }
 }
 
-/// The sentence that the decoder said, or why there is none. A decoder that says nothing has failed.
+/// The sentence that the decoder said, or the one of given texts as it is, or why there is none. A decoder that says nothing
+/// has failed.
 pub(crate) fn sentence(decoded: &Decoded, stage: Stage) -> Outcome<String> {
     let key = decoded.item.segment.key;
     let failed = |fault| Failure {
@@ -208,12 +229,12 @@ pub(crate) fn sentence(decoded: &Decoded, stage: Stage) -> Outcome<String> {
         at: key.start,
         fault,
     };
-    let text = tidy(
-        decoded
-            .result
-            .as_ref()
-            .map_err(|fault| failed(fault.clone()))?,
-    );
+    let said = decoded.result.as_ref();
+    let said = said.map_err(|fault| failed(fault.clone()))?;
+    let text = match said.probability {
+        Some(_) => said.text.to_string(),
+        None => tidy(&said.text),
+    };
     match text.is_empty() {
         true => Err(failed(Fault::new(
             Reason::Model,

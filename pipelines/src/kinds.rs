@@ -157,6 +157,9 @@ fn keys(schema: &Schema) -> Vec<Key> {
 
 /// The type of a setting, in words.
 fn expects(property: &Schema) -> String {
+    if let Some(words) = words(property) {
+        return format!("one of {}", words.join(", "));
+    }
     let kind = property.get("type");
     let kinds = kind.and_then(|kind| kind.as_array());
     let first = kinds.and_then(|kinds| kinds.iter().find(|kind| *kind != "null"));
@@ -170,6 +173,14 @@ fn expects(property: &Schema) -> String {
         _ => "another value",
     };
     words.to_owned()
+}
+
+/// The only values of a setting, if it has such.
+fn words(property: &Schema) -> Option<Vec<String>> {
+    let values = property.get("oneOf")?.as_array()?.iter();
+    values
+        .map(|value| Some(value.get("const")?.to_string()))
+        .collect()
 }
 
 fn text(schema: &Schema, key: &str) -> String {

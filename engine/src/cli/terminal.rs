@@ -14,7 +14,7 @@ use anyhow::Context;
 use atom::{
     error::chain,
     run::Outcome,
-    sink::{Record, Sink, SinkError},
+    sink::{Question, Record, Sink, SinkError},
     writer::Audience,
 };
 use atom_operators::data::MediaTime;
@@ -147,8 +147,13 @@ fn line(record: &Record) -> String {
     let time = MediaTime::from_millis;
     let (start, end) = (time(record.start_ms), time(record.end_ms));
     let said = match &record.question {
-        Some(question) => format!("{} {}", question.ask, record.text),
         None => record.text.clone(),
+        Some(Question {
+            ask,
+            probability: Some(probability),
+            ..
+        }) => format!("{ask} {} ({:.0} %)", record.text, probability * 100.0),
+        Some(question) => format!("{} {}", question.ask, record.text),
     };
     format!("{start} - {end}  {}  {said}", record.source)
 }

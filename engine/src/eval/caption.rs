@@ -113,11 +113,10 @@ impl CaptionExam {
         let connector = &self.connector;
         let prompt = connector.caption_prompt(impression, self.memory.as_ref());
         let mut generation = self.decoder.generate(&prompt, connector.caption_tokens())?;
-        if let Some(text) = &mut self.text {
-            let likeness = connector.caption_likeness();
-            let chosen = generation.prefer_like(&impression.embedding, likeness, &mut **text);
-            chosen.map_err(|error| Fault::new(Reason::Model, error))?;
-        }
+        let text = self.text.as_mut();
+        let text = text.map(|text| &mut **text as &mut dyn TextEncoder);
+        let chosen = connector.choose(&mut generation, impression, text);
+        chosen.map_err(|error| Fault::new(Reason::Model, error))?;
         Ok(generation)
     }
 

@@ -1,13 +1,13 @@
 //! A result as the world sees it: in files, on standard output, in event streams.
 //!
 //! The order of its keys in JSON is part of the format: `kind`, `source`, `start_ms`, `end_ms`, `text`, `pack`, and for
-//! an answer `node`, `ask`. The `kind` of a caption that will be replaced is `draft`.
+//! an answer `node`, `ask`, and `probability` if it was one of several allowed. The `kind` of a caption that will be replaced is `draft`.
 
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
 /// A caption, or an answer if it has a question.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// Name of the source.
     pub source: String,
@@ -26,12 +26,14 @@ pub struct Record {
 }
 
 /// The question that an answer answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Question {
     /// Name of the node that asked.
     pub node: String,
     /// Its text.
     pub ask: String,
+    /// How likely the answer is, 0 to 1, among those there may be; nothing of a free one.
+    pub probability: Option<f32>,
 }
 
 impl Record {
@@ -47,7 +49,9 @@ impl Record {
 
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = if self.question.is_some() { 8 } else { 6 };
+        let question = self.question.as_ref();
+        let likely = question.and_then(|question| question.probability);
+        let fields = 6 + 2 * usize::from(question.is_some()) + usize::from(likely.is_some());
         let mut json = serializer.serialize_struct("Record", fields)?;
         json.serialize_field("kind", self.kind())?;
         json.serialize_field("source", &self.source)?;
@@ -58,6 +62,11 @@ impl Serialize for Record {
         if let Some(question) = &self.question {
             json.serialize_field("node", &question.node)?;
             json.serialize_field("ask", &question.ask)?;
+        }
+        if let Some(probability) = likely {
+            // A thousandth is more than is known of it.
+            let rounded = (f64::from(probability) * 1000.0).round() / 1000.0;
+            json.serialize_field("probability", &rounded)?;
         }
         json.end()
     }
@@ -85,6 +94,7 @@ pub(super) mod tests {
         let question = Question {
             node: node.to_owned(),
             ask: "Is a person at the door?".to_owned(),
+            probability: None,
         };
         Record {
             question: Some(question),
@@ -102,5 +112,9 @@ pub(super) mod tests {
             serde_json::to_string(&answer(0, 4000, "visitor", "No.")).unwrap(),
             r#"{"kind":"answer","source":"door","start_ms":0,"end_ms":4000,"text":"No.","pack":"mini","node":"visitor","ask":"Is a person at the door?"}"#
         );
+        let mut sure = answer(0, 4000, "visitor", "Yes");
+        sure.question.as_mut().unwrap().probability = Some(0.92345);
+        let sure = serde_json::to_string(&sure).unwrap();
+        assert!(sure.ends_with(r#","probability":0.923}"#), "{sure}");
     }
 }

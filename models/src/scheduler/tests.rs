@@ -56,7 +56,11 @@ fn prompt() -> impl Strategy<Value = Prompt> {
     let question = prop_oneof![6 => words(4), 1 => select(&["fail", "fail2", "panic2"]).prop_map(str::to_owned)];
     let reason = (words(40), question).prop_map(|(evidence, question)| ask(&evidence, &question));
     let caption = words(40).prop_map(|tags| Prompt::from(&*format!("caption {tags} <|say|>")));
-    (prop_oneof![reason, caption], 1..4usize).prop_map(|(prompt, beams)| prompt.with_beams(beams))
+    let options = ["Yes", "No a far red dog", "a dog"].map(str::to_owned);
+    (prop_oneof![reason, caption], 0..4usize).prop_map(move |(prompt, beams)| match beams {
+        0 => prompt.among(&options),
+        beams => prompt.with_beams(beams),
+    })
 }
 
 fn urgency() -> impl Strategy<Value = Urgency> {
@@ -177,9 +181,9 @@ fn a_request_that_fails_in_a_batch_fails_alone() {
     let texts: Vec<_> = results.values().map(text).collect();
     let said = |text: &str| Ok(text.to_owned());
     let expected = [
-        said("Yes."),
+        said("Yes"),
         Err(Reason::Model),
-        said("No."),
+        said("No"),
         Err(Reason::Panic),
         alone,
     ];
@@ -260,6 +264,28 @@ fn late_and_cancelled_requests_give_their_memory_back() {
     assert_eq!((late[0].id, text(&late[0].result)), (0, Err(Reason::Late)));
     assert_eq!(finish(&mut scheduler).into_keys().collect::<Vec<_>>(), [2]);
     assert_eq!(scheduler.bytes(), (0, 0));
+}
+
+#[test]
+fn of_given_texts_the_likeliest_comes_first() {
+    let mut scheduler = scheduler(Settings::default());
+    let options = ["No", "Yes", "Yes a dog"].map(str::to_owned);
+    let found = scheduler
+        .generate(&ask("a dog", "a dog?").among(&options), 1)
+        .unwrap();
+    let texts = found.candidates.iter().map(|candidate| &*candidate.text);
+    assert_eq!(texts.collect::<Vec<_>>(), ["Yes", "No", "Yes a dog"]);
+    assert!(found.candidates[0].score > -0.01 && found.candidates[1].score < -50.0);
+    let empty = ask("a dog", "a dog?").among(&[String::new()]);
+    assert!(scheduler.generate(&empty, 1).is_err());
+}
+
+#[test]
+fn a_word_that_is_withheld_is_not_said() {
+    let mut scheduler = scheduler(Settings::default());
+    let prompt = Prompt::from("caption red dog <|say|>").without(vec!["red".to_owned()]);
+    let said = scheduler.generate(&prompt, 9).unwrap();
+    assert_eq!(said.text(), "A picture of");
 }
 
 #[test]

@@ -155,7 +155,8 @@ fn tell_decoded(decoded: &Decoded) -> (&'static str, SourceId, String) {
     let key = decoded.item.segment.key;
     let prompt = decoded.item.prompt.as_ref().map(Prompt::as_str);
     let words = prompt.unwrap_or("").split_whitespace().count();
-    let text = decoded.result.as_ref().map_err(|fault| fault.reason);
+    let said = decoded.result.as_ref();
+    let text = said.map(|said| &said.text).map_err(|fault| fault.reason);
     let stage = DECODED[decoded.item.node.0];
     (stage, key.source, line(key.start, &words.to_string(), text))
 }
@@ -200,7 +201,12 @@ fn words<'s>(
     let connector = fake::manifest().connector(fake::concepts());
     let [scene, follow] = [(SCENE, 0), (FOLLOW, 1)].map(|(node, ask)| {
         let (ask, max_tokens) = (setup.asks[ask].to_owned(), None);
-        Asker::new(node, &ReasonSpec { ask, max_tokens }, &connector)
+        let spec = ReasonSpec {
+            ask,
+            max_tokens,
+            ..ReasonSpec::default()
+        };
+        Asker::new(node, &spec, &connector)
     });
     let decoder = FakeDecoder::new(Arc::default());
     let decoder: Box<dyn Decoder> = match setup.broken {
