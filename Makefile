@@ -16,5 +16,6 @@ check: ## format, lints, documentation
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps
 
-bench: setup ## costs of the graph itself, with modules that cost nothing
+bench: setup ## costs of the graph itself, and what it saves to serve requests together
 	cargo bench --locked -p atom --bench graph
+	cargo bench --locked -p atom --bench decoder

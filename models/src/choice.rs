@@ -72,7 +72,7 @@ mod tests {
         let order: Vec<_> = found.iter().map(|beam| beam.tokens.len()).collect();
         assert_eq!(order, [2, 1, 3]);
         assert!(
-            (found[0].score.exp() - 0.45).abs() < 1e-3 && (found[1].score.exp() - 0.2).abs() < 1e-3
+            (found[0].score.exp() - 0.45).abs() < 1e-3 && (found[1].score.exp() - 0.3).abs() < 1e-3
         );
         assert!((found[2].score.exp() - 0.5 * 0.6 * 0.2).abs() < 1e-3);
     }

@@ -97,21 +97,31 @@ impl Kv {
 
     /// Makes room for so many tokens in each row.
     pub fn reserve(&mut self, tokens: usize) {
-        if tokens <= self.room {
-            return;
+        if tokens > self.room {
+            self.resize(tokens.next_multiple_of(STEP));
         }
-        let (old, new) = (
-            self.room * self.shape.dim,
-            tokens.next_multiple_of(STEP) * self.shape.dim,
-        );
+    }
+
+    /// Gives room back if less than half of it is needed.
+    pub fn shrink(&mut self) {
+        let longest = self.lengths.iter().max().copied().unwrap_or(0);
+        let needed = longest.max(1).next_multiple_of(STEP);
+        if 2 * needed <= self.room {
+            self.resize(needed);
+        }
+    }
+
+    fn resize(&mut self, room: usize) {
+        let (old, new) = (self.room * self.shape.dim, room * self.shape.dim);
         for part in &mut self.parts {
-            let mut wider = vec![0.0; part.len() / old * new];
-            for (from, to) in part.chunks_exact(old).zip(wider.chunks_exact_mut(new)) {
-                to[..old].copy_from_slice(from);
+            let mut moved = vec![0.0; part.len() / old * new];
+            for (from, to) in part.chunks_exact(old).zip(moved.chunks_exact_mut(new)) {
+                let both = old.min(new);
+                to[..both].copy_from_slice(&from[..both]);
             }
-            *part = wider;
+            *part = moved;
         }
-        self.room = new / self.shape.dim;
+        self.room = room;
     }
 
     /// Adds a copy of a row of `other` as the last row.
@@ -245,7 +255,10 @@ mod tests {
             kv.tokens(0, 2..4),
             short[2 * SHAPE.width()..4 * SHAPE.width()]
         );
-        assert_eq!(kv.lengths(), [5, 70]);
+        assert_eq!((kv.lengths(), kv.room()), (&[5, 70][..], 96));
+        kv.swap_remove(1);
+        kv.shrink();
+        assert_eq!((all(&kv, 0), kv.room()), (short, 32));
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             reuse: true,
-            prefix_bytes: 96 << 20,
+            prefix_bytes: 64 << 20,
             batch_bytes: 256 << 20,
             rows: 12,
         }

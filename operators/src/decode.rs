@@ -1,7 +1,8 @@
 //! Runs the one decoder over the requests of all branches, in a loop: an answer can become the input of another pass.
 //!
-//! The requests of caption and reason nodes meet here, and grow together on the decoder's thread. What a request gave is sent on, and if other nodes read it, comes
-//! back as their request in the next pass. A segment's tick is passed only when its last pass is out.
+//! The requests of caption and reason nodes meet here, and their texts grow together on the decoder's thread. What a
+//! request gave is sent on, and if other nodes read it, comes back as their request in the next pass. A segment's tick is
+//! passed only when its last pass is out.
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -16,6 +17,7 @@ use timely::{
         operators::{Concat, ConnectLoop, Enter, Feedback, Leave, vec::Map},
     },
     order::Product,
+    progress::Timestamp,
 };
 
 use crate::{
@@ -134,34 +136,53 @@ pub fn decode<'s>(
         let (again, next) = inner.feedback(Product::new(Unchanged, 1));
         let asked = requests.enter(inner).concat(next);
         let generated = offload(asked, crew, decoder);
-        let prompts = connector.clone();
-        let decoded = match text {
-            None => generated.map(move |done| Done {
-                result: caption::choose(&done, &prompts, None),
-                item: done.item,
-            }),
-            Some(mut text) => {
-                let run = move |done: &Done<Request, Generation>| {
-                    caption::choose(done, &prompts, Some(&mut *text))
-                };
-                let work = Work {
-                    name: "text",
-                    health: text_health,
-                    run,
-                    shows: |_| true,
-                };
-                offload(generated, crew, work).map(|chosen| Done {
-                    item: chosen.item.item,
-                    result: chosen.result,
-                })
-            }
-        };
+        let decoded = said(generated, text, text_health, &connector, crew);
         decoded
             .clone()
             .flat_map(move |decoded| follow(&decoded, &followers, &connector))
             .connect_loop(again);
         decoded.leave(outer)
     })
+}
+
+/// What the decoder said, chosen among its texts: for captions by the text encoder, if there is one, on a thread of its own.
+fn said<'s, T: Timestamp>(
+    generated: StreamVec<'s, T, Done<Request, Generation>>,
+    text: Option<Box<dyn TextEncoder>>,
+    health: Health,
+    connector: &Connector,
+    crew: &Crew,
+) -> StreamVec<'s, T, Decoded> {
+    let prompts = connector.clone();
+    let plainly = move |done: Done<Request, Generation>| Done {
+        result: caption::choose(&done, &prompts, None),
+        item: done.item,
+    };
+    let Some(mut text) = text else {
+        return generated.map(plainly);
+    };
+    let prompts = connector.clone();
+    let by_text = Work {
+        name: "text",
+        health,
+        run: move |done: &Done<Request, Generation>| {
+            caption::choose(done, &prompts, Some(&mut *text))
+        },
+        shows: |_| true,
+    };
+    let captions = generated
+        .clone()
+        .flat_map(|done| is_caption(&done).then_some(done));
+    let others = generated.flat_map(|done| (!is_caption(&done)).then_some(done));
+    let captions = offload(captions, crew, by_text).map(|chosen| Done {
+        item: chosen.item.item,
+        result: chosen.result,
+    });
+    captions.concat(others.map(plainly))
+}
+
+fn is_caption(done: &Done<Request, Generation>) -> bool {
+    done.item.task == Task::Caption && done.result.is_ok()
 }
 
 /// Hands requests to the scheduler, and counts.

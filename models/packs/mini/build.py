@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import pathlib
 import re
+import tempfile
 import time
 import tomllib
 
@@ -88,6 +89,9 @@ def main():
         (options.out / name).write_bytes((HERE / "trained" / name).read_bytes())
     report = check.Report()
     check.run(HERE, options.out, report)
+    with tempfile.TemporaryDirectory() as plain:
+        decoder.write(options.parts, {}, pathlib.Path(plain), options.precision)
+        check.check_adapter(options.out, pathlib.Path(plain), report)
     if options.update_manifest:
         update(manifest, options.out)
     elif options.precision == "int8":

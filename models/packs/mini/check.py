@@ -103,6 +103,17 @@ def check_decoder(folder, figures, report):
                       f">= {case['agree']}", f"{same}: {decoder.tokenizer.decode(answer)!r}")
 
 
+def check_adapter(folder, plain, report):
+    """With `adapter` 0 the decoder is the one in `plain`, which was built without an adapter: a prompt, and a step after it."""
+    with_adapter, without = Decoder(folder), Decoder(plain)
+    ids = with_adapter.tokenizer.encode("The river runs through the old town and under its three bridges.").ids
+    a, b = with_adapter.step(ids, None, 0), without.step(ids, None, 0)
+    same = lambda a, b: np.array_equal(a[0], b[0]) and all(np.array_equal(x, y) for x, y in zip(a[1], b[1]))
+    report.expect(same(a, b), "with adapter 0 a prompt as without an adapter", "the same bits", "the same" if same(a, b) else "others")
+    a, b = with_adapter.step(ids[:1], a[1], len(ids)), without.step(ids[:1], b[1], len(ids))
+    report.expect(same(a, b), "and a step after it", "the same bits", "the same" if same(a, b) else "others")
+
+
 def blocks(pack, frames):
     """What the nets give for `frames`, by a graph of the nets alone."""
     with tempfile.TemporaryDirectory() as folder:

@@ -187,6 +187,7 @@ impl Batch {
                 text.0 = row;
             }
         }
+        self.kv.shrink();
     }
 }
 

@@ -11,7 +11,7 @@ cores, from 955 pictures, 37 clips and 32 thousand groups of captions:
     concepts   which words a picture calls for                            5 min  0.4 GB   concepts.npz, words.txt
     index      a picture's vector among sentences                         1 min  2.8 GB   index.npz
     memory     captions that a picture's vector finds                       5 s  0.4 GB   memory.npz, memory.txt
-    adapter    the language model learns to write captions; needs torch  80 min  9.5 GB   adapter.npz, adapter.steps, adapter.pt
+    adapter    the language model learns to write captions; needs torch  2.5 h   9.5 GB   adapter.npz, adapter.steps, adapter.pt
     export     what of all this the pack needs                              1 s  0.3 GB   the files of trained/
 
 May be stopped at any moment and started again by the same command: a stage whose results are in --work, and newer than those it
@@ -208,7 +208,7 @@ def arguments():
     parser.add_argument("--labels", type=pathlib.Path, default=PACK / "vision" / "labels.txt", help="names of the 1000 ImageNet labels")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for the results of the stages")
     parser.add_argument("--stage", nargs="+", action="extend", choices=list(STAGES), metavar="NAME", help=f"run only these: {', '.join(STAGES)}")
-    parser.add_argument("--steps", type=int, default=640, help="of the adapter, 40 captions each; 0 leaves it out (default 640)")
+    parser.add_argument("--steps", type=int, default=1300, help="of the adapter, 40 captions each; 0 leaves it out (default 1300)")
     parser.add_argument("--export", type=pathlib.Path, help="folder for the pack's files; the pack's own is trained (default WORK/trained)")
     parser.add_argument("--origins", default="", help="learn only from pairs and groups whose origin begins so, such as coco")
     parser.add_argument("--least-pictures", type=int, default=8, help="in so many pictures is a word that is learned (default 8)")
