@@ -39,7 +39,7 @@ pub struct Parts {
     pub vision: Option<Box<dyn Vision>>,
     /// The decoder, if the plan asks it anything.
     pub decoder: Option<Scheduler>,
-    /// The text encoder, if captions are chosen by their likeness with the pictures.
+    /// The text encoder, if captions are chosen, or yes and no told, by their likeness with the pictures.
     pub text: Option<Box<dyn TextEncoder>>,
     /// The caption memory, if the pack has one.
     pub memory: Option<Arc<Memory>>,

@@ -9,6 +9,7 @@ use atom_models::{Meters, Pack, Scheduler, scheduler::Settings};
 use atom_operators::{
     data::{MediaTime, NodeId, SourceId},
     node::NodeKind,
+    reason::AnswerForm,
 };
 use atom_pipelines::{Input, Plan, SinkKind};
 use sha2::{Digest, Sha256};
@@ -41,7 +42,7 @@ pub struct Modules {
     pub vision: Option<Box<dyn atom_models::Vision>>,
     /// The decoder.
     pub decoder: Option<Scheduler>,
-    /// The text encoder, if captions are chosen by their likeness with the pictures.
+    /// The text encoder, if captions are chosen, or yes and no told, by their likeness with the pictures.
     pub text: Option<Box<dyn atom_models::TextEncoder>>,
     /// The caption memory, if captions are wanted and the pack has one.
     pub memory: Option<Arc<atom_models::Memory>>,
@@ -57,14 +58,21 @@ impl Modules {
         let decoder = needs(|kind| matches!(kind, NodeKind::Caption(_) | NodeKind::Reason(_)))
             .then(|| pack.decoder(Arc::clone(&meters.decoder)));
         let captions = needs(|kind| matches!(kind, NodeKind::Caption(_)));
-        let text = captions.then(|| pack.chooser(Arc::clone(&meters.text)));
+        let yes_no = needs(
+            |kind| matches!(kind, NodeKind::Reason(spec) if spec.answer == AnswerForm::YesNo),
+        );
+        let text = || match yes_no && pack.connector().judge().is_some() {
+            true => pack.text(Arc::clone(&meters.text)).map(Some),
+            false if captions => pack.chooser(Arc::clone(&meters.text)),
+            false => Ok(None),
+        };
         let memory = captions.then(|| pack.memory()).transpose()?.flatten();
         Ok(Self {
             vision: vision.transpose()?,
             decoder: decoder
                 .transpose()?
                 .map(|decoder| Scheduler::new(decoder, Settings::default())),
-            text: text.transpose()?.flatten(),
+            text: text()?,
             memory: memory.map(Arc::new),
         })
     }

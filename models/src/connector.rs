@@ -8,7 +8,8 @@ use std::{cmp::Ordering, sync::Arc};
 use crate::{
     decoder::Generation,
     error::ModelError,
-    manifest::{self, Prompts, Words},
+    judge::Judge,
+    manifest::{self, Prompts, Words, YesNo},
     memory::Memory,
     restraint::Restraint,
     text::TextEncoder,
@@ -134,6 +135,7 @@ pub struct Connector {
     adapter: bool,
     examples: usize,
     restraint: Option<Restraint>,
+    yes_no: Option<YesNo>,
 }
 
 impl Connector {
@@ -153,7 +155,19 @@ impl Connector {
             adapter,
             examples,
             restraint: None,
+            yes_no: None,
         }
+    }
+
+    /// The same connector, which tells yes and no by this rule.
+    pub(crate) fn with_yes_no(self, yes_no: Option<YesNo>) -> Self {
+        Self { yes_no, ..self }
+    }
+
+    /// Who tells yes and no by the text encoder; `None` if the decoder has to.
+    pub fn judge(&self) -> Option<Judge> {
+        let rule = self.yes_no?;
+        Some(Judge::new(rule, Arc::clone(&self.concepts)))
     }
 
     /// The same connector, whose captions keep to these rules.

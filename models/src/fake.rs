@@ -43,6 +43,10 @@ least = 0.4
 most = 5
 power = 0.0
 
+[yes_no]
+scale = 10.0
+shift = -3.0
+
 [text]
 file = "none"
 tokenizer = "none"

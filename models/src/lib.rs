@@ -6,7 +6,7 @@
 //! [`fake`] ones stand behind them.
 //!
 //! In reading order:
-//! - [`image`](mod@image), [`vision`], [`memory`], [`connector`], `restraint`, [`kv`], [`decoder`], [`text`], [`tokenizer`]: what modules do
+//! - [`image`](mod@image), [`vision`], [`memory`], [`connector`], `restraint`, `judge`, [`kv`], [`decoder`], [`text`], [`tokenizer`]: what modules do
 //! - `beam`, `choice`, `prefix`, [`scheduler`]: how one decoder serves many requests
 //! - `session`: the only file that names ONNX Runtime
 //! - [`manifest`], [`pack`], [`cache`]: what a pack is and where it lies
@@ -24,6 +24,7 @@ pub mod fake;
 pub mod fault;
 pub mod image;
 pub mod install;
+mod judge;
 pub mod kv;
 pub mod manifest;
 pub mod memory;
@@ -43,6 +44,7 @@ pub use decoder::{Candidate, Decoder, Generation};
 pub use error::ModelError;
 pub use fault::{Fault, Reason};
 pub use image::Image;
+pub use judge::Judge;
 pub use manifest::Manifest;
 pub use memory::Memory;
 pub use meter::{Meter, Meters};

@@ -85,6 +85,17 @@ pub struct Restraint {
     pub even: f32,
 }
 
+/// How likely it is that a question's answer is yes: 1 / (1 + e^-(scale × likeness + shift)), where the likeness is the cosine of the
+/// question's vector with the pictures', less the mean cosine of these pictures with questions about concepts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct YesNo {
+    /// How much likeness counts.
+    pub scale: f32,
+    /// What is added: how usual a yes is.
+    pub shift: f32,
+}
+
 /// The caption memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -189,6 +200,9 @@ pub struct Manifest {
     /// The decoder.
     #[serde(default)]
     pub decoder: Option<DecoderPart>,
+    /// How yes and no are told by the text encoder; without it the decoder chooses.
+    #[serde(default)]
+    pub yes_no: Option<YesNo>,
     /// What its captions had better not say, if anything.
     #[serde(default)]
     pub restraint: Option<Restraint>,
@@ -347,6 +361,7 @@ impl Manifest {
         let restraint = self.restraint.clone();
         Connector::new(concepts, vision.words, prompts, decoder.adapter, examples)
             .with_restraint(restraint)
+            .with_yes_no(self.yes_no)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use atom_models::{
-    Connector, Fault, Generation, Prompt, Reason, Scheduler, TextEncoder,
+    Connector, Fault, Generation, Judge, Prompt, Reason, Scheduler, TextEncoder,
     connector::tidy,
     scheduler::{Job, Urgency},
 };
@@ -42,6 +42,8 @@ pub struct Request {
     pub question: Option<Arc<str>>,
     /// The decoder's input, or why there can be none.
     pub prompt: Result<Prompt, Fault>,
+    /// Whether yes or no is wanted, which the text encoder may tell instead of the decoder.
+    pub judged: bool,
     /// At most so many new tokens.
     pub max_tokens: usize,
 }
@@ -59,6 +61,19 @@ pub struct Said {
 }
 
 impl Said {
+    /// Yes or no.
+    fn judged(yes: f32) -> Self {
+        let (text, probability) = if yes >= 0.5 {
+            ("Yes", yes)
+        } else {
+            ("No", 1.0 - yes)
+        };
+        Self {
+            text: text.into(),
+            probability: Some(probability),
+        }
+    }
+
     /// The best of some texts; `among` says whether these are all that were allowed.
     pub(crate) fn best(generation: &Generation, among: bool) -> Self {
         let scores = generation
@@ -91,7 +106,7 @@ pub struct Service {
     pub beginnings: Vec<Prompt>,
     /// How it is doing.
     pub health: Health,
-    /// The text encoder, if captions are chosen by their likeness with the pictures.
+    /// The text encoder, if captions are chosen, or yes and no told, by their likeness with the pictures.
     pub text: Option<Box<dyn TextEncoder>>,
     /// How that is doing.
     pub text_health: Health,
@@ -135,8 +150,30 @@ pub fn decode<'s>(
     outer.iterative::<u64, _, _>(|inner| {
         let (again, next) = inner.feedback(Product::new(Unchanged, 1));
         let asked = requests.enter(inner).concat(next);
+        let judge = connector.judge().filter(|_| text.is_some());
+        let judged = judge.is_some();
+        let by_text = asked.clone().flat_map(move |request| {
+            is_judged(&request, judged).then_some(Reading::Judge(request))
+        });
+        let asked =
+            asked.flat_map(move |request| (!is_judged(&request, judged)).then_some(request));
         let generated = offload(asked, crew, decoder);
-        let decoded = said(generated, text, text_health, &connector, crew);
+        let decoded = match text {
+            None => plainly(generated, &connector),
+            Some(text) => {
+                let captions = generated
+                    .clone()
+                    .flat_map(|done| is_caption(&done).then_some(Reading::Choose(done)));
+                let others = generated.flat_map(|done| (!is_caption(&done)).then_some(done));
+                let reader = Reader {
+                    text,
+                    judge,
+                    connector: connector.clone(),
+                };
+                read(by_text.concat(captions), reader, text_health, crew)
+                    .concat(plainly(others, &connector))
+            }
+        };
         decoded
             .clone()
             .flat_map(move |decoded| follow(&decoded, &followers, &connector))
@@ -145,44 +182,85 @@ pub fn decode<'s>(
     })
 }
 
-/// What the decoder said, chosen among its texts: for captions by the text encoder, if there is one, on a thread of its own.
-fn said<'s, T: Timestamp>(
+/// Goes on with what the decoder found best by itself.
+fn plainly<'s, T: Timestamp>(
     generated: StreamVec<'s, T, Done<Request, Generation>>,
-    text: Option<Box<dyn TextEncoder>>,
-    health: Health,
     connector: &Connector,
-    crew: &Crew,
 ) -> StreamVec<'s, T, Decoded> {
-    let prompts = connector.clone();
-    let plainly = move |done: Done<Request, Generation>| Done {
-        result: caption::choose(&done, &prompts, None),
+    let connector = connector.clone();
+    generated.map(move |done| Done {
+        result: caption::choose(&done, &connector, None),
         item: done.item,
-    };
-    let Some(mut text) = text else {
-        return generated.map(plainly);
-    };
-    let prompts = connector.clone();
-    let by_text = Work {
-        name: "text",
-        health,
-        run: move |done: &Done<Request, Generation>| {
-            caption::choose(done, &prompts, Some(&mut *text))
-        },
-        shows: |_| true,
-    };
-    let captions = generated
-        .clone()
-        .flat_map(|done| is_caption(&done).then_some(done));
-    let others = generated.flat_map(|done| (!is_caption(&done)).then_some(done));
-    let captions = offload(captions, crew, by_text).map(|chosen| Done {
-        item: chosen.item.item,
-        result: chosen.result,
-    });
-    captions.concat(others.map(plainly))
+    })
 }
 
 fn is_caption(done: &Done<Request, Generation>) -> bool {
     done.item.task == Task::Caption && done.result.is_ok()
+}
+
+fn is_judged(request: &Request, judged: bool) -> bool {
+    judged && request.judged && request.prompt.is_ok()
+}
+
+/// Work for the text encoder.
+#[derive(Clone)]
+enum Reading {
+    /// Choose among captions.
+    Choose(Done<Request, Generation>),
+    /// Tell yes or no.
+    Judge(Request),
+}
+
+/// The text encoder with what it needs.
+struct Reader {
+    text: Box<dyn TextEncoder>,
+    judge: Option<Judge>,
+    connector: Connector,
+}
+
+impl Reader {
+    fn read(&mut self, reading: &Reading) -> Result<Said, Fault> {
+        match (reading, &mut self.judge) {
+            (Reading::Choose(done), _) => {
+                caption::choose(done, &self.connector, Some(&mut *self.text))
+            }
+            (
+                Reading::Judge(Request {
+                    question: Some(question),
+                    segment,
+                    ..
+                }),
+                Some(judge),
+            ) => {
+                let yes = judge.yes(question, &segment.impression, &mut *self.text);
+                yes.map(Said::judged)
+                    .map_err(|error| Fault::new(Reason::Model, error))
+            }
+            (Reading::Judge(_), _) => Err(Fault::new(Reason::Missing, "there is no question")),
+        }
+    }
+}
+
+/// Has the text encoder work, on a thread of its own.
+fn read<'s, T: Timestamp>(
+    readings: StreamVec<'s, T, Reading>,
+    mut reader: Reader,
+    health: Health,
+    crew: &Crew,
+) -> StreamVec<'s, T, Decoded> {
+    let work = Work {
+        name: "text",
+        health,
+        run: move |reading: &Reading| reader.read(reading),
+        shows: |_| true,
+    };
+    offload(readings, crew, work).map(|done| Done {
+        item: match done.item {
+            Reading::Choose(chosen) => chosen.item,
+            Reading::Judge(request) => request,
+        },
+        result: done.result,
+    })
 }
 
 /// Hands requests to the scheduler, and counts.

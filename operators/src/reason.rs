@@ -21,7 +21,8 @@ use crate::{
 pub struct ReasonSpec {
     /// The question, in plain words, 1 to 500 characters.
     pub ask: String,
-    /// What the answer may be. Of anything but free text, its probability is told too.
+    /// What the answer may be. Of anything but free text, its probability is told too. Yes or no is told from the pictures
+    /// themselves where the pack can do that.
     #[serde(default)]
     pub answer: AnswerForm,
     /// The answers to choose from, 2 to 16, each of 1 to 60 characters, no two alike; only for a choice.
@@ -131,6 +132,7 @@ pub struct Asker {
     node: NodeId,
     ask: Arc<str>,
     among: Arc<[String]>,
+    judged: bool,
     max_tokens: usize,
 }
 
@@ -142,6 +144,7 @@ impl Asker {
             node,
             ask: spec.ask.as_str().into(),
             among: spec.among().into(),
+            judged: spec.answer == AnswerForm::YesNo,
             max_tokens,
         }
     }
@@ -184,6 +187,7 @@ impl Asker {
             segment: Arc::clone(segment),
             question: Some(Arc::clone(&self.ask)),
             prompt,
+            judged: self.judged,
             max_tokens: self.max_tokens,
         }
     }

@@ -94,6 +94,7 @@ fn recalled(done: Done<Wish, (Prompt, Option<Arc<str>>)>) -> Recalled {
         segment,
         question: None,
         prompt,
+        judged: false,
         max_tokens,
     };
     Recalled { request, draft }

@@ -7,15 +7,19 @@ use atom_tests::{
 };
 use serde_json::{Value, json};
 
-/// Three questions about each segment of one video; its lines of JSON and the report.
+/// Four questions about each segment of one video, three of them for the decoder; its lines of JSON and the report.
 fn ask() -> (Vec<Value>, Value) {
     let place = Place::new();
     let scenes = pipeline::scenes("fps = 2", "length_ms = 4000");
     let free = pipeline::reason("free", "scenes", "Is it red?");
     let sure = pipeline::reason("sure", "scenes", "Is it red?") + "answer = \"yes_no\"\n";
-    let one = pipeline::reason("one", "scenes", "Is it red?");
-    let one = one + "answer = \"choice\"\noptions = [\"Yes\", \"No\", \"No idea\"]\n";
-    place.write("a.toml", format!("{scenes}{free}{sure}{one}"));
+    let choice = |name, options| {
+        let reason = pipeline::reason(name, "scenes", "Is it red?");
+        format!("{reason}answer = \"choice\"\noptions = {options}\n")
+    };
+    let two = choice("two", r#"["Yes", "No"]"#);
+    let three = choice("three", r#"["Yes", "No", "No idea"]"#);
+    place.write("a.toml", format!("{scenes}{free}{sure}{two}{three}"));
     let source = format!("video={}", text(&media::moving("answers.mp4", 10.0, &[])));
     let run = [
         "run", "a.toml", "--json", "--report", "r.json", "--source", &source,
@@ -27,25 +31,22 @@ fn ask() -> (Vec<Value>, Value) {
 #[test]
 fn a_constrained_answer_is_one_of_its_options_with_a_probability() {
     let (lines, report) = ask();
-    let of = |node: &str| {
-        lines
-            .iter()
-            .filter(|line| line["node"] == node)
-            .cloned()
-            .collect()
+    let of = |node: &str| -> Vec<Value> {
+        let mine = lines.iter().filter(|line| line["node"] == node);
+        mine.cloned().collect()
     };
-    let (free, sure, one): (Vec<Value>, Vec<Value>, Vec<Value>) =
-        (of("free"), of("sure"), of("one"));
-    assert_eq!((free.len(), sure.len(), one.len()), (3, 3, 3), "{lines:?}");
-    for ((free, sure), one) in free.iter().zip(&sure).zip(&one) {
+    let free = of("free");
+    assert_eq!((free.len(), lines.len()), (3, 12), "{lines:?}");
+    for (at, free) in free.iter().enumerate() {
         assert!(free.get("probability").is_none(), "{free}");
         let word = free["text"].as_str().unwrap().trim_end_matches('.');
-        for told in [sure, one] {
+        for told in ["sure", "two", "three"].map(|node| of(node)[at].clone()) {
             assert_eq!(told["text"], word);
             let probability = told["probability"].as_f64().unwrap();
             assert!((0.9..=1.0).contains(&probability), "{told}");
         }
     }
+    // Yes or no is the text encoder's business.
     assert_eq!(report["decoder"]["requests"], json!({"reason": 9}));
 }
 

@@ -129,7 +129,8 @@ fn two_pipelines_over_one_source_still_look_once() {
     assert_eq!(both["sources"].as_object().unwrap().len(), 1, "{both}");
     for same in [
         "/modules/vision/items",
-        "/modules/decoder/runs",
+        "/decoder/requests",
+        "/decoder/tokens/caption/generated",
         "/sources/video",
         "/captions",
     ] {
