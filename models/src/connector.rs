@@ -11,82 +11,11 @@ use crate::{
     judge::Judge,
     manifest::{self, Prompts, Words, YesNo},
     memory::Memory,
+    prompt::Prompt,
     restraint::Restraint,
     text::TextEncoder,
     vision::Impression,
 };
-
-/// The whole input of the decoder for one request.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Prompt {
-    text: Arc<str>,
-    adapter: bool,
-    beams: usize,
-    withheld: Arc<[String]>,
-    options: Arc<[String]>,
-}
-
-impl Prompt {
-    /// The prompt as text, with the template's control tokens.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Whether the decoder's caption adapter is on. It changes what the prompt's tokens mean to the decoder.
-    pub fn adapter(&self) -> bool {
-        self.adapter
-    }
-
-    /// So many texts are followed at once; 1 is greedy search.
-    pub fn beams(&self) -> usize {
-        self.beams
-    }
-
-    /// Words that the texts must not use.
-    pub fn withheld(&self) -> &[String] {
-        &self.withheld
-    }
-
-    /// The only texts that may follow, if not any may.
-    pub fn options(&self) -> &[String] {
-        &self.options
-    }
-
-    /// The same prompt that only one of these texts may follow; any if there are none.
-    pub fn among(self, options: &[String]) -> Self {
-        let apart = !self.text.ends_with(char::is_whitespace);
-        let spaced = |option: &String| format!("{}{option}", if apart { " " } else { "" });
-        Self {
-            options: options.iter().map(spaced).collect(),
-            ..self
-        }
-    }
-
-    /// The same prompt with so many texts followed.
-    pub fn with_beams(self, beams: usize) -> Self {
-        Self { beams, ..self }
-    }
-
-    /// The same prompt with these words not to be used.
-    pub fn without(self, words: Vec<String>) -> Self {
-        Self {
-            withheld: words.into(),
-            ..self
-        }
-    }
-}
-
-impl From<&str> for Prompt {
-    fn from(text: &str) -> Self {
-        Self {
-            text: text.into(),
-            adapter: false,
-            beams: 1,
-            withheld: [].into(),
-            options: [].into(),
-        }
-    }
-}
 
 /// Something that a picture may show, and how the vision encoder scores it in general.
 #[derive(Clone, Debug, PartialEq)]
@@ -240,13 +169,10 @@ impl Connector {
             .replace("{examples}", &plain(&examples.join(" ")));
         let restraint = self.restraint.as_ref();
         let withheld = restraint.map(|rules| rules.withheld(&impression.concepts));
-        Prompt {
-            text: text.into(),
-            adapter: self.adapter,
-            beams: self.prompts.caption_beams,
-            withheld: withheld.unwrap_or_default().into(),
-            options: [].into(),
-        }
+        Prompt::from(&*text)
+            .with_adapter(self.adapter)
+            .with_beams(self.prompts.caption_beams)
+            .without(withheld.unwrap_or_default())
     }
 
     /// Puts the caption first that fits the pictures best: its own score counts, how well the concepts bear it out, and, by the

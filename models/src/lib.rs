@@ -6,7 +6,7 @@
 //! [`fake`] ones stand behind them.
 //!
 //! In reading order:
-//! - [`image`](mod@image), [`vision`], [`memory`], [`connector`], `restraint`, `judge`, [`kv`], [`decoder`], [`text`], [`tokenizer`]: what modules do
+//! - [`image`](mod@image), [`vision`], [`memory`], `prompt`, [`connector`], `restraint`, `judge`, [`kv`], [`decoder`], [`text`], [`tokenizer`]: what modules do
 //! - `beam`, `choice`, `prefix`, [`scheduler`]: how one decoder serves many requests
 //! - `session`: the only file that names ONNX Runtime
 //! - [`manifest`], [`pack`], [`cache`]: what a pack is and where it lies
@@ -32,6 +32,7 @@ pub mod meter;
 pub mod origin;
 pub mod pack;
 mod prefix;
+mod prompt;
 mod restraint;
 pub mod scheduler;
 mod session;
@@ -39,7 +40,7 @@ pub mod text;
 pub mod tokenizer;
 pub mod vision;
 
-pub use connector::{Concept, Connector, Prompt};
+pub use connector::{Concept, Connector};
 pub use decoder::{Candidate, Decoder, Generation};
 pub use error::ModelError;
 pub use fault::{Fault, Reason};
@@ -49,6 +50,7 @@ pub use manifest::Manifest;
 pub use memory::Memory;
 pub use meter::{Meter, Meters};
 pub use pack::Pack;
+pub use prompt::Prompt;
 pub use scheduler::Scheduler;
 pub use text::TextEncoder;
 pub use vision::{Impression, Vision};

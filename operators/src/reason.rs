@@ -1,6 +1,6 @@
 //! Answers a question about a segment: makes the request, and the answer of what the decoder said.
 //!
-//! The evidence is what the pictures show, or the caption if the node reads captions.
+//! The evidence is what the pictures show, and the caption too if the node reads captions.
 
 use std::sync::Arc;
 
@@ -155,7 +155,7 @@ impl Asker {
         self.request(segment, Ok(self.prompt(&evidence, connector)))
     }
 
-    /// Asks about what a caption says; where there is no caption, there will be no answer.
+    /// Asks about what the pictures show and a caption says; where there is no caption, there will be no answer.
     pub fn about_caption(
         &self,
         segment: &Arc<Segment>,
@@ -168,9 +168,10 @@ impl Asker {
                 format!("there is no caption: {}", failure.fault),
             )
         };
-        let prompt = caption
-            .as_ref()
-            .map(|caption| self.prompt(&caption.text, connector));
+        let prompt = caption.as_ref().map(|caption| {
+            let tags = connector.tags(&segment.impression);
+            self.prompt(&format!("{tags}. {}", caption.text), connector)
+        });
         self.request(segment, prompt.map_err(missing))
     }
 
