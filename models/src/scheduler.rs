@@ -71,7 +71,7 @@ impl Default for Settings {
         Self {
             reuse: true,
             prefix_bytes: 64 << 20,
-            batch_bytes: 256 << 20,
+            batch_bytes: 128 << 20,
             rows: 12,
         }
     }
