@@ -87,7 +87,9 @@ pub fn assemble(
     };
     let cuts = graph.cuts(&seen);
     if let Some(scheduler) = parts.decoder {
-        let questions = nodes(plan).any(|(_, kind)| matches!(kind, NodeKind::Reason(_)));
+        let questions = nodes(plan).any(
+            |(_, kind)| matches!(kind, NodeKind::Reason(spec) if !spec.judged(&graph.connector)),
+        );
         let service = Service {
             scheduler,
             beginnings: questions

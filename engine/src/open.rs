@@ -9,7 +9,6 @@ use atom_models::{Meters, Pack, Scheduler, scheduler::Settings};
 use atom_operators::{
     data::{MediaTime, NodeId, SourceId},
     node::NodeKind,
-    reason::AnswerForm,
 };
 use atom_pipelines::{Input, Plan, SinkKind};
 use sha2::{Digest, Sha256};
@@ -58,10 +57,10 @@ impl Modules {
         let decoder = needs(|kind| matches!(kind, NodeKind::Caption(_) | NodeKind::Reason(_)))
             .then(|| pack.decoder(Arc::clone(&meters.decoder)));
         let captions = needs(|kind| matches!(kind, NodeKind::Caption(_)));
-        let yes_no = needs(
-            |kind| matches!(kind, NodeKind::Reason(spec) if spec.answer == AnswerForm::YesNo),
+        let judged = plan.nodes.iter().any(
+            |node| matches!(&node.kind, NodeKind::Reason(spec) if spec.judged(pack.connector())),
         );
-        let text = || match yes_no && pack.connector().judge().is_some() {
+        let text = || match judged {
             true => pack.text(Arc::clone(&meters.text)).map(Some),
             false if captions => pack.chooser(Arc::clone(&meters.text)),
             false => Ok(None),

@@ -192,8 +192,7 @@ impl Connector {
                 restraint.map_or(0.0, |rules| rules.support(caption, &impression.concepts));
             if let Some(text) = &mut text {
                 let said = text.embed(caption)?;
-                let alike = said.iter().zip(&*impression.embedding).map(|(a, b)| a * b);
-                more += self.caption_likeness() * alike.sum::<f32>();
+                more += self.caption_likeness() * impression.likeness(&said);
             }
             Ok(more)
         })

@@ -49,8 +49,8 @@ impl Judge {
                 self.known.entry(Arc::clone(question)).or_insert(vector)
             }
         };
-        let likeness = alike(asked, impression);
-        let usual = alike(self.usual(text)?, impression);
+        let likeness = impression.likeness(asked);
+        let usual = impression.likeness(self.usual(text)?);
         let odds = self.rule.scale * (likeness - usual) + self.rule.shift;
         Ok(1.0 / (1.0 + (-odds).exp()))
     }
@@ -76,14 +76,6 @@ impl Judge {
         }
         Ok(self.usual.as_deref().unwrap_or_default())
     }
-}
-
-fn alike(vector: &[f32], impression: &Impression) -> f32 {
-    vector
-        .iter()
-        .zip(&*impression.embedding)
-        .map(|(a, b)| a * b)
-        .sum()
 }
 
 #[cfg(test)]

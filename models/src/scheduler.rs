@@ -227,11 +227,9 @@ impl Scheduler {
         };
         self.submit(u64::MAX, job);
         loop {
-            let finished = self.advance(Instant::now()).into_iter();
-            if let Some(mine) = finished
-                .into_iter()
-                .find(|finished| finished.id == u64::MAX)
-            {
+            let finished = self.advance(Instant::now());
+            let mine = finished.into_iter().find(|one| one.id == u64::MAX);
+            if let Some(mine) = mine {
                 return mine.result;
             }
         }

@@ -20,6 +20,12 @@ pub struct Impression {
 }
 
 impl Impression {
+    /// The cosine of the index vector with another vector of length 1 in its space.
+    pub fn likeness(&self, vector: &[f32]) -> f32 {
+        let products = vector.iter().zip(&*self.embedding).map(|(a, b)| a * b);
+        products.sum()
+    }
+
     /// Several pictures of one scene as one impression: the mean of the embeddings, scaled to length 1, and the mean of
     /// each concept's score. `None` of none.
     pub fn pool<'a>(impressions: impl IntoIterator<Item = &'a Impression>) -> Option<Self> {

@@ -42,7 +42,7 @@ pub struct Request {
     pub question: Option<Arc<str>>,
     /// The decoder's input, or why there can be none.
     pub prompt: Result<Prompt, Fault>,
-    /// Whether yes or no is wanted, which the text encoder may tell instead of the decoder.
+    /// Whether the text encoder is to answer instead of the decoder.
     pub judged: bool,
     /// At most so many new tokens.
     pub max_tokens: usize,

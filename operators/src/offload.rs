@@ -2,8 +2,9 @@
 //!
 //! Each item gets a ticket; the operator keeps the item's capability under it, hands the item over, and gives the result
 //! back at the same time when the thread answers. The hand-over never blocks: how much can be under way is bounded at
-//! the intake. [`Work`] takes one item after the other, [`Together`] several at a time. Work that panics fails that one item. Work that fails too often in a row is given up: everything that
-//! still comes fails at once, so that the graph runs dry and the run can end with the reason.
+//! the intake. [`Work`] takes one item after the other, [`Together`] several at a time. Work that panics fails that one
+//! item. Work that fails too often in a row is given up: everything that still comes fails at once, so that the graph runs
+//! dry and the run can end with the reason.
 
 use std::{
     cell::RefCell,

@@ -112,6 +112,11 @@ impl ReasonSpec {
         Ok(())
     }
 
+    /// Whether the text encoder answers, and not the decoder.
+    pub fn judged(&self, connector: &Connector) -> bool {
+        self.answer == AnswerForm::YesNo && connector.judge().is_some()
+    }
+
     /// The only answers there may be; none if it is free.
     fn among(&self) -> Vec<String> {
         match self.answer {
@@ -144,7 +149,7 @@ impl Asker {
             node,
             ask: spec.ask.as_str().into(),
             among: spec.among().into(),
-            judged: spec.answer == AnswerForm::YesNo,
+            judged: spec.judged(connector),
             max_tokens,
         }
     }
