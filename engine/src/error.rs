@@ -49,6 +49,9 @@ pub enum EngineError {
     /// A pack or module cannot be used.
     #[error(transparent)]
     Model(#[from] atom_models::ModelError),
+    /// The decoder failed at something.
+    #[error("the decoder failed: {0}")]
+    Decoder(atom_models::Fault),
     /// The graph itself failed.
     #[error("the graph failed: {reason}")]
     Graph {

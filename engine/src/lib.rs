@@ -1,11 +1,13 @@
 //! Makes a plan run: sources, the assembled graph, sinks, the store.
 //!
-//! In reading order: [`source`] brings frames, [`assemble`] builds the graph of a plan, [`mod@open`] and [`run`] run it, [`writer`] brings
-//! results out to [`sink`] and [`store`], [`report`] tells what it came to. [`eval`] measures a pack. The program `atom` is
+//! In reading order: [`source`] brings frames, [`assemble`] and `branches` build the graph of a plan, [`mod@open`] and [`run`] run it, [`writer`] brings
+//! results out to [`sink`] and [`store`], [`archive`] and [`summarize`] read what is stored, [`report`] tells what it came to. [`eval`] measures a pack. The program `atom` is
 //! `main.rs` and `cli`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod archive;
 pub mod assemble;
+mod branches;
 pub mod error;
 pub mod eval;
 pub mod open;
@@ -14,6 +16,7 @@ pub mod run;
 pub mod sink;
 pub mod source;
 pub mod store;
+pub mod summarize;
 pub mod writer;
 
 pub use error::EngineError;

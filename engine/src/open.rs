@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use atom_models::{Meters, Pack, Scheduler, scheduler::Settings};
+use atom_models::{Meters, Pack, Remembering, Scheduler, TextEncoder, scheduler::Settings};
 use atom_operators::{
     data::{MediaTime, NodeId, SourceId},
     node::NodeKind,
@@ -41,37 +41,44 @@ pub struct Modules {
     pub vision: Option<Box<dyn atom_models::Vision>>,
     /// The decoder.
     pub decoder: Option<Scheduler>,
-    /// The text encoder, if captions are chosen, or yes and no told, by their likeness with the pictures.
-    pub text: Option<Box<dyn atom_models::TextEncoder>>,
+    /// The text encoder, if anything is chosen, told or found by it.
+    pub text: Option<Box<dyn TextEncoder>>,
     /// The caption memory, if captions are wanted and the pack has one.
     pub memory: Option<Arc<atom_models::Memory>>,
 }
 
 impl Modules {
-    /// Loads them.
-    pub fn load(plan: &Plan, pack: &Pack, meters: &Meters) -> Result<Self, EngineError> {
-        let needs =
-            |wanted: fn(&NodeKind) -> bool| plan.nodes.iter().any(|node| wanted(&node.kind));
-        let vision = needs(|kind| matches!(kind, NodeKind::Encode(_)))
-            .then(|| pack.vision(Arc::clone(&meters.vision)));
-        let decoder = needs(|kind| matches!(kind, NodeKind::Caption(_) | NodeKind::Reason(_)))
-            .then(|| pack.decoder(Arc::clone(&meters.decoder)));
-        let captions = needs(|kind| matches!(kind, NodeKind::Caption(_)));
-        let judged = plan.nodes.iter().any(
-            |node| matches!(&node.kind, NodeKind::Reason(spec) if spec.judged(pack.connector())),
-        );
-        let text = || match judged {
-            true => pack.text(Arc::clone(&meters.text)).map(Some),
-            false if captions => pack.chooser(Arc::clone(&meters.text)),
-            false => Ok(None),
-        };
+    /// Loads them; `questions` says whether people may ask.
+    ///
+    /// # Errors
+    /// If a module or the memory cannot be loaded.
+    pub fn load(
+        plan: &Plan,
+        pack: &Pack,
+        meters: &Meters,
+        questions: bool,
+    ) -> Result<Self, EngineError> {
+        let any =
+            |wanted: &dyn Fn(&NodeKind) -> bool| plan.nodes.iter().any(|node| wanted(&node.kind));
+        let connector = pack.connector();
+        let encodes = any(&|kind| matches!(kind, NodeKind::Encode(_)));
+        let captions = any(&|kind| matches!(kind, NodeKind::Caption(_)));
+        let asks = any(&|kind| matches!(kind, NodeKind::Reason(spec) if !spec.judged(connector)));
+        let reads = any(&|kind| matches!(kind, NodeKind::Reason(spec) if spec.weighed(connector)));
+        let vision = encodes.then(|| pack.vision(Arc::clone(&meters.vision)));
+        let decoder =
+            (captions || asks || questions).then(|| pack.decoder(Arc::clone(&meters.decoder)));
+        let chooses = captions && connector.caption_likeness() > 0.0;
+        let text = (chooses || reads || questions).then(|| pack.text(Arc::clone(&meters.text)));
         let memory = captions.then(|| pack.memory()).transpose()?.flatten();
         Ok(Self {
             vision: vision.transpose()?,
             decoder: decoder
                 .transpose()?
                 .map(|decoder| Scheduler::new(decoder, Settings::default())),
-            text: text()?,
+            text: text
+                .transpose()?
+                .map(|text| Box::new(Remembering::new(text)) as Box<dyn TextEncoder>),
             memory: memory.map(Arc::new),
         })
     }

@@ -17,11 +17,13 @@ use std::{
 
 use atom_models::{Meters, Pack};
 use atom_operators::{
+    ask::Archive,
     data::SourceId,
     flow::{Bounds, Flow},
     intake::Inlet,
     node::NodeKind,
     offload::{Crew, Health},
+    question::{Closer, Inbox},
     sample::Grid,
     tally::Tally,
 };
@@ -50,6 +52,16 @@ pub struct Options {
     pub stop: Arc<AtomicBool>,
     /// Is told of results as they come.
     pub audience: Box<dyn Audience>,
+    /// What people ask beside all that.
+    pub questions: Option<Questions>,
+}
+
+/// People's questions. With sources in the plan no more are taken when all of them are over; without, when nobody can ask.
+pub struct Questions {
+    /// Where they come in.
+    pub inbox: Inbox,
+    /// What they are about.
+    pub archive: Box<dyn Archive>,
 }
 
 /// How a run went.
@@ -75,7 +87,7 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
     let locations = open::locations(plan)?;
     let mut stores = open::open_stores(plan, &pack, &locations)?;
     let meters = Meters::default();
-    let modules = Modules::load(plan, &pack, &meters)?;
+    let modules = Modules::load(plan, &pack, &meters, options.questions.is_some())?;
     let sinks = open::open_sinks(plan)?;
     let starts = open::starts(plan, &mut stores, options.resume)?;
     let run = Run {
@@ -93,6 +105,7 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
             sinks,
             stores,
             modules,
+            questions: options.questions,
         },
         options.audience,
     )
@@ -115,6 +128,7 @@ struct Opened {
     sinks: Vec<OpenSink>,
     stores: Vec<OpenStore>,
     modules: Modules,
+    questions: Option<Questions>,
 }
 
 /// A source and its side of the way into the graph.
@@ -129,7 +143,11 @@ impl Run<'_> {
             sinks,
             stores,
             modules,
+            questions,
         } = opened;
+        let (inbox, archive) = questions
+            .map(|questions| (questions.inbox, questions.archive))
+            .unzip();
         let lengths_ms: Vec<Arc<AtomicU64>> = locations.iter().map(|_| Arc::default()).collect();
         let (inlets, jobs) = self.sources(locations, &starts, &lengths_ms);
         let mut writer = self.writer(sinks, stores, audience, lengths_ms);
@@ -148,6 +166,8 @@ impl Run<'_> {
             decoder: modules.decoder,
             text: modules.text,
             memory: modules.memory,
+            inbox,
+            archive,
             connector: self.pack.connector().clone(),
             vision_health: self.healths.vision.clone(),
             decoder_health: self.healths.decoder.clone(),
@@ -161,13 +181,22 @@ impl Run<'_> {
 
     /// Has the players, the graph and the writer work until everything is out.
     fn work_and_write(&self, parts: Parts, jobs: VecDeque<Job>, writer: Writer) -> Written {
+        let closer = parts
+            .inbox
+            .as_ref()
+            .map(Inbox::closer)
+            .filter(|_| !jobs.is_empty());
         let (jobs, broken) = (Mutex::new(jobs), Mutex::new(Vec::new()));
         let (out, sealed) = unbounded();
         let mut written = thread::scope(|threads| {
             let writing = threads.spawn(|| writer.run(sealed));
-            for _ in 0..AT_ONCE {
-                threads.spawn(|| play_all(&jobs, &broken));
-            }
+            let players: Vec<_> = (0..AT_ONCE)
+                .map(|_| threads.spawn(|| play_all(&jobs, &broken)))
+                .collect();
+            threads.spawn(move || {
+                players.into_iter().for_each(|player| drop(player.join()));
+                closer.iter().for_each(Closer::close);
+            });
             let worked = self.work(parts, out);
             self.stop.store(true, SeqCst);
             let mut written = writing.join().unwrap_or_else(|_| Written {

@@ -15,8 +15,10 @@ use std::{
 
 use atom_models::{Connector, Reason};
 use atom_operators::{
+    ask::Reply,
     data::{Answer, Failure, MediaTime, NodeId, Row, Segment, SourceId, Stage},
     seal::{Event, Sealed},
+    summary::Stretch,
 };
 use tracing::{debug, warn};
 
@@ -24,7 +26,7 @@ use crate::{
     assemble::News,
     error::chain,
     run::Healths,
-    sink::{Question, Record, Sink, SinkError},
+    sink::{Kind, Question, Record, Sink, SinkError},
     store::{self, Store, StoreError},
 };
 
@@ -34,6 +36,10 @@ pub trait Audience: Send {
     fn result(&mut self, record: &Record) -> io::Result<()>;
     /// A draft of a caption, which comes before the caption and is replaced by it; most have no use for it.
     fn draft(&mut self, _record: &Record) -> io::Result<()> {
+        Ok(())
+    }
+    /// The answer to a person's question.
+    fn reply(&mut self, _reply: &Reply) -> io::Result<()> {
         Ok(())
     }
     /// How far a source is complete, and its length if that is known, else 0.
@@ -110,15 +116,6 @@ pub struct Written {
     pub unheard: bool,
 }
 
-/// What a text is to those who are told.
-#[derive(Clone, Copy)]
-enum Kind<'a> {
-    Draft,
-    Caption,
-    /// With its question.
-    Answer(&'a Answer),
-}
-
 /// The thread's state.
 pub struct Writer {
     /// Names of the sources.
@@ -151,9 +148,14 @@ impl Writer {
         for news in news {
             match news {
                 News::Draft(caption) => {
-                    self.publish(caption.node, &caption.segment, &caption.text, Kind::Draft);
+                    let place = Place::of(&caption.segment);
+                    self.publish(caption.node, place, &caption.text, &|_| Kind::Draft);
                 }
                 News::Sealed(sealed) => self.take(sealed),
+                News::Reply(reply) => {
+                    let told = self.audience.reply(&reply);
+                    self.heard(told);
+                }
             }
         }
         self.each_sink(|open| open.sink.finish());
@@ -174,16 +176,30 @@ impl Writer {
             match event {
                 Event::Caption(caption) => {
                     self.written.captions += 1;
-                    self.publish(caption.node, &caption.segment, &caption.text, Kind::Caption);
+                    let place = Place::of(&caption.segment);
+                    self.publish(caption.node, place, &caption.text, &|_| Kind::Caption);
                 }
                 Event::Answer(answer) => {
                     self.written.answers += 1;
-                    self.publish(
-                        answer.node,
-                        &answer.segment,
-                        &answer.text,
-                        Kind::Answer(&answer),
-                    );
+                    let place = Place::of(&answer.segment);
+                    self.publish(answer.node, place, &answer.text, &|node| {
+                        of_answer(&answer, node)
+                    });
+                }
+                Event::Summary(summary) => {
+                    let Stretch {
+                        source,
+                        start,
+                        end,
+                        span,
+                        ..
+                    } = *summary.stretch;
+                    let place = Place { source, start, end };
+                    let kind = |node: &str| Kind::Summary {
+                        node: node.to_owned(),
+                        span,
+                    };
+                    self.publish(summary.node, place, &summary.text, &kind);
                 }
                 Event::Row(row) => rows.push(row),
                 Event::Failure(failure) => self.failed(&failure),
@@ -203,26 +219,18 @@ impl Writer {
         self.complete(source, passed.complete_through);
     }
 
-    fn publish(&mut self, node: NodeId, segment: &Segment, text: &str, kind: Kind<'_>) {
-        let source = segment.key.source;
+    fn publish(&mut self, node: NodeId, place: Place, text: &str, kind: &dyn Fn(&str) -> Kind) {
+        let Place { source, start, end } = place;
         let record = |source: &str, node: &str| Record {
             source: source.to_owned(),
-            start_ms: segment.key.start.millis(),
-            end_ms: segment.end.millis(),
+            start_ms: start.millis(),
+            end_ms: end.millis(),
             text: text.to_owned(),
             pack: self.pack.clone(),
-            draft: matches!(kind, Kind::Draft),
-            question: match kind {
-                Kind::Answer(answer) => Some(Question {
-                    node: node.to_owned(),
-                    ask: answer.ask.to_string(),
-                    probability: answer.probability,
-                }),
-                _ => None,
-            },
+            kind: kind(node),
         };
         let mine = record(&self.names[source.0 as usize], &self.nodes[node.0]);
-        let told = match kind {
+        let told = match mine.kind {
             Kind::Draft => self.audience.draft(&mine),
             _ => self.audience.result(&mine),
         };
@@ -234,7 +242,7 @@ impl Writer {
         self.heard(told);
         let mut records = records.into_iter();
         self.each_sink(|open| match records.next().flatten() {
-            Some(record) if !record.draft || open.drafts => open.sink.write(&record),
+            Some(record) if record.kind != Kind::Draft || open.drafts => open.sink.write(&record),
             _ => Ok(()),
         });
     }
@@ -331,6 +339,33 @@ impl Writer {
     }
 }
 
+/// What a text is about.
+struct Place {
+    source: SourceId,
+    start: MediaTime,
+    end: MediaTime,
+}
+
+impl Place {
+    fn of(segment: &Segment) -> Self {
+        Self {
+            source: segment.key.source,
+            start: segment.key.start,
+            end: segment.end,
+        }
+    }
+}
+
+fn of_answer(answer: &Answer, node: &str) -> Kind {
+    let span = |(start, end): &(MediaTime, MediaTime)| (start.millis(), end.millis());
+    Kind::Answer(Question {
+        node: node.to_owned(),
+        ask: answer.ask.to_string(),
+        probability: answer.probability,
+        rests_on: answer.rests_on.iter().map(span).collect(),
+    })
+}
+
 /// An audience that is not there.
 struct Nobody;
 
@@ -374,6 +409,7 @@ fn stored(row: &Row, connector: &Connector) -> store::Row {
             .map(|(ask, text)| (ask.to_string(), text.clone()))
             .collect(),
         embedding: row.segment.impression.embedding.to_vec(),
+        concepts: row.segment.impression.concepts.to_vec(),
         failed: row
             .failed
             .iter()

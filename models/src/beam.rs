@@ -83,6 +83,11 @@ impl Search {
         Ok(steps)
     }
 
+    /// The likeliest open text.
+    pub(crate) fn so_far(&self) -> Option<&[u32]> {
+        self.open.first().map(|beam| &*beam.tokens)
+    }
+
     /// The texts found, best first. Texts cut off by the limit count only if none came to its end.
     pub(crate) fn finish(self) -> Vec<Beam> {
         let mut found = self.ended;

@@ -1,5 +1,6 @@
 //! Which of several given texts the decoder finds likeliest: each is followed to its end, whatever it would rather say.
-//! Knows no module, only scores. A text's score is its log-probability.
+//! Knows no module, only scores. A text's score is the mean
+//! log-probability of its tokens, so that a long one is not at a loss.
 
 use crate::{
     beam::{Beam, log_sum},
@@ -48,7 +49,10 @@ impl Choice {
     pub(crate) fn finish(self) -> Vec<Beam> {
         let texts = self.texts.into_iter().zip(self.scores);
         let mut found: Vec<_> = texts
-            .map(|(tokens, score)| Beam { tokens, score })
+            .map(|(tokens, score)| Beam {
+                score: score / tokens.len() as f32,
+                tokens,
+            })
             .collect();
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         found
@@ -60,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn adds_up_the_log_probabilities_of_each_text() {
+    fn takes_the_mean_of_the_log_probabilities_of_each_text() {
         let mut choice = Choice::new(vec![vec![1], vec![2, 1], vec![2, 0, 0]]);
         let row = |odds: [f32; 3]| odds.map(f32::ln);
         let first = row([0.2, 0.3, 0.5]);
@@ -70,10 +74,11 @@ mod tests {
         assert_eq!(choice.step(&[&first]).unwrap(), []);
         let found = choice.finish();
         let order: Vec<_> = found.iter().map(|beam| beam.tokens.len()).collect();
-        assert_eq!(order, [2, 1, 3]);
-        assert!(
-            (found[0].score.exp() - 0.45).abs() < 1e-3 && (found[1].score.exp() - 0.3).abs() < 1e-3
-        );
-        assert!((found[2].score.exp() - 0.5 * 0.6 * 0.2).abs() < 1e-3);
+        assert_eq!(order, [2, 3, 1]);
+        let mean = |found: &Beam| found.score.exp().powf(found.tokens.len() as f32);
+        let expected = [0.45, 0.5 * 0.6 * 0.2, 0.3];
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((mean(found) - expected).abs() < 1e-3, "{found:?}");
+        }
     }
 }

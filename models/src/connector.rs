@@ -6,42 +6,17 @@
 use std::{cmp::Ordering, sync::Arc};
 
 use crate::{
+    concept::Concept,
     decoder::Generation,
     error::ModelError,
     judge::Judge,
-    manifest::{self, Prompts, Words, YesNo},
+    manifest::{self, Choice, Prompts, Words, YesNo},
     memory::Memory,
     prompt::Prompt,
     restraint::Restraint,
     text::TextEncoder,
     vision::Impression,
 };
-
-/// Something that a picture may show, and how the vision encoder scores it in general.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Concept {
-    /// The word for it.
-    pub word: String,
-    /// Its mean score over many pictures.
-    pub usual: f32,
-    /// The standard deviation of its score, above 0.
-    pub deviation: f32,
-}
-
-impl Concept {
-    /// Reads a line of a pack's list: word, usual score and deviation, with tabs between.
-    pub fn parse(line: &str) -> Option<Self> {
-        let mut fields = line.split('\t');
-        let (word, usual, deviation) = (fields.next()?, fields.next()?, fields.next()?);
-        let (usual, deviation) = (usual.parse().ok()?, deviation.parse().ok()?);
-        let good = f32::is_finite(usual) && f32::is_finite(deviation) && deviation > 0.0;
-        (good && !word.is_empty() && fields.next().is_none()).then(|| Self {
-            word: word.to_owned(),
-            usual,
-            deviation,
-        })
-    }
-}
 
 /// Tags hold at most so many likely words: a decoder without the caption adapter repeats longer lists.
 const LIKELY: usize = 3;
@@ -65,6 +40,7 @@ pub struct Connector {
     examples: usize,
     restraint: Option<Restraint>,
     yes_no: Option<YesNo>,
+    choice: Choice,
 }
 
 impl Connector {
@@ -85,6 +61,7 @@ impl Connector {
             examples,
             restraint: None,
             yes_no: None,
+            choice: Choice::default(),
         }
     }
 
@@ -93,9 +70,14 @@ impl Connector {
         Self { yes_no, ..self }
     }
 
+    /// The same connector, which chooses among given answers by this rule.
+    pub(crate) fn with_choice(self, choice: Choice) -> Self {
+        Self { choice, ..self }
+    }
+
     /// Who tells yes and no by the text encoder; `None` if the decoder has to.
     pub fn judge(&self) -> Option<Judge> {
-        let rule = self.yes_no?;
+        let rule = self.yes_no.clone()?;
         Some(Judge::new(rule, Arc::clone(&self.concepts)))
     }
 
@@ -198,6 +180,34 @@ impl Connector {
         })
     }
 
+    /// Puts the one of several given answers first that is likeliest: by the decoder, and by how alike it and the pictures are.
+    /// Their scores come out such that the share of e^score is the probability.
+    ///
+    /// # Errors
+    /// If the text encoder fails.
+    pub fn weigh(
+        &self,
+        answers: &mut Generation,
+        impression: &Impression,
+        mut text: Option<&mut dyn TextEncoder>,
+    ) -> Result<(), ModelError> {
+        let Choice { likeness, said } = self.choice;
+        for answer in &mut answers.candidates {
+            answer.score *= said;
+        }
+        answers.prefer(|answer| match &mut text {
+            Some(text) if likeness > 0.0 => {
+                Ok(likeness * impression.likeness(&text.embed(answer)?))
+            }
+            _ => Ok(0.0),
+        })
+    }
+
+    /// How much likeness with the pictures counts when one of several given answers is chosen; 0 if none is chosen so.
+    pub fn choice_likeness(&self) -> f32 {
+        self.choice.likeness
+    }
+
     /// How much likeness with the pictures counts when a caption is chosen among several; 0 if none is chosen so.
     pub fn caption_likeness(&self) -> f32 {
         match self.prompts.caption_beams {
@@ -219,6 +229,11 @@ impl Connector {
         Prompt::from(&*text)
     }
 
+    /// The prompt that puts some captions into one sentence.
+    pub fn summary_prompt(&self, captions: &str) -> Prompt {
+        Prompt::from(&*self.prompts.summary.replace("{captions}", &plain(captions)))
+    }
+
     /// What the prompts of all questions begin with.
     pub fn reason_beginning(&self) -> Prompt {
         let template = &self.prompts.reason;
@@ -228,6 +243,17 @@ impl Connector {
     /// At most so many new tokens for a caption.
     pub fn caption_tokens(&self) -> usize {
         self.prompts.caption_tokens
+    }
+
+    /// What the prompts of all summaries begin with.
+    pub fn summary_beginning(&self) -> Prompt {
+        let template = &self.prompts.summary;
+        Prompt::from(template.split('{').next().unwrap_or(template))
+    }
+
+    /// At most so many new tokens for a summary.
+    pub fn summary_tokens(&self) -> usize {
+        self.prompts.summary_tokens
     }
 
     /// At most so many new tokens for an answer.
@@ -307,26 +333,6 @@ mod tests {
             power: 0.5,
         };
         assert_eq!(connector.tags(&seen([0.6, 0.0, 0.4, 0.0, 0.0])), "blue");
-    }
-
-    #[test]
-    fn a_line_of_concepts_is_a_word_and_two_numbers() {
-        let dog = Concept {
-            word: "dog".into(),
-            usual: 0.1,
-            deviation: 0.2,
-        };
-        assert_eq!(Concept::parse("dog\t0.1\t0.2"), Some(dog));
-        for wrong in [
-            "dog",
-            "dog\t0.1",
-            "dog\t0.1\t0",
-            "dog\tx\t1",
-            "\t0\t1",
-            "dog\t0\t1\t2",
-        ] {
-            assert_eq!(Concept::parse(wrong), None, "{wrong:?}");
-        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    connector::Concept,
+    concept::Concept,
     decoder::Decoder,
     error::ModelError,
     image::Image,
@@ -66,6 +66,8 @@ end = []
 [prompts]
 caption = "caption {tags} <|say|>"
 reason = "answer {evidence} ? {question} <|say|>"
+summary = "summary {captions} <|say|>"
+summary_tokens = 24
 caption_tokens = 24
 caption_beams = 1
 caption_likeness = 0.0
@@ -198,6 +200,7 @@ impl FakeDecoder {
         let said = words.len().saturating_sub(prompt + 1);
         let text = match words[..prompt].split_first() {
             Some((&"caption", tags)) => format!("A picture of {}.", tags.join(" ")),
+            Some((&"summary", rest)) => format!("In short: {}", rest.join(" ")),
             Some((_, rest)) => answer(&rest.join(" "), said)?,
             None => String::new(),
         };

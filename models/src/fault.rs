@@ -25,6 +25,8 @@ pub enum Reason {
     GivenUp,
     /// It came too late to be of use.
     Late,
+    /// Nobody waited for it any more.
+    Cancelled,
     /// Writing failed.
     Write,
 }
@@ -39,6 +41,7 @@ impl Reason {
             Self::Missing => "missing",
             Self::GivenUp => "given_up",
             Self::Late => "late",
+            Self::Cancelled => "cancelled",
             Self::Write => "write",
         }
     }

@@ -6,7 +6,7 @@
 //! [`fake`] ones stand behind them.
 //!
 //! In reading order:
-//! - [`image`](mod@image), [`vision`], [`memory`], `prompt`, [`connector`], `restraint`, `judge`, [`kv`], [`decoder`], [`text`], [`tokenizer`]: what modules do
+//! - [`image`](mod@image), [`vision`], [`memory`], `prompt`, [`concept`], [`connector`], `restraint`, `judge`, [`kv`], [`decoder`], [`text`], [`tokenizer`]: what modules do
 //! - `beam`, `choice`, `prefix`, [`scheduler`]: how one decoder serves many requests
 //! - `session`: the only file that names ONNX Runtime
 //! - [`manifest`], [`pack`], [`cache`]: what a pack is and where it lies
@@ -17,6 +17,7 @@
 mod beam;
 pub mod cache;
 mod choice;
+pub mod concept;
 pub mod connector;
 pub mod decoder;
 pub mod error;
@@ -40,7 +41,8 @@ pub mod text;
 pub mod tokenizer;
 pub mod vision;
 
-pub use connector::{Concept, Connector};
+pub use concept::Concept;
+pub use connector::Connector;
 pub use decoder::{Candidate, Decoder, Generation};
 pub use error::ModelError;
 pub use fault::{Fault, Reason};
@@ -52,5 +54,5 @@ pub use meter::{Meter, Meters};
 pub use pack::Pack;
 pub use prompt::Prompt;
 pub use scheduler::Scheduler;
-pub use text::TextEncoder;
+pub use text::{Remembering, TextEncoder};
 pub use vision::{Impression, Vision};

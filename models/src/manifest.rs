@@ -4,10 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    connector::{Concept, Connector},
-    error::ModelError,
-};
+use crate::{concept::Concept, connector::Connector, error::ModelError};
 
 /// What kind of pack it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,15 +82,67 @@ pub struct Restraint {
     pub even: f32,
 }
 
-/// How likely it is that a question's answer is yes: 1 / (1 + e^-(scale × likeness + shift)), where the likeness is the cosine of the
-/// question's vector with the pictures', less the mean cosine of these pictures with questions about concepts.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// How likely it is that a question's answer is yes: 1 / (1 + e^-odds) with odds = scale × likeness + shift, where the likeness is
+/// the cosine of the question's vector with the pictures', less the mean cosine of these pictures with questions about concepts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct YesNo {
     /// How much likeness counts.
     pub scale: f32,
     /// What is added: how usual a yes is.
     pub shift: f32,
+    /// What is done instead where the question names concepts.
+    #[serde(default)]
+    pub named: Option<Named>,
+}
+
+/// The odds of a question that names concepts: scale × likeness + weight × log-odds of the least likely concept + shift.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Named {
+    /// How much likeness counts.
+    pub scale: f32,
+    /// How much the concept counts.
+    pub weight: f32,
+    /// What is added.
+    pub shift: f32,
+    /// Words that are concepts, but of the question rather than of what it is about.
+    #[serde(default)]
+    pub ignored: Vec<String>,
+    /// Words that stand for several concepts.
+    #[serde(default)]
+    pub kinds: Vec<Kinds>,
+}
+
+/// Words that mean any one of some concepts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kinds {
+    /// The words.
+    pub words: Vec<String>,
+    /// The concepts; those that the encoder does not score are left out.
+    pub concepts: Vec<String>,
+}
+
+/// How one of several given answers is chosen: each scores likeness × cosine with the pictures + said × mean log-probability of its
+/// tokens, and its probability is the share of e^score among all.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// How much likeness counts; 0 leaves it to the decoder alone.
+    pub likeness: f32,
+    /// How much counts what the decoder would say.
+    pub said: f32,
+}
+
+impl Default for Choice {
+    /// What the decoder would say.
+    fn default() -> Self {
+        Self {
+            likeness: 0.0,
+            said: 1.0,
+        }
+    }
 }
 
 /// The caption memory.
@@ -160,10 +209,14 @@ pub struct Prompts {
     pub caption_likeness: f32,
     /// Asks a question; `{evidence}` stands for tags or a caption, `{question}` for the question.
     pub reason: String,
+    /// Puts several captions into one sentence; `{captions}` stands for them.
+    pub summary: String,
     /// At most so many new tokens for a caption.
     pub caption_tokens: usize,
     /// At most so many new tokens for an answer.
     pub answer_tokens: usize,
+    /// At most so many new tokens for a summary.
+    pub summary_tokens: usize,
 }
 
 /// How the pack's files are made from its parts.
@@ -203,6 +256,9 @@ pub struct Manifest {
     /// How yes and no are told by the text encoder; without it the decoder chooses.
     #[serde(default)]
     pub yes_no: Option<YesNo>,
+    /// How one of several given answers is chosen.
+    #[serde(default)]
+    pub choice: Choice,
     /// What its captions had better not say, if anything.
     #[serde(default)]
     pub restraint: Option<Restraint>,
@@ -330,6 +386,10 @@ impl Manifest {
         self.require(
             reason,
             "[prompts] reason must contain {evidence} and {question}",
+        )?;
+        self.require(
+            prompts.is_some_and(|p| p.summary.contains("{captions}")),
+            "[prompts] summary must contain {captions}",
         )
     }
 
@@ -361,7 +421,8 @@ impl Manifest {
         let restraint = self.restraint.clone();
         Connector::new(concepts, vision.words, prompts, decoder.adapter, examples)
             .with_restraint(restraint)
-            .with_yes_no(self.yes_no)
+            .with_yes_no(self.yes_no.clone())
+            .with_choice(self.choice)
     }
 }
 

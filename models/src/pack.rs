@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     cache,
-    connector::{Concept, Connector},
+    concept::Concept,
+    connector::Connector,
     decoder::{Decoder, OnnxDecoder},
     error::ModelError,
     fake,

@@ -214,6 +214,22 @@ impl Scheduler {
         self.done.retain(|finished| finished.id != id);
     }
 
+    /// What a job has to say so far, once it has begun to; of several texts the best.
+    pub fn so_far(&mut self, id: u64) -> Option<String> {
+        let tokens = self.batch.so_far(id)?;
+        // A text that cannot be told yet can be later.
+        let told = catch(|| self.decoder.decode(tokens).map_err(failed)).ok()?;
+        Some(told.trim().to_owned())
+    }
+
+    /// Drops all jobs: after a panic nobody knows what state they are in.
+    pub fn clear(&mut self) {
+        self.waiting.clear();
+        self.filling.clear();
+        self.done.clear();
+        self.batch = Batch::new(self.decoder.shape());
+    }
+
     /// Works on one job until it is finished. For whoever has no others.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The text encoder: a sentence in, its index vector out, in the same space as the vision encoder's embeddings.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use crate::{
     error::ModelError,
@@ -14,6 +14,45 @@ use crate::{
 pub trait TextEncoder: Send {
     /// The vector of a text, `[D]`, of length 1. What is beyond the encoder's token bound is cut off.
     fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError>;
+}
+
+/// A text encoder that remembers the vectors of texts that come again, as questions do.
+pub struct Remembering {
+    encoder: Box<dyn TextEncoder>,
+    newer: HashMap<String, Vec<f32>>,
+    older: HashMap<String, Vec<f32>>,
+}
+
+/// So many texts are remembered for sure, and at most twice as many.
+const REMEMBERED: usize = 256;
+
+impl Remembering {
+    /// Remembers what this encoder gives.
+    pub fn new(encoder: Box<dyn TextEncoder>) -> Self {
+        Self {
+            encoder,
+            newer: HashMap::new(),
+            older: HashMap::new(),
+        }
+    }
+}
+
+impl TextEncoder for Remembering {
+    fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError> {
+        if let Some(vector) = self.newer.get(text) {
+            return Ok(vector.clone());
+        }
+        let vector = match self.older.remove(text) {
+            Some(vector) => vector,
+            None => self.encoder.embed(text)?,
+        };
+        if self.newer.len() >= REMEMBERED {
+            // What was asked for again since the last time is among the newer ones.
+            self.older = std::mem::take(&mut self.newer);
+        }
+        self.newer.insert(text.to_owned(), vector.clone());
+        Ok(vector)
+    }
 }
 
 /// The text encoder as an ONNX module: `input_ids` and `attention_mask` i64 `[b, t]` in, `embedding` f32 `[b, D]` out.
@@ -69,5 +108,32 @@ impl TextEncoder for OnnxText {
             ("attention_mask", mask.into()),
         ];
         self.module.run(feed, 1)?.take("embedding")?.into_f32()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting(Arc<std::sync::atomic::AtomicUsize>);
+
+    impl TextEncoder for Counting {
+        fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError> {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            Ok(vec![text.len() as f32])
+        }
+    }
+
+    #[test]
+    fn a_text_that_comes_again_and_again_is_encoded_once_and_memory_is_bounded() {
+        let runs = Arc::default();
+        let mut text = Remembering::new(Box::new(Counting(Arc::clone(&runs))));
+        for n in 0..10 * REMEMBERED {
+            assert_eq!(text.embed("again").unwrap(), [5.0]);
+            text.embed(&n.to_string()).unwrap();
+        }
+        let runs = runs.load(std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(runs, 1 + 10 * REMEMBERED);
+        assert!(text.newer.len() + text.older.len() <= 2 * REMEMBERED);
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What the vision encoder makes of a picture, or of several pictures of one scene.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Impression {
     /// Index vector of length 1, in the text encoder's space: `[D]`.
     pub embedding: Arc<[f32]>,

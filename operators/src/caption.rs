@@ -1,17 +1,12 @@
-//! Puts a segment into one sentence: chooses among what the decoder wrote, and makes the caption of it.
+//! Puts a segment into one sentence: makes the caption of what the decoder said.
 
-use std::sync::Arc;
-
-use atom_models::{Connector, Fault, Generation, Reason, TextEncoder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     data::{Caption, Outcome, Stage},
-    decode::{Decoded, Request, Said, sentence},
+    decode::{Decoded, about_segment},
     node::{SpecError, require},
-    offload::Done,
-    tally::Task,
 };
 
 /// Puts every segment into one sentence, by the decoder that all branches share.
@@ -38,33 +33,12 @@ impl CaptionSpec {
     }
 }
 
-/// The text to go on with: of captions the one that fits the pictures best, of anything else the decoder's best.
-///
-/// # Errors
-/// What the decoder failed with, or the text encoder.
-pub fn choose(
-    done: &Done<Request, Generation>,
-    connector: &Connector,
-    text: Option<&mut dyn TextEncoder>,
-) -> Result<Said, Fault> {
-    let mut generation = done.result.clone()?;
-    if done.item.task == Task::Caption {
-        let impression = &done.item.segment.impression;
-        let chosen = connector.choose(&mut generation, impression, text);
-        chosen.map_err(|error| Fault::new(Reason::Model, error))?;
-    }
-    let prompt = done.item.prompt.as_ref();
-    let among = prompt.is_ok_and(|prompt| !prompt.options().is_empty());
-    Ok(Said::best(&generation, among))
-}
-
-/// The caption, or why there is none. A decoder that says nothing has failed.
-pub fn finish(decoded: &Decoded) -> Outcome<Caption> {
-    let (segment, node) = (Arc::clone(&decoded.item.segment), decoded.item.node);
-    let text = sentence(decoded, Stage::Caption)?;
-    Ok(Caption {
+/// The caption, or why there is none; nothing if something else was decoded.
+pub fn finish(decoded: &Decoded) -> Option<Outcome<Caption>> {
+    let (node, segment, text) = about_segment(decoded, Stage::Caption)?;
+    Some(text.map(|text| Caption {
         segment,
         node,
         text,
-    })
+    }))
 }

@@ -231,6 +231,8 @@ pub struct Answer {
     pub text: String,
     /// How likely it is, 0 to 1, among the answers there may be; `None` of a free one.
     pub probability: Option<f32>,
+    /// If only changes are told: begin and end of the segments that agree on it, this one last. Else empty.
+    pub rests_on: Vec<(MediaTime, MediaTime)>,
 }
 
 /// What an index stores of a segment.
@@ -260,6 +262,8 @@ pub enum Stage {
     Caption,
     /// Answering, by the decoder.
     Reason,
+    /// Summing up, by the decoder.
+    Summary,
     /// Writing results.
     Sink,
     /// Writing the index.
@@ -274,6 +278,7 @@ impl Stage {
             Self::Encode => "encode",
             Self::Caption => "caption",
             Self::Reason => "reason",
+            Self::Summary => "summary",
             Self::Sink => "sink",
             Self::Store => "store",
         }

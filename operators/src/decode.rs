@@ -4,27 +4,34 @@
 //! request gave is sent on, and if other nodes read it, comes back as their request in the next pass. A segment's tick is
 //! passed only when its last pass is out.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use atom_models::{
-    Connector, Fault, Generation, Judge, Prompt, Reason, Scheduler, TextEncoder,
-    connector::tidy,
-    scheduler::{Job, Urgency},
+    Connector, Fault, Generation, Prompt, Reason, Scheduler, TextEncoder, connector::tidy,
 };
 use timely::{
     dataflow::{
         StreamVec,
-        operators::{Concat, ConnectLoop, Enter, Feedback, Leave, vec::Map},
+        operators::{
+            Concat, Concatenate, ConnectLoop, Enter, Feedback, Leave, generic::operator::empty,
+            vec::Map,
+        },
     },
     order::Product,
     progress::Timestamp,
 };
 
 use crate::{
+    ask::{self, Archive, Inquiry, Reply, ask},
     caption,
     data::{Failure, NodeId, Outcome, Segment, Stage},
-    offload::{Crew, Desk, Done, Health, Together, Work, offload},
+    desk::DecoderDesk,
+    offload::{Crew, Done, Health, Together, offload},
+    question::Question,
+    read::{self, Reader, Reading, choose, is_choice},
     reason::Asker,
+    segment::Cut,
+    summary::{self, Stretch, Summariser, summarise},
     tally::{Tally, Task},
     tick::{Tick, Unchanged},
 };
@@ -32,12 +39,10 @@ use crate::{
 /// What a branch wants of the decoder.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The node that asks.
-    pub node: NodeId,
+    /// What it is about, and who asks.
+    pub about: About,
     /// What for.
     pub task: Task,
-    /// The segment it is about.
-    pub segment: Arc<Segment>,
     /// The question, for an answer.
     pub question: Option<Arc<str>>,
     /// The decoder's input, or why there can be none.
@@ -46,6 +51,27 @@ pub struct Request {
     pub judged: bool,
     /// At most so many new tokens.
     pub max_tokens: usize,
+}
+
+/// What a request is about, and who asks.
+#[derive(Clone, Debug)]
+pub enum About {
+    /// A node asks about a segment.
+    Segment(NodeId, Arc<Segment>),
+    /// A node asks about a stretch of many segments.
+    Stretch(NodeId, Arc<Stretch>),
+    /// A person asks: the n-th moment found for the question.
+    Moment(Arc<Inquiry>, usize),
+}
+
+impl Request {
+    /// The node that asks, if one does.
+    pub fn node(&self) -> Option<NodeId> {
+        match &self.about {
+            About::Segment(node, _) | About::Stretch(node, _) => Some(*node),
+            About::Moment(..) => None,
+        }
+    }
 }
 
 /// A request with what the decoder said.
@@ -62,7 +88,7 @@ pub struct Said {
 
 impl Said {
     /// Yes or no.
-    fn judged(yes: f32) -> Self {
+    pub(crate) fn judged(yes: f32) -> Self {
         let (text, probability) = if yes >= 0.5 {
             ("Yes", yes)
         } else {
@@ -89,6 +115,24 @@ impl Said {
     }
 }
 
+impl Decoded {
+    /// The sentence that the decoder said, or the one of given texts as it is.
+    ///
+    /// # Errors
+    /// Why there is none; a decoder that says nothing has failed.
+    pub fn sentence(&self) -> Result<String, Fault> {
+        let said = self.result.as_ref().map_err(Clone::clone)?;
+        let text = match said.probability {
+            Some(_) => said.text.to_string(),
+            None => tidy(&said.text),
+        };
+        match text.is_empty() {
+            true => Err(Fault::new(Reason::Model, "the decoder said nothing")),
+            false => Ok(text),
+        }
+    }
+}
+
 /// A reason node that reads what another node gives.
 #[derive(Clone, Debug)]
 pub struct Follower {
@@ -100,86 +144,150 @@ pub struct Follower {
 
 /// The decoder with what it needs to serve requests.
 pub struct Service {
-    /// The decoder.
-    pub scheduler: Scheduler,
+    /// The decoder; none if nothing can ask it.
+    pub scheduler: Option<Scheduler>,
     /// What many prompts begin with: run once, before the first request.
     pub beginnings: Vec<Prompt>,
     /// How it is doing.
     pub health: Health,
-    /// The text encoder, if captions are chosen, or yes and no told, by their likeness with the pictures.
+    /// The text encoder, if anything is chosen, told or found by it.
     pub text: Option<Box<dyn TextEncoder>>,
     /// How that is doing.
     pub text_health: Health,
+    /// What people's questions are about.
+    pub archive: Option<Box<dyn Archive>>,
     /// Counts requests and tokens.
     pub tally: Tally,
-    /// Makes the prompts of followers.
+    /// Makes prompts.
     pub connector: Connector,
     /// Who reads results of an earlier pass.
     pub followers: Vec<Follower>,
+    /// Who sums captions up.
+    pub summarisers: Vec<Summariser>,
 }
 
-/// Decodes all requests and those that follow from them.
+/// What comes to the decoder from outside the loop.
+pub struct Asked<'s> {
+    /// Requests of the first pass.
+    pub requests: StreamVec<'s, Tick, Request>,
+    /// People's questions.
+    pub questions: StreamVec<'s, Tick, Arc<Question>>,
+    /// The segments that are summed up, by the node that does it.
+    pub cuts: StreamVec<'s, Tick, (NodeId, Cut)>,
+}
+
+/// Decodes all requests and those that follow from them. Gives what was said to nodes, and the answers to people.
 pub fn decode<'s>(
-    requests: StreamVec<'s, Tick, Request>,
+    asked: Asked<'s>,
     service: Service,
     crew: &Crew,
-) -> StreamVec<'s, Tick, Decoded> {
+) -> (StreamVec<'s, Tick, Decoded>, StreamVec<'s, Tick, Reply>) {
     let Service {
         scheduler,
         beginnings,
         health,
         text,
         text_health,
+        archive,
         tally,
         connector,
         followers,
+        summarisers,
     } = service;
-    let desk = DecoderDesk {
-        scheduler,
-        beginnings,
-        tally,
-        tasks: BTreeMap::new(),
-        refused: Vec::new(),
-    };
-    let decoder = Together {
-        name: "decoder",
-        health,
-        desk,
-    };
-    let outer = requests.scope();
+    let outer = asked.requests.scope();
     outer.iterative::<u64, _, _>(|inner| {
         let (again, next) = inner.feedback(Product::new(Unchanged, 1));
-        let asked = requests.enter(inner).concat(next);
-        let judge = connector.judge().filter(|_| text.is_some());
-        let judged = judge.is_some();
-        let by_text = asked.clone().flat_map(move |request| {
-            is_judged(&request, judged).then_some(Reading::Judge(request))
+        let requests = asked.requests.enter(inner).concat(next);
+        let reader = text.map(|text| Reader {
+            text,
+            judge: connector.judge(),
+            connector: connector.clone(),
+            archive,
         });
-        let asked =
-            asked.flat_map(move |request| (!is_judged(&request, judged)).then_some(request));
-        let generated = offload(asked, crew, decoder);
-        let decoded = match text {
-            None => plainly(generated, &connector),
-            Some(text) => {
-                let captions = generated
-                    .clone()
-                    .flat_map(|done| is_caption(&done).then_some(Reading::Choose(done)));
-                let others = generated.flat_map(|done| (!is_caption(&done)).then_some(done));
-                let reader = Reader {
-                    text,
-                    judge,
-                    connector: connector.clone(),
-                };
-                read(by_text.concat(captions), reader, text_health, crew)
-                    .concat(plainly(others, &connector))
-            }
-        };
-        decoded
+        let ways = Ways::new(reader.as_ref());
+        let questions = asked.questions.enter(inner).map(Reading::Find);
+        let judged = requests
             .clone()
-            .flat_map(move |decoded| follow(&decoded, &followers, &connector))
-            .connect_loop(again);
-        decoded.leave(outer)
+            .flat_map(move |request| ways.is_judged(&request).then_some(Reading::Judge(request)));
+        let generated = match scheduler {
+            Some(scheduler) => {
+                let decoder = Together {
+                    name: "decoder",
+                    health,
+                    desk: DecoderDesk::new(scheduler, beginnings, tally),
+                };
+                let requests = requests
+                    .flat_map(move |request| (!ways.is_judged(&request)).then_some(request));
+                offload(requests, crew, decoder)
+            }
+            None => empty(inner),
+        };
+        let weighed = generated
+            .clone()
+            .flat_map(move |done| ways.is_weighed(&done).then_some(Reading::Choose(done)));
+        let plain = generated.flat_map(move |done| (!ways.is_weighed(&done)).then_some(done));
+        let plain = plainly(plain, &connector);
+        let (decoded, found) = match reader {
+            Some(reader) => {
+                let readings = inner.concatenate([questions, judged, weighed]);
+                let read = read::read(readings, reader, text_health, crew);
+                (
+                    read.clone().flat_map(read::said).concat(plain),
+                    read.flat_map(read::found),
+                )
+            }
+            None => (plain, questions.flat_map(unread)),
+        };
+        let heard = found.map(|(question, found)| ask::Heard::Found(question, found));
+        let heard = heard.concat(decoded.clone().flat_map(of_person));
+        let told = ask(heard, connector.clone());
+        let mut requests = vec![told.clone().flat_map(to_ask)];
+        for summariser in summarisers {
+            let node = summariser.node;
+            let cuts = asked.cuts.clone().enter(inner);
+            let cuts =
+                cuts.flat_map(move |(to, cut)| (to == node).then_some(summary::Heard::Cut(cut)));
+            let heard = cuts.concat(decoded.clone().map(summary::Heard::Said));
+            requests.push(summarise(heard, summariser));
+        }
+        let follow = move |decoded: Decoded| follow(&decoded, &followers, &connector);
+        requests.push(decoded.clone().flat_map(follow));
+        inner.concatenate(requests).connect_loop(again);
+        (decoded.leave(outer), told.flat_map(to_tell).leave(outer))
     })
+}
+
+/// Which way requests and their results go.
+#[derive(Clone, Copy)]
+struct Ways {
+    /// There is a text encoder.
+    text: bool,
+    /// It tells yes from no.
+    judges: bool,
+    /// It has a say in which of several given answers is chosen.
+    weighs: bool,
+}
+
+impl Ways {
+    fn new(reader: Option<&Reader>) -> Self {
+        Self {
+            text: reader.is_some(),
+            judges: reader.is_some_and(|reader| reader.judge.is_some()),
+            weighs: reader.is_some_and(|reader| reader.connector.choice_likeness() > 0.0),
+        }
+    }
+
+    /// Whether the text encoder answers a request, and not the decoder.
+    fn is_judged(self, request: &Request) -> bool {
+        self.judges && request.judged && request.prompt.is_ok()
+    }
+
+    /// Whether the text encoder has a say in which of the decoder's texts is chosen.
+    fn is_weighed(self, done: &Done<Request, Generation>) -> bool {
+        let caption = self.text && done.item.task == Task::Caption;
+        let choice = self.weighs && is_choice(&done.item);
+        done.result.is_ok() && (caption || choice)
+    }
 }
 
 /// Goes on with what the decoder found best by itself.
@@ -189,175 +297,79 @@ fn plainly<'s, T: Timestamp>(
 ) -> StreamVec<'s, T, Decoded> {
     let connector = connector.clone();
     generated.map(move |done| Done {
-        result: caption::choose(&done, &connector, None),
+        result: choose(&done, &connector, None),
         item: done.item,
     })
 }
 
-fn is_caption(done: &Done<Request, Generation>) -> bool {
-    done.item.task == Task::Caption && done.result.is_ok()
-}
-
-fn is_judged(request: &Request, judged: bool) -> bool {
-    judged && request.judged && request.prompt.is_ok()
-}
-
-/// Work for the text encoder.
-#[derive(Clone)]
-enum Reading {
-    /// Choose among captions.
-    Choose(Done<Request, Generation>),
-    /// Tell yes or no.
-    Judge(Request),
-}
-
-/// The text encoder with what it needs.
-struct Reader {
-    text: Box<dyn TextEncoder>,
-    judge: Option<Judge>,
-    connector: Connector,
-}
-
-impl Reader {
-    fn read(&mut self, reading: &Reading) -> Result<Said, Fault> {
-        match (reading, &mut self.judge) {
-            (Reading::Choose(done), _) => {
-                caption::choose(done, &self.connector, Some(&mut *self.text))
-            }
-            (
-                Reading::Judge(Request {
-                    question: Some(question),
-                    segment,
-                    ..
-                }),
-                Some(judge),
-            ) => {
-                let yes = judge.yes(question, &segment.impression, &mut *self.text);
-                yes.map(Said::judged)
-                    .map_err(|error| Fault::new(Reason::Model, error))
-            }
-            (Reading::Judge(_), _) => Err(Fault::new(Reason::Missing, "there is no question")),
-        }
-    }
-}
-
-/// Has the text encoder work, on a thread of its own.
-fn read<'s, T: Timestamp>(
-    readings: StreamVec<'s, T, Reading>,
-    mut reader: Reader,
-    health: Health,
-    crew: &Crew,
-) -> StreamVec<'s, T, Decoded> {
-    let work = Work {
-        name: "text",
-        health,
-        run: move |reading: &Reading| reader.read(reading),
-        shows: |_| true,
+/// A question where nothing can be found.
+fn unread(reading: Reading) -> Option<(Arc<Question>, Result<ask::Evidence, Fault>)> {
+    let Reading::Find(question) = reading else {
+        return None;
     };
-    offload(readings, crew, work).map(|done| Done {
-        item: match done.item {
-            Reading::Choose(chosen) => chosen.item,
-            Reading::Judge(request) => request,
-        },
-        result: done.result,
-    })
+    let fault = Fault::new(
+        Reason::Missing,
+        "questions need the text encoder, which is not loaded",
+    );
+    Some((question, Err(fault)))
 }
 
-/// Hands requests to the scheduler, and counts.
-struct DecoderDesk {
-    scheduler: Scheduler,
-    beginnings: Vec<Prompt>,
-    tally: Tally,
-    tasks: BTreeMap<u64, Task>,
-    refused: Vec<(u64, Fault)>,
+fn of_person(decoded: Decoded) -> Option<ask::Heard> {
+    let person = decoded.item.node().is_none();
+    person.then_some(ask::Heard::Said(decoded))
 }
 
-impl Desk<Request, Generation> for DecoderDesk {
-    fn open(&mut self) {
-        for beginning in &self.beginnings {
-            // A decoder that fails at this will fail at the requests, and be told of then.
-            let tokens = self.scheduler.load(beginning).unwrap_or(0);
-            self.tally.loaded(tokens);
-        }
-    }
-
-    fn take(&mut self, ticket: u64, request: &Request) {
-        match &request.prompt {
-            Err(fault) => self.refused.push((ticket, fault.clone())),
-            Ok(prompt) => {
-                self.tally.asked(request.task);
-                self.tasks.insert(ticket, request.task);
-                let job = Job {
-                    prompt: prompt.clone(),
-                    max_tokens: request.max_tokens,
-                    urgency: Urgency::Recording,
-                    deadline: None,
-                };
-                self.scheduler.submit(ticket, job);
-            }
-        }
-    }
-
-    fn idle(&self) -> bool {
-        self.refused.is_empty() && self.scheduler.idle()
-    }
-
-    fn go_on(&mut self) -> Vec<(u64, Result<Generation, Fault>)> {
-        let refused = std::mem::take(&mut self.refused).into_iter();
-        let mut answers: Vec<_> = refused
-            .map(|(ticket, fault)| (ticket, Err(fault)))
-            .collect();
-        for finished in self.scheduler.advance(Instant::now()) {
-            let task = self.tasks.remove(&finished.id);
-            if let (Some(task), Ok(generation)) = (task, &finished.result) {
-                self.tally.decoded(task, generation);
-            }
-            answers.push((finished.id, finished.result));
-        }
-        answers
+fn to_ask(told: ask::Told) -> Option<Request> {
+    match told {
+        ask::Told::Request(request) => Some(request),
+        ask::Told::Reply(_) => None,
     }
 }
 
-/// The sentence that the decoder said, or the one of given texts as it is, or why there is none. A decoder that says nothing
-/// has failed.
-pub(crate) fn sentence(decoded: &Decoded, stage: Stage) -> Outcome<String> {
-    let key = decoded.item.segment.key;
+fn to_tell(told: ask::Told) -> Option<Reply> {
+    match told {
+        ask::Told::Reply(reply) => Some(reply),
+        ask::Told::Request(_) => None,
+    }
+}
+
+/// What was said about a segment, or why nothing was.
+pub(crate) fn about_segment(
+    decoded: &Decoded,
+    stage: Stage,
+) -> Option<(NodeId, Arc<Segment>, Outcome<String>)> {
+    let About::Segment(node, segment) = &decoded.item.about else {
+        return None;
+    };
     let failed = |fault| Failure {
         stage,
-        source: key.source,
-        at: key.start,
+        source: segment.key.source,
+        at: segment.key.start,
         fault,
     };
-    let said = decoded.result.as_ref();
-    let said = said.map_err(|fault| failed(fault.clone()))?;
-    let text = match said.probability {
-        Some(_) => said.text.to_string(),
-        None => tidy(&said.text),
-    };
-    match text.is_empty() {
-        true => Err(failed(Fault::new(
-            Reason::Model,
-            "the decoder said nothing",
-        ))),
-        false => Ok(text),
-    }
+    Some((
+        *node,
+        Arc::clone(segment),
+        decoded.sentence().map_err(failed),
+    ))
 }
 
 /// The requests of those who read this result.
 fn follow(decoded: &Decoded, followers: &[Follower], connector: &Connector) -> Vec<Request> {
     let mut readers = followers
         .iter()
-        .filter(|follower| follower.reads == decoded.item.node)
+        .filter(|follower| decoded.item.node() == Some(follower.reads))
         .peekable();
     if readers.peek().is_none() {
         return Vec::new();
     }
-    let caption = caption::finish(decoded);
-    readers
-        .map(|follower| {
-            follower
-                .asker
-                .about_caption(&decoded.item.segment, &caption, connector)
-        })
-        .collect()
+    let Some(caption) = caption::finish(decoded) else {
+        return Vec::new();
+    };
+    let About::Segment(_, segment) = &decoded.item.about else {
+        return Vec::new();
+    };
+    let requests =
+        readers.filter_map(|follower| follower.asker.about_caption(segment, &caption, connector));
+    requests.collect()
 }

@@ -51,6 +51,8 @@ pub enum Part {
     Caption(Outcome<Caption>),
     /// An answer about it.
     Answer(Outcome<Answer>),
+    /// An input has nothing to say about it.
+    Nothing(SegmentKey),
 }
 
 impl Part {
@@ -61,6 +63,7 @@ impl Part {
         };
         match self {
             Self::Segment(segment) => segment.key,
+            Self::Nothing(key) => *key,
             Self::Caption(caption) => caption
                 .as_ref()
                 .map_or_else(failed, |caption| caption.segment.key),
@@ -114,7 +117,7 @@ impl Rows {
         };
         for part in parts {
             match part {
-                Part::Segment(_) => {}
+                Part::Segment(_) | Part::Nothing(_) => {}
                 Part::Caption(Ok(caption)) => row.caption = Some(caption.text),
                 Part::Answer(Ok(answer)) => row.answers.push((answer.ask, answer.text)),
                 Part::Caption(Err(failure)) | Part::Answer(Err(failure)) => {

@@ -5,25 +5,35 @@
 //! - [`data`], [`signature`], [`node`]: what flows, and the words that pipeline files use for it
 //! - [`tick`], [`flow`], [`tally`]: order, bounds and counts
 //! - [`intake`], [`sample`], [`encode`], [`segment`]: from sources to segments
-//! - [`recall`], [`caption`], [`reason`], [`decode`]: from segments to words, through the one decoder
-//! - [`index`], [`seal`]: rows, and the moment from which everything of a span is known
+//! - [`recall`], [`caption`], [`reason`], [`summary`]: what branches want to be said of segments
+//! - [`question`], [`ask`]: what people want to know of what is stored
+//! - [`decode`], `desk`, `read`: from requests to words, through the one decoder and the one text encoder
+//! - [`index`], [`change`], [`seal`]: rows, and the moment from which everything of a span is known
 //! - [`offload`]: how a model runs beside the graph
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod ask;
 pub mod caption;
+pub mod change;
 pub mod data;
 pub mod decode;
+mod desk;
 pub mod encode;
 pub mod flow;
 pub mod index;
 pub mod intake;
 pub mod node;
 pub mod offload;
+pub mod question;
+mod read;
 pub mod reason;
 pub mod recall;
 pub mod sample;
 pub mod seal;
 pub mod segment;
 pub mod signature;
+pub mod summary;
 pub mod tally;
 pub mod tick;
+
+pub use read::choose;

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::{
     caption::CaptionSpec, encode::EncodeSpec, index::IndexSpec, reason::ReasonSpec,
-    sample::SampleSpec, segment::SegmentSpec,
+    sample::SampleSpec, segment::SegmentSpec, summary::SummarySpec,
 };
 
 /// What an edge of the graph carries.
@@ -29,6 +29,8 @@ pub enum StreamKind {
     Captions,
     /// One answer for each segment.
     Answers,
+    /// One sentence for each minute, and for each longer span.
+    Summaries,
     /// Rows of an index; nothing takes them.
     Rows,
 }
@@ -42,6 +44,7 @@ impl fmt::Display for StreamKind {
             Self::Scenes => "scenes",
             Self::Captions => "captions",
             Self::Answers => "answers",
+            Self::Summaries => "summaries",
             Self::Rows => "rows",
         })
     }
@@ -63,6 +66,8 @@ pub enum NodeKind {
     Index(IndexSpec),
     /// Answers a question about every segment.
     Reason(ReasonSpec),
+    /// Says what happened in every minute.
+    Summary(SummarySpec),
 }
 
 impl NodeKind {
@@ -75,6 +80,7 @@ impl NodeKind {
             Self::Caption(_) => "caption",
             Self::Index(_) => "index",
             Self::Reason(_) => "reason",
+            Self::Summary(_) => "summary",
         }
     }
 
@@ -88,6 +94,7 @@ impl NodeKind {
             Self::Caption(_) => &[Scenes],
             Self::Index(_) => &[Scenes, Captions, Answers],
             Self::Reason(_) => &[Scenes, Captions],
+            Self::Summary(_) => &[Captions],
         }
     }
 
@@ -100,6 +107,7 @@ impl NodeKind {
             Self::Caption(_) => StreamKind::Captions,
             Self::Index(_) => StreamKind::Rows,
             Self::Reason(_) => StreamKind::Answers,
+            Self::Summary(_) => StreamKind::Summaries,
         }
     }
 
@@ -112,6 +120,7 @@ impl NodeKind {
             Self::Caption(spec) => spec.check(),
             Self::Index(spec) => spec.check(),
             Self::Reason(spec) => spec.check(),
+            Self::Summary(spec) => spec.check(),
         }
     }
 }

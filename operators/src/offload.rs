@@ -57,8 +57,11 @@ impl Health {
                 condition.worked += 1;
                 condition.in_a_row = 0;
             }
-            // Nothing came to work on: that says nothing of the work.
-            Err(fault) if fault.reason == Reason::Missing => {}
+            // Nothing came to work on, or nobody waited for it: that says nothing of the work.
+            Err(Fault {
+                reason: Reason::Missing | Reason::Late | Reason::Cancelled,
+                ..
+            }) => {}
             Err(fault) => {
                 condition.in_a_row += 1;
                 condition.last = Some(fault.clone());
@@ -152,8 +155,11 @@ pub trait Desk<I, O>: Send + 'static {
     /// Whether there is nothing to work on.
     fn idle(&self) -> bool;
 
-    /// Works a little; gives what is finished. It must not panic.
+    /// Works a little; gives what is finished. If it panics, everything under way fails.
     fn go_on(&mut self) -> Vec<(u64, Result<O, Fault>)>;
+
+    /// Forgets everything under way: it has failed.
+    fn clear(&mut self);
 }
 
 /// Several items at a time.
@@ -176,7 +182,8 @@ where
     }
 
     fn work(mut self, items: Receiver<(u64, I)>, mut answer: impl FnMut(u64, Done<I, O>) -> bool) {
-        self.desk.open();
+        // What cannot be opened fails at the items, and is told of then.
+        let _ = catch(|| Ok(self.desk.open()));
         let mut under_way: BTreeMap<u64, I> = BTreeMap::new();
         loop {
             let first = match self.desk.idle() {
@@ -186,23 +193,20 @@ where
                 },
                 false => None,
             };
+            let mut finished = Vec::new();
             for (ticket, item) in first.into_iter().chain(items.try_iter()) {
-                if let Some(fault) = given_up(&self.health, self.name) {
-                    if !answer(
-                        ticket,
-                        Done {
-                            item,
-                            result: Err(fault),
-                        },
-                    ) {
-                        return;
-                    }
-                } else {
-                    self.desk.take(ticket, &item);
-                    under_way.insert(ticket, item);
-                }
+                let taken = match given_up(&self.health, self.name) {
+                    Some(fault) => Err(fault),
+                    None => catch(|| Ok(self.desk.take(ticket, &item))),
+                };
+                under_way.insert(ticket, item);
+                finished.extend(taken.err().map(|fault| (ticket, Err(fault))));
             }
-            for (ticket, result) in self.desk.go_on() {
+            finished.extend(self.go_on(&under_way));
+            for (ticket, result) in finished {
+                let Some(item) = under_way.remove(&ticket) else {
+                    continue;
+                };
                 let result = match given_up(&self.health, self.name) {
                     Some(fault) => Err(fault),
                     None => {
@@ -210,14 +214,27 @@ where
                         result
                     }
                 };
-                let Some(item) = under_way.remove(&ticket) else {
-                    continue;
-                };
                 if !answer(ticket, Done { item, result }) {
                     return;
                 }
             }
         }
+    }
+}
+
+impl<D> Together<D> {
+    /// Lets the desk work a little. If that panics, nobody knows which item is to blame: all fail.
+    fn go_on<I, O>(&mut self, under_way: &BTreeMap<u64, I>) -> Vec<(u64, Result<O, Fault>)>
+    where
+        D: Desk<I, O>,
+    {
+        catch(|| Ok(self.desk.go_on())).unwrap_or_else(|fault| {
+            self.desk.clear();
+            under_way
+                .keys()
+                .map(|ticket| (*ticket, Err(fault.clone())))
+                .collect()
+        })
     }
 }
 

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     data::{Answer, Caption, Failure, NodeId, Outcome, Segment, Stage},
-    decode::{Decoded, Request, sentence},
+    decode::{About, Decoded, Request, about_segment},
     node::{SpecError, require},
     tally::Task,
 };
 
 /// Answers one question about every segment, from its pictures or from its caption.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReasonSpec {
     /// The question, in plain words, 1 to 500 characters.
@@ -28,9 +28,53 @@ pub struct ReasonSpec {
     /// The answers to choose from, 2 to 16, each of 1 to 60 characters, no two alike; only for a choice.
     #[serde(default)]
     pub options: Vec<String>,
+    /// Asks about every n-th stretch of the segments' length only, 1 to 1000.
+    #[serde(default = "one")]
+    pub every: u32,
+    /// Which answers are told: all of them, or only those that differ from what was told before. An index gets all.
+    #[serde(default)]
+    pub tell: Telling,
+    /// So many segments in a row must agree before a change is told, 1 to 100; only with `tell = "changes"`. More tell later and
+    /// flicker less.
+    #[serde(default = "two")]
+    pub agree: u32,
     /// At most so many new tokens for each free answer, 1 to 256; the pack's own bound if absent.
     #[serde(default)]
     pub max_tokens: Option<usize>,
+}
+
+impl Default for ReasonSpec {
+    fn default() -> Self {
+        Self {
+            ask: String::new(),
+            answer: AnswerForm::default(),
+            options: Vec::new(),
+            every: one(),
+            tell: Telling::default(),
+            agree: two(),
+            max_tokens: None,
+        }
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn two() -> u32 {
+    2
+}
+
+/// Which answers are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Telling {
+    /// All of them.
+    #[default]
+    All,
+    /// The first, and those that differ from the one told before.
+    Changes,
 }
 
 /// What an answer may be.
@@ -68,6 +112,22 @@ impl ReasonSpec {
             tokens,
             "1 to 256",
         )?;
+        require(
+            (1..=1000).contains(&self.every),
+            "every",
+            self.every,
+            "1 to 1000",
+        )?;
+        require(
+            (1..=100).contains(&self.agree),
+            "agree",
+            self.agree,
+            "1 to 100",
+        )?;
+        let comparable = self.tell == Telling::All || self.answer != AnswerForm::Text;
+        let expected =
+            "\"all\", or an answer of \"yes_no\" or \"choice\": free answers always differ";
+        require(comparable, "tell", "\"changes\" of a free answer", expected)?;
         self.check_options()
     }
 
@@ -117,6 +177,12 @@ impl ReasonSpec {
         self.answer == AnswerForm::YesNo && connector.judge().is_some()
     }
 
+    /// Whether the text encoder has a say in the answers.
+    pub fn weighed(&self, connector: &Connector) -> bool {
+        self.judged(connector)
+            || self.answer != AnswerForm::Text && connector.choice_likeness() > 0.0
+    }
+
     /// The only answers there may be; none if it is free.
     fn among(&self) -> Vec<String> {
         match self.answer {
@@ -139,11 +205,13 @@ pub struct Asker {
     among: Arc<[String]>,
     judged: bool,
     max_tokens: usize,
+    every: u64,
+    length_ms: u64,
 }
 
 impl Asker {
-    /// The node with these settings.
-    pub fn new(node: NodeId, spec: &ReasonSpec, connector: &Connector) -> Self {
+    /// The node with these settings, over segments of at most this length.
+    pub fn new(node: NodeId, spec: &ReasonSpec, length_ms: u64, connector: &Connector) -> Self {
         let max_tokens = spec.max_tokens.unwrap_or(connector.answer_tokens());
         Self {
             node,
@@ -151,11 +219,19 @@ impl Asker {
             among: spec.among().into(),
             judged: spec.judged(connector),
             max_tokens,
+            every: u64::from(spec.every.max(1)),
+            length_ms: length_ms.max(1),
         }
     }
 
-    /// Asks about what the pictures of a segment show.
-    pub fn about_segment(&self, segment: &Arc<Segment>, connector: &Connector) -> Request {
+    /// Whether this segment is asked about. That depends on its place only, so that a run that goes on asks about the same ones.
+    pub fn asks(&self, segment: &Segment) -> bool {
+        let stretch = segment.key.start.millis() / self.length_ms;
+        stretch.is_multiple_of(self.every)
+    }
+
+    /// Asks about what the pictures of a segment show, if it is asked about.
+    pub fn about_segment(&self, segment: &Arc<Segment>, connector: &Connector) -> Option<Request> {
         let evidence = connector.tags(&segment.impression);
         self.request(segment, Ok(self.prompt(&evidence, connector)))
     }
@@ -166,7 +242,7 @@ impl Asker {
         segment: &Arc<Segment>,
         caption: &Outcome<Caption>,
         connector: &Connector,
-    ) -> Request {
+    ) -> Option<Request> {
         let missing = |failure: &Failure| {
             Fault::new(
                 Reason::Missing,
@@ -186,36 +262,30 @@ impl Asker {
             .among(&self.among)
     }
 
-    fn request(&self, segment: &Arc<Segment>, prompt: Result<Prompt, Fault>) -> Request {
-        Request {
-            node: self.node,
+    fn request(&self, segment: &Arc<Segment>, prompt: Result<Prompt, Fault>) -> Option<Request> {
+        self.asks(segment).then(|| Request {
+            about: About::Segment(self.node, Arc::clone(segment)),
             task: Task::Reason,
-            segment: Arc::clone(segment),
             question: Some(Arc::clone(&self.ask)),
             prompt,
             judged: self.judged,
             max_tokens: self.max_tokens,
-        }
+        })
     }
 }
 
-/// The answer, or why there is none. A decoder that says nothing has failed.
-pub fn finish(decoded: &Decoded) -> Outcome<Answer> {
-    let (segment, node) = (Arc::clone(&decoded.item.segment), decoded.item.node);
-    let ask = decoded.item.question.clone().unwrap_or_else(|| "".into());
-    let probability = decoded
-        .result
-        .as_ref()
-        .ok()
-        .and_then(|said| said.probability);
-    let text = sentence(decoded, Stage::Reason)?;
-    Ok(Answer {
+/// The answer, or why there is none; nothing if something else was decoded.
+pub fn finish(decoded: &Decoded) -> Option<Outcome<Answer>> {
+    let (node, segment, text) = about_segment(decoded, Stage::Reason)?;
+    let said = decoded.result.as_ref().ok();
+    Some(text.map(|text| Answer {
         segment,
         node,
-        ask,
+        ask: decoded.item.question.clone().unwrap_or_default(),
         text,
-        probability,
-    })
+        probability: said.and_then(|said| said.probability),
+        rests_on: Vec::new(),
+    }))
 }
 
 #[cfg(test)]
@@ -231,7 +301,7 @@ mod tests {
                 ask,
                 answer,
                 options,
-                max_tokens: None,
+                ..ReasonSpec::default()
             }
         };
         assert_eq!(spec(AnswerForm::YesNo, &[]).check(), Ok(()));

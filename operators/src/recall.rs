@@ -13,7 +13,7 @@ use timely::{
 
 use crate::{
     data::{Caption, NodeId, Segment},
-    decode::Request,
+    decode::{About, Request},
     offload::{Crew, Done, Health, Work, offload},
     tally::Task,
 };
@@ -89,9 +89,8 @@ fn recalled(done: Done<Wish, (Prompt, Option<Arc<str>>)>) -> Recalled {
         text: text.as_ref().to_owned(),
     });
     let request = Request {
-        node,
+        about: About::Segment(node, segment),
         task: Task::Caption,
-        segment,
         question: None,
         prompt,
         judged: false,

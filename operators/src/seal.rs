@@ -11,7 +11,9 @@ use atom_models::Reason;
 use timely::dataflow::{StreamVec, channels::pact::Pipeline, operators::Operator};
 
 use crate::{
+    change::Changes,
     data::{Answer, Caption, End, Failure, MediaTime, NodeId, Row, SourceId, Stage},
+    summary::Summary,
     tick::Tick,
 };
 
@@ -22,6 +24,8 @@ pub enum Event {
     Caption(Caption),
     /// An answer.
     Answer(Answer),
+    /// A summary.
+    Summary(Summary),
     /// A row of an index.
     Row(Row),
     /// Something went wrong.
@@ -53,6 +57,7 @@ pub struct Sealed {
 pub struct Waiting {
     events: BTreeMap<Tick, Vec<Event>>,
     nodes: BTreeMap<SourceId, BTreeMap<NodeId, Option<MediaTime>>>,
+    changes: BTreeMap<NodeId, Changes>,
 }
 
 impl Waiting {
@@ -64,9 +69,14 @@ impl Waiting {
             .map(|(source, nodes)| (source, none(nodes)))
             .collect();
         Self {
-            events: BTreeMap::new(),
             nodes,
+            ..Self::default()
         }
+    }
+
+    /// Tells only the changes of what these nodes answer.
+    pub fn with_changes(self, changes: BTreeMap<NodeId, Changes>) -> Self {
+        Self { changes, ..self }
     }
 
     /// Keeps a result until its tick is passed.
@@ -83,6 +93,17 @@ impl Waiting {
             .collect()
     }
 
+    /// An event as it is told, if it is.
+    fn changed(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::Answer(answer) => match self.changes.get_mut(&answer.node) {
+                Some(changes) => changes.push(answer).map(Event::Answer),
+                None => Some(Event::Answer(answer)),
+            },
+            event => Some(event),
+        }
+    }
+
     fn seal(&mut self, tick: Tick, mut events: Vec<Event>) -> Option<Sealed> {
         let source = tick.source()?;
         let nodes = self.nodes.entry(source).or_default();
@@ -94,9 +115,10 @@ impl Waiting {
         let slowest = nodes.values().copied().collect::<Option<Vec<_>>>();
         let complete_through = slowest.and_then(|ends| ends.into_iter().min());
         events.sort_by_key(place);
+        let events = events.into_iter().filter_map(|event| self.changed(event));
         Some(Sealed {
             source,
-            events,
+            events: events.collect(),
             complete_through,
         })
     }
@@ -110,17 +132,21 @@ fn place(event: &Event) -> Place {
     match event {
         Event::Caption(caption) => (0, caption.segment.key.start, caption.node, None),
         Event::Answer(answer) => (1, answer.segment.key.start, answer.node, None),
+        Event::Summary(summary) => {
+            let rank = 2 + u8::from(summary.stretch.span);
+            (rank, summary.stretch.start, summary.node, None)
+        }
         Event::Failure(Failure {
             stage, at, fault, ..
         }) => (
-            2,
+            4,
             *at,
             NodeId(0),
             Some((*stage, fault.reason, Arc::clone(&fault.detail))),
         ),
-        Event::Row(row) => (3, row.segment.key.start, row.node, None),
-        Event::Closed { node, end } => (4, *end, *node, None),
-        Event::End(end) => (5, end.at, NodeId(0), None),
+        Event::Row(row) => (5, row.segment.key.start, row.node, None),
+        Event::Closed { node, end } => (6, *end, *node, None),
+        Event::End(end) => (7, end.at, NodeId(0), None),
     }
 }
 

@@ -93,8 +93,12 @@ impl SourceTally {
 pub enum Task {
     /// A caption.
     Caption,
-    /// An answer.
+    /// An answer about a segment.
     Reason,
+    /// A summary of a stretch.
+    Summary,
+    /// An answer to a person.
+    Ask,
 }
 
 impl Task {
@@ -103,6 +107,8 @@ impl Task {
         match self {
             Self::Caption => "caption",
             Self::Reason => "reason",
+            Self::Summary => "summary",
+            Self::Ask => "ask",
         }
     }
 }

@@ -123,7 +123,7 @@ fn without_effect(file: &PipelineFile) -> Vec<Problem> {
     let speaks = |kind: &NodeKind| {
         matches!(
             kind,
-            NodeKind::Caption(_) | NodeKind::Index(_) | NodeKind::Reason(_)
+            NodeKind::Caption(_) | NodeKind::Index(_) | NodeKind::Reason(_) | NodeKind::Summary(_)
         )
     };
     let mut found = Vec::new();
@@ -131,7 +131,9 @@ fn without_effect(file: &PipelineFile) -> Vec<Problem> {
         if !itself && !downstream(file, name).iter().any(|node| speaks(&node.kind)) {
             let message = format!("{what} {name:?} has no effect");
             let problem = Problem::new(&file.path, line, message);
-            found.push(problem.hint("no caption, index or reason node takes anything from it"));
+            found.push(
+                problem.hint("no caption, index, reason or summary node takes anything from it"),
+            );
         }
     };
     for source in &file.sources {

@@ -150,7 +150,11 @@ impl Drawing {
             NodeKind::Encode(_) => Shape::Encode,
             _ => Shape::Node,
         };
-        if matches!(node.kind, NodeKind::Caption(_) | NodeKind::Reason(_)) {
+        let decoded = matches!(
+            node.kind,
+            NodeKind::Caption(_) | NodeKind::Reason(_) | NodeKind::Summary(_)
+        );
+        if decoded {
             self.decoding.push(id.to_owned());
         }
         for input in &node.inputs {

@@ -11,6 +11,7 @@ use atom_operators::{
     reason::ReasonSpec,
     sample::SampleSpec,
     segment::SegmentSpec,
+    summary::SummarySpec,
 };
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
@@ -74,6 +75,9 @@ pub(crate) fn nodes() -> Vec<Form<NodeKind>> {
         }),
         node::<ReasonSpec>(NodeKind::Reason, ReasonSpec::EXAMPLE, |table| {
             settings(table).map(NodeKind::Reason)
+        }),
+        node::<SummarySpec>(NodeKind::Summary, SummarySpec::EXAMPLE, |table| {
+            settings(table).map(NodeKind::Summary)
         }),
     ]
 }

@@ -1,4 +1,4 @@
-//! The kinds of sinks: where captions and answers are written.
+//! The kinds of sinks: where captions, answers and summaries are written.
 //!
 //! The settings and their documentation stand here; the engine has a file for each kind that writes it.
 
@@ -60,7 +60,7 @@ impl SinkKind {
             Self::Srt(_) => {
                 "Writes captions and answers as SubRip (.srt) subtitles, a cue for each segment."
             }
-            Self::Jsonl(_) => "Writes every caption and answer as one JSON object a line.",
+            Self::Jsonl(_) => "Writes every caption, answer and summary as one JSON object a line.",
         }
     }
 
@@ -79,7 +79,15 @@ impl SinkKind {
 
     /// What may stand on this sink's inputs.
     pub fn takes(&self) -> &'static [StreamKind] {
-        &[StreamKind::Captions, StreamKind::Answers]
+        match self {
+            // A summary is of a minute, a cue of a segment: over one video they would overlap.
+            Self::Webvtt(_) | Self::Srt(_) => &[StreamKind::Captions, StreamKind::Answers],
+            Self::Jsonl(_) => &[
+                StreamKind::Captions,
+                StreamKind::Answers,
+                StreamKind::Summaries,
+            ],
+        }
     }
 
     /// The file that this sink writes.

@@ -80,6 +80,7 @@ impl Caption {
                 resume: false,
                 stop,
                 audience,
+                questions: None,
             },
         )?;
         Ok(terminal::conclude(&outcome))

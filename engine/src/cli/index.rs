@@ -59,6 +59,7 @@ impl Index {
                 resume: true,
                 stop,
                 audience,
+                questions: None,
             },
         )?;
         tell(&outcome, &store)?;

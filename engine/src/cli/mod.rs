@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, all else to stderr. Exit code 0: done; 1: failed; 2: wrong usage.
 
+pub mod ask;
 pub mod caption;
 pub mod check;
 pub mod docs;
@@ -10,7 +11,9 @@ pub mod graph;
 pub mod index;
 pub mod models;
 pub mod run;
+pub mod scope;
 pub mod search;
+pub mod summarize;
 pub mod terminal;
 
 use std::process::ExitCode;
@@ -27,6 +30,8 @@ Examples:
   atom caption holiday.mp4                 captions of a video, as WebVTT
   atom index recordings/                   make a folder of recordings searchable
   atom search \"a dog on the beach\"         find the moment
+  atom ask \"What is the dog doing?\"        an answer, and the moments it rests on
+  atom summarize                           what happened, minute by minute
   atom run three-branches.toml --source video=holiday.mp4"
 )]
 pub struct Arguments {
@@ -49,6 +54,10 @@ pub enum Command {
     Index(index::Index),
     /// Find moments in what was indexed.
     Search(search::Search),
+    /// Answer a question about what was indexed.
+    Ask(ask::Ask),
+    /// Say what happened, minute by minute and in all.
+    Summarize(summarize::Summarize),
     /// Check pipeline files without running them.
     Check(check::Check),
     /// Draw pipeline files as a graph.
@@ -69,6 +78,8 @@ impl Command {
             Self::Caption(command) => command.run(),
             Self::Index(command) => command.run(),
             Self::Search(command) => command.run(),
+            Self::Ask(command) => command.run(),
+            Self::Summarize(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Graph(command) => command.run(),
             Self::Docs(command) => command.run(),

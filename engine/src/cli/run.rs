@@ -61,6 +61,7 @@ impl Run {
                 resume: false,
                 stop,
                 audience,
+                questions: None,
             },
         )?;
         if let Some(path) = &self.report {

@@ -14,7 +14,7 @@ use anyhow::Context;
 use atom::{
     error::chain,
     run::Outcome,
-    sink::{Question, Record, Sink, SinkError},
+    sink::{Kind, Record, Sink, SinkError},
     writer::Audience,
 };
 use atom_operators::data::MediaTime;
@@ -146,14 +146,18 @@ fn of_stdout(error: SinkError) -> io::Error {
 fn line(record: &Record) -> String {
     let time = MediaTime::from_millis;
     let (start, end) = (time(record.start_ms), time(record.end_ms));
-    let said = match &record.question {
-        None => record.text.clone(),
-        Some(Question {
-            ask,
-            probability: Some(probability),
-            ..
-        }) => format!("{ask} {} ({:.0} %)", record.text, probability * 100.0),
-        Some(question) => format!("{} {}", question.ask, record.text),
+    let said = match &record.kind {
+        Kind::Caption | Kind::Draft => record.text.clone(),
+        Kind::Summary { .. } => format!("summary: {}", record.text),
+        Kind::Answer(question) => match question.probability {
+            Some(probability) => format!(
+                "{} {} ({:.0} %)",
+                question.ask,
+                record.text,
+                probability * 100.0
+            ),
+            None => format!("{} {}", question.ask, record.text),
+        },
     };
     format!("{start} - {end}  {}  {said}", record.source)
 }
@@ -231,6 +235,30 @@ impl Bar {
         if drawn(OF_VIDEO) {
             BAR.set_prefix(format!("\n{line} …"));
         }
+    }
+}
+
+/// Shows what of an answer is there, on a terminal.
+pub fn growing(text: &str) {
+    if drawn("{msg}") {
+        BAR.set_message(format!("{text} …"));
+    }
+}
+
+/// The answer is there: nothing grows any more.
+pub fn grown() {
+    BAR.finish_and_clear();
+}
+
+/// Tells how far sources are complete, and which are not indexed to the end.
+pub fn tell_extent(complete_through_ms: &BTreeMap<String, u64>, incomplete: &[String]) {
+    for (source, through) in complete_through_ms {
+        let rest = match incomplete.contains(source) {
+            true => "; the rest is not indexed yet",
+            false => "",
+        };
+        let through = MediaTime::from_millis(*through);
+        tell(&format!("complete through {through}  {source}{rest}"));
     }
 }
 

@@ -53,10 +53,7 @@ impl Cues {
         let text = without_blank_lines(&record.text);
         if !text.is_empty() {
             self.holding.push(Held {
-                node: record
-                    .question
-                    .as_ref()
-                    .map(|question| question.node.clone()),
+                node: record.node().map(str::to_owned),
                 text,
                 end_ms: record.end_ms.max(record.start_ms.saturating_add(1)),
             });

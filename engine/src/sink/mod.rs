@@ -29,7 +29,7 @@ use std::io::Write;
 use std::path::Path;
 
 pub use error::SinkError;
-pub use record::{Question, Record};
+pub use record::{Kind, Question, Record};
 
 use jsonl::Jsonl;
 use output::Output;

@@ -1,28 +1,45 @@
 //! A result as the world sees it: in files, on standard output, in event streams.
 //!
-//! The order of its keys in JSON is part of the format: `kind`, `source`, `start_ms`, `end_ms`, `text`, `pack`, and for
-//! an answer `node`, `ask`, and `probability` if it was one of several allowed. The `kind` of a caption that will be replaced is `draft`.
+//! The order of its keys in JSON is part of the format: `kind`, `source`, `start_ms`, `end_ms`, `text`, `pack`; of an answer
+//! then `node`, `ask`, `probability` if it was one of several allowed, and `rests_on` if only changes are told; of a summary
+//! `node` and `span`. The `kind` of a caption that will be replaced is `draft`.
 
 use serde::Serialize;
-use serde::ser::{SerializeStruct, Serializer};
+use serde::ser::{SerializeMap, Serializer};
 
-/// A caption, or an answer if it has a question.
+/// Something that was said about a stretch of a source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// Name of the source.
     pub source: String,
-    /// Media time at which the segment begins, in milliseconds.
+    /// Media time at which the stretch begins, in milliseconds.
     pub start_ms: u64,
-    /// Media time at which the segment ends, in milliseconds.
+    /// Media time at which the stretch ends, in milliseconds.
     pub end_ms: u64,
     /// What was said.
     pub text: String,
     /// Name of the pack that said it.
     pub pack: String,
-    /// Whether another caption of the same source and start will replace this one.
-    pub draft: bool,
-    /// What was asked; nothing for a caption.
-    pub question: Option<Question>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What was said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// A caption of a segment.
+    Caption,
+    /// A caption that another one of the same source and start will replace.
+    Draft,
+    /// An answer about a segment.
+    Answer(Question),
+    /// What happened in a minute or a longer span.
+    Summary {
+        /// Name of the node that summed it up.
+        node: String,
+        /// Whether it was made of shorter summaries, rather than of captions.
+        span: bool,
+    },
 }
 
 /// The question that an answer answers.
@@ -34,39 +51,57 @@ pub struct Question {
     pub ask: String,
     /// How likely the answer is, 0 to 1, among those there may be; nothing of a free one.
     pub probability: Option<f32>,
+    /// If only changes are told: begin and end of the segments that agree on it, in milliseconds.
+    pub rests_on: Vec<(u64, u64)>,
 }
 
 impl Record {
-    /// The `kind` in JSON: `caption`, `answer` or `draft`.
+    /// The `kind` in JSON: `caption`, `answer`, `summary` or `draft`.
     pub fn kind(&self) -> &'static str {
-        match self.question {
-            _ if self.draft => "draft",
-            None => "caption",
-            Some(_) => "answer",
+        match self.kind {
+            Kind::Draft => "draft",
+            Kind::Caption => "caption",
+            Kind::Answer(_) => "answer",
+            Kind::Summary { .. } => "summary",
+        }
+    }
+
+    /// The node that asked for it; nothing of a caption.
+    pub fn node(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Draft | Kind::Caption => None,
+            Kind::Answer(question) => Some(&question.node),
+            Kind::Summary { node, .. } => Some(node),
         }
     }
 }
 
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let question = self.question.as_ref();
-        let likely = question.and_then(|question| question.probability);
-        let fields = 6 + 2 * usize::from(question.is_some()) + usize::from(likely.is_some());
-        let mut json = serializer.serialize_struct("Record", fields)?;
-        json.serialize_field("kind", self.kind())?;
-        json.serialize_field("source", &self.source)?;
-        json.serialize_field("start_ms", &self.start_ms)?;
-        json.serialize_field("end_ms", &self.end_ms)?;
-        json.serialize_field("text", &self.text)?;
-        json.serialize_field("pack", &self.pack)?;
-        if let Some(question) = &self.question {
-            json.serialize_field("node", &question.node)?;
-            json.serialize_field("ask", &question.ask)?;
+        let mut json = serializer.serialize_map(None)?;
+        json.serialize_entry("kind", self.kind())?;
+        json.serialize_entry("source", &self.source)?;
+        json.serialize_entry("start_ms", &self.start_ms)?;
+        json.serialize_entry("end_ms", &self.end_ms)?;
+        json.serialize_entry("text", &self.text)?;
+        json.serialize_entry("pack", &self.pack)?;
+        if let Some(node) = self.node() {
+            json.serialize_entry("node", node)?;
         }
-        if let Some(probability) = likely {
-            // A thousandth is more than is known of it.
-            let rounded = (f64::from(probability) * 1000.0).round() / 1000.0;
-            json.serialize_field("probability", &rounded)?;
+        match &self.kind {
+            Kind::Answer(question) => {
+                json.serialize_entry("ask", &question.ask)?;
+                if let Some(probability) = question.probability {
+                    // A thousandth is more than is known of it.
+                    let rounded = (f64::from(probability) * 1000.0).round() / 1000.0;
+                    json.serialize_entry("probability", &rounded)?;
+                }
+                if !question.rests_on.is_empty() {
+                    json.serialize_entry("rests_on", &question.rests_on)?;
+                }
+            }
+            Kind::Summary { span, .. } => json.serialize_entry("span", span)?,
+            Kind::Draft | Kind::Caption => {}
         }
         json.end()
     }
@@ -84,8 +119,7 @@ pub(super) mod tests {
             end_ms,
             text: text.to_owned(),
             pack: "mini".to_owned(),
-            draft: false,
-            question: None,
+            kind: Kind::Caption,
         }
     }
 
@@ -95,9 +129,10 @@ pub(super) mod tests {
             node: node.to_owned(),
             ask: "Is a person at the door?".to_owned(),
             probability: None,
+            rests_on: Vec::new(),
         };
         Record {
-            question: Some(question),
+            kind: Kind::Answer(question),
             ..caption(start_ms, end_ms, text)
         }
     }
@@ -112,9 +147,30 @@ pub(super) mod tests {
             serde_json::to_string(&answer(0, 4000, "visitor", "No.")).unwrap(),
             r#"{"kind":"answer","source":"door","start_ms":0,"end_ms":4000,"text":"No.","pack":"mini","node":"visitor","ask":"Is a person at the door?"}"#
         );
-        let mut sure = answer(0, 4000, "visitor", "Yes");
-        sure.question.as_mut().unwrap().probability = Some(0.92345);
+        let sure = Question {
+            node: "visitor".to_owned(),
+            ask: "Is a person at the door?".to_owned(),
+            probability: Some(0.92345),
+            rests_on: vec![(0, 4000), (4000, 8000)],
+        };
+        let sure = Record {
+            kind: Kind::Answer(sure),
+            ..caption(4000, 8000, "Yes")
+        };
         let sure = serde_json::to_string(&sure).unwrap();
-        assert!(sure.ends_with(r#","probability":0.923}"#), "{sure}");
+        let end = r#","probability":0.923,"rests_on":[[0,4000],[4000,8000]]}"#;
+        assert!(sure.ends_with(end), "{sure}");
+        let summary = Kind::Summary {
+            node: "minutes".to_owned(),
+            span: false,
+        };
+        let summary = Record {
+            kind: summary,
+            ..caption(0, 60_000, "Quiet.")
+        };
+        assert_eq!(
+            serde_json::to_string(&summary).unwrap(),
+            r#"{"kind":"summary","source":"door","start_ms":0,"end_ms":60000,"text":"Quiet.","pack":"mini","node":"minutes","span":false}"#
+        );
     }
 }

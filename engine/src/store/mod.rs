@@ -9,6 +9,7 @@
 //! | `schema` | the tables, their version, and opening: what is refused, and that refusing changes nothing |
 //! | `write` | `begin`, `restart`, `seal`, `finish`: the life of one run over one source |
 //! | `read` | `rows` and `sources`, in order |
+//! | `summaries` | what minutes were summed up to |
 //! | `query` | what can be asked, and what makes no sense to ask |
 //! | `search` | a query from its text to its hits |
 //! | `words` | what a person typed, as full-text expressions that cannot be malformed |
@@ -26,6 +27,7 @@ mod query;
 mod read;
 mod schema;
 mod search;
+mod summaries;
 #[cfg(test)]
 mod testing;
 mod vectors;
@@ -108,6 +110,8 @@ pub struct Row {
     pub answers: Vec<(String, String)>,
     /// The segment's vector, of length 1; empty when there is none.
     pub embedding: Vec<f32>,
+    /// How much of each of the pack's concepts is seen, 0 to 1, kept to a 255th; empty in rows of older versions.
+    pub concepts: Vec<f32>,
     /// Names of the stages that gave nothing for this segment.
     pub failed: Vec<String>,
 }

@@ -11,7 +11,7 @@ use super::{Row, SourceState, Store, StoreError, StoredRow};
 
 /// What every reader compares a span with: a segment is in it if they share time, or if it begins in it.
 const ROWS: &str = "
-    SELECT s.source, s.pack, start_ms, end_ms, caption, tags, answers, failed, embedding
+    SELECT s.source, s.pack, start_ms, end_ms, caption, tags, answers, failed, embedding, concepts
     FROM segments s JOIN current_sources c ON c.source = s.source AND c.pack = s.pack
     WHERE (?1 IS NULL OR s.source = ?1) AND start_ms < ?3 AND (end_ms > ?2 OR start_ms >= ?2)
     ORDER BY s.source, start_ms";
@@ -32,13 +32,58 @@ impl Store {
         from_ms: Option<u64>,
         to_ms: Option<u64>,
     ) -> std::result::Result<Vec<StoredRow>, StoreError> {
+        let mut rows = Vec::new();
+        self.visit(source, from_ms, to_ms, &mut |row| {
+            rows.push(row);
+            true
+        })?;
+        Ok(rows)
+    }
+
+    /// Visits the same rows one by one, as long as `visit` wants more.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn visit(
+        &self,
+        source: Option<&str>,
+        from_ms: Option<u64>,
+        to_ms: Option<u64>,
+        visit: &mut dyn FnMut(StoredRow) -> bool,
+    ) -> std::result::Result<(), StoreError> {
         let (from, to) = (from_ms.unwrap_or(0), to_ms.unwrap_or(u64::MAX));
-        let read = || -> Result<_> {
+        let mut read = || -> Result<()> {
             let mut rows = self.connection.prepare(ROWS)?;
-            rows.query_map(params![source, signed(from), signed(to)], stored_row)?
-                .collect()
+            let rows = rows.query_map(params![source, signed(from), signed(to)], stored_row)?;
+            for row in rows {
+                if !visit(row?) {
+                    break;
+                }
+            }
+            Ok(())
         };
         read().map_err(StoreError::at(&self.path, "read"))
+    }
+
+    /// The current state of one source, or of all, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the source is not there.
+    pub fn current(
+        &self,
+        source: Option<&str>,
+    ) -> std::result::Result<Vec<SourceState>, StoreError> {
+        let mut states = self.sources()?;
+        states.retain(|state| state.current);
+        let Some(wanted) = source else {
+            return Ok(states);
+        };
+        let known: Vec<_> = states.iter().map(|state| state.source.clone()).collect();
+        states.retain(|state| state.source == wanted);
+        match states.is_empty() {
+            true => Err(self.unknown(wanted, known.iter().map(String::as_str))),
+            false => Ok(states),
+        }
     }
 
     /// All sources with all packs they stand under, by name and then by when they were begun.
@@ -90,6 +135,12 @@ fn stored_row(row: &rusqlite::Row) -> Result<StoredRow> {
             answers: from_json(row, 6)?,
             failed: from_json(row, 7)?,
             embedding: floats(row.get_ref(8)?.as_blob()?).collect(),
+            concepts: row
+                .get_ref(9)?
+                .as_blob()?
+                .iter()
+                .map(|byte| f32::from(*byte) / 255.0)
+                .collect(),
         },
     })
 }

@@ -21,7 +21,7 @@ use super::StoreError;
 /// "Atom" in ASCII, in the header of every store.
 pub(super) const APPLICATION: u32 = 0x4174_6f6d;
 /// The version this code writes. A change of tables adds one here and a step to `prepare`.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// How long a write waits for another process before it gives up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -29,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// wrote it, so that `finish` can tell rows that were not written anew. `segments` has an `id` of its own because a
 /// rowid that is not declared may change in VACUUM, and the full text points at it. `places` tells which file has a name. `answers` is JSON with the
 /// questions in it; `answer_words` has the answers alone, since every row would match the words of a question asked of
-/// all. The embedding stands last because it is the widest. Triggers keep the full text in step: no writer can forget.
+/// all. The vectors stand last because they are the widest. Triggers keep the full text in step, and take away the summaries of
+/// stretches that change: no writer can forget.
 const TABLES: &str = "
 CREATE TABLE sources (
     source TEXT NOT NULL,
@@ -82,6 +83,31 @@ CREATE TRIGGER segment_removed AFTER DELETE ON segments BEGIN
 END;
 ";
 
+/// What brings the tables of each version to the next one; the first of version 1.
+const STEPS: [&str; (VERSION - 1) as usize] = ["
+ALTER TABLE segments ADD COLUMN concepts BLOB NOT NULL DEFAULT x'';
+CREATE TABLE summaries (
+    source TEXT NOT NULL,
+    pack TEXT NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (source, pack, start_ms, end_ms)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER summed_up_added AFTER INSERT ON segments BEGIN
+    DELETE FROM summaries WHERE source = new.source AND pack = new.pack
+        AND start_ms <= new.start_ms AND end_ms > new.start_ms;
+END;
+CREATE TRIGGER summed_up_changed AFTER UPDATE ON segments BEGIN
+    DELETE FROM summaries WHERE source = new.source AND pack = new.pack
+        AND start_ms <= new.start_ms AND end_ms > new.start_ms;
+END;
+CREATE TRIGGER summed_up_removed AFTER DELETE ON segments BEGIN
+    DELETE FROM summaries WHERE source = old.source AND pack = old.pack
+        AND start_ms <= old.start_ms AND end_ms > old.start_ms;
+END;
+"];
+
 /// What stands at a path before it is opened.
 enum Found {
     Nothing,
@@ -123,8 +149,12 @@ pub(super) fn open_existing(path: &Path) -> std::result::Result<Connection, Stor
             path: path.to_path_buf(),
         });
     }
-    let connection = connect(path, OpenFlags::empty()).map_err(StoreError::at(path, "open"))?;
+    let attempt = StoreError::at(path, "open");
+    let mut connection = connect(path, OpenFlags::empty()).map_err(&attempt)?;
     check_version(&connection, path)?;
+    if version(&connection).map_err(&attempt)? < VERSION {
+        prepare(&mut connection).map_err(&attempt)?;
+    }
     Ok(connection)
 }
 
@@ -208,18 +238,23 @@ fn version(connection: &Connection) -> Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Makes the tables of a new file, in one transaction with the marks by which it is known.
+/// Makes the tables of a new file, and brings those of an older version to this one, in one transaction with the marks by which
+/// that is known.
 fn prepare(connection: &mut Connection) -> Result<()> {
-    if version(connection)? != 0 {
+    if version(connection)? == VERSION {
         return Ok(());
     }
-    let creation = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if version(&creation)? == 0 {
-        creation.execute_batch(TABLES)?;
-        creation.pragma_update(None, "application_id", APPLICATION)?;
-        creation.pragma_update(None, "user_version", VERSION)?;
+    let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&change)?;
+    if found == 0 {
+        change.execute_batch(TABLES)?;
+        change.pragma_update(None, "application_id", APPLICATION)?;
     }
-    creation.commit()
+    for step in STEPS.iter().skip(found.max(1) as usize - 1) {
+        change.execute_batch(step)?;
+    }
+    change.pragma_update(None, "user_version", VERSION)?;
+    change.commit()
 }
 
 /// Switches to write-ahead logging, if nobody else is at the file just now: SQLite does not wait for this switch. Who
@@ -324,6 +359,39 @@ mod tests {
         assert!(matches!(missing, StoreError::Missing { .. }));
         Store::open(&path).unwrap();
         Store::open_existing(&path).unwrap();
+    }
+
+    #[test]
+    fn a_store_of_an_older_version_is_brought_to_this_one_with_its_rows() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(TABLES).unwrap();
+        old.execute_batch(
+            "INSERT INTO sources VALUES ('door', 'p', 1, 0, 4000, 1);
+             INSERT INTO segments VALUES (1, 'door', 0, 4000, 'p', 0, 'a red ball', '', '[]', '', '[]', x'');",
+        )
+        .unwrap();
+        old.pragma_update(None, "application_id", APPLICATION)
+            .unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        drop(old);
+        let store = Store::open_existing(&path).unwrap();
+        let rows = store.rows(None, None, None).unwrap();
+        assert_eq!(
+            (rows[0].row.caption.as_deref(), rows[0].row.concepts.len()),
+            (Some("a red ball"), 0)
+        );
+        assert_eq!(version(&store.connection).unwrap(), VERSION);
+        drop(store);
+        assert_eq!(
+            Store::open(&path)
+                .unwrap()
+                .rows(None, None, None)
+                .unwrap()
+                .len(),
+            1
+        );
     }
 
     #[test]

@@ -50,25 +50,30 @@ impl Store {
     }
 
     fn check_source(&self, query: &Query, index: &Index) -> std::result::Result<(), StoreError> {
-        let mut names = index.sources.iter().map(|(name, _)| name.as_str());
+        let names = || index.sources.iter().map(|(name, _)| name.as_str());
         match &query.source {
-            Some(wanted) if !names.any(|name| name == wanted) => {
-                let mut known: Vec<&str> = index
-                    .sources
-                    .iter()
-                    .map(|(name, _)| name.as_str())
-                    .collect();
-                if known.len() > MOST_NAMES {
-                    known.truncate(MOST_NAMES);
-                    known.push("...");
-                }
-                Err(StoreError::UnknownSource {
-                    path: self.path.clone(),
-                    name: wanted.clone(),
-                    known: known.join(", "),
-                })
+            Some(wanted) if !names().any(|name| name == wanted) => {
+                Err(self.unknown(wanted, names()))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// The error that names a source which is not there, and some of those that are.
+    pub(super) fn unknown<'n>(
+        &self,
+        wanted: &str,
+        names: impl Iterator<Item = &'n str>,
+    ) -> StoreError {
+        let mut known: Vec<&str> = names.collect();
+        if known.len() > MOST_NAMES {
+            known.truncate(MOST_NAMES);
+            known.push("...");
+        }
+        StoreError::UnknownSource {
+            path: self.path.clone(),
+            name: wanted.to_owned(),
+            known: known.join(", "),
         }
     }
 }

@@ -18,12 +18,13 @@ const BEGIN: &str = "
     RETURNING sealed_ms, ended";
 
 const WRITE_ROW: &str = "
-    INSERT INTO segments (source, pack, run, start_ms, end_ms, caption, tags, answers, answer_words, failed, embedding)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    INSERT INTO segments (source, pack, run, start_ms, end_ms, caption, tags, answers, answer_words, failed, embedding,
+        concepts)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
     ON CONFLICT (source, start_ms, pack) DO UPDATE SET
         run = excluded.run, end_ms = excluded.end_ms, caption = excluded.caption, tags = excluded.tags,
         answers = excluded.answers, answer_words = excluded.answer_words, failed = excluded.failed,
-        embedding = excluded.embedding";
+        embedding = excluded.embedding, concepts = excluded.concepts";
 
 impl Store {
     /// Registers a run over `source` and tells how far an earlier one under the same `pack` came.
@@ -183,6 +184,7 @@ fn write_rows(change: &Transaction, source: &str, pack: &str, rows: &[Row]) -> R
             answer_words(row),
             json!(row.failed).to_string(),
             little_endian(&row.embedding),
+            bytes(&row.concepts),
         ])?;
     }
     Ok(())
@@ -224,6 +226,14 @@ pub(super) fn unsigned(ms: i64) -> u64 {
 fn answer_words(row: &Row) -> String {
     let answers: Vec<&str> = row.answers.iter().map(|(_, text)| text.as_str()).collect();
     answers.join("\n")
+}
+
+/// Numbers from 0 to 1 as a byte each.
+fn bytes(concepts: &[f32]) -> Vec<u8> {
+    concepts
+        .iter()
+        .map(|x| (x.clamp(0.0, 1.0) * 255.0).round() as u8)
+        .collect()
 }
 
 fn little_endian(embedding: &[f32]) -> Vec<u8> {
@@ -287,6 +297,7 @@ mod tests {
             tags: "ball, 犬".to_owned(),
             answers: vec![("Is it?".to_owned(), "No.".to_owned())],
             embedding: vec![0.6, -0.8, f32::MIN_POSITIVE],
+            concepts: vec![0.0, 0.2, 1.0],
             failed: vec!["reason".to_owned()],
         };
         let bare = Row {

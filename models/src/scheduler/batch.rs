@@ -69,6 +69,12 @@ impl Batch {
         self.close_gaps();
     }
 
+    /// The tokens that a request has got so far.
+    pub(super) fn so_far(&self, id: u64) -> Option<&[u32]> {
+        let growing = self.growing.iter().find(|growing| growing.task.id == id)?;
+        growing.growth.so_far()
+    }
+
     /// Drops a request, if it is here.
     pub(super) fn drop(&mut self, id: u64) {
         self.growing.retain(|growing| growing.task.id != id);

@@ -124,6 +124,14 @@ impl Growth {
         }
     }
 
+    /// The best text under way; none of given texts, which are all followed.
+    pub(super) fn so_far(&self) -> Option<&[u32]> {
+        match self {
+            Self::Search(search) => search.so_far(),
+            Self::Choice(_) => None,
+        }
+    }
+
     /// The texts found, best first.
     pub(super) fn finish(self) -> Vec<Beam> {
         match self {

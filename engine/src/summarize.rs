@@ -1,0 +1,241 @@
+//! Says what happened in a span of what is stored: a sentence for every minute, and one for all of it.
+//!
+//! The summary of a whole minute is kept in the store; a finished minute is put into words once.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use atom_models::{
+    Connector, Scheduler,
+    connector::tidy,
+    scheduler::{Job, Urgency},
+};
+use atom_operators::{
+    data::{MediaTime, SourceId},
+    summary::Stretch,
+};
+use serde::Serialize;
+
+use crate::{
+    error::EngineError,
+    store::{SourceState, Store},
+};
+
+/// Length of a minute.
+const MINUTE_MS: u64 = 60_000;
+/// So many sentences are put into one at a time: more than a small decoder keeps apart are not worth giving it.
+const TOGETHER: usize = 5;
+
+/// What is to be summed up.
+#[derive(Clone, Debug, Default)]
+pub struct Span {
+    /// This source only.
+    pub source: Option<String>,
+    /// Only what is shown at or after this media time, in milliseconds.
+    pub from_ms: Option<u64>,
+    /// Only what is shown before this media time, in milliseconds.
+    pub to_ms: Option<u64>,
+}
+
+/// What happened, by source.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summaries {
+    /// One for each source that has segments in the span.
+    pub summaries: Vec<SourceSummary>,
+    /// Of each source, the media time before which no segment is missing, in milliseconds.
+    pub complete_through_ms: BTreeMap<String, u64>,
+    /// Sources that are not indexed to the end of the span.
+    pub incomplete: Vec<String>,
+}
+
+/// What happened in one source.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SourceSummary {
+    /// Name of the source.
+    pub source: String,
+    /// Where the first segment begins, in milliseconds of media time.
+    pub start_ms: u64,
+    /// Where the last one ends.
+    pub end_ms: u64,
+    /// What happened in all of it.
+    pub text: String,
+    /// What happened in each minute.
+    pub minutes: Vec<Minute>,
+}
+
+/// What happened in a minute.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Minute {
+    /// Where its first segment begins, in milliseconds of media time.
+    pub start_ms: u64,
+    /// Where its last one ends.
+    pub end_ms: u64,
+    /// What happened.
+    pub text: String,
+}
+
+/// A minute that may have to be put into words.
+struct Draft {
+    number: u64,
+    start_ms: u64,
+    end_ms: u64,
+    captions: Vec<String>,
+    /// Whether all of the minute is there and within the span: only then its summary is kept.
+    whole: bool,
+}
+
+/// Puts captions into sentences.
+pub struct Summarizer {
+    /// The decoder.
+    pub scheduler: Scheduler,
+    /// Makes the prompts.
+    pub connector: Connector,
+}
+
+impl Summarizer {
+    /// Sums up a span, minute by minute.
+    ///
+    /// # Errors
+    /// When the source is not there, the store cannot be used, or the decoder fails.
+    pub fn summarize(&mut self, store: &mut Store, span: &Span) -> Result<Summaries, EngineError> {
+        let states = store.current(span.source.as_deref())?;
+        let mut summaries = Vec::new();
+        for state in &states {
+            let minutes = self.minutes(store, span, state)?;
+            let (Some(first), Some(last)) = (minutes.first(), minutes.last()) else {
+                continue;
+            };
+            summaries.push(SourceSummary {
+                source: state.source.clone(),
+                start_ms: first.start_ms,
+                end_ms: last.end_ms,
+                text: self.all(minutes.iter().map(|minute| minute.text.clone()).collect())?,
+                minutes,
+            });
+        }
+        let enough =
+            |state: &SourceState| state.ended || span.to_ms.is_some_and(|to| to <= state.sealed_ms);
+        let incomplete = states.iter().filter(|state| !enough(state));
+        Ok(Summaries {
+            summaries,
+            incomplete: incomplete.map(|state| state.source.clone()).collect(),
+            complete_through_ms: states
+                .iter()
+                .map(|state| (state.source.clone(), state.sealed_ms))
+                .collect(),
+        })
+    }
+
+    /// The minutes of one source, those put into words now that were not before.
+    fn minutes(
+        &mut self,
+        store: &mut Store,
+        span: &Span,
+        state: &SourceState,
+    ) -> Result<Vec<Minute>, EngineError> {
+        let SourceState { source, pack, .. } = state;
+        let (mut told, mut open) = (BTreeMap::new(), Vec::new());
+        for draft in drafts(store, span, state)? {
+            let bounds = bounds(draft.number);
+            let known = match draft.whole {
+                true => store.summary(source, pack, bounds.0, bounds.1)?,
+                false => None,
+            };
+            match known {
+                Some(text) => drop(told.insert(draft.number, minute(&draft, text))),
+                None => open.push(draft),
+            }
+        }
+        let texts = self.say(open.iter().map(|draft| draft.captions.clone()).collect())?;
+        for (draft, text) in open.iter().zip(texts) {
+            if draft.whole {
+                store.keep_summary(source, pack, bounds(draft.number), &text)?;
+            }
+            told.insert(draft.number, minute(draft, text));
+        }
+        Ok(told.into_values().collect())
+    }
+
+    /// Many sentences as one, a few at a time.
+    fn all(&mut self, mut texts: Vec<String>) -> Result<String, EngineError> {
+        while texts.len() > 1 {
+            texts = self.say(texts.chunks(TOGETHER).map(<[String]>::to_vec).collect())?;
+        }
+        Ok(texts.pop().unwrap_or_default())
+    }
+
+    /// One sentence for each of several groups of sentences, all at a time. One sentence stays as it is.
+    fn say(&mut self, groups: Vec<Vec<String>>) -> Result<Vec<String>, EngineError> {
+        let mut said: Vec<String> = groups
+            .iter()
+            .map(|group| group.first().cloned().unwrap_or_default())
+            .collect();
+        for (group, id) in groups.into_iter().zip(0..) {
+            if group
+                .iter()
+                .all(|text| text.eq_ignore_ascii_case(&group[0]))
+            {
+                continue;
+            }
+            let nowhere = (MediaTime::default(), MediaTime::default());
+            let stretch = Stretch::new(SourceId::default(), nowhere, group.len(), false, group);
+            let job = Job {
+                prompt: self.connector.summary_prompt(&stretch.told()),
+                max_tokens: self.connector.summary_tokens(),
+                urgency: Urgency::Person,
+                deadline: None,
+            };
+            self.scheduler.submit(id, job);
+        }
+        while !self.scheduler.idle() {
+            for finished in self.scheduler.advance(Instant::now()) {
+                let text = finished.result.map(|generation| tidy(generation.text()));
+                // What a decoder leaves unsaid, the first sentence says.
+                match text.map_err(EngineError::Decoder)? {
+                    text if text.is_empty() => {}
+                    text => said[finished.id as usize] = text,
+                }
+            }
+        }
+        Ok(said)
+    }
+}
+
+fn bounds(number: u64) -> (u64, u64) {
+    (number * MINUTE_MS, (number + 1) * MINUTE_MS)
+}
+
+fn minute(draft: &Draft, text: String) -> Minute {
+    Minute {
+        start_ms: draft.start_ms,
+        end_ms: draft.end_ms,
+        text,
+    }
+}
+
+/// The captions of a span by minute; of segments without a caption, what they show.
+fn drafts(store: &Store, span: &Span, state: &SourceState) -> Result<Vec<Draft>, EngineError> {
+    let mut drafts: BTreeMap<u64, Draft> = BTreeMap::new();
+    store.visit(
+        Some(&state.source),
+        span.from_ms,
+        span.to_ms,
+        &mut |stored| {
+            let row = stored.row;
+            let number = row.start_ms / MINUTE_MS;
+            let (start, end) = bounds(number);
+            let inside = span.from_ms.is_none_or(|from| from <= start)
+                && span.to_ms.is_none_or(|to| to >= end);
+            let draft = drafts.entry(number).or_insert(Draft {
+                number,
+                start_ms: row.start_ms,
+                end_ms: row.end_ms,
+                captions: Vec::new(),
+                whole: inside && (state.ended || state.sealed_ms >= end),
+            });
+            draft.end_ms = row.end_ms;
+            draft.captions.push(row.caption.unwrap_or(row.tags));
+            true
+        },
+    )?;
+    Ok(drafts.into_values().collect())
+}
