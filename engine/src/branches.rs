@@ -109,12 +109,17 @@ impl<'s> Graph<'s, '_> {
         summarisers: Vec<Summariser>,
     ) -> Service {
         let asks = |kind: &NodeKind| matches!(kind, NodeKind::Reason(spec) if !spec.judged(&self.connector));
-        let questions = speech.archive.is_some() || nodes(self.plan).any(|(_, kind)| asks(kind));
-        let reason = questions.then(|| self.connector.reason_beginning());
+        let reason = nodes(self.plan)
+            .any(|(_, kind)| asks(kind))
+            .then(|| self.connector.reason_beginning());
+        let ask = speech
+            .archive
+            .is_some()
+            .then(|| self.connector.ask_beginning());
         let summary = (!summarisers.is_empty()).then(|| self.connector.summary_beginning());
         Service {
             scheduler: speech.scheduler,
-            beginnings: reason.into_iter().chain(summary).collect(),
+            beginnings: reason.into_iter().chain(ask).chain(summary).collect(),
             health: speech.decoder_health,
             text: speech.text,
             text_health: speech.text_health,

@@ -12,9 +12,25 @@ const POWER: f32 = 0.7;
 pub(crate) struct Search {
     count: usize,
     ends: Vec<u32>,
-    withheld: Vec<u32>,
+    tokens: Tokens,
     open: Vec<Beam>,
     ended: Vec<Beam>,
+}
+
+/// Which tokens texts may have.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tokens {
+    /// Not these.
+    pub(crate) withheld: Vec<u32>,
+    /// Only these, in order; any if there are none.
+    pub(crate) allowed: Vec<u32>,
+}
+
+impl Tokens {
+    fn may_be(&self, token: u32) -> bool {
+        let allowed = self.allowed.is_empty() || self.allowed.binary_search(&token).is_ok();
+        allowed && !self.withheld.contains(&token)
+    }
 }
 
 /// A text as tokens.
@@ -26,8 +42,8 @@ pub(crate) struct Beam {
 }
 
 impl Search {
-    /// `count` beams, at least one; `ends` are tokens after which a text is over, `withheld` those that it may not have.
-    pub(crate) fn new(count: usize, ends: Vec<u32>, withheld: Vec<u32>) -> Self {
+    /// `count` beams, at least one; `ends` are tokens after which a text is over.
+    pub(crate) fn new(count: usize, ends: Vec<u32>, tokens: Tokens) -> Self {
         let start = Beam {
             tokens: Vec::new(),
             score: 0.0,
@@ -35,7 +51,7 @@ impl Search {
         Self {
             count: count.max(1),
             ends,
-            withheld,
+            tokens,
             open: vec![start],
             ended: Vec::new(),
         }
@@ -56,7 +72,7 @@ impl Search {
         for (from, (beam, row)) in self.open.iter().zip(logits).enumerate() {
             let total = log_sum(row)?;
             // What is withheld keeps its share of the probability: leaving it out makes no other text likelier.
-            let best = top(row, looked, &self.withheld).into_iter();
+            let best = top(row, looked, &self.tokens).into_iter();
             candidates.extend(best.map(|(token, logit)| (beam.score + logit - total, from, token)));
         }
         candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
@@ -119,14 +135,14 @@ pub(crate) fn log_sum(row: &[f32]) -> Result<f32, ModelError> {
     Ok(most + row.iter().map(|x| (x - most).exp()).sum::<f32>().ln())
 }
 
-/// The `count` highest scores with their places, but for some places, highest first; of equals the first.
-fn top(row: &[f32], count: usize, without: &[u32]) -> Vec<(u32, f32)> {
+/// The `count` highest scores of tokens that may be, highest first; of equals the first.
+fn top(row: &[f32], count: usize, tokens: &Tokens) -> Vec<(u32, f32)> {
     let mut best: Vec<(u32, f32)> = Vec::with_capacity(count + 1);
     for (token, logit) in row.iter().enumerate() {
         if best.len() == count && best.last().is_some_and(|last| *logit <= last.1) {
             continue;
         }
-        if without.contains(&(token as u32)) {
+        if !tokens.may_be(token as u32) {
             continue;
         }
         let place = best.partition_point(|(_, have)| have >= logit);
@@ -144,7 +160,7 @@ mod tests {
 
     /// Runs a search over a table: the next token's probabilities by the last token.
     fn search(count: usize, limit: usize, next: fn(Option<u32>) -> [f32; 4]) -> Vec<Beam> {
-        let mut search = Search::new(count, vec![END], Vec::new());
+        let mut search = Search::new(count, vec![END], Tokens::default());
         let mut last = vec![None];
         loop {
             let logits: Vec<_> = last.iter().map(|token| next(*token).map(f32::ln)).collect();
@@ -181,14 +197,22 @@ mod tests {
 
     #[test]
     fn the_best_of_equal_scores_is_the_first() {
-        assert_eq!(top(&[0.0, 2.0, 2.0, 1.0], 2, &[]), [(1, 2.0), (2, 2.0)]);
-        assert_eq!(top(&[0.0, 2.0, 2.0, 1.0], 2, &[1]), [(2, 2.0), (3, 1.0)]);
+        let best = |withheld: &[u32], allowed: &[u32]| {
+            let tokens = Tokens {
+                withheld: withheld.to_vec(),
+                allowed: allowed.to_vec(),
+            };
+            top(&[0.0, 2.0, 2.0, 1.0], 2, &tokens)
+        };
+        assert_eq!(best(&[], &[]), [(1, 2.0), (2, 2.0)]);
+        assert_eq!(best(&[1], &[]), [(2, 2.0), (3, 1.0)]);
+        assert_eq!(best(&[1], &[0, 1, 3]), [(3, 1.0), (0, 0.0)]);
     }
 
     #[test]
     fn refuses_scores_that_are_not_numbers() {
         assert!(
-            Search::new(1, vec![], vec![])
+            Search::new(1, vec![], Tokens::default())
                 .step(&[&[0.0, f32::NAN]], 9)
                 .is_err()
         );

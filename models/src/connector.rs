@@ -3,10 +3,10 @@
 //! In a composed pack the prefix is a short text: the names of what was seen. A prompt is that text in the pack's
 //! template. Words of users and of models never form the template's control tokens.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
 
 use crate::{
-    concept::Concept,
+    concept::{Concept, words},
     decoder::Generation,
     error::ModelError,
     judge::Judge,
@@ -218,15 +218,30 @@ impl Connector {
 
     /// The prompt that asks a question about some evidence: tags, or a caption.
     pub fn reason_prompt(&self, evidence: &str, question: &str) -> Prompt {
+        self.asking(&self.prompts.reason, evidence, question)
+    }
+
+    /// The prompt that asks a person's question about a moment that is known to have to do with it.
+    pub fn ask_prompt(&self, evidence: &str, question: &str) -> Prompt {
+        self.asking(&self.prompts.ask, evidence, question)
+    }
+
+    /// A question in a template. An answer may use only words of the evidence, of the question, and those that hold sentences
+    /// together: a small decoder invents less so.
+    fn asking(&self, template: &str, evidence: &str, question: &str) -> Prompt {
         // One pass over the template: a placeholder inside the evidence stays what it is.
-        let (before, after) = self
-            .prompts
-            .reason
-            .split_once("{evidence}")
-            .unwrap_or((&self.prompts.reason, ""));
+        let (before, after) = template.split_once("{evidence}").unwrap_or((template, ""));
         let ask = |text: &str| text.replace("{question}", &plain(question));
         let text = format!("{}{}{}", ask(before), plain(evidence), ask(after));
-        Prompt::from(&*text)
+        let glue = &self.prompts.glue;
+        // "maybe" is a word of the tags, not of what they tell.
+        let seen = words(evidence).into_iter().filter(|word| word != "maybe");
+        let told = seen.chain(words(question));
+        let only: BTreeSet<String> = match glue.is_empty() {
+            true => BTreeSet::new(),
+            false => told.chain(glue.iter().cloned()).collect(),
+        };
+        Prompt::from(&*text).only(only.into_iter().collect())
     }
 
     /// The prompt that puts some captions into one sentence.
@@ -234,10 +249,14 @@ impl Connector {
         Prompt::from(&*self.prompts.summary.replace("{captions}", &plain(captions)))
     }
 
-    /// What the prompts of all questions begin with.
+    /// What the prompts of all questions about segments begin with.
     pub fn reason_beginning(&self) -> Prompt {
-        let template = &self.prompts.reason;
-        Prompt::from(template.split('{').next().unwrap_or(template))
+        beginning(&self.prompts.reason)
+    }
+
+    /// What the prompts of all questions of people begin with.
+    pub fn ask_beginning(&self) -> Prompt {
+        beginning(&self.prompts.ask)
     }
 
     /// At most so many new tokens for a caption.
@@ -247,8 +266,7 @@ impl Connector {
 
     /// What the prompts of all summaries begin with.
     pub fn summary_beginning(&self) -> Prompt {
-        let template = &self.prompts.summary;
-        Prompt::from(template.split('{').next().unwrap_or(template))
+        beginning(&self.prompts.summary)
     }
 
     /// At most so many new tokens for a summary.
@@ -260,6 +278,11 @@ impl Connector {
     pub fn answer_tokens(&self) -> usize {
         self.prompts.answer_tokens
     }
+}
+
+/// What of a template stands before its first placeholder.
+fn beginning(template: &str) -> Prompt {
+    Prompt::from(template.split('{').next().unwrap_or(template))
 }
 
 /// Words from outside, on one line and unable to open or close a turn of the chat.

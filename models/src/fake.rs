@@ -66,6 +66,7 @@ end = []
 [prompts]
 caption = "caption {tags} <|say|>"
 reason = "answer {evidence} ? {question} <|say|>"
+ask = "answer {evidence} ? {question} <|say|>"
 summary = "summary {captions} <|say|>"
 summary_tokens = 24
 caption_tokens = 24

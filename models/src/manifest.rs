@@ -209,6 +209,11 @@ pub struct Prompts {
     pub caption_likeness: f32,
     /// Asks a question; `{evidence}` stands for tags or a caption, `{question}` for the question.
     pub reason: String,
+    /// Asks a person's question about a moment that has to do with it; `{evidence}` and `{question}` as above.
+    pub ask: String,
+    /// Words that an answer may use besides those of its evidence and its question; without any it may use all words.
+    #[serde(default)]
+    pub glue: Vec<String>,
     /// Puts several captions into one sentence; `{captions}` stands for them.
     pub summary: String,
     /// At most so many new tokens for a caption.
@@ -381,11 +386,10 @@ impl Manifest {
             prompts.is_some_and(|p| (1..=8).contains(&p.caption_beams)),
             "[prompts] caption_beams must be 1 to 8",
         )?;
-        let reason = prompts
-            .is_some_and(|p| p.reason.contains("{evidence}") && p.reason.contains("{question}"));
+        let asks = |text: &str| text.contains("{evidence}") && text.contains("{question}");
         self.require(
-            reason,
-            "[prompts] reason must contain {evidence} and {question}",
+            prompts.is_some_and(|p| asks(&p.reason) && asks(&p.ask)),
+            "[prompts] reason and ask must contain {evidence} and {question}",
         )?;
         self.require(
             prompts.is_some_and(|p| p.summary.contains("{captions}")),

@@ -9,6 +9,7 @@ pub struct Prompt {
     adapter: bool,
     beams: usize,
     withheld: Arc<[String]>,
+    vocabulary: Arc<[String]>,
     options: Arc<[String]>,
 }
 
@@ -31,6 +32,11 @@ impl Prompt {
     /// Words that the texts must not use.
     pub fn withheld(&self) -> &[String] {
         &self.withheld
+    }
+
+    /// The only words that the texts may use, with their parts, if not any may.
+    pub fn vocabulary(&self) -> &[String] {
+        &self.vocabulary
     }
 
     /// The only texts that may follow, if not any may.
@@ -58,6 +64,14 @@ impl Prompt {
         Self { beams, ..self }
     }
 
+    /// The same prompt with no words but these to be used, in small letters or with a capital; any if there are none.
+    pub fn only(self, words: Vec<String>) -> Self {
+        Self {
+            vocabulary: words.into(),
+            ..self
+        }
+    }
+
     /// The same prompt with these words not to be used.
     pub fn without(self, words: Vec<String>) -> Self {
         Self {
@@ -74,6 +88,7 @@ impl From<&str> for Prompt {
             adapter: false,
             beams: 1,
             withheld: [].into(),
+            vocabulary: [].into(),
             options: [].into(),
         }
     }

@@ -18,9 +18,9 @@ use timely::{
 };
 
 use crate::{
-    data::MediaTime,
     decode::{About, Decoded, Request},
     question::Question,
+    summary::{frequent, listed},
     tally::Task,
 };
 
@@ -30,9 +30,13 @@ pub const MOMENTS: usize = 4;
 const TOLD: usize = 5;
 /// From this probability on, a segment bears out a question of yes or no.
 const SEEN: f32 = 0.5;
-/// Below this probability, a moment has nothing to do with a question; above it, the decoder is asked. Lower answers more, and
-/// invents more.
-const RELATED: f32 = 0.1;
+/// Below this probability, a moment has nothing to do with a question, and the decoder is not asked. Lower answers more, and invents
+/// more.
+const RELATED: f32 = 0.35;
+/// So much of the probability of the moment that has most to do with a question another one must have.
+const NEAR: f32 = 0.8;
+/// So many answers that differ are told.
+const ANSWERS: usize = 3;
 
 /// A stored segment.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,9 +133,8 @@ pub struct Rest {
     /// What the decoder answered about it alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
-    /// How likely it bears the question out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probability: Option<f32>,
+    /// How likely it bears the question out, or has to do with it.
+    pub probability: f32,
 }
 
 /// What is wanted of a question.
@@ -269,6 +272,8 @@ pub struct Evidence {
     form: Form,
     /// Moments to ask the decoder about, or those that bear the question out, in order of time.
     moments: Vec<(Moment, f32)>,
+    /// What was said of all of it, if the question is about nothing in particular.
+    whole: Option<String>,
     /// Segments within the bounds.
     looked: u64,
     /// The highest probability among all of them.
@@ -300,6 +305,7 @@ impl Finder<'_> {
                 Form::Open
             },
             moments: Vec::new(),
+            whole: None,
             looked: 0,
             likeliest: 0.0,
             extent: self.archive.extent(question)?,
@@ -339,14 +345,15 @@ impl Finder<'_> {
     fn related(&mut self, question: &Question, evidence: &mut Evidence) -> Result<(), Fault> {
         let words = content(&question.text);
         if words.is_empty() {
-            return self.spread(question, evidence);
+            return self.all(question, evidence);
         }
         let vector = self
             .text
             .embed(&words)
             .map_err(|error| Fault::new(Reason::Model, error))?;
-        let best = self.archive.best(question, &words, vector, MOMENTS)?;
+        let best = self.archive.best(question, &words, vector, 2 * MOMENTS)?;
         evidence.looked = best.len() as u64;
+        let mut moments = Vec::new();
         for moment in best {
             let yes = likely(
                 &mut self.judge,
@@ -354,31 +361,40 @@ impl Finder<'_> {
                 &moment.impression,
                 self.text,
             )?;
-            evidence.likeliest = evidence.likeliest.max(yes);
-            if yes >= RELATED {
-                evidence.moments.push((moment, yes));
-            }
+            moments.push((moment, yes));
         }
+        // A stable sort: of equals the one that was found first.
+        moments.sort_by(|a, b| b.1.total_cmp(&a.1));
+        evidence.likeliest = moments.first().map_or(0.0, |(_, yes)| *yes);
+        let least = RELATED.max(NEAR * evidence.likeliest);
+        moments.retain(|(_, yes)| *yes >= least);
+        moments.truncate(MOMENTS);
+        evidence.moments = moments;
         Ok(())
     }
 
-    /// A question about nothing in particular: moments from all over.
-    fn spread(&mut self, question: &Question, evidence: &mut Evidence) -> Result<(), Fault> {
-        self.archive.each(question, &mut |_| {
+    /// A question about nothing in particular: what was said most often, and the first moments at which it was.
+    fn all(&mut self, question: &Question, evidence: &mut Evidence) -> Result<(), Fault> {
+        let (mut said, mut first) = (Vec::new(), BTreeMap::new());
+        self.archive.each(question, &mut |mut moment| {
             evidence.looked += 1;
+            moment.impression = Impression::default();
+            let text = moment
+                .caption
+                .clone()
+                .unwrap_or_else(|| moment.tags.clone());
+            first.entry(text.clone()).or_insert(moment);
+            said.push(text);
             Ok(())
         })?;
-        let count = (MOMENTS as u64).min(evidence.looked);
-        let mut at = 0;
-        self.archive.each(question, &mut |moment| {
-            // The middle of each of `count` equal parts.
-            let taken = evidence.moments.len() as u64;
-            if taken < count && at == (2 * taken + 1) * evidence.looked / (2 * count) {
-                evidence.moments.push((moment, 1.0));
-            }
-            at += 1;
-            Ok(())
-        })
+        if said.is_empty() {
+            return Ok(());
+        }
+        let frequent = frequent(&said);
+        let moments = frequent.iter().filter_map(|(text, _)| first.remove(*text));
+        evidence.moments = moments.map(|moment| (moment, 1.0)).collect();
+        evidence.whole = Some(listed(&frequent));
+        Ok(())
     }
 }
 
@@ -409,8 +425,9 @@ impl Inquiry {
 
     /// So many answers of the decoder are wanted.
     fn wanted(&self) -> usize {
-        match self.evidence.form {
-            Form::Open => self.evidence.moments.len(),
+        match (self.evidence.form, &self.evidence.whole) {
+            (Form::Open, None) => self.evidence.moments.len(),
+            (Form::Open, Some(_)) => 1,
             _ => 0,
         }
     }
@@ -419,21 +436,31 @@ impl Inquiry {
 /// What there is to ask the decoder.
 fn requests(inquiry: &Arc<Inquiry>, connector: &Connector) -> Vec<Request> {
     let request = |n| {
-        let Moment { tags, caption, .. } = inquiry.moment(n);
-        let seen = match caption {
-            Some(caption) => format!("{tags}. {caption}"),
-            None => tags.clone(),
+        let (prompt, max_tokens) = match &inquiry.evidence.whole {
+            Some(whole) => (connector.summary_prompt(whole), connector.summary_tokens()),
+            None => (
+                prompt(inquiry.moment(n), &inquiry.question.text, connector),
+                connector.answer_tokens(),
+            ),
         };
         Request {
             about: About::Moment(Arc::clone(inquiry), n),
             task: Task::Ask,
             question: Some(Arc::clone(&inquiry.question.text)),
-            prompt: Ok::<Prompt, Fault>(connector.reason_prompt(&seen, &inquiry.question.text)),
+            prompt: Ok(prompt),
             judged: false,
-            max_tokens: connector.answer_tokens(),
+            max_tokens,
         }
     };
     (0..inquiry.wanted()).map(request).collect()
+}
+
+fn prompt(moment: &Moment, question: &str, connector: &Connector) -> Prompt {
+    let Moment { tags, caption, .. } = moment;
+    match caption {
+        Some(caption) => connector.ask_prompt(&format!("{tags}. {caption}"), question),
+        None => connector.ask_prompt(tags, question),
+    }
 }
 
 /// What the decoder said about each moment, and how many answers are still out.
@@ -527,31 +554,40 @@ fn rest((moment, probability): &(Moment, f32), answer: Option<String>) -> Rest {
         start_ms: moment.start_ms,
         end_ms: moment.end_ms,
         text: text.clone(),
-        probability: answer.is_none().then(|| rounded(*probability)),
+        probability: rounded(*probability),
         answer,
     }
 }
 
-/// The decoder's answers: each once, what more moments say first.
+/// The decoder's answers, each once: first the one that the moments speak for that have most to do with the question.
 fn told(evidence: &Evidence, answers: Vec<Result<String, Fault>>) -> Finding {
     if evidence.looked == 0 {
         return evidence.nothing_there();
     }
-    let mut groups: Vec<(String, usize)> = Vec::new();
+    if evidence.whole.is_some() {
+        let text = answers.into_iter().flatten().next().unwrap_or_default();
+        let rests = evidence.moments.iter().map(|moment| rest(moment, None));
+        return evidence.finding(text, None, rests.collect());
+    }
+    let mut groups: Vec<(String, f32)> = Vec::new();
     let mut rests = Vec::new();
     for (moment, answer) in evidence.moments.iter().zip(answers) {
         let Some(answer) = answer.ok().filter(|answer| seen(answer)) else {
             continue;
         };
         rests.push(rest(moment, Some(answer.clone())));
-        let same = |(other, _): &&mut (String, usize)| other.eq_ignore_ascii_case(&answer);
+        let same = |(other, _): &&mut (String, f32)| other.eq_ignore_ascii_case(&answer);
         match groups.iter_mut().find(same) {
-            Some((_, count)) => *count += 1,
-            None => groups.push((answer, 1)),
+            Some((_, weight)) => *weight += moment.1,
+            None => groups.push((answer, moment.1)),
         }
     }
-    groups.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let texts: Vec<_> = groups.into_iter().map(|(text, _)| text).collect();
+    groups.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let texts: Vec<_> = groups
+        .into_iter()
+        .take(ANSWERS)
+        .map(|(text, _)| text)
+        .collect();
     let text = match texts.is_empty() {
         true => "Not seen.".to_owned(),
         false => texts.join(" "),
@@ -563,7 +599,7 @@ fn told(evidence: &Evidence, answers: Vec<Result<String, Fault>>) -> Finding {
 fn seen(answer: &str) -> bool {
     let lower = answer.to_lowercase();
     let plain = lower.trim_end_matches('.').trim();
-    !plain.is_empty() && !["not seen", "none", "unknown", "maybe"].contains(&plain)
+    !plain.is_empty() && !["not seen", "none", "unknown", "maybe", "no", "not"].contains(&plain)
 }
 
 /// What is counted over all segments.
@@ -591,7 +627,7 @@ fn counted(evidence: &Evidence) -> Finding {
     let text = match (evidence.form, moments.is_empty()) {
         (Form::YesNo, true) => format!("No: in none of {looked} segments."),
         (_, true) => format!("Never: in none of {looked} segments."),
-        (Form::When, false) => format!("{}.", times(&stretches)),
+        (Form::When, false) => format!("{}.", capital(&times(&stretches))),
         (Form::HowLong, false) => format!("{seconds:.1} s, in {segments} of {looked}."),
         (Form::HowOften, false) => match stretches.len() {
             1 => format!("Once: {share}."),
@@ -604,11 +640,7 @@ fn counted(evidence: &Evidence) -> Finding {
         false => *likeliest,
     });
     let mut rests = stretches;
-    rests.sort_by(|a, b| {
-        b.probability
-            .unwrap_or(0.0)
-            .total_cmp(&a.probability.unwrap_or(0.0))
-    });
+    rests.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     evidence.finding(text, probability, rests)
 }
 
@@ -635,25 +667,34 @@ fn times(stretches: &[Rest]) -> String {
     let several = stretches
         .iter()
         .any(|rest| rest.source != stretches[0].source);
-    let told: Vec<_> = stretches
-        .iter()
-        .take(TOLD)
-        .map(|rest| {
-            let (start, end) = (
-                MediaTime::from_millis(rest.start_ms),
-                MediaTime::from_millis(rest.end_ms),
-            );
-            match several {
-                true => format!("{start} - {end} of {}", rest.source),
-                false => format!("{start} - {end}"),
-            }
-        })
-        .collect();
-    let more = match stretches.len().saturating_sub(TOLD) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("at {}{more}", told.join(", "))
+    let told = stretches.iter().take(TOLD).map(|rest| {
+        let span = format!("{} to {}", clock(rest.start_ms), clock(rest.end_ms));
+        match several {
+            true => format!("{span} of {}", rest.source),
+            false => span,
+        }
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    match stretches.len().saturating_sub(TOLD) {
+        0 => format!("from {told}"),
+        more => format!("from {told} and {more} more"),
+    }
+}
+
+/// A time for a sentence: hours, if there are any, minutes, seconds.
+fn clock(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match seconds / 3600 {
+        0 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        hours => format!("{hours}:{:02}:{:02}", seconds / 60 % 60, seconds % 60),
+    }
+}
+
+/// The same sentence with a capital.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
 }
 
 /// What the operator takes.

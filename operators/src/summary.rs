@@ -3,7 +3,10 @@
 //! A minute is over when a segment begins after it, or the source ends; then nothing can be added to it, so it is put into words once
 //! and never again. Only the captions are kept until then, never segments: their places in the flow must come back.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use atom_models::{Connector, Fault, Prompt, Reason};
 use schemars::JsonSchema;
@@ -113,28 +116,9 @@ impl Stretch {
         }
     }
 
-    /// What was said, each sentence once, in the order of its first time, and how often: the most frequent ones only.
+    /// What was said most often, in the order of its first time, and how often.
     pub fn told(&self) -> String {
-        let mut counts: Vec<(&str, usize)> = Vec::new();
-        for text in &self.texts {
-            match counts
-                .iter_mut()
-                .find(|(other, _)| other.eq_ignore_ascii_case(text))
-            {
-                Some((_, count)) => *count += 1,
-                None => counts.push((text, 1)),
-            }
-        }
-        let kept = frequent(&counts.iter().map(|(_, count)| *count).collect::<Vec<_>>());
-        let told = counts
-            .into_iter()
-            .zip(kept)
-            .filter_map(|(told, kept)| kept.then_some(told));
-        let told = told.map(|(text, count)| match count {
-            1 => text.to_owned(),
-            count => format!("{} ({count} times).", text.trim_end_matches('.')),
-        });
-        told.collect::<Vec<_>>().join(" ")
+        listed(&frequent(&self.texts))
     }
 
     /// The decoder's input, or why there can be none.
@@ -152,21 +136,42 @@ impl Stretch {
 /// So many different sentences are put into one.
 const SENTENCES: usize = 5;
 
-/// Which of these counts are the highest few; of equal ones some from all over.
-fn frequent(counts: &[usize]) -> Vec<bool> {
-    let mut sorted = counts.to_vec();
+/// The sentences that were said most often, each once and with its count, in the order of their first time; of equally frequent
+/// ones some from all over.
+pub(crate) fn frequent(texts: &[String]) -> Vec<(&str, usize)> {
+    let (mut counts, mut places) = (Vec::<(&str, usize)>::new(), HashMap::new());
+    for text in texts {
+        let place = *places.entry(text.to_lowercase()).or_insert(counts.len());
+        match counts.get_mut(place) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((text, 1)),
+        }
+    }
+    let mut sorted: Vec<usize> = counts.iter().map(|(_, count)| *count).collect();
     sorted.sort_by_key(|count| std::cmp::Reverse(*count));
     let least = sorted.get(SENTENCES - 1).copied().unwrap_or(0);
-    let mut kept: Vec<bool> = counts.iter().map(|count| *count > least).collect();
-    let room = SENTENCES - kept.iter().filter(|kept| **kept).count().min(SENTENCES);
+    let mut kept: Vec<bool> = counts.iter().map(|(_, count)| *count > least).collect();
+    let room = SENTENCES.saturating_sub(kept.iter().filter(|kept| **kept).count());
     let equal: Vec<_> = (0..counts.len())
-        .filter(|at| counts[*at] == least)
+        .filter(|at| counts[*at].1 == least)
         .collect();
     for n in 0..room.min(equal.len()) {
         // The middle of each of `room` equal parts.
         kept[equal[(2 * n + 1) * equal.len() / (2 * room)]] = true;
     }
-    kept
+    let counts = counts.into_iter().zip(kept);
+    counts
+        .filter_map(|(count, kept)| kept.then_some(count))
+        .collect()
+}
+
+/// Sentences with their counts as one line.
+pub(crate) fn listed(counts: &[(&str, usize)]) -> String {
+    let told = counts.iter().map(|(text, count)| match count {
+        1 => (*text).to_owned(),
+        count => format!("{} ({count} times).", text.trim_end_matches('.')),
+    });
+    told.collect::<Vec<_>>().join(" ")
 }
 
 /// What happened in a stretch.

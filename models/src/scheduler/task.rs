@@ -1,9 +1,11 @@
 //! A request as tokens: its prompt, and what may follow it.
 
+use std::collections::BTreeSet;
+
 use super::{Job, Urgency, failed};
 use crate::{
     Decoder, Fault, ModelError, Prompt, Reason,
-    beam::{Beam, Search},
+    beam::{Beam, Search, Tokens},
     choice::Choice,
     fault::catch,
 };
@@ -18,8 +20,8 @@ pub(super) struct Task {
 
 /// What a request's texts may be.
 enum Way {
-    /// Any text without these tokens.
-    Free { withheld: Vec<u32> },
+    /// Any text of these tokens.
+    Free(Tokens),
     /// One of these.
     Among(Vec<Vec<u32>>),
 }
@@ -52,7 +54,7 @@ impl Task {
     /// Texts that grow together.
     pub(super) fn rows(&self) -> usize {
         match &self.way {
-            Way::Free { .. } => self.job.prompt.beams(),
+            Way::Free(_) => self.job.prompt.beams(),
             Way::Among(options) => options.len(),
         }
     }
@@ -60,7 +62,7 @@ impl Task {
     /// Tokens of the prompt and of the longest text that may follow.
     pub(super) fn longest(&self) -> usize {
         let new = match &self.way {
-            Way::Free { .. } => self.job.max_tokens,
+            Way::Free(_) => self.job.max_tokens,
             Way::Among(options) => options.iter().map(Vec::len).max().unwrap_or(0),
         };
         self.tokens.len() + new
@@ -69,9 +71,9 @@ impl Task {
     /// How its texts grow.
     pub(super) fn growth(&self, ends: &[u32]) -> Growth {
         match &self.way {
-            Way::Free { withheld } => {
+            Way::Free(tokens) => {
                 let beams = self.job.prompt.beams();
-                Growth::Search(Search::new(beams, ends.to_vec(), withheld.clone()))
+                Growth::Search(Search::new(beams, ends.to_vec(), tokens.clone()))
             }
             Way::Among(options) => Growth::Choice(Choice::new(options.clone())),
         }
@@ -90,14 +92,33 @@ fn way(decoder: &mut dyn Decoder, prompt: &Prompt) -> Result<Way, Fault> {
     if !options.is_empty() {
         return Ok(Way::Among(options));
     }
-    let mut withheld = Vec::new();
+    let (mut withheld, mut allowed) = (Vec::new(), BTreeSet::new());
+    for word in prompt.vocabulary() {
+        let mut letters = word.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        let capital: String = first.chain(letters).collect();
+        for form in [
+            format!(" {word}"),
+            word.clone(),
+            format!(" {capital}"),
+            capital,
+        ] {
+            allowed.extend(encode(decoder, &form)?);
+        }
+    }
+    if !allowed.is_empty() {
+        allowed.extend(decoder.ends());
+    }
     for word in prompt.withheld() {
         // A word within a text begins with a space.
         if let [token] = encode(decoder, &format!(" {word}"))?[..] {
             withheld.push(token);
         }
     }
-    Ok(Way::Free { withheld })
+    Ok(Way::Free(Tokens {
+        withheld,
+        allowed: allowed.into_iter().collect(),
+    }))
 }
 
 pub(super) fn encode(decoder: &mut dyn Decoder, text: &str) -> Result<Vec<u32>, Fault> {
