@@ -66,6 +66,8 @@ fn work_through(plan: &Plan, pack: &Pack, inlets: Vec<Inlet>) {
         )),
         text: None,
         memory: None,
+        inbox: None,
+        archive: None,
         connector: pack.connector().clone(),
         vision_health: Health::default(),
         decoder_health: Health::default(),

@@ -183,7 +183,7 @@ where
 
     fn work(mut self, items: Receiver<(u64, I)>, mut answer: impl FnMut(u64, Done<I, O>) -> bool) {
         // What cannot be opened fails at the items, and is told of then.
-        let _ = catch(|| Ok(self.desk.open()));
+        let _ = quietly(|| self.desk.open());
         let mut under_way: BTreeMap<u64, I> = BTreeMap::new();
         loop {
             let first = match self.desk.idle() {
@@ -197,7 +197,7 @@ where
             for (ticket, item) in first.into_iter().chain(items.try_iter()) {
                 let taken = match given_up(&self.health, self.name) {
                     Some(fault) => Err(fault),
-                    None => catch(|| Ok(self.desk.take(ticket, &item))),
+                    None => quietly(|| self.desk.take(ticket, &item)),
                 };
                 under_way.insert(ticket, item);
                 finished.extend(taken.err().map(|fault| (ticket, Err(fault))));
@@ -220,6 +220,14 @@ where
             }
         }
     }
+}
+
+/// Runs `work`; a panic is a fault.
+fn quietly(work: impl FnOnce()) -> Result<(), Fault> {
+    catch(|| {
+        work();
+        Ok(())
+    })
 }
 
 impl<D> Together<D> {

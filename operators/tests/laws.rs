@@ -8,6 +8,8 @@
 mod chain;
 #[path = "laws/offloaded.rs"]
 mod offloaded;
+#[path = "laws/questions.rs"]
+mod questions;
 #[path = "laws/regressions.rs"]
 mod regressions;
 #[path = "laws/world.rs"]
@@ -156,6 +158,17 @@ proptest! {
             let told = ran.with("seal", source, " answer ").len() + ran.with("seal", source, "(Reason").len();
             prop_assert_eq!(2 * segments.len(), told);
             prop_assert_eq!(&segments, &moments(ran.with("index", source, "row of 3")));
+            let minute = |at: u64| at / (2 * setup.segment.length_ms);
+            let mut minutes: Vec<_> = segments.iter().map(|at| minute(*at)).collect();
+            minutes.dedup();
+            let mut summed: Vec<_> = ran.of("minute", source).iter().map(|line| minute(at(line))).collect();
+            summed.sort();
+            prop_assert_eq!(&minutes, &summed, "each minute once");
+            let mut spans: Vec<_> = minutes.iter().map(|minute| minute / 3).collect();
+            spans.dedup();
+            prop_assert_eq!(spans.len(), ran.of("span", source).len());
+            let told = ran.with("seal", source, " summary ").len() + ran.with("seal", source, "(Summary").len();
+            prop_assert_eq!(minutes.len() + spans.len(), told);
             let through = moments(ran.of("through", source).iter().map(String::as_str));
             prop_assert_eq!(&through, &ran.of("through", source).iter().map(|line| at(line)).collect::<Vec<_>>());
             for (n, stage) in DECODED.iter().enumerate().skip(1) {

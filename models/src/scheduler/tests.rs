@@ -274,7 +274,7 @@ fn of_given_texts_the_likeliest_comes_first() {
         .generate(&ask("a dog", "a dog?").among(&options), 1)
         .unwrap();
     let texts = found.candidates.iter().map(|candidate| &*candidate.text);
-    assert_eq!(texts.collect::<Vec<_>>(), ["Yes", "No", "Yes a dog"]);
+    assert_eq!(texts.collect::<Vec<_>>(), ["Yes", "Yes a dog", "No"]);
     assert!(found.candidates[0].score > -0.01 && found.candidates[1].score < -50.0);
     let empty = ask("a dog", "a dog?").among(&[String::new()]);
     assert!(scheduler.generate(&empty, 1).is_err());

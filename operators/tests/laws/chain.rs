@@ -12,7 +12,7 @@ use atom_models::{
 use atom_operators::{
     caption,
     data::*,
-    decode::{Decoded, Follower, Service, decode},
+    decode::{About, Asked, Decoded, Follower, Service, decode},
     encode::encode,
     flow::{Bounds, Flow},
     index::{Part, index},
@@ -22,12 +22,13 @@ use atom_operators::{
     sample::{SampleSpec, Sampling, sample},
     seal::{Event, Sealed, Waiting, seal},
     segment::{Cut, SegmentSpec, segment},
+    summary::{self, Summariser, SummarySpec},
     tally::Tally,
     tick::Tick,
 };
 use timely::dataflow::{
     ProbeHandle, StreamVec,
-    operators::{Concat, Concatenate, Inspect, Probe, vec::Map},
+    operators::{Concat, Concatenate, Inspect, Probe, generic::operator::empty, vec::Map},
 };
 
 /// What each operator gave, by source.
@@ -37,6 +38,7 @@ const SEGMENTS: NodeId = NodeId(0);
 const CAPTION: NodeId = NodeId(1);
 const SCENE: NodeId = NodeId(2);
 const FOLLOW: NodeId = NodeId(3);
+const SUMMARY: NodeId = NodeId(5);
 /// What the decoder gives to each node.
 pub const DECODED: [&str; 4] = ["", "caption", "over segments", "over captions"];
 
@@ -150,15 +152,19 @@ fn tell_cut(cut: &Cut) -> (&'static str, SourceId, String) {
     ("segment", source, told)
 }
 
-/// The answer, and how many words were asked.
+/// What was said, and how many words were asked.
 fn tell_decoded(decoded: &Decoded) -> (&'static str, SourceId, String) {
-    let key = decoded.item.segment.key;
+    let (stage, source, start) = match &decoded.item.about {
+        About::Segment(node, segment) => (DECODED[node.0], segment.key.source, segment.key.start),
+        About::Stretch(_, stretch) if stretch.span => ("span", stretch.source, stretch.start),
+        About::Stretch(_, stretch) => ("minute", stretch.source, stretch.start),
+        About::Moment(..) => unreachable!("nobody asks here"),
+    };
     let prompt = decoded.item.prompt.as_ref().map(Prompt::as_str);
     let words = prompt.unwrap_or("").split_whitespace().count();
     let said = decoded.result.as_ref();
     let text = said.map(|said| &said.text).map_err(|fault| fault.reason);
-    let stage = DECODED[decoded.item.node.0];
-    (stage, key.source, line(key.start, &words.to_string(), text))
+    (stage, source, line(start, &words.to_string(), text))
 }
 
 fn tell_row(row: &Row) -> String {
@@ -172,6 +178,7 @@ fn tell_event(event: &Event) -> String {
     match event {
         Event::Caption(caption) => line(caption.segment.key.start, "caption", &caption.text),
         Event::Answer(answer) => line(answer.segment.key.start, "answer", &answer.text),
+        Event::Summary(summary) => line(summary.stretch.start, "summary", &summary.text),
         Event::Row(row) => tell_row(row),
         Event::Failure(failure) => tell_failure(failure),
         Event::Closed { end, .. } => line(*end, "closed", ()),
@@ -180,19 +187,23 @@ fn tell_event(event: &Event) -> String {
 }
 
 /// What became of a request, as event and as part of a row.
-fn result(decoded: Decoded) -> (Event, Part) {
-    let (event, part): (Result<_, _>, _) = if decoded.item.node == CAPTION {
-        let caption = caption::finish(&decoded);
+fn result(decoded: Decoded) -> (Event, Option<Part>) {
+    if let Some(summary) = summary::finish(&decoded) {
+        return (summary.map_or_else(Event::Failure, Event::Summary), None);
+    }
+    let (event, part): (Result<_, _>, _) = if decoded.item.node() == Some(CAPTION) {
+        let caption = caption::finish(&decoded).unwrap();
         (caption.clone().map(Event::Caption), Part::Caption(caption))
     } else {
-        let answer = reason::finish(&decoded);
+        let answer = reason::finish(&decoded).unwrap();
         (answer.clone().map(Event::Answer), Part::Answer(answer))
     };
-    (event.unwrap_or_else(Event::Failure), part)
+    (event.unwrap_or_else(Event::Failure), Some(part))
 }
 
-/// Captions, and answers about segments and about captions.
+/// Captions, answers about segments and about captions, and summaries.
 fn words<'s>(
+    cuts: StreamVec<'s, Tick, Cut>,
     segments: StreamVec<'s, Tick, Arc<Segment>>,
     setup: &Setup,
     shared: &Shared,
@@ -206,7 +217,7 @@ fn words<'s>(
             max_tokens,
             ..ReasonSpec::default()
         };
-        Asker::new(node, &spec, &connector)
+        Asker::new(node, &spec, setup.segment.length_ms, &connector)
     });
     let decoder = FakeDecoder::new(Arc::default());
     let decoder: Box<dyn Decoder> = match setup.broken {
@@ -214,16 +225,27 @@ fn words<'s>(
         false => Box::new(decoder),
     };
     let service = Service {
-        scheduler: Scheduler::new(decoder, Settings::default()),
+        scheduler: Some(Scheduler::new(decoder, Settings::default())),
         beginnings: vec![connector.reason_beginning()],
         health: Health::default(),
         text: None,
         text_health: Health::default(),
+        archive: None,
         tally: shared.tally.clone(),
         connector: connector.clone(),
         followers: vec![Follower {
             reads: CAPTION,
             asker: follow,
+        }],
+        summarisers: vec![Summariser {
+            node: SUMMARY,
+            reads: CAPTION,
+            spec: SummarySpec {
+                length_ms: 2 * setup.segment.length_ms,
+                span_ms: 6 * setup.segment.length_ms,
+                max_tokens: None,
+            },
+            connector: connector.clone(),
         }],
     };
     let lookup = Recall {
@@ -236,9 +258,13 @@ fn words<'s>(
         max_tokens: 24,
     });
     let captions = recall(wishes, lookup, crew).map(|recalled| recalled.request);
-    let answers = segments.map(move |segment| scene.about_segment(&segment, &connector));
-    let requests = captions.concat(answers);
-    shared.tap(decode(requests, service, crew), tell_decoded)
+    let answers = segments.flat_map(move |segment| scene.about_segment(&segment, &connector));
+    let asked = Asked {
+        requests: captions.concat(answers),
+        questions: empty(cuts.scope()),
+        cuts: cuts.map(|cut| (SUMMARY, cut)),
+    };
+    shared.tap(decode(asked, service, crew).0, tell_decoded)
 }
 
 /// The chain from records to sealed results.
@@ -276,8 +302,8 @@ pub fn chain(
         Cut::Closed(closed) => closed.result.ok(),
         Cut::End(_) => None,
     });
-    let results = words(segments.clone(), setup, shared, crew).map(result);
-    let parts = results.clone().map(|(_, part)| part);
+    let results = words(cuts.clone(), segments.clone(), setup, shared, crew).map(result);
+    let parts = results.clone().flat_map(|(_, part)| part);
     let rows = index(segments.map(Part::Segment).concat(parts), NodeId(4), 4);
     let rows = shared.tap(rows, |r| ("index", r.segment.key.source, tell_row(r)));
     let closed = cuts.flat_map(|cut| match cut {

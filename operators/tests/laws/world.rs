@@ -99,7 +99,7 @@ pub fn world(
         let mut lines = world.shared.log.take();
         // The decoder works on several requests at a time: which of a source is done first is left open.
         for ((stage, _), lines) in &mut lines {
-            if DECODED.contains(stage) || *stage == "index" {
+            if DECODED.contains(stage) || ["minute", "span", "index"].contains(stage) {
                 lines.sort_by_key(|line| at(line));
             }
         }
