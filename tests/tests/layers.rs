@@ -31,6 +31,7 @@ const MAY_NAME: [(&str, &[&str]); 6] = [
         &[
             "operators/src/offload.rs",
             "operators/src/intake.rs",
+            "operators/src/question.rs",
             "operators/tests/",
             "engine/src/source/",
             "engine/src/run.rs",

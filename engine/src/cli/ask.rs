@@ -3,12 +3,12 @@
 use std::{
     io,
     process::ExitCode,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::mpsc::{Sender, channel},
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use atom::{
     archive::StoreArchive,
     run::{self, Options, Questions},
@@ -106,14 +106,13 @@ impl Ask {
         // The channel of the growing answer closes with the question.
         let _ = shown.join();
         terminal::grown();
-        if let Some(error) = outcome.errors.first() {
-            return Err(anyhow!("{error}"));
+        match answer.try_recv() {
+            Ok(answer) => self.tell(answer),
+            Err(_) => Err(anyhow!("no answer came: {}", outcome.errors.join("; "))),
         }
-        self.tell(&answer)
     }
 
-    fn tell(&self, answer: &Receiver<Result<Finding, Fault>>) -> anyhow::Result<ExitCode> {
-        let answer = answer.try_recv().context("no answer came")?;
+    fn tell(&self, answer: Result<Finding, Fault>) -> anyhow::Result<ExitCode> {
         let finding = answer.map_err(|fault| anyhow!("no answer: {}", fault.detail))?;
         match self.json {
             true => {

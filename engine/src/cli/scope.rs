@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
-use atom::store::Store;
+use atom::store::{Store, StoreError};
 use atom_models::Pack;
 use clap::Args;
 
@@ -35,11 +34,11 @@ impl Scope {
         if let (Some(from), Some(to)) = (self.from, self.to)
             && from > to
         {
-            bail!(
-                "the span ends before it begins: --from {} s, --to {} s",
-                from / 1000,
-                to / 1000
-            );
+            return Err(StoreError::InvertedSpan {
+                from_ms: from,
+                to_ms: to,
+            }
+            .into());
         }
         let path = match &self.store {
             Some(path) => path.clone(),

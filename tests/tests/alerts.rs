@@ -1,0 +1,166 @@
+//! Reason nodes that ask seldom or tell only changes, and summary nodes: what the world sees of them.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use atom::store::Store;
+use atom_tests::{
+    media, pipeline,
+    program::{Place, text},
+};
+use serde_json::{Value, json};
+
+/// Runs a pipeline over 24 s: red for 10, white for 2, red for 4, blue for 8.
+fn run(more: &str) -> (Place, Vec<Value>) {
+    let place = Place::new();
+    let colours = [("red", 10.0), ("white", 2.0), ("red", 4.0), ("blue", 8.0)];
+    let video = media::colours("changes.mp4", &colours);
+    let scenes = pipeline::scenes("fps = 2", "length_ms = 2000");
+    place.write("a.toml", format!("{scenes}{more}"));
+    let source = format!("video={}", text(&video));
+    let lines = place
+        .atom(&["run", "a.toml", "--json", "--source", &source])
+        .ok()
+        .json_lines();
+    (place, lines)
+}
+
+fn starts(lines: &[Value]) -> Vec<u64> {
+    lines
+        .iter()
+        .map(|line| line["start_ms"].as_u64().unwrap())
+        .collect()
+}
+
+#[test]
+fn only_changes_are_told_with_the_segments_that_they_rest_on() {
+    let ask = pipeline::reason("red", "scenes", "Is it red?");
+    let alert = format!("{ask}answer = \"yes_no\"\ntell = \"changes\"\nagree = 2\n");
+    let index =
+        "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\", \"red\"]\nstore = \"s.db\"\n";
+    let (place, lines) = run(&format!("{alert}{index}"));
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (&line["text"], &line["rests_on"]))
+        .collect();
+    // Two white seconds are one segment: no change. Blue comes at 16 s.
+    let expected = [
+        ("Yes", json!([[0, 2000], [2000, 4000]])),
+        ("No", json!([[16000, 18000], [18000, 20000]])),
+    ];
+    assert_eq!(told.len(), 2, "{lines:?}");
+    for ((text, rests_on), (want, on)) in told.into_iter().zip(&expected) {
+        assert_eq!((text.as_str().unwrap(), rests_on), (*want, on));
+    }
+    assert_eq!(starts(&lines), [2000, 18000]);
+    assert!(lines[0]["probability"].as_f64().unwrap() > 0.9);
+    // The index has the answer of every segment all the same.
+    let rows = Store::open_existing(&place.path("s.db"))
+        .unwrap()
+        .rows(None, None, None)
+        .unwrap();
+    assert_eq!(rows.len(), 12);
+    let white = rows.iter().find(|row| row.row.start_ms == 10_000).unwrap();
+    assert_eq!(
+        white.row.answers,
+        [("Is it red?".to_owned(), "No".to_owned())]
+    );
+}
+
+#[test]
+fn every_third_stretch_is_asked_about_and_every_segment_is_indexed() {
+    let ask = pipeline::reason("red", "scenes", "Is it red?");
+    let index =
+        "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\", \"red\"]\nstore = \"s.db\"\n";
+    let (place, lines) = run(&format!("{ask}every = 3\n{index}"));
+    assert_eq!(starts(&lines), [0, 6000, 12_000, 18_000]);
+    let rows = Store::open_existing(&place.path("s.db"))
+        .unwrap()
+        .rows(None, None, None)
+        .unwrap();
+    let answered: Vec<_> = rows.iter().map(|row| row.row.answers.len()).collect();
+    assert_eq!(answered, [1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0]);
+}
+
+#[test]
+fn minutes_are_summed_up_once_and_spans_from_minutes() {
+    let captions = pipeline::caption("captions", "scenes");
+    let summary = "[node.minutes]\nkind = \"summary\"\ninputs = [\"captions\"]\nlength_ms = 8000\nspan_ms = 16000\n";
+    let sink = pipeline::sink("jsonl", "minutes", "s.jsonl");
+    let (place, lines) = run(&format!("{captions}{summary}{sink}"));
+    let summaries: Vec<_> = lines
+        .iter()
+        .filter(|line| line["kind"] == "summary")
+        .cloned()
+        .collect();
+    let told: Vec<_> = summaries
+        .iter()
+        .map(|line| {
+            (
+                line["span"].as_bool().unwrap(),
+                line["start_ms"].as_u64().unwrap(),
+                line["end_ms"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (false, 0, 8000),
+            (false, 8000, 16_000),
+            (true, 0, 16_000),
+            (false, 16_000, 24_000),
+            (true, 16_000, 24_000)
+        ]
+    );
+    assert_eq!(
+        summaries[0]["text"],
+        "In short: A picture of red (4 times)."
+    );
+    assert_eq!(
+        summaries[1]["text"],
+        "In short: A picture of red (3 times)."
+    );
+    assert_eq!(summaries[0]["node"], "minutes");
+    let written = place.read("s.jsonl");
+    assert_eq!(atom_tests::program::json_lines(&written), summaries);
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused_before_anything_starts() {
+    let free = pipeline::reason("asked", "scenes", "Is it red?");
+    let captions = pipeline::caption("captions", "scenes");
+    let summary = |more: &str| {
+        format!("{captions}[node.s]\nkind = \"summary\"\ninputs = [\"captions\"]\n{more}")
+    };
+    for (more, expected) in [
+        (
+            format!("{free}tell = \"changes\"\n"),
+            "free answers always differ",
+        ),
+        (format!("{free}every = 0\n"), "1 to 1000"),
+        (format!("{free}agree = 0\n"), "1 to 100"),
+        (format!("{free}tell = \"sometimes\"\n"), "changes"),
+        (summary("length_ms = 10\n"), "1000 to 3600000"),
+        (summary("span_ms = 90000\n"), "a multiple of it"),
+        (
+            "[node.s]\nkind = \"summary\"\ninputs = [\"scenes\"]\n".to_owned(),
+            "takes captions",
+        ),
+    ] {
+        let place = Place::new();
+        let scenes = pipeline::scenes("fps = 2", "length_ms = 4000");
+        place.write("a.toml", format!("{scenes}{more}"));
+        place.atom(&["check", "a.toml"]).refused(&[expected]);
+    }
+}
+
+#[test]
+fn a_question_in_a_circle_is_refused_with_the_circle_named() {
+    let place = Place::new();
+    let scenes = pipeline::scenes("fps = 2", "length_ms = 4000");
+    let captions = pipeline::caption("captions", "asked");
+    let asked = pipeline::reason("asked", "captions", "Is it red?");
+    place.write("a.toml", format!("{scenes}{captions}{asked}"));
+    place
+        .atom(&["check", "a.toml"])
+        .refused(&["captions -> asked -> captions"]);
+}
