@@ -136,12 +136,15 @@ impl Connector {
         )
     }
 
+    /// Remembered captions of the like, to be examples in a prompt.
+    pub fn examples(&self, impression: &Impression, memory: Option<&Memory>) -> Vec<String> {
+        let examples = memory.map(|memory| memory.examples(&impression.embedding, self.examples));
+        examples.into_iter().flatten().map(Into::into).collect()
+    }
+
     /// The prompt that asks for one sentence about what was seen, with remembered captions of the like as examples.
-    pub fn caption_prompt(&self, impression: &Impression, memory: Option<&Memory>) -> Prompt {
+    pub fn caption_prompt(&self, impression: &Impression, examples: &[String]) -> Prompt {
         let Told { sure, maybe } = self.told(impression);
-        let examples = memory.map_or_else(Vec::new, |memory| {
-            memory.examples(&impression.embedding, self.examples)
-        });
         let text = self
             .prompts
             .caption
@@ -218,21 +221,27 @@ impl Connector {
 
     /// The prompt that asks a question about some evidence: tags, or a caption.
     pub fn reason_prompt(&self, evidence: &str, question: &str) -> Prompt {
-        self.asking(&self.prompts.reason, evidence, question)
+        self.asking(&self.prompts.reason, "", evidence, question)
+    }
+
+    /// The same with more that was said of pictures like these; an answer may not use the words of that alone.
+    pub fn reason_prompt_among(&self, like: &str, evidence: &str, question: &str) -> Prompt {
+        self.asking(&self.prompts.reason, like, evidence, question)
     }
 
     /// The prompt that asks a person's question about a moment that is known to have to do with it.
     pub fn ask_prompt(&self, evidence: &str, question: &str) -> Prompt {
-        self.asking(&self.prompts.ask, evidence, question)
+        self.asking(&self.prompts.ask, "", evidence, question)
     }
 
     /// A question in a template. An answer may use only words of the evidence, of the question, and those that hold sentences
     /// together: a small decoder invents less so.
-    fn asking(&self, template: &str, evidence: &str, question: &str) -> Prompt {
+    fn asking(&self, template: &str, like: &str, evidence: &str, question: &str) -> Prompt {
         // One pass over the template: a placeholder inside the evidence stays what it is.
         let (before, after) = template.split_once("{evidence}").unwrap_or((template, ""));
         let ask = |text: &str| text.replace("{question}", &plain(question));
-        let text = format!("{}{}{}", ask(before), plain(evidence), ask(after));
+        let seen = plain(&format!("{like} {evidence}"));
+        let text = format!("{}{seen}{}", ask(before), ask(after));
         let glue = &self.prompts.glue;
         // "maybe" is a word of the tags, not of what they tell.
         let seen = words(evidence).into_iter().filter(|word| word != "maybe");

@@ -448,6 +448,7 @@ fn requests(inquiry: &Arc<Inquiry>, connector: &Connector) -> Vec<Request> {
             task: Task::Ask,
             question: Some(Arc::clone(&inquiry.question.text)),
             prompt: Ok(prompt),
+            remembered: Arc::default(),
             judged: false,
             max_tokens,
         }

@@ -47,6 +47,8 @@ pub struct Request {
     pub question: Option<Arc<str>>,
     /// The decoder's input, or why there can be none.
     pub prompt: Result<Prompt, Fault>,
+    /// Of a caption, what was said of pictures like these: more to go by for those who read the caption.
+    pub remembered: Arc<[String]>,
     /// Whether the text encoder is to answer instead of the decoder.
     pub judged: bool,
     /// At most so many new tokens.
@@ -369,7 +371,11 @@ fn follow(decoded: &Decoded, followers: &[Follower], connector: &Connector) -> V
     let About::Segment(_, segment) = &decoded.item.about else {
         return Vec::new();
     };
-    let requests =
-        readers.filter_map(|follower| follower.asker.about_caption(segment, &caption, connector));
+    let like = &decoded.item.remembered;
+    let requests = readers.filter_map(|follower| {
+        follower
+            .asker
+            .about_caption(segment, (&caption, like), connector)
+    });
     requests.collect()
 }

@@ -233,14 +233,14 @@ impl Asker {
     /// Asks about what the pictures of a segment show, if it is asked about.
     pub fn about_segment(&self, segment: &Arc<Segment>, connector: &Connector) -> Option<Request> {
         let evidence = connector.tags(&segment.impression);
-        self.request(segment, Ok(self.prompt(&evidence, connector)))
+        self.request(segment, Ok(self.prompt("", &evidence, connector)))
     }
 
     /// Asks about what the pictures show and a caption says; where there is no caption, there will be no answer.
     pub fn about_caption(
         &self,
         segment: &Arc<Segment>,
-        caption: &Outcome<Caption>,
+        (caption, remembered): (&Outcome<Caption>, &[String]),
         connector: &Connector,
     ) -> Option<Request> {
         let missing = |failure: &Failure| {
@@ -251,14 +251,18 @@ impl Asker {
         };
         let prompt = caption.as_ref().map(|caption| {
             let tags = connector.tags(&segment.impression);
-            self.prompt(&format!("{tags}. {}", caption.text), connector)
+            let like = match remembered.is_empty() {
+                true => String::new(),
+                false => format!("Like: {}", remembered.join(" ")),
+            };
+            self.prompt(&like, &format!("{tags}. {}", caption.text), connector)
         });
         self.request(segment, prompt.map_err(missing))
     }
 
-    fn prompt(&self, evidence: &str, connector: &Connector) -> Prompt {
+    fn prompt(&self, like: &str, evidence: &str, connector: &Connector) -> Prompt {
         connector
-            .reason_prompt(evidence, &self.ask)
+            .reason_prompt_among(like, evidence, &self.ask)
             .among(&self.among)
     }
 
@@ -268,6 +272,7 @@ impl Asker {
             task: Task::Reason,
             question: Some(Arc::clone(&self.ask)),
             prompt,
+            remembered: Arc::default(),
             judged: self.judged,
             max_tokens: self.max_tokens,
         })

@@ -48,14 +48,29 @@ pub struct Recall {
 }
 
 impl Recall {
-    /// The decoder's input for a caption, and a draft of it.
-    pub fn of(&self, segment: &Segment) -> (Prompt, Option<Arc<str>>) {
+    /// What the memory knows of a segment, and the decoder's input for its caption.
+    pub fn of(&self, segment: &Segment) -> Known {
         let memory = self.memory.as_deref();
         let impression = &segment.impression;
         let draft = memory.and_then(|memory| memory.draft(&impression.embedding));
-        let prompt = self.connector.caption_prompt(impression, memory);
-        (prompt, draft.map(Arc::from))
+        let remembered = self.connector.examples(impression, memory);
+        Known {
+            prompt: self.connector.caption_prompt(impression, &remembered),
+            draft: draft.map(str::to_owned),
+            remembered: remembered.into(),
+        }
     }
+}
+
+/// What the memory knows of a segment.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The decoder's input for a caption.
+    pub prompt: Prompt,
+    /// A caption from memory.
+    pub draft: Option<String>,
+    /// Captions of pictures like these.
+    pub remembered: Arc<[String]>,
 }
 
 /// Looks every wish up, on a thread of its own.
@@ -73,26 +88,27 @@ pub fn recall<'s, T: Timestamp>(
     offload(wishes, crew, work).map(recalled)
 }
 
-fn recalled(done: Done<Wish, (Prompt, Option<Arc<str>>)>) -> Recalled {
+fn recalled(done: Done<Wish, Known>) -> Recalled {
     let Wish {
         node,
         segment,
         max_tokens,
     } = done.item;
-    let (prompt, draft): (Result<_, Fault>, _) = match done.result {
-        Ok((prompt, draft)) => (Ok(prompt), draft),
-        Err(fault) => (Err(fault), None),
+    let (prompt, draft, remembered): (Result<_, Fault>, _, _) = match done.result {
+        Ok(known) => (Ok(known.prompt), known.draft, known.remembered),
+        Err(fault) => (Err(fault), None, Arc::default()),
     };
     let draft = draft.map(|text| Caption {
         segment: Arc::clone(&segment),
         node,
-        text: text.as_ref().to_owned(),
+        text,
     });
     let request = Request {
         about: About::Segment(node, segment),
         task: Task::Caption,
         question: None,
         prompt,
+        remembered,
         judged: false,
         max_tokens,
     };

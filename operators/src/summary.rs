@@ -433,6 +433,7 @@ impl Desk {
             about: About::Stretch(*node, Arc::new(stretch)),
             task: Task::Summary,
             question: None,
+            remembered: Arc::default(),
             judged: false,
             max_tokens: spec.max_tokens.unwrap_or(connector.summary_tokens()),
         };

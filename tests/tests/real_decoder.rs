@@ -34,7 +34,7 @@ fn caption(connector: &Connector, seen: &[usize]) -> Prompt {
         embedding: vec![0.0; 384].into(),
         concepts: concepts.into(),
     };
-    connector.caption_prompt(&impression, None)
+    connector.caption_prompt(&impression, &[])
 }
 
 /// Captions and questions, some with a common beginning, of different lengths.

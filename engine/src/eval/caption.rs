@@ -111,7 +111,8 @@ impl CaptionExam {
 
     fn write(&mut self, impression: &Impression) -> Result<Generation, Fault> {
         let connector = &self.connector;
-        let prompt = connector.caption_prompt(impression, self.memory.as_ref());
+        let examples = connector.examples(impression, self.memory.as_ref());
+        let prompt = connector.caption_prompt(impression, &examples);
         let mut generation = self.decoder.generate(&prompt, connector.caption_tokens())?;
         let text = self.text.as_mut();
         let text = text.map(|text| &mut **text as &mut dyn TextEncoder);
