@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on a real video: captions and answers as they come, then a search of what was indexed on the way.
+# The main job on a real video: captions and answers as they come, then what was indexed on the way is searched, asked about and summed up.
 set -euo pipefail
 root="$(cd "$(dirname "$0")" && pwd)"
 atom="$root/target/release/atom"
@@ -14,6 +14,9 @@ show() { printf '\n$ atom %s\n' "$*"; "$atom" "$@"; }
 cp "$root/pipelines/library/three-branches.toml" "$video" .
 show run three-branches.toml --source video=bikes.mp4 --report report.json
 show search "a bicycle locked to a fence" --store three-branches.db --limit 3
+show ask "Is there a bicycle?" --store three-branches.db
+show ask "What is on the street?" --store three-branches.db
+show summarize --store three-branches.db
 printf '\nThe encoder and the decoder were loaded once and served all three branches:\n'
 python3 -c '
 import json

@@ -225,7 +225,7 @@ impl Connector {
     }
 
     /// The same with more that was said of pictures like these; an answer may not use the words of that alone.
-    pub fn reason_prompt_among(&self, like: &str, evidence: &str, question: &str) -> Prompt {
+    pub fn reason_prompt_with(&self, like: &str, evidence: &str, question: &str) -> Prompt {
         self.asking(&self.prompts.reason, like, evidence, question)
     }
 

@@ -262,7 +262,7 @@ impl Asker {
 
     fn prompt(&self, like: &str, evidence: &str, connector: &Connector) -> Prompt {
         connector
-            .reason_prompt_among(like, evidence, &self.ask)
+            .reason_prompt_with(like, evidence, &self.ask)
             .among(&self.among)
     }
 

@@ -1,13 +1,14 @@
 //! Pipelines that are ready to run, part of the program: each watches one source named `video`.
 
 /// Name and text of every ready pipeline.
-pub const ALL: [(&str, &str); 3] = [
+pub const ALL: [(&str, &str); 4] = [
     ("caption", include_str!("../library/caption.toml")),
     ("index", include_str!("../library/index.toml")),
     (
         "three-branches",
         include_str!("../library/three-branches.toml"),
     ),
+    ("diary", include_str!("../library/diary.toml")),
 ];
 
 /// The text of a ready pipeline.
@@ -34,7 +35,13 @@ mod tests {
 
     #[test]
     fn every_ready_pipeline_runs_once_its_video_is_given() {
-        for (name, nodes, sinks) in [("caption", 4, 1), ("index", 5, 0), ("three-branches", 6, 1)] {
+        let expected = [
+            ("caption", 4, 1),
+            ("index", 5, 0),
+            ("three-branches", 6, 1),
+            ("diary", 6, 1),
+        ];
+        for (name, nodes, sinks) in expected {
             let mut files = [parse(Path::new(name), text(name).unwrap()).unwrap()];
             let hint = check(&files).unwrap_err().to_string();
             assert!(hint.contains("--source video="), "{hint}");

@@ -125,6 +125,43 @@ fn minutes_are_summed_up_once_and_spans_from_minutes() {
 }
 
 #[test]
+fn the_ready_diary_tells_minutes_and_changes() {
+    let place = Place::new();
+    place.write(
+        "diary.toml",
+        pipeline::ready("diary").replace("Is there a person?", "Is it red?"),
+    );
+    let video = media::colours("diary.mp4", &[("red", 64.0), ("blue", 12.0)]);
+    let source = format!("video={}", text(&video));
+    place.atom(&["run", "diary.toml", "--source", &source]).ok();
+    let lines = atom_tests::program::json_lines(&place.read("diary.jsonl"));
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (
+                line["kind"].as_str().unwrap(),
+                line["end_ms"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("answer", 8000),
+            ("summary", 60_000),
+            ("answer", 72_000),
+            ("summary", 76_000),
+            ("summary", 76_000)
+        ],
+        "{lines:?}"
+    );
+    assert_eq!(
+        (&lines[0]["text"], &lines[2]["text"]),
+        (&"Yes".into(), &"No".into())
+    );
+}
+
+#[test]
 fn settings_that_make_no_sense_are_refused_before_anything_starts() {
     let free = pipeline::reason("asked", "scenes", "Is it red?");
     let captions = pipeline::caption("captions", "scenes");

@@ -1,9 +1,28 @@
 //! Questions about what is stored: answered from it, with the moments they rest on, and clear about what is not there.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::fs;
+use std::{
+    fs, io,
+    path::Path,
+    sync::{Arc, mpsc},
+};
 
-use atom_tests::{media, program::Place};
+use atom::{
+    archive::StoreArchive,
+    run::{self, Options, Questions},
+    sink::Record,
+    store::Store,
+    writer::Audience,
+};
+use atom_operators::{
+    ask::Reply,
+    question::{Question, inbox},
+};
+use atom_pipelines::{override_sources, parse, plan};
+use atom_tests::{
+    media, pipeline,
+    program::{Place, text},
+};
 use serde_json::Value;
 
 /// A folder of two recordings, indexed: one is red then white for four seconds each, one blue then green.
@@ -105,7 +124,7 @@ fn source_and_span_bound_what_is_asked_about() {
 #[test]
 fn a_source_that_is_not_indexed_to_its_end_is_told() {
     let place = indexed();
-    let mut store = atom::store::Store::open(&place.path("s.db")).unwrap();
+    let mut store = Store::open(&place.path("s.db")).unwrap();
     let pack = store.current(Some("red.mp4")).unwrap()[0].pack.clone();
     // As after a run that was cut short.
     store.restart("red.mp4", &pack).unwrap();
@@ -210,7 +229,7 @@ fn a_span_is_summed_up_by_the_minute_and_a_finished_minute_only_once() {
     );
     assert_eq!(summarize(&[]), told);
     // The store knows what finished minutes came to; a part of one is summed up anew and not kept.
-    let store = atom::store::Store::open(&place.path("s.db")).unwrap();
+    let store = Store::open(&place.path("s.db")).unwrap();
     let state = store.current(None).unwrap().remove(0);
     let kept = |from, to| store.summary(&state.source, &state.pack, from, to).unwrap();
     assert_eq!(kept(0, 60_000).as_deref(), Some("A picture of red."));
@@ -222,4 +241,66 @@ fn a_span_is_summed_up_by_the_minute_and_a_finished_minute_only_once() {
     place
         .atom(&["summarize", "--store", "s.db", "--source", "x"])
         .refused(&["\"x\""]);
+}
+
+/// Hands answers on.
+struct Listener(mpsc::Sender<Reply>);
+
+impl Audience for Listener {
+    fn result(&mut self, _: &Record) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reply(&mut self, reply: &Reply) -> io::Result<()> {
+        self.0.send(reply.clone()).map_err(io::Error::other)
+    }
+
+    fn progress(&mut self, _: &str, _: u64, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_graph_that_works_through_a_recording_answers_questions_beside_it() {
+    let place = indexed();
+    let mut files = [parse(Path::new("x"), &pipeline::ready("caption")).unwrap()];
+    let video = media::moving("beside.mp4", 10.0, &[]);
+    override_sources(&mut files, &[("video".to_owned(), text(&video).to_owned())]);
+    let mut plan = plan(&files);
+    plan.sinks.clear();
+    let store = Store::open_existing(&place.path("s.db")).unwrap();
+    let (asking, inbox) = inbox();
+    let (answers, answered) = mpsc::channel();
+    let options = Options {
+        resume: false,
+        stop: Arc::default(),
+        audience: Box::new(Listener(answers)),
+        questions: Some(Questions {
+            inbox,
+            archive: Box::new(StoreArchive(store)),
+        }),
+    };
+    for question in ["Is it white?", "What is red?"] {
+        assert!(asking.ask(Question::new(question).unwrap()));
+    }
+    // Somebody could still ask, but the run is over with its recording.
+    let outcome = run::run(&plan, options).unwrap();
+    assert!(!asking.ask(Question::new("Is it red?").unwrap()));
+    assert_eq!((outcome.report.captions, outcome.errors.len()), (3, 0));
+    assert_eq!(outcome.report.modules["decoder"].loads, 1);
+    let told: Vec<_> = answered
+        .into_iter()
+        .map(|reply| reply.result.unwrap().text)
+        .collect();
+    assert_eq!(told.len(), 2);
+    assert!(
+        told.iter()
+            .any(|text| text.starts_with("Yes: in 1 segment of 4")),
+        "{told:?}"
+    );
+    assert!(told.contains(&"Yes.".to_owned()), "{told:?}");
 }
