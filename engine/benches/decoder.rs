@@ -5,6 +5,7 @@
 //! nothing, requests had better be served one after the other.
 
 use std::{
+    io::{self, Write},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -179,15 +180,20 @@ fn waiting(_: &mut Criterion) {
         times.sort();
         let [median, most] =
             [times.len() / 2, times.len() * 95 / 100].map(|at| times[at].as_millis());
-        eprintln!(
+        tell(&format!(
             "decoder/a question while eight captions are written/{what}: p50 {median} ms, p95 {most} ms"
-        );
+        ));
     }
-    eprintln!(
-        "keys and values: {} MiB of beginnings, {} MiB of what is under way",
-        held.0 >> 20,
-        held.1 >> 20
-    );
+    let [beginnings, under_way] = [held.0, held.1].map(|bytes| bytes >> 20);
+    tell(&format!(
+        "keys and values: {beginnings} MiB of beginnings, {under_way} MiB of what is under way"
+    ));
+}
+
+/// Prints a figure that criterion has no place for.
+fn tell(line: &str) {
+    // Nobody is left to be told if stderr is gone.
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 criterion_group! {

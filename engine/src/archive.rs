@@ -2,13 +2,13 @@
 
 use atom_models::{Fault, Impression, Reason};
 use atom_operators::{
-    ask::{Archive, Extent, Moment},
+    archive::{Archive, Extent, Moment},
     question::Question,
 };
 
 use crate::{
     error::chain,
-    store::{Query, Store, StoreError, StoredRow},
+    store::{Query, SourceState, Store, StoreError, StoredRow},
 };
 
 /// A store that answers questions.
@@ -18,21 +18,24 @@ fn fault(error: StoreError) -> Fault {
     Fault::new(Reason::Missing, chain(&error))
 }
 
+/// How far these sources are complete, for whoever asks about what is shown before `to_ms`.
+pub(crate) fn extent(states: &[SourceState], to_ms: Option<u64>) -> Extent {
+    let through = states
+        .iter()
+        .map(|state| (state.source.clone(), state.sealed_ms));
+    // A recording that was worked through has nothing after its end.
+    let enough = |state: &SourceState| state.ended || to_ms.is_some_and(|to| to <= state.sealed_ms);
+    let incomplete = states.iter().filter(|state| !enough(state));
+    Extent {
+        complete_through_ms: through.collect(),
+        incomplete: incomplete.map(|state| state.source.clone()).collect(),
+    }
+}
+
 impl Archive for StoreArchive {
     fn extent(&mut self, question: &Question) -> Result<Extent, Fault> {
         let states = self.0.current(question.source.as_deref()).map_err(fault)?;
-        let through = states
-            .iter()
-            .map(|state| (state.source.clone(), state.sealed_ms));
-        // A recording that was worked through has nothing after its end.
-        let enough = |sealed: u64| question.to_ms.is_some_and(|to| to <= sealed);
-        let incomplete = states
-            .iter()
-            .filter(|state| !state.ended && !enough(state.sealed_ms));
-        Ok(Extent {
-            complete_through_ms: through.collect(),
-            incomplete: incomplete.map(|state| state.source.clone()).collect(),
-        })
+        Ok(extent(&states, question.to_ms))
     }
 
     fn best(

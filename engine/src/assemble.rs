@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use atom_models::{Connector, Memory, Scheduler, TextEncoder, Vision};
 use atom_operators::{
-    ask::{Archive, Reply},
+    archive::Archive,
+    ask::Reply,
     change::Changes,
     data::{Caption, NodeId, Seen, Segment, SourceId, Taken},
     encode::encode,

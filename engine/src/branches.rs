@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use atom_models::{Memory, Scheduler, TextEncoder};
 use atom_operators::{
-    ask::{Archive, Reply},
+    archive::Archive,
+    ask::Reply,
     caption,
     data::{Answer, Caption, Failure, NodeId, Outcome},
     decode::{Asked, Decoded, Follower, Service, decode},
     index::{Part, index},
+    minutes,
     node::NodeKind,
     offload::{Crew, Health},
     question::Question,
@@ -17,7 +19,7 @@ use atom_operators::{
     recall::{Recall, Wish, recall},
     seal::Event,
     segment::Cut,
-    summary::{self, Summariser},
+    summary,
     tally::Tally,
 };
 use timely::dataflow::operators::{Concatenate, vec::Map};
@@ -79,13 +81,13 @@ impl<'s> Graph<'s, '_> {
             recalled.draft.iter().for_each(&mut draft);
             recalled.request
         }));
-        let summarisers = self.summarisers();
+        let summaries = self.summaries();
         let asked = Asked {
             requests: self.scope.concatenate(requests),
             questions,
-            cuts: self.summed_up(cuts, &summarisers),
+            cuts: self.summed_up(cuts, &summaries),
         };
-        let service = self.service(cuts, speech, summarisers);
+        let service = self.service(cuts, speech, summaries);
         let (decoded, replies) = decode(asked, service, crew);
         let words: ByNode<'s, Part> = nodes(self.plan)
             .filter_map(|(node, kind)| Some((node, told(&decoded, node, kind)?)))
@@ -95,9 +97,9 @@ impl<'s> Graph<'s, '_> {
                 .iter()
                 .map(|(_, stream)| stream.clone().flat_map(of_words)),
         );
-        let summaries = decoded.flat_map(|decoded| summary::finish(&decoded));
+        let summed_up = decoded.flat_map(|decoded| summary::finish(&decoded));
         self.events
-            .push(summaries.map(|summary| of_outcome(summary, Event::Summary)));
+            .push(summed_up.map(|summary| of_outcome(summary, Event::Summary)));
         self.rows(cuts, &words);
         replies
     }
@@ -106,7 +108,7 @@ impl<'s> Graph<'s, '_> {
         &self,
         cuts: &ByNode<'s, Cut>,
         speech: Speech,
-        summarisers: Vec<Summariser>,
+        summaries: Vec<minutes::Asker>,
     ) -> Service {
         let asks = |kind: &NodeKind| matches!(kind, NodeKind::Reason(spec) if !spec.judged(&self.connector));
         let reason = nodes(self.plan)
@@ -116,7 +118,7 @@ impl<'s> Graph<'s, '_> {
             .archive
             .is_some()
             .then(|| self.connector.ask_beginning());
-        let summary = (!summarisers.is_empty()).then(|| self.connector.summary_beginning());
+        let summary = (!summaries.is_empty()).then(|| self.connector.summary_beginning());
         Service {
             scheduler: speech.scheduler,
             beginnings: reason.into_iter().chain(ask).chain(summary).collect(),
@@ -127,7 +129,7 @@ impl<'s> Graph<'s, '_> {
             tally: speech.tally,
             connector: self.connector.clone(),
             followers: self.followers(cuts),
-            summarisers,
+            summaries,
         }
     }
 
@@ -160,32 +162,29 @@ impl<'s> Graph<'s, '_> {
         Asker::new(node, spec, lengths.min().unwrap_or(1), &self.connector)
     }
 
-    /// The summary nodes, one for each caption node that they read.
-    fn summarisers(&self) -> Vec<Summariser> {
-        let mut found = Vec::new();
-        for (node, kind) in nodes(self.plan) {
-            let NodeKind::Summary(spec) = kind else {
-                continue;
-            };
-            found.extend(self.read_by(node).into_iter().map(|reads| Summariser {
+    /// The summary nodes.
+    fn summaries(&self) -> Vec<minutes::Asker> {
+        let asker = |(node, kind)| match kind {
+            NodeKind::Summary(spec) => Some(minutes::Asker {
                 node,
-                reads,
+                reads: self.read_by(node),
                 spec: spec.clone(),
                 connector: self.connector.clone(),
-            }));
-        }
-        found
+            }),
+            _ => None,
+        };
+        nodes(self.plan).filter_map(asker).collect()
     }
 
     /// The segments that each summary node is about.
     fn summed_up(
         &self,
         cuts: &ByNode<'s, Cut>,
-        summarisers: &[Summariser],
+        summaries: &[minutes::Asker],
     ) -> Stream<'s, (NodeId, Cut)> {
         let mut routed = Vec::new();
-        for Summariser { node, reads, .. } in summarisers {
-            let below = self.segments_below(&[*reads]).into_iter();
+        for minutes::Asker { node, reads, .. } in summaries {
+            let below = self.segments_below(reads).into_iter();
             for cuts in below.filter_map(|below| of(cuts, below)) {
                 let node = *node;
                 routed.push(cuts.map(move |cut| (node, cut)));

@@ -17,7 +17,7 @@ use std::{
 
 use atom_models::{Meters, Pack};
 use atom_operators::{
-    ask::Archive,
+    archive::Archive,
     data::SourceId,
     flow::{Bounds, Flow},
     intake::Inlet,
@@ -56,7 +56,8 @@ pub struct Options {
     pub questions: Option<Questions>,
 }
 
-/// People's questions. With sources in the plan no more are taken when all of them are over; without, when nobody can ask.
+/// People's questions. No more are taken when all sources of the plan are over or the run is stopped; of a plan without sources, when
+/// nobody can ask.
 pub struct Questions {
     /// Where they come in.
     pub inbox: Inbox,
@@ -181,11 +182,9 @@ impl Run<'_> {
 
     /// Has the players, the graph and the writer work until everything is out.
     fn work_and_write(&self, parts: Parts, jobs: VecDeque<Job>, writer: Writer) -> Written {
-        let closer = parts
-            .inbox
-            .as_ref()
-            .map(Inbox::closer)
-            .filter(|_| !jobs.is_empty());
+        let closer = parts.inbox.as_ref().map(Inbox::closer);
+        // Without sources, only who asks says when it is enough.
+        let after_sources = closer.clone().filter(|_| !self.plan.sources.is_empty());
         let (jobs, broken) = (Mutex::new(jobs), Mutex::new(Vec::new()));
         let (out, sealed) = unbounded();
         let mut written = thread::scope(|threads| {
@@ -195,9 +194,9 @@ impl Run<'_> {
                 .collect();
             threads.spawn(move || {
                 players.into_iter().for_each(|player| drop(player.join()));
-                closer.iter().for_each(Closer::close);
+                after_sources.iter().for_each(Closer::close);
             });
-            let worked = self.work(parts, out);
+            let worked = self.work(parts, out, closer);
             self.stop.store(true, SeqCst);
             let mut written = writing.join().unwrap_or_else(|_| Written {
                 errors: vec!["the writer of results panicked".into()],
@@ -305,7 +304,12 @@ impl Run<'_> {
     }
 
     /// Works through the graph on this thread until it is complete.
-    fn work(&self, parts: Parts, out: Sender<News>) -> Result<(), EngineError> {
+    fn work(
+        &self,
+        parts: Parts,
+        out: Sender<News>,
+        closer: Option<Closer>,
+    ) -> Result<(), EngineError> {
         let (plan, stop) = (self.plan.clone(), Arc::clone(&self.stop));
         let healths = self.healths.clone();
         // timely wants what it is given to be shareable; one worker takes it all.
@@ -328,6 +332,9 @@ impl Run<'_> {
                     worker.step_or_park(Some(LOOK));
                     if healths.given_up() {
                         stop.store(true, SeqCst);
+                    }
+                    if stop.load(SeqCst) {
+                        closer.iter().for_each(Closer::close);
                     }
                 }
                 crew.join();

@@ -10,12 +10,15 @@ use atom_models::{
     scheduler::{Job, Urgency},
 };
 use atom_operators::{
+    archive::Extent,
     data::{MediaTime, SourceId},
     summary::Stretch,
 };
 use serde::Serialize;
+use tracing::warn;
 
 use crate::{
+    archive::extent,
     error::EngineError,
     store::{SourceState, Store},
 };
@@ -41,10 +44,9 @@ pub struct Span {
 pub struct Summaries {
     /// One for each source that has segments in the span.
     pub summaries: Vec<SourceSummary>,
-    /// Of each source, the media time before which no segment is missing, in milliseconds.
-    pub complete_through_ms: BTreeMap<String, u64>,
-    /// Sources that are not indexed to the end of the span.
-    pub incomplete: Vec<String>,
+    /// How far that is complete.
+    #[serde(flatten)]
+    pub extent: Extent,
 }
 
 /// What happened in one source.
@@ -112,16 +114,9 @@ impl Summarizer {
                 minutes,
             });
         }
-        let enough =
-            |state: &SourceState| state.ended || span.to_ms.is_some_and(|to| to <= state.sealed_ms);
-        let incomplete = states.iter().filter(|state| !enough(state));
         Ok(Summaries {
             summaries,
-            incomplete: incomplete.map(|state| state.source.clone()).collect(),
-            complete_through_ms: states
-                .iter()
-                .map(|state| (state.source.clone(), state.sealed_ms))
-                .collect(),
+            extent: extent(&states, span.to_ms),
         })
     }
 
@@ -145,11 +140,18 @@ impl Summarizer {
                 None => open.push(draft),
             }
         }
-        let texts = self.say(open.iter().map(|draft| draft.captions.clone()).collect())?;
-        for (draft, text) in open.iter().zip(texts) {
-            if draft.whole {
-                store.keep_summary(source, pack, bounds(draft.number), &text)?;
+        let groups = open.iter().map(|draft| draft.captions.clone()).collect();
+        let texts = self.say(groups, &mut |at, text| {
+            let draft = &open[at];
+            // Kept at once: what ends the program now costs no minute that is done. What a store that cannot be written holds
+            // can be summed up all the same.
+            if draft.whole
+                && let Err(error) = store.keep_summary(source, pack, bounds(draft.number), text)
+            {
+                warn!(%error, "the summary of a minute is not kept");
             }
+        })?;
+        for (draft, text) in open.iter().zip(texts) {
             told.insert(draft.number, minute(draft, text));
         }
         Ok(told.into_values().collect())
@@ -158,22 +160,27 @@ impl Summarizer {
     /// Many sentences as one, a few at a time.
     fn all(&mut self, mut texts: Vec<String>) -> Result<String, EngineError> {
         while texts.len() > 1 {
-            texts = self.say(texts.chunks(TOGETHER).map(<[String]>::to_vec).collect())?;
+            let groups = texts.chunks(TOGETHER).map(<[String]>::to_vec);
+            texts = self.say(groups.collect(), &mut |_, _| {})?;
         }
         Ok(texts.pop().unwrap_or_default())
     }
 
-    /// One sentence for each of several groups of sentences, all at a time. One sentence stays as it is.
-    fn say(&mut self, groups: Vec<Vec<String>>) -> Result<Vec<String>, EngineError> {
-        let mut said: Vec<String> = groups
-            .iter()
-            .map(|group| group.first().cloned().unwrap_or_default())
-            .collect();
-        for (group, id) in groups.into_iter().zip(0..) {
+    /// One sentence for each of several groups of sentences, all at a time; `done` hears of each as soon as it is there. One sentence
+    /// stays as it is.
+    fn say(
+        &mut self,
+        groups: Vec<Vec<String>>,
+        done: &mut dyn FnMut(usize, &str),
+    ) -> Result<Vec<String>, EngineError> {
+        let first = |group: &Vec<String>| group.first().cloned().unwrap_or_default();
+        let mut said: Vec<String> = groups.iter().map(first).collect();
+        for (at, group) in groups.into_iter().enumerate() {
             if group
                 .iter()
-                .all(|text| text.eq_ignore_ascii_case(&group[0]))
+                .all(|text| text.eq_ignore_ascii_case(&said[at]))
             {
+                done(at, &said[at]);
                 continue;
             }
             let nowhere = (MediaTime::default(), MediaTime::default());
@@ -184,19 +191,25 @@ impl Summarizer {
                 urgency: Urgency::Person,
                 deadline: None,
             };
-            self.scheduler.submit(id, job);
+            self.scheduler.submit(at as u64, job);
         }
+        let mut failed = None;
         while !self.scheduler.idle() {
             for finished in self.scheduler.advance(Instant::now()) {
-                let text = finished.result.map(|generation| tidy(generation.text()));
-                // What a decoder leaves unsaid, the first sentence says.
-                match text.map_err(EngineError::Decoder)? {
-                    text if text.is_empty() => {}
-                    text => said[finished.id as usize] = text,
+                let at = finished.id as usize;
+                match finished.result.map(|generation| tidy(generation.text())) {
+                    Ok(text) => {
+                        // What a decoder leaves unsaid, the first sentence says.
+                        if !text.is_empty() {
+                            said[at] = text;
+                        }
+                        done(at, &said[at]);
+                    }
+                    Err(fault) => failed = failed.or(Some(fault)),
                 }
             }
         }
-        Ok(said)
+        failed.map_or(Ok(said), |fault| Err(EngineError::Decoder(fault)))
     }
 }
 

@@ -22,16 +22,19 @@ use timely::{
 };
 
 use crate::{
-    ask::{self, Archive, Inquiry, Reply, ask},
+    archive::Archive,
+    ask::{self, Inquiry, Reply, ask},
     caption,
     data::{Failure, NodeId, Outcome, Segment, Stage},
     desk::DecoderDesk,
+    find,
+    minutes::{self, minutes},
     offload::{Crew, Done, Health, Together, offload},
     question::Question,
     read::{self, Reader, Reading, choose, is_choice},
     reason::Asker,
     segment::Cut,
-    summary::{self, Stretch, Summariser, summarise},
+    summary::Stretch,
     tally::{Tally, Task},
     tick::{Tick, Unchanged},
 };
@@ -165,7 +168,7 @@ pub struct Service {
     /// Who reads results of an earlier pass.
     pub followers: Vec<Follower>,
     /// Who sums captions up.
-    pub summarisers: Vec<Summariser>,
+    pub summaries: Vec<minutes::Asker>,
 }
 
 /// What comes to the decoder from outside the loop.
@@ -194,7 +197,7 @@ pub fn decode<'s>(
         tally,
         connector,
         followers,
-        summarisers,
+        summaries,
     } = service;
     let outer = asked.requests.scope();
     outer.iterative::<u64, _, _>(|inner| {
@@ -244,13 +247,13 @@ pub fn decode<'s>(
         let heard = heard.concat(decoded.clone().flat_map(of_person));
         let told = ask(heard, connector.clone());
         let mut requests = vec![told.clone().flat_map(to_ask)];
-        for summariser in summarisers {
-            let node = summariser.node;
+        for asker in summaries {
+            let node = asker.node;
             let cuts = asked.cuts.clone().enter(inner);
             let cuts =
-                cuts.flat_map(move |(to, cut)| (to == node).then_some(summary::Heard::Cut(cut)));
-            let heard = cuts.concat(decoded.clone().map(summary::Heard::Said));
-            requests.push(summarise(heard, summariser));
+                cuts.flat_map(move |(to, cut)| (to == node).then_some(minutes::Heard::Cut(cut)));
+            let heard = cuts.concat(decoded.clone().map(minutes::Heard::Said));
+            requests.push(minutes(heard, asker));
         }
         let follow = move |decoded: Decoded| follow(&decoded, &followers, &connector);
         requests.push(decoded.clone().flat_map(follow));
@@ -305,7 +308,7 @@ fn plainly<'s, T: Timestamp>(
 }
 
 /// A question where nothing can be found.
-fn unread(reading: Reading) -> Option<(Arc<Question>, Result<ask::Evidence, Fault>)> {
+fn unread(reading: Reading) -> Option<(Arc<Question>, Result<find::Evidence, Fault>)> {
     let Reading::Find(question) = reading else {
         return None;
     };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use atom_models::{
-    Fault, Generation, Prompt, Reason, Scheduler,
+    Fault, Generation, Prompt, Scheduler,
     scheduler::{Job, Urgency},
 };
 
@@ -47,24 +47,14 @@ impl DecoderDesk {
 
     /// Takes requests from the scheduler that nobody waits for.
     fn drop_unwanted(&mut self) {
-        let dropped = |purpose: &Purpose| {
-            purpose
-                .person
-                .as_ref()
-                .is_some_and(|person| person.dropped())
-        };
-        let unwanted: Vec<u64> = self
-            .under_way
-            .iter()
-            .filter(|(_, purpose)| dropped(purpose))
-            .map(|(ticket, _)| *ticket)
-            .collect();
-        for ticket in unwanted {
+        let unwanted = self.under_way.iter().filter_map(|(ticket, purpose)| {
+            let person = purpose.person.as_ref()?;
+            Some((*ticket, person.wanted().err()?))
+        });
+        for (ticket, fault) in unwanted.collect::<Vec<_>>() {
             self.under_way.remove(&ticket);
             self.scheduler.cancel(ticket);
-            let told = "whoever asked does not wait for it any more";
-            self.refused
-                .push((ticket, Fault::new(Reason::Cancelled, told)));
+            self.refused.push((ticket, fault));
         }
     }
 

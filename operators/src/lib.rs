@@ -5,13 +5,14 @@
 //! - [`data`], [`signature`], [`node`]: what flows, and the words that pipeline files use for it
 //! - [`tick`], [`flow`], [`tally`]: order, bounds and counts
 //! - [`intake`], [`sample`], [`encode`], [`segment`]: from sources to segments
-//! - [`recall`], [`caption`], [`reason`], [`summary`]: what branches want to be said of segments
-//! - [`question`], [`ask`]: what people want to know of what is stored
+//! - [`recall`], [`caption`], [`reason`], [`summary`], [`minutes`]: what branches want to be said of segments
+//! - [`question`], [`archive`], [`find`], [`finding`], [`ask`]: what people want to know of what is stored
 //! - [`decode`], `desk`, `read`: from requests to words, through the one decoder and the one text encoder
 //! - [`index`], [`change`], [`seal`]: rows, and the moment from which everything of a span is known
 //! - [`offload`]: how a model runs beside the graph
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod archive;
 pub mod ask;
 pub mod caption;
 pub mod change;
@@ -19,9 +20,12 @@ pub mod data;
 pub mod decode;
 mod desk;
 pub mod encode;
+pub mod find;
+pub mod finding;
 pub mod flow;
 pub mod index;
 pub mod intake;
+pub mod minutes;
 pub mod node;
 pub mod offload;
 pub mod question;

@@ -1,17 +1,18 @@
 //! Questions that people ask about what was seen: data on a source of their own, with its own ticks.
 //!
-//! So the graph that serves recordings serves questions beside them, and no question holds back a recording. The source
-//! closes when nobody can ask any more, or when it is told to.
+//! So the graph that serves recordings serves questions beside them; a recording waits for a question no longer than for the work of a
+//! thread that both need. The source closes when nobody can ask any more, or when it is told to.
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::SeqCst},
         mpsc,
     },
     time::Instant,
 };
 
+use atom_models::{Fault, Reason};
 use crossbeam::channel::{Receiver, Sender, TryRecvError, unbounded};
 use thiserror::Error;
 use timely::{
@@ -85,6 +86,27 @@ impl Question {
     pub fn dropped(&self) -> bool {
         self.dropped.load(SeqCst)
     }
+
+    /// Whether it is still worth working on.
+    ///
+    /// # Errors
+    /// Why not, if nobody waits for it or it is too late.
+    pub fn wanted(&self) -> Result<(), Fault> {
+        if self.dropped() {
+            let told = "whoever asked does not wait for it any more";
+            return Err(Fault::new(Reason::Cancelled, told));
+        }
+        let over = self
+            .deadline
+            .and_then(|deadline| Instant::now().checked_duration_since(deadline));
+        match over {
+            Some(over) => {
+                let told = format!("not found {} ms after it was of use", over.as_millis());
+                Err(Fault::new(Reason::Late, told))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// Where questions are handed in. When it is dropped, no more come.
@@ -92,6 +114,7 @@ impl Question {
 pub struct Asking {
     questions: Option<Sender<Question>>,
     flow: Arc<Flow>,
+    closed: Arc<Mutex<bool>>,
 }
 
 /// Where the graph takes them from.
@@ -99,37 +122,42 @@ pub struct Asking {
 pub struct Inbox {
     questions: Receiver<Question>,
     flow: Arc<Flow>,
-    closed: Arc<AtomicBool>,
+    closed: Arc<Mutex<bool>>,
 }
 
 /// Closes an inbox.
 #[derive(Clone, Debug)]
 pub struct Closer {
     flow: Arc<Flow>,
-    closed: Arc<AtomicBool>,
+    closed: Arc<Mutex<bool>>,
 }
 
 /// Both ends of a way for questions.
 pub fn inbox() -> (Asking, Inbox) {
     let (sender, questions) = unbounded();
     let flow = Flow::new(crate::flow::Bounds::default());
+    let closed = Arc::default();
     let asking = Asking {
         questions: Some(sender),
         flow: Arc::clone(&flow),
+        closed: Arc::clone(&closed),
     };
     let inbox = Inbox {
         questions,
         flow,
-        closed: Arc::default(),
+        closed,
     };
     (asking, inbox)
 }
 
 impl Asking {
-    /// Hands a question in; gives whether somebody is there to take it.
+    /// Hands a question in; gives whether it was taken, and so will be answered.
     pub fn ask(&self, question: Question) -> bool {
-        let sender = self.questions.as_ref();
+        // Held while it is handed in: what is closed after that sees the question.
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = self.questions.as_ref().filter(|_| !*closed);
         let taken = sender.is_some_and(|sender| sender.send(question).is_ok());
+        drop(closed);
         self.flow.wake();
         taken
     }
@@ -155,7 +183,7 @@ impl Inbox {
 impl Closer {
     /// Takes nothing more; what was handed in before is still answered.
     pub fn close(&self) {
-        self.closed.store(true, SeqCst);
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.flow.wake();
     }
 }
@@ -180,7 +208,7 @@ pub fn questions<'s>(
             move |output| {
                 while let Some((inbox, capability)) = &mut open {
                     // Read before the questions: what was handed in before the closing is taken.
-                    let closed = inbox.closed.load(SeqCst);
+                    let closed = *inbox.closed.lock().unwrap_or_else(PoisonError::into_inner);
                     match inbox.questions.try_recv() {
                         Ok(question) => {
                             output.session(&*capability).give(Arc::new(question));

@@ -7,8 +7,9 @@ use atom_models::{Connector, Fault, Generation, Impression, Judge, Prompt, Reaso
 use timely::{dataflow::StreamVec, progress::Timestamp};
 
 use crate::{
-    ask::{Archive, Evidence, Finder},
+    archive::Archive,
     decode::{About, Decoded, Request, Said},
+    find::{Evidence, Finder},
     offload::{Crew, Done, Health, Work, offload},
     question::Question,
     tally::Task,

@@ -34,8 +34,8 @@ pub struct ReasonSpec {
     /// Which answers are told: all of them, or only those that differ from what was told before. An index gets all.
     #[serde(default)]
     pub tell: Telling,
-    /// So many segments in a row must agree before a change is told, 1 to 100; only with `tell = "changes"`. More tell later and
-    /// flicker less.
+    /// So many segments in a row must agree before a change is told, 1 to 100, those passed over that got no answer; only with
+    /// `tell = "changes"`. More tell later and flicker less.
     #[serde(default = "two")]
     pub agree: u32,
     /// At most so many new tokens for each free answer, 1 to 256; the pack's own bound if absent.

@@ -1,34 +1,16 @@
-//! Puts the captions of a minute into one sentence, and those of many minutes into one again.
-//!
-//! A minute is over when a segment begins after it, or the source ends; then nothing can be added to it, so it is put into words once
-//! and never again. Only the captions are kept until then, never segments: their places in the flow must come back.
+//! What happened in a minute or a longer span: its settings, what was said in it, and its summary. When a stretch is whole, `minutes`
+//! knows.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    data::{Failure, MediaTime, NodeId, Outcome, SourceId, Stage},
+    decode::{About, Decoded},
+    node::{SpecError, require},
 };
-
 use atom_models::{Connector, Fault, Prompt, Reason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use timely::{
-    container::CapacityContainerBuilder,
-    dataflow::{
-        StreamVec,
-        channels::pact::Pipeline,
-        operators::{CapabilitySet, Operator},
-    },
-    order::Product,
-};
-
-use crate::{
-    data::{Failure, MediaTime, NodeId, Outcome, SegmentKey, SourceId, Stage},
-    decode::{About, Decoded, Request},
-    node::{SpecError, require},
-    segment::Cut,
-    tally::Task,
-    tick::Tick,
-};
 
 /// Says what happened in every minute, and in every longer span.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,7 +19,7 @@ pub struct SummarySpec {
     /// Length of the shorter stretches, 1,000 to 3,600,000 ms; they begin at its multiples.
     pub length_ms: u64,
     /// Length of the longer stretches, which are summed up from the shorter ones: a multiple of `length_ms`, at most a day; 0 for
-    /// none.
+    /// none. One that holds a single shorter stretch is left out.
     pub span_ms: u64,
     /// At most so many new tokens for each summary, 1 to 256; the pack's own bound if absent.
     pub max_tokens: Option<usize>,
@@ -204,267 +186,6 @@ pub fn finish(decoded: &Decoded) -> Option<Outcome<Summary>> {
     }))
 }
 
-/// Parts of one stretch that is not whole.
-#[derive(Debug, Default)]
-struct Open {
-    /// By where they begin: where they end, and once it is known, what was said; nothing of those that failed.
-    parts: BTreeMap<MediaTime, (MediaTime, Option<Option<String>>)>,
-    over: bool,
-}
-
-/// The core: the stretches of one length, of all sources.
-#[derive(Debug)]
-pub struct Stretches {
-    length_ms: u64,
-    span: bool,
-    open: BTreeMap<(SourceId, u64), Open>,
-}
-
-impl Stretches {
-    /// Nothing open yet.
-    pub fn new(length_ms: u64, span: bool) -> Self {
-        Self {
-            length_ms,
-            span,
-            open: BTreeMap::new(),
-        }
-    }
-
-    fn number(&self, at: MediaTime) -> u64 {
-        at.millis() / self.length_ms
-    }
-
-    /// A part that will be put into words. Gives the stretches that are over with it.
-    pub fn begin(&mut self, source: SourceId, start: MediaTime, end: MediaTime) -> Vec<u64> {
-        let number = self.number(start);
-        let over = self.close(source, number);
-        self.open
-            .entry((source, number))
-            .or_default()
-            .parts
-            .insert(start, (end, None));
-        over
-    }
-
-    /// Nothing of a source before this stretch can come. Gives the stretches that are over with it.
-    pub fn close(&mut self, source: SourceId, before: u64) -> Vec<u64> {
-        let open = self.open.range_mut((source, 0)..(source, before));
-        let newly = open.filter_map(|((_, number), open)| {
-            let before = std::mem::replace(&mut open.over, true);
-            (!before).then_some(*number)
-        });
-        newly.collect()
-    }
-
-    /// What was said of a part. Gives the stretch that is whole with it.
-    pub fn say(
-        &mut self,
-        source: SourceId,
-        start: MediaTime,
-        text: Option<String>,
-    ) -> Option<(u64, Stretch)> {
-        let number = self.number(start);
-        let part = self
-            .open
-            .get_mut(&(source, number))?
-            .parts
-            .get_mut(&start)?;
-        part.1 = Some(text);
-        self.take(source, number).map(|stretch| (number, stretch))
-    }
-
-    /// Takes a stretch that is over and of which everything is said.
-    pub fn take(&mut self, source: SourceId, number: u64) -> Option<Stretch> {
-        let open = self.open.get(&(source, number))?;
-        if !open.over || open.parts.values().any(|(_, said)| said.is_none()) {
-            return None;
-        }
-        let parts = self.open.remove(&(source, number))?.parts;
-        let start = *parts.first_key_value()?.0;
-        let end = parts.values().map(|(end, _)| *end).max()?;
-        let count = parts.len();
-        let texts = parts.into_values().filter_map(|(_, said)| said.flatten());
-        Some(Stretch::new(
-            source,
-            (start, end),
-            count,
-            self.span,
-            texts.collect(),
-        ))
-    }
-}
-
-/// What the operator takes.
-#[derive(Clone, Debug)]
-pub enum Heard {
-    /// A segment closed, or the source is over.
-    Cut(Cut),
-    /// What the decoder said: about a segment or about a stretch.
-    Said(Decoded),
-}
-
-/// A time of the graph's loop.
-type Pass = Product<Tick, u64>;
-
-/// Who asks for summaries, and of what.
-#[derive(Clone, Debug)]
-pub struct Summariser {
-    /// The summary node.
-    pub node: NodeId,
-    /// The caption node that it reads.
-    pub reads: NodeId,
-    /// Its settings.
-    pub spec: SummarySpec,
-    /// Makes the prompts.
-    pub connector: Connector,
-}
-
-/// The shell's state: stretches, and the right to speak when they are whole.
-struct Desk {
-    summariser: Summariser,
-    minutes: Stretches,
-    spans: Option<Stretches>,
-    /// By span or not, source and number: the time at which a stretch was over.
-    owed: BTreeMap<(bool, SourceId, u64), CapabilitySet<Pass>>,
-}
-
-impl Desk {
-    fn new(summariser: Summariser) -> Self {
-        let SummarySpec {
-            length_ms, span_ms, ..
-        } = summariser.spec;
-        Self {
-            summariser,
-            minutes: Stretches::new(length_ms, false),
-            spans: (span_ms > 0).then(|| Stretches::new(span_ms, true)),
-            owed: BTreeMap::new(),
-        }
-    }
-
-    /// Takes what came; gives what is to be asked now.
-    fn take(
-        &mut self,
-        heard: Heard,
-        at: &CapabilitySet<Pass>,
-    ) -> Vec<(CapabilitySet<Pass>, Request)> {
-        match heard {
-            Heard::Cut(Cut::Closed(closed)) => {
-                // A segment that could not be seen gets no caption.
-                if closed.result.is_err() {
-                    return Vec::new();
-                }
-                let SegmentKey { source, start } = closed.key;
-                let over = self.minutes.begin(source, start, closed.end);
-                self.over(source, over, Some(start), at)
-            }
-            Heard::Cut(Cut::End(end)) => {
-                let over = self.minutes.close(end.source, u64::MAX);
-                self.over(end.source, over, None, at)
-            }
-            Heard::Said(decoded) => self.said(&decoded),
-        }
-    }
-
-    /// Minutes of a source are over, since its time has come to `now`, or to its end.
-    fn over(
-        &mut self,
-        source: SourceId,
-        minutes: Vec<u64>,
-        now: Option<MediaTime>,
-        at: &CapabilitySet<Pass>,
-    ) -> Vec<(CapabilitySet<Pass>, Request)> {
-        for number in &minutes {
-            self.owed.insert((false, source, *number), at.clone());
-        }
-        if let Some(spans) = &mut self.spans {
-            for number in &minutes {
-                let start = MediaTime::from_millis(number * self.summariser.spec.length_ms);
-                let end = MediaTime::from_millis((number + 1) * self.summariser.spec.length_ms);
-                spans.begin(source, start, end);
-            }
-            let number = now.map_or(u64::MAX, |now| spans.number(now));
-            for number in spans.close(source, number) {
-                self.owed.insert((true, source, number), at.clone());
-            }
-        }
-        let whole: Vec<_> = minutes
-            .into_iter()
-            .filter_map(|number| Some((number, self.minutes.take(source, number)?)))
-            .collect();
-        whole
-            .into_iter()
-            .filter_map(|(number, stretch)| self.request(number, stretch))
-            .collect()
-    }
-
-    fn said(&mut self, decoded: &Decoded) -> Vec<(CapabilitySet<Pass>, Request)> {
-        let whole = match &decoded.item.about {
-            About::Segment(node, segment) if *node == self.summariser.reads => {
-                let key = segment.key;
-                self.minutes
-                    .say(key.source, key.start, decoded.sentence().ok())
-            }
-            About::Stretch(node, stretch) if *node == self.summariser.node && !stretch.span => {
-                let text = decoded.sentence().ok();
-                let length = self.summariser.spec.length_ms;
-                let start = MediaTime::from_millis(stretch.start.millis() / length * length);
-                let spans = self.spans.as_mut();
-                spans.and_then(|spans| spans.say(stretch.source, start, text))
-            }
-            _ => None,
-        };
-        whole
-            .and_then(|(number, stretch)| self.request(number, stretch))
-            .into_iter()
-            .collect()
-    }
-
-    /// What to ask about a stretch that is whole, at the time at which it was over.
-    fn request(&mut self, number: u64, stretch: Stretch) -> Option<(CapabilitySet<Pass>, Request)> {
-        let owed = self.owed.remove(&(stretch.span, stretch.source, number))?;
-        let Summariser {
-            node,
-            connector,
-            spec,
-            ..
-        } = &self.summariser;
-        let request = Request {
-            prompt: stretch.prompt(connector),
-            about: About::Stretch(*node, Arc::new(stretch)),
-            task: Task::Summary,
-            question: None,
-            remembered: Arc::default(),
-            judged: false,
-            max_tokens: spec.max_tokens.unwrap_or(connector.summary_tokens()),
-        };
-        Some((owed, request))
-    }
-}
-
-/// Asks for a summary of every stretch that is whole, in the next pass.
-pub fn summarise<'s>(
-    heard: StreamVec<'s, Pass, Heard>,
-    summariser: Summariser,
-) -> StreamVec<'s, Pass, Request> {
-    let mut desk = Desk::new(summariser);
-    heard.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
-        Pipeline,
-        "Summarise",
-        move |_initial, _info| {
-            move |input, output| {
-                input.for_each_stamp(|capability, batches| {
-                    let now = capability.retain_stamp(0);
-                    for heard in batches.flat_map(|batch| batch.drain(..)) {
-                        for (then, request) in desk.take(heard, &now) {
-                            output.session(&then).give(request);
-                        }
-                    }
-                });
-            }
-        },
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -473,23 +194,6 @@ mod tests {
 
     fn at(seconds: u64) -> MediaTime {
         MediaTime::from_millis(seconds * 1000)
-    }
-
-    #[test]
-    fn a_minute_is_whole_when_it_is_over_and_everything_in_it_is_said() {
-        let mut minutes = Stretches::new(60_000, false);
-        assert!(minutes.begin(SOURCE, at(0), at(30)).is_empty());
-        assert!(minutes.begin(SOURCE, at(30), at(60)).is_empty());
-        assert_eq!(minutes.say(SOURCE, at(30), Some("b.".into())), None);
-        assert_eq!(minutes.begin(SOURCE, at(60), at(64)), [0]);
-        assert_eq!(minutes.take(SOURCE, 0), None);
-        let (number, whole) = minutes.say(SOURCE, at(0), Some("a.".into())).unwrap();
-        assert_eq!((number, whole.told()), (0, "a. b.".to_owned()));
-        assert_eq!((whole.start, whole.end, whole.parts), (at(0), at(60), 2));
-        assert_eq!(minutes.say(SOURCE, at(60), None), None);
-        assert_eq!(minutes.close(SOURCE, u64::MAX), [1]);
-        assert!(minutes.take(SOURCE, 1).unwrap().texts.is_empty());
-        assert!(minutes.open.is_empty());
     }
 
     #[test]

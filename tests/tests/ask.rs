@@ -113,6 +113,11 @@ fn source_and_span_bound_what_is_asked_about() {
         told["complete_through_ms"].get("red.mp4").is_none(),
         "{told}"
     );
+    let told = ask(
+        &place,
+        &["How long is it blue?", "--from", "1", "--to", "2.5"],
+    );
+    assert_eq!(told["text"], "1.5 s, in 1 segment of 2.");
     let told = ask(&place, &["Is it red?", "--from", "4"]);
     assert_eq!(told["text"], "No: in none of 2 segments.");
     let told = ask(&place, &["Is it red?", "--from", "1:00"]);

@@ -17,8 +17,9 @@ use atom::{
 };
 use atom_models::Fault;
 use atom_operators::{
-    ask::{Finding, Reply, Rest},
+    ask::Reply,
     data::MediaTime,
+    finding::{Finding, Rest},
     question::{Question, inbox},
 };
 use atom_pipelines::Plan;
@@ -63,11 +64,12 @@ impl Ask {
     /// Prints the answer, what it rests on, and how far that is complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let store = self.scope.open()?;
-        // A source that is not there is told before anything is loaded.
-        store.current(self.scope.source.as_deref())?;
         let plan = Plan {
             name: "ask".to_owned(),
-            pack: pack_of(&store)?.manifest().name.clone(),
+            pack: pack_of(&store, self.scope.source.as_deref())?
+                .manifest()
+                .name
+                .clone(),
             sources: Vec::new(),
             nodes: Vec::new(),
             sinks: Vec::new(),

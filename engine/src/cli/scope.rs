@@ -1,7 +1,8 @@
 //! What of an index a command is about: the store, a source, a span of time. Shared by all commands that read an index.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
+use anyhow::bail;
 use atom::store::{Store, StoreError};
 use atom_models::Pack;
 use clap::Args;
@@ -48,16 +49,24 @@ impl Scope {
     }
 }
 
-/// The pack that made an index.
+/// The pack that made what is stored of a source, or of all.
 ///
 /// # Errors
-/// If the index cannot be read, or the pack is not installed.
-pub fn pack_of(store: &Store) -> anyhow::Result<Pack> {
-    let states = store.current(None)?;
-    let key = states.first().map_or("mini", |state| state.pack.as_str());
+/// If the source is not there, several packs made it, or the pack is not installed.
+pub fn pack_of(store: &Store, source: Option<&str>) -> anyhow::Result<Pack> {
+    let states = store.current(source)?;
     // NAME-VERSION-SETTINGS
-    let name = key.rsplitn(3, '-').last().unwrap_or(key);
-    Ok(Pack::open(name)?)
+    let names = states
+        .iter()
+        .map(|state| state.pack.rsplitn(3, '-').last().unwrap_or(&state.pack));
+    let names: BTreeSet<&str> = names.collect();
+    if names.len() > 1 {
+        let names = names.into_iter().collect::<Vec<_>>().join(", ");
+        bail!(
+            "the index was made by several packs ({names}), whose vectors cannot be compared; name one source with --source"
+        );
+    }
+    Ok(Pack::open(names.first().unwrap_or(&"mini"))?)
 }
 
 /// Reads `90`, `90.5`, `1:30` or `01:01:30` as milliseconds.

@@ -39,7 +39,7 @@ impl Search {
         let vector = if wanted.trim().is_empty() {
             None
         } else {
-            Some(vector(&store, &wanted)?)
+            Some(self.vector(&store, &wanted)?)
         };
         let hits = store.search(&Query {
             text: self.query.clone(),
@@ -55,12 +55,12 @@ impl Search {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
 
-/// The query as a vector of the pack that made the index.
-fn vector(store: &Store, text: &str) -> anyhow::Result<Vec<f32>> {
-    let mut encoder = pack_of(store)?.text(Meters::default().text)?;
-    Ok(encoder.embed(text)?)
+    /// The query as a vector of the pack that made the index.
+    fn vector(&self, store: &Store, text: &str) -> anyhow::Result<Vec<f32>> {
+        let pack = pack_of(store, self.scope.source.as_deref())?;
+        Ok(pack.text(Meters::default().text)?.embed(text)?)
+    }
 }
 
 fn print(hits: &Hits) -> anyhow::Result<()> {

@@ -30,8 +30,7 @@ impl Summarize {
     /// Prints the summaries, and how far each source is complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let mut store = self.scope.open()?;
-        store.current(self.scope.source.as_deref())?;
-        let pack = pack_of(&store)?;
+        let pack = pack_of(&store, self.scope.source.as_deref())?;
         let decoder = pack.decoder(Meters::default().decoder)?;
         let mut summarizer = Summarizer {
             scheduler: Scheduler::new(decoder, Settings::default()),
@@ -79,6 +78,6 @@ fn print(told: &Summaries) -> anyhow::Result<()> {
     if told.summaries.is_empty() {
         terminal::result("There is no video in that span.")?;
     }
-    terminal::tell_extent(&told.complete_through_ms, &told.incomplete);
+    terminal::tell_extent(&told.extent.complete_through_ms, &told.extent.incomplete);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Writes results to files as they come: subtitles (`webvtt`, `srt`) or one JSON object a line (`jsonl`).
 //!
-//! A [`Record`] is one result, the same that the program prints with `--json`. A [`Sink`] takes records in order of
-//! `start_ms` within a source; it never reorders them.
+//! A [`Record`] is one result, the same that the program prints with `--json`. A [`Sink`] takes captions and
+//! answers in order of `start_ms` within a source, and summaries when their stretch is over; it never reorders them.
 //! Invariant: after every call the file holds whole cues or lines only, as many as can be known to be final.
 //!
 //! | file | holds |
@@ -37,13 +37,14 @@ use subtitles::Subtitles;
 
 /// A place that results go to.
 pub trait Sink: Send {
-    /// Takes the next result. Within a source, results come in order of `start_ms`.
+    /// Takes the next result. Within a source, captions and answers come in order of `start_ms`; a summary comes after the last of
+    /// its stretch.
     ///
     /// # Errors
     /// When it cannot be written, or comes too late to stand in order; the sink can be used on.
     fn write(&mut self, record: &Record) -> Result<(), SinkError>;
 
-    /// Learns that no record of `source` that begins before `through_ms` will come any more.
+    /// Learns that no caption and no answer of `source` that begins before `through_ms` will come any more.
     ///
     /// Subtitles hold a cue back until they know this or see a later record, since an answer about the same segment
     /// may still join it. A sink that holds nothing back has nothing to do here.

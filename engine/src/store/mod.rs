@@ -64,7 +64,8 @@ impl Store {
         schema::open(path).map(|connection| Self::over(connection, path))
     }
 
-    /// Opens the store at `path`, which must be there already; for commands that only read.
+    /// Opens the store at `path`, which must be there already; for commands that read. One of an older version is brought to this
+    /// one first.
     ///
     /// # Errors
     /// As [`Store::open`], and when there is no store at `path`.

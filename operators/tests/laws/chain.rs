@@ -16,13 +16,14 @@ use atom_operators::{
     encode::encode,
     flow::{Bounds, Flow},
     index::{Part, index},
+    minutes,
     offload::{Crew, Health},
     reason::{self, Asker, ReasonSpec},
     recall::{Recall, Wish, recall},
     sample::{SampleSpec, Sampling, sample},
     seal::{Event, Sealed, Waiting, seal},
     segment::{Cut, SegmentSpec, segment},
-    summary::{self, Summariser, SummarySpec},
+    summary::{self, SummarySpec},
     tally::Tally,
     tick::Tick,
 };
@@ -237,9 +238,9 @@ fn words<'s>(
             reads: CAPTION,
             asker: follow,
         }],
-        summarisers: vec![Summariser {
+        summaries: vec![minutes::Asker {
             node: SUMMARY,
-            reads: CAPTION,
+            reads: vec![CAPTION],
             spec: SummarySpec {
                 length_ms: 2 * setup.segment.length_ms,
                 span_ms: 6 * setup.segment.length_ms,

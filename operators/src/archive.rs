@@ -1,0 +1,65 @@
+//! What is stored, as questions find it: moments, how much of it there is, and who has it.
+
+use std::collections::BTreeMap;
+
+use atom_models::{Fault, Impression};
+use serde::Serialize;
+
+use crate::question::Question;
+
+/// A stored segment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moment {
+    /// Name of its source.
+    pub source: String,
+    /// Where it begins, in milliseconds of media time.
+    pub start_ms: u64,
+    /// Where it ends.
+    pub end_ms: u64,
+    /// What it shows, in words.
+    pub tags: String,
+    /// Its caption, if it has one.
+    pub caption: Option<String>,
+    /// What the vision encoder made of it; concepts may be missing.
+    pub impression: Impression,
+}
+
+/// How much of what a question is about is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Extent {
+    /// Of each source, the media time before which no segment is missing, in milliseconds.
+    pub complete_through_ms: BTreeMap<String, u64>,
+    /// Sources that are not indexed to the end of what is asked about.
+    pub incomplete: Vec<String>,
+}
+
+/// Where segments are stored.
+pub trait Archive: Send {
+    /// How much there is. Asked first, so that it never claims more than is then found.
+    ///
+    /// # Errors
+    /// If the question names a source that is not there, or the archive cannot be read.
+    fn extent(&mut self, question: &Question) -> Result<Extent, Fault>;
+
+    /// At most `limit` segments within the question's bounds that fit best, by words and by vector, best first.
+    ///
+    /// # Errors
+    /// If the archive cannot be read.
+    fn best(
+        &mut self,
+        question: &Question,
+        words: &str,
+        vector: Vec<f32>,
+        limit: usize,
+    ) -> Result<Vec<Moment>, Fault>;
+
+    /// Visits all segments within the question's bounds, by source and start.
+    ///
+    /// # Errors
+    /// If the archive cannot be read, or what `visit` gives.
+    fn each(
+        &mut self,
+        question: &Question,
+        visit: &mut dyn FnMut(Moment) -> Result<(), Fault>,
+    ) -> Result<(), Fault>;
+}
