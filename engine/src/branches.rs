@@ -164,7 +164,7 @@ impl<'s> Graph<'s, '_> {
 
     /// The summary nodes.
     fn summaries(&self) -> Vec<minutes::Asker> {
-        let asker = |(node, kind)| match kind {
+        let asker = |(node, kind): (NodeId, &NodeKind)| match kind {
             NodeKind::Summary(spec) => Some(minutes::Asker {
                 node,
                 reads: self.read_by(node),

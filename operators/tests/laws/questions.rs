@@ -156,8 +156,8 @@ fn answers(visits: &[Visit]) -> (Vec<Result<String, Reason>>, Tally) {
                 worker.step();
             }
             let question = Question {
-                // Where it ends tells which one it is; nothing is there.
-                to_ms: Some(n as u64),
+                // Where it ends, beyond everything, tells which one it is.
+                to_ms: Some(1_000_000 + n as u64),
                 source: visit.nowhere.then(|| "nowhere".to_owned()),
                 deadline: visit.late.then(Instant::now),
                 dropped: Arc::new(AtomicBool::new(visit.dropped)),
