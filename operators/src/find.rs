@@ -50,87 +50,21 @@ pub(crate) enum Form {
 }
 
 /// Words that begin a question of yes or no.
-const ASKING: [&str; 22] = [
-    "is", "are", "was", "were", "isn't", "aren't", "do", "does", "did", "can", "could", "has",
-    "have", "had", "will", "would", "should", "may", "might", "must", "doesn't", "didn't",
-];
+const ASKING: &str = "\
+    is are was were isn't aren't do does did can could has have had will would should may might must \
+    doesn't didn't";
 /// What begins a request rather than a question.
 const POLITE: [&str; 4] = ["can you ", "could you ", "will you ", "would you "];
 /// Words that say nothing of what a question is about.
-const EMPTY: [&str; 72] = [
-    "a",
-    "an",
-    "the",
-    "of",
-    "in",
-    "on",
-    "at",
-    "to",
-    "for",
-    "from",
-    "with",
-    "by",
-    "and",
-    "or",
-    "it",
-    "its",
-    "this",
-    "that",
-    "these",
-    "those",
-    "there",
-    "here",
-    "they",
-    "them",
-    "their",
-    "he",
-    "she",
-    "his",
-    "her",
-    "him",
-    "you",
-    "we",
-    "me",
-    "i",
-    "what",
-    "which",
-    "who",
-    "whom",
-    "whose",
-    "where",
-    "when",
-    "why",
-    "how",
-    "many",
-    "much",
-    "kind",
-    "sort",
-    "colour",
-    "color",
-    "be",
-    "being",
-    "been",
-    "am",
-    "doing",
-    "done",
-    "happen",
-    "happening",
-    "happens",
-    "happened",
-    "going",
-    "see",
-    "seen",
-    "shown",
-    "show",
-    "visible",
-    "tell",
-    "describe",
-    "video",
-    "recording",
-    "picture",
-    "scene",
-    "please",
-];
+const EMPTY: &str = "\
+    a an the of in on at to for from with by and or it its this that these those there here they them \
+    their he she his her him you we me i what which who whom whose where when why how many much kind \
+    sort colour color be being been am doing done happen happening happens happened going see seen shown \
+    show visible tell describe video recording picture scene please";
+
+fn is_among(words: &str, word: &str) -> bool {
+    words.split(' ').any(|other| other == word)
+}
 
 impl Form {
     /// The form of a question, and the question of yes or no that each segment is asked for it.
@@ -153,7 +87,7 @@ impl Form {
         let choice = lower.contains(" or ");
         let polite =
             POLITE.iter().any(|opening| lower.starts_with(opening)) && !lower.contains("you see");
-        let form = match ASKING.contains(&first) && !choice && !polite {
+        let form = match is_among(ASKING, first) && !choice && !polite {
             true => Self::YesNo,
             false => Self::Open,
         };
@@ -166,7 +100,7 @@ fn content(text: &str) -> String {
     let words = text.split(|letter: char| !(letter.is_alphanumeric() || letter == '\''));
     let telling = words.filter(|word| {
         let lower = word.to_lowercase();
-        !word.is_empty() && !EMPTY.contains(&&*lower) && !ASKING.contains(&&*lower)
+        !word.is_empty() && !is_among(EMPTY, &lower) && !is_among(ASKING, &lower)
     });
     telling.collect::<Vec<_>>().join(" ")
 }
