@@ -57,8 +57,9 @@ pub struct Rest {
     /// What the decoder answered about it alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
-    /// How likely it bears the question out, or has to do with it.
-    pub probability: f32,
+    /// How likely it bears the question out, or has to do with it; nothing where the question is about everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f32>,
 }
 
 impl Evidence {
@@ -93,7 +94,7 @@ fn rest((moment, probability): &(Moment, f32), answer: Option<String>) -> Rest {
         start_ms: moment.start_ms,
         end_ms: moment.end_ms,
         text: text.clone(),
-        probability: rounded(*probability),
+        probability: Some(rounded(*probability)),
         answer,
     }
 }
@@ -108,7 +109,10 @@ fn told(evidence: &Evidence, answers: Vec<Result<String, Fault>>) -> Result<Find
         .find_map(|answer| answer.as_ref().err().cloned());
     if evidence.whole.is_some() {
         let text = answers.into_iter().flatten().next().unwrap_or_default();
-        let rests = evidence.moments.iter().map(|moment| rest(moment, None));
+        let rests = evidence.moments.iter().map(|moment| Rest {
+            probability: None,
+            ..rest(moment, None)
+        });
         return failed.map_or_else(|| Ok(evidence.finding(text, None, rests.collect())), Err);
     }
     let mut groups: Vec<(String, f32)> = Vec::new();
@@ -183,7 +187,8 @@ fn counted(evidence: &Evidence) -> Finding {
         false => *likeliest,
     });
     let mut rests = stretches;
-    rests.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    let likely = |rest: &Rest| rest.probability.unwrap_or(0.0);
+    rests.sort_by(|a, b| likely(b).total_cmp(&likely(a)));
     evidence.finding(text, probability, rests)
 }
 

@@ -72,7 +72,8 @@ impl Stretches {
         let number = self.number(bounds.0);
         let over = self.close(source, number);
         let parts = &mut self.open.entry((source, number)).or_default().parts;
-        parts.insert(bounds.0, Part { bounds, said: None });
+        // What is said of a part may have come before it: two ways lead here.
+        parts.entry(bounds.0).or_insert(Part { bounds, said: None });
         over
     }
 
@@ -94,9 +95,9 @@ impl Stretches {
         text: Option<String>,
     ) -> Option<(u64, Stretch)> {
         let number = self.number(place);
-        let parts = &mut self.open.get_mut(&(source, number))?.parts;
+        let parts = &mut self.open.entry((source, number)).or_default().parts;
         let said = Some(text);
-        *parts.get_mut(&place)? = Part { bounds, said };
+        parts.insert(place, Part { bounds, said });
         self.take(source, number).map(|stretch| (number, stretch))
     }
 
@@ -308,6 +309,17 @@ mod tests {
 
     fn at(seconds: u64) -> MediaTime {
         MediaTime::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn what_is_said_of_a_segment_may_come_before_the_segment() {
+        let mut minutes = Stretches::new(60_000, false);
+        let part = |from, to| (at(from), at(to));
+        let early = minutes.say(SOURCE, (at(0), part(0, 4)), Some("a.".to_owned()));
+        assert_eq!(early, None);
+        assert!(minutes.begin(SOURCE, part(0, 4)).is_empty());
+        assert_eq!(minutes.close(SOURCE, u64::MAX), [0]);
+        assert_eq!(minutes.take(SOURCE, 0).unwrap().told(), "a.");
     }
 
     #[test]

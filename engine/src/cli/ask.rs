@@ -184,8 +184,9 @@ fn line(rest: &Rest) -> String {
         MediaTime::from_millis(rest.end_ms),
     );
     let place = format!("  {start} - {end}  {}  {}", rest.source, rest.text);
-    match &rest.answer {
-        Some(answer) => format!("{place}  -> {answer}"),
-        None => format!("{place}  ({:.0} %)", rest.probability * 100.0),
+    match (&rest.answer, rest.probability) {
+        (Some(answer), _) => format!("{place}  -> {answer}"),
+        (None, Some(probability)) => format!("{place}  ({:.0} %)", probability * 100.0),
+        (None, None) => place,
     }
 }
