@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     data::{Caption, Outcome, Stage},
     decode::{Decoded, about_segment},
-    node::{SpecError, require},
+    node::{SpecError, check_tokens},
 };
 
 /// Puts every segment into one sentence, by the decoder that all branches share.
@@ -23,13 +23,7 @@ impl CaptionSpec {
 
     /// Rejects token bounds outside their range.
     pub fn check(&self) -> Result<(), SpecError> {
-        let tokens = self.max_tokens.unwrap_or(1);
-        require(
-            (1..=256).contains(&tokens),
-            "max_tokens",
-            tokens,
-            "1 to 256",
-        )
+        check_tokens(self.max_tokens)
     }
 }
 

@@ -154,3 +154,14 @@ pub(crate) fn require(
         })
     }
 }
+
+/// Rejects a bound on new tokens outside its range; without one the pack's own holds.
+pub(crate) fn check_tokens(max_tokens: Option<usize>) -> Result<(), SpecError> {
+    let tokens = max_tokens.unwrap_or(1);
+    require(
+        (1..=256).contains(&tokens),
+        "max_tokens",
+        tokens,
+        "1 to 256",
+    )
+}

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     data::{Answer, Caption, Failure, NodeId, Outcome, Segment, Stage},
     decode::{About, Decoded, Request, about_segment},
-    node::{SpecError, require},
+    node::{SpecError, check_tokens, require},
     tally::Task,
 };
 
@@ -105,13 +105,7 @@ impl ReasonSpec {
             format!("{length} characters long"),
             "1 to 500 characters",
         )?;
-        let tokens = self.max_tokens.unwrap_or(1);
-        require(
-            (1..=256).contains(&tokens),
-            "max_tokens",
-            tokens,
-            "1 to 256",
-        )?;
+        check_tokens(self.max_tokens)?;
         require(
             (1..=1000).contains(&self.every),
             "every",

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     data::{Failure, MediaTime, NodeId, Outcome, SourceId, Stage},
     decode::{About, Decoded},
-    node::{SpecError, require},
+    node::{SpecError, check_tokens, require},
 };
 use atom_models::{Connector, Fault, Prompt, Reason};
 use schemars::JsonSchema;
@@ -52,13 +52,7 @@ impl SummarySpec {
             self.span_ms,
             "0, or at least twice length_ms, a multiple of it, and at most 86400000",
         )?;
-        let tokens = self.max_tokens.unwrap_or(1);
-        require(
-            (1..=256).contains(&tokens),
-            "max_tokens",
-            tokens,
-            "1 to 256",
-        )
+        check_tokens(self.max_tokens)
     }
 }
 
