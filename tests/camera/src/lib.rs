@@ -1,0 +1,1 @@
+//! A network camera on loopback.
