@@ -29,6 +29,8 @@ pub enum Reason {
     Cancelled,
     /// Writing failed.
     Write,
+    /// A camera gave no pictures any more.
+    Lost,
 }
 
 impl Reason {
@@ -43,6 +45,7 @@ impl Reason {
             Self::Late => "late",
             Self::Cancelled => "cancelled",
             Self::Write => "write",
+            Self::Lost => "lost",
         }
     }
 }

@@ -277,11 +277,16 @@ impl Scheduler {
         }
     }
 
-    /// Lets waiting jobs in, as long as there is room: the most urgent first, of equals the oldest.
+    /// Lets waiting jobs in, as long as there is room: the most urgent first, of equals the oldest. Of what cameras see now the
+    /// newest goes first: if there is too much of it, what is old is given up anyway.
     fn admit(&mut self) {
         while !self.waiting.is_empty() {
             let fair = self.admitted % FAIR == FAIR - 1;
-            let order = |at: &usize| (!fair).then_some(self.waiting[*at].urgency());
+            let order = |at: &usize| match self.waiting[*at].urgency() {
+                _ if fair => (None, *at),
+                Urgency::Live => (Some(Urgency::Live), self.waiting.len() - at),
+                urgency => (Some(urgency), *at),
+            };
             let next = (0..self.waiting.len()).min_by_key(order).unwrap_or(0);
             if !self.fits(&self.waiting[next], fair) {
                 return;

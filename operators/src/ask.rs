@@ -70,6 +70,7 @@ fn requests(inquiry: &Arc<Inquiry>, connector: &Connector) -> Vec<Request> {
             question: Some(Arc::clone(&inquiry.question.text)),
             prompt: Ok(prompt),
             remembered: Arc::default(),
+            draft: None,
             judged: false,
             max_tokens,
         }

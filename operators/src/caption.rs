@@ -1,10 +1,11 @@
 //! Puts a segment into one sentence: makes the caption of what the decoder said.
 
+use atom_models::Reason;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data::{Caption, Outcome, Stage},
+    data::{Caption, Failure, Outcome, Stage},
     decode::{Decoded, about_segment},
     node::{SpecError, check_tokens},
 };
@@ -27,12 +28,19 @@ impl CaptionSpec {
     }
 }
 
-/// The caption, or why there is none; nothing if something else was decoded.
+/// The caption, or why there is none; nothing if something else was decoded. In the place of one that came too late stands its
+/// draft.
 pub fn finish(decoded: &Decoded) -> Option<Outcome<Caption>> {
     let (node, segment, text) = about_segment(decoded, Stage::Caption)?;
+    let late = |failure: &Failure| failure.fault.reason == Reason::Late;
+    let draft = decoded.item.draft.as_deref();
+    let draft = draft.filter(|_| text.as_ref().is_err_and(late));
+    let from_draft = draft.is_some();
+    let text = draft.map_or(text, |draft| Ok(draft.to_owned()));
     Some(text.map(|text| Caption {
         segment,
         node,
         text,
+        from_draft,
     }))
 }

@@ -5,6 +5,8 @@
 
 use std::{fmt, sync::Arc, time::Instant};
 
+use tracing::Span;
+
 use atom_models::{Fault, Image, Impression};
 use serde::Serialize;
 
@@ -113,6 +115,19 @@ pub struct End {
     pub whole: bool,
 }
 
+/// A stretch of a live source without pictures: none comes before its end any more.
+#[derive(Clone, Debug)]
+pub struct Quiet {
+    /// The source.
+    pub source: SourceId,
+    /// Since when nothing came.
+    pub from: MediaTime,
+    /// Until when nothing came.
+    pub until: MediaTime,
+    /// Why, when that becomes known; told once for each loss.
+    pub why: Option<Fault>,
+}
+
 /// What the intake sends: frames in order, what was lost between them, and the end.
 #[derive(Clone, Debug)]
 pub enum Taken {
@@ -120,6 +135,8 @@ pub enum Taken {
     Frame(Arc<Frame>),
     /// Something that should have been a frame.
     Lost(Failure),
+    /// Nothing came for a while.
+    Quiet(Quiet),
     /// The source is over.
     End(End),
 }
@@ -130,6 +147,7 @@ impl Taken {
         match self {
             Self::Frame(frame) => frame.source,
             Self::Lost(failure) => failure.source,
+            Self::Quiet(quiet) => quiet.source,
             Self::End(end) => end.source,
         }
     }
@@ -159,6 +177,8 @@ pub enum Seen {
     Frame(Arc<Encoded>),
     /// A frame that could not be had or encoded.
     Lost(Failure),
+    /// Nothing came for a while.
+    Quiet(Quiet),
     /// The source is over.
     End(End),
 }
@@ -169,6 +189,7 @@ impl Seen {
         match self {
             Self::Frame(frame) => frame.source,
             Self::Lost(failure) => failure.source,
+            Self::Quiet(quiet) => quiet.source,
             Self::End(end) => end.source,
         }
     }
@@ -204,7 +225,22 @@ pub struct Segment {
     /// Its frames' impressions, pooled.
     pub impression: Impression,
     /// Its place in the flow.
-    pub(crate) _slot: Option<Slot>,
+    pub(crate) slot: Option<Slot>,
+    /// Its life in the logs: from here until everybody has let it go.
+    pub span: Span,
+}
+
+impl Segment {
+    /// When its last frame was taken in.
+    pub fn taken(&self) -> Option<Instant> {
+        self.frames.last().map(|frame| frame.taken)
+    }
+
+    /// Of a live source: after this nothing about it is of use any more.
+    pub fn deadline(&self) -> Option<Instant> {
+        let late_after = self.slot.as_ref()?.flow().late_after()?;
+        Some(self.taken()? + late_after)
+    }
 }
 
 /// One sentence about a segment.
@@ -216,6 +252,8 @@ pub struct Caption {
     pub node: NodeId,
     /// The sentence.
     pub text: String,
+    /// Whether it is a draft that stands because the decoder's sentence would have come too late.
+    pub from_draft: bool,
 }
 
 /// One answer about a segment.

@@ -52,6 +52,8 @@ pub struct Request {
     pub prompt: Result<Prompt, Fault>,
     /// Of a caption, what was said of pictures like these: more to go by for those who read the caption.
     pub remembered: Arc<[String]>,
+    /// Of a caption, one from memory that stands if the decoder's would come too late.
+    pub draft: Option<Arc<str>>,
     /// Whether the text encoder is to answer instead of the decoder.
     pub judged: bool,
     /// At most so many new tokens.

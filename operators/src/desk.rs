@@ -7,6 +7,8 @@ use atom_models::{
     scheduler::{Job, Urgency},
 };
 
+use tracing::{Span, debug};
+
 use crate::{
     decode::{About, Request},
     offload::Desk,
@@ -31,6 +33,8 @@ struct Purpose {
     person: Option<Arc<Question>>,
     /// What was told of the answer so far, if its growth is of interest.
     told: Option<String>,
+    /// The segment's life in the logs.
+    span: Span,
 }
 
 impl DecoderDesk {
@@ -79,11 +83,15 @@ impl DecoderDesk {
     }
 }
 
-fn urgency(task: Task) -> Urgency {
-    match task {
-        Task::Ask => Urgency::Person,
-        Task::Caption | Task::Reason => Urgency::Recording,
-        Task::Summary => Urgency::Summary,
+/// How soon a request is wanted, and when it is of no use any more.
+fn haste(request: &Request) -> (Urgency, Option<Instant>) {
+    match &request.about {
+        About::Moment(inquiry, _) => (Urgency::Person, inquiry.question.deadline),
+        About::Stretch(..) => (Urgency::Summary, None),
+        About::Segment(_, segment) => match segment.deadline() {
+            Some(deadline) => (Urgency::Live, Some(deadline)),
+            None => (Urgency::Recording, None),
+        },
     }
 }
 
@@ -107,16 +115,21 @@ impl Desk<Request, Generation> for DecoderDesk {
             About::Moment(inquiry, n) => (Some(Arc::clone(&inquiry.question)), *n == 0),
             _ => (None, false),
         };
+        let (urgency, deadline) = haste(request);
         let job = Job {
             prompt,
             max_tokens: request.max_tokens,
-            urgency: urgency(request.task),
-            deadline: person.as_ref().and_then(|person| person.deadline),
+            urgency,
+            deadline,
         };
         let purpose = Purpose {
             task: request.task,
             person,
             told: first.then(String::new),
+            span: match &request.about {
+                About::Segment(_, segment) => segment.span.clone(),
+                _ => Span::none(),
+            },
         };
         self.under_way.insert(ticket, purpose);
         self.scheduler.submit(ticket, job);
@@ -136,6 +149,14 @@ impl Desk<Request, Generation> for DecoderDesk {
             let purpose = self.under_way.remove(&finished.id);
             if let (Some(purpose), Ok(generation)) = (purpose, &finished.result) {
                 self.tally.decoded(purpose.task, generation);
+                let _of_segment = purpose.span.enter();
+                debug!(
+                    task = purpose.task.name(),
+                    prefilled = generation.prefilled,
+                    reused = generation.reused,
+                    generated = generation.generated,
+                    "decoded"
+                );
             }
             answers.push((finished.id, finished.result));
         }

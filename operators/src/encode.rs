@@ -112,6 +112,7 @@ fn seen(done: Done<(NodeId, Taken), Encoding>) -> (NodeId, Seen) {
     let seen = match (taken, done.result) {
         (Taken::End(end), _) => Seen::End(end),
         (Taken::Lost(failure), _) => Seen::Lost(failure),
+        (Taken::Quiet(quiet), _) => Seen::Quiet(quiet),
         (Taken::Frame(_), Ok(Some(encoded))) => Seen::Frame(encoded),
         (Taken::Frame(frame), _) => {
             Seen::Lost(failed.unwrap_or_else(|| lost(&frame, Reason::Missing, "no result")))

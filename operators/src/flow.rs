@@ -3,12 +3,17 @@
 //! A [`Slot`] is carried inside the frame or the segment and comes back when that is dropped, whoever drops it: so the
 //! number of slots out is the number of frames alive. The intake takes records of a source only while its flow is open.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicUsize, Ordering::SeqCst},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
 };
 
 use timely::scheduling::SyncActivator;
+
+use crate::pace::Pace;
 
 /// How many frames and segments of one source may be in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +22,9 @@ pub struct Bounds {
     pub frames: usize,
     /// Closed segments not yet out of the last sink.
     pub segments: usize,
+    /// Of a live source: what the decoder has not said so long after a segment's last frame was taken in is of no use any
+    /// more. A recording has all the time that it needs.
+    pub late_after: Option<Duration>,
 }
 
 impl Default for Bounds {
@@ -25,6 +33,7 @@ impl Default for Bounds {
         Self {
             frames: 4,
             segments: 4,
+            late_after: None,
         }
     }
 }
@@ -35,6 +44,7 @@ pub struct Flow {
     bounds: Bounds,
     frames: AtomicUsize,
     segments: AtomicUsize,
+    pace: Arc<Pace>,
     intake: OnceLock<SyncActivator>,
 }
 
@@ -45,8 +55,19 @@ impl Flow {
             bounds,
             frames: 0.into(),
             segments: 0.into(),
+            pace: Arc::default(),
             intake: OnceLock::new(),
         })
+    }
+
+    /// Of a live source: after which time a result about its pictures is of no use.
+    pub fn late_after(&self) -> Option<Duration> {
+        self.bounds.late_after
+    }
+
+    /// At which share of its rate the source is sampled now.
+    pub fn pace(&self) -> &Arc<Pace> {
+        &self.pace
     }
 
     /// Whether another record may be taken in.
@@ -135,6 +156,7 @@ mod tests {
         let flow = Flow::new(Bounds {
             frames: 1,
             segments: 2,
+            late_after: None,
         });
         let (frame, first) = (flow.frame(), flow.segment());
         assert!(!flow.open());

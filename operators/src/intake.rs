@@ -16,7 +16,7 @@ use timely::{
 };
 
 use crate::{
-    data::{End, Failure, Frame, MediaTime, SourceId, Stage, Taken},
+    data::{End, Failure, Frame, MediaTime, Quiet, SourceId, Stage, Taken},
     flow::Flow,
     tick::Tick,
 };
@@ -28,6 +28,8 @@ pub enum Record {
     Frame(Frame),
     /// Something that should have been a frame.
     Lost(Failure),
+    /// Nothing came for a while, of a live source.
+    Quiet(Quiet),
     /// The source is over; nothing comes after.
     End(End),
 }
@@ -104,6 +106,7 @@ impl Open {
                 Some(Taken::Frame(Arc::new(frame)))
             }
             Ok(Record::Lost(failure)) => Some(Taken::Lost(failure)),
+            Ok(Record::Quiet(quiet)) => Some(Taken::Quiet(quiet)),
             Ok(Record::End(end)) => {
                 self.ended = true;
                 Some(Taken::End(end))

@@ -3,7 +3,7 @@
 //! Every operator is two halves in one file: a core that knows no timely and is tested with plain values, and a shell
 //! that moves data and capabilities. In reading order:
 //! - [`data`], [`signature`], [`node`]: what flows, and the words that pipeline files use for it
-//! - [`tick`], [`flow`], [`tally`]: order, bounds and counts
+//! - [`tick`], [`flow`], [`pace`], [`tally`]: order, bounds, rates and counts
 //! - [`intake`], [`sample`], [`encode`], [`segment`]: from sources to segments
 //! - [`recall`], [`caption`], [`reason`], [`summary`], [`minutes`]: what branches want to be said of segments
 //! - [`question`], [`archive`], [`find`], [`finding`], [`ask`]: what people want to know of what is stored
@@ -28,6 +28,7 @@ pub mod intake;
 pub mod minutes;
 pub mod node;
 pub mod offload;
+pub mod pace;
 pub mod question;
 mod read;
 pub mod reason;

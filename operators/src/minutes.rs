@@ -270,6 +270,7 @@ impl Ledger {
             task: Task::Summary,
             question: None,
             remembered: Arc::default(),
+            draft: None,
             judged: false,
             max_tokens: spec.max_tokens.unwrap_or(connector.summary_tokens()),
         };

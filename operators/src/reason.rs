@@ -267,6 +267,7 @@ impl Asker {
             question: Some(Arc::clone(&self.ask)),
             prompt,
             remembered: Arc::default(),
+            draft: None,
             judged: self.judged,
             max_tokens: self.max_tokens,
         })

@@ -98,10 +98,12 @@ fn recalled(done: Done<Wish, Known>) -> Recalled {
         Ok(known) => (Ok(known.prompt), known.draft, known.remembered),
         Err(fault) => (Err(fault), None, Arc::default()),
     };
+    let stands = draft.as_deref().map(Arc::from);
     let draft = draft.map(|text| Caption {
         segment: Arc::clone(&segment),
         node,
         text,
+        from_draft: false,
     });
     let request = Request {
         about: About::Segment(node, segment),
@@ -109,6 +111,7 @@ fn recalled(done: Done<Wish, Known>) -> Recalled {
         question: None,
         prompt,
         remembered,
+        draft: stands,
         judged: false,
         max_tokens,
     };

@@ -4,7 +4,7 @@
 //! stretch: the grid is anchored at 0, and the state begins anew at every multiple. So a run that resumes at such a
 //! multiple chooses what an undisturbed run would have chosen.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use timely::{
 use crate::{
     data::{MediaTime, ROUNDING, SourceId, Taken},
     node::{SpecError, require},
+    pace::Pace,
     signature::Signature,
     tally::{DropReason, Tally},
 };
@@ -31,6 +32,10 @@ pub struct SampleSpec {
     pub change: f64,
     /// After so many milliseconds of media time a frame is chosen even if nothing changed.
     pub keep_every_ms: u64,
+    /// Of a live source: under lasting overload the rate goes down step by step to this, and up again when there is room. More
+    /// than 0, at most `fps`; a quarter of `fps` if absent. A recording keeps its rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_fps: Option<f64>,
 }
 
 impl Default for SampleSpec {
@@ -39,6 +44,7 @@ impl Default for SampleSpec {
             fps: 2.0,
             change: 0.01,
             keep_every_ms: 4000,
+            min_fps: None,
         }
     }
 }
@@ -66,7 +72,19 @@ impl SampleSpec {
             "keep_every_ms",
             self.keep_every_ms,
             "1 or more",
+        )?;
+        let least = self.least();
+        require(
+            least > 0.0 && least <= self.fps,
+            "min_fps",
+            least,
+            "more than 0, at most fps",
         )
+    }
+
+    /// The lowest rate of a live source.
+    pub fn least(&self) -> f64 {
+        self.min_fps.unwrap_or(self.fps / 4.0)
     }
 }
 
@@ -75,8 +93,9 @@ impl SampleSpec {
 /// A source may use it to spare the conversion of frames that no sampler wants: the choice is the same.
 #[derive(Clone, Debug)]
 pub struct Grid {
-    /// Places in a million seconds.
-    rate: u128,
+    fps: f64,
+    /// Of a live source: what its rate follows, and the lowest one.
+    pace: Option<(Arc<Pace>, f64)>,
     stretches_ms: Vec<u64>,
     last: Option<Place>,
 }
@@ -88,9 +107,26 @@ impl Grid {
     /// A grid of `fps` places a second that begins anew at every multiple of each of the lengths.
     pub fn new(fps: f64, stretches_ms: &[u64]) -> Self {
         Self {
-            rate: (fps * 1e6).round() as u128,
+            fps,
+            pace: None,
             stretches_ms: stretches_ms.to_vec(),
             last: None,
+        }
+    }
+
+    /// The same grid, with a rate that follows `pace` but never goes below `least`.
+    pub fn paced(self, pace: Arc<Pace>, least: f64) -> Self {
+        Self {
+            pace: Some((pace, least)),
+            ..self
+        }
+    }
+
+    /// Places in a second, now.
+    pub fn fps(&self) -> f64 {
+        match &self.pace {
+            Some((pace, least)) => pace.rate(self.fps, *least),
+            None => self.fps,
         }
     }
 
@@ -107,15 +143,14 @@ impl Grid {
     fn place(&self, at: MediaTime) -> Place {
         // Containers round times to their own clock: a frame a microsecond before a boundary belongs to it.
         let nanos = at.nanos() + ROUNDING;
+        // Places in a million seconds.
+        let rate = (self.fps() * 1e6).round() as u128;
         let stretches = self
             .stretches_ms
             .iter()
             .map(|length| nanos / (length * 1_000_000).max(1))
             .collect();
-        (
-            stretches,
-            u128::from(nanos) * self.rate / 1_000_000_000_000_000,
-        )
+        (stretches, u128::from(nanos) * rate / 1_000_000_000_000_000)
     }
 }
 
@@ -144,6 +179,14 @@ impl Sampler {
             change: spec.change,
             keep_every_ms: spec.keep_every_ms,
             kept: None,
+        }
+    }
+
+    /// The same for a live source: its rate follows `pace`.
+    pub fn paced(self, pace: Arc<Pace>, least: f64) -> Self {
+        Self {
+            grid: self.grid.paced(pace, least),
+            ..self
         }
     }
 
@@ -186,7 +229,10 @@ pub fn sample<'s, T: Timestamp>(
     let mut samplers: BTreeMap<SourceId, Sampler> = from
         .sources
         .into_iter()
-        .map(|source| (source, fresh.clone()))
+        .map(|(source, pace)| match pace {
+            Some(pace) => (source, fresh.clone().paced(pace, spec.least())),
+            None => (source, fresh.clone()),
+        })
         .collect();
     taken.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
         Pipeline,
@@ -212,8 +258,8 @@ pub fn sample<'s, T: Timestamp>(
 /// Which sources a sample node reads, and where its state begins anew.
 #[derive(Clone, Debug, Default)]
 pub struct Sampling {
-    /// The sources.
-    pub sources: Vec<SourceId>,
+    /// The sources, live ones with what their rate follows.
+    pub sources: Vec<(SourceId, Option<Arc<Pace>>)>,
     /// The segment lengths downstream.
     pub stretches_ms: Vec<u64>,
 }
@@ -273,6 +319,7 @@ mod tests {
             fps: 1.0,
             change: 0.01,
             keep_every_ms: 3000,
+            ..SampleSpec::default()
         };
         assert_eq!(kept(&spec, 1.0, 9, |_| 7), [0, 3, 4, 7, 8]); // 4 and 8 begin stretches
         assert_eq!(kept(&spec, 1.0, 4, |n| n as u8 * 40), [0, 1, 2, 3]);
@@ -284,6 +331,7 @@ mod tests {
             fps: 1.7,
             change: 0.02,
             keep_every_ms: 2500,
+            ..SampleSpec::default()
         };
         let level = |n: u64| ((n / 7) * 11 % 50) as u8;
         let at = |n: u64| MediaTime::from_nanos((n as f64 * 1e9 / 29.97) as u64);

@@ -14,11 +14,12 @@ use timely::{
     dataflow::{StreamVec, channels::pact::Pipeline, operators::Operator},
     progress::Timestamp,
 };
+use tracing::{Span, debug_span};
 
 use crate::{
     data::{
-        Encoded, End, Failure, MediaTime, Outcome, ROUNDING, Seen, Segment, SegmentKey, SourceId,
-        Stage,
+        Encoded, End, Failure, MediaTime, Outcome, Quiet, ROUNDING, Seen, Segment, SegmentKey,
+        SourceId, Stage,
     },
     node::{SpecError, require},
 };
@@ -129,6 +130,7 @@ impl Segments {
                 self.open_at(at).lost = Some(failure);
                 closed
             }
+            Seen::Quiet(quiet) => self.pass(&quiet),
             Seen::End(end) => {
                 let until = self.open.as_ref().map(|open| {
                     let last = open.frames.last().map_or(open.start, |frame| frame.at);
@@ -150,6 +152,17 @@ impl Segments {
         } else {
             self.close(self.boundary(stretch))
         }
+    }
+
+    /// Closes the open segment if nothing can come to its stretch any more; it ends where the pictures ended.
+    fn pass(&mut self, quiet: &Quiet) -> Option<Closed> {
+        let open = self.open.as_ref()?;
+        if open.stretch >= self.stretch(quiet.until) {
+            return None;
+        }
+        let last = open.frames.last().map_or(open.start, |frame| frame.at);
+        let end = quiet.from.max(last).min(self.boundary(open.stretch));
+        self.close(end)
     }
 
     fn cut_scene(&mut self, frame: &Encoded) -> Option<Closed> {
@@ -202,7 +215,8 @@ impl Segments {
                     end,
                     frames: open.frames,
                     impression,
-                    _slot: slot,
+                    slot,
+                    span: life(key, end),
                 }))
             }
             None => Err(nothing(key, open.lost)),
@@ -217,6 +231,12 @@ impl Segments {
     fn boundary(&self, stretch: u64) -> MediaTime {
         MediaTime::from_millis((stretch + 1) * self.spec.length_ms)
     }
+}
+
+/// A segment's life in the logs, named by its source's number: the engine tells names.
+fn life(key: SegmentKey, end: MediaTime) -> Span {
+    let SegmentKey { source, start } = key;
+    debug_span!("segment", source = source.0, %start, %end)
 }
 
 fn nothing(key: SegmentKey, lost: Option<Failure>) -> Failure {
@@ -362,6 +382,30 @@ mod tests {
             [(0, 4000, 0), (4000, 5000, 1)]
         );
         assert_eq!(cut([frame(0, 0), lost(500), end(900)]), [(0, 900, 1)]);
+    }
+
+    #[test]
+    fn a_quiet_stretch_closes_what_was_open_where_the_pictures_ended() {
+        let quiet = |from: u64, until: u64| {
+            let [from, until] = [from, until].map(MediaTime::from_millis);
+            Seen::Quiet(Quiet {
+                source: SourceId(0),
+                from,
+                until,
+                why: None,
+            })
+        };
+        let records = [
+            quiet(0, 500),
+            frame(500, 0),
+            quiet(1200, 3000),
+            frame(3000, 0),
+            quiet(3100, 4100),
+            quiet(3100, 8100),
+            frame(8200, 0),
+            end(8300),
+        ];
+        assert_eq!(cut(records), [(500, 3100, 2), (8000, 8300, 1)]);
     }
 
     #[test]

@@ -97,11 +97,16 @@ fn source() -> String {
     text.push_str("\nkeys:\n");
     let about = format!(
         "Where the frames come from: {}. May be left out here and given for each run by the option \
-         --source. This version opens recordings (a path, file://) and made pictures (test://ball).",
+         --source. Folders are for: atom index.",
         Uri::KNOWN
     );
     entry(&mut text, "uri", "text in quotes", &about);
-    text.push_str("\nexample:\n\n[source.video]\nuri = \"holiday.mp4\"\n");
+    let form = kinds::source();
+    for key in &form.keys {
+        entry(&mut text, &key.name, &expected(key), &key.about);
+    }
+    text.push_str("\nexamples:\n\n[source.video]\nuri = \"holiday.mp4\"\n\n[source.door]\n");
+    text.push_str(form.example);
     text
 }
 

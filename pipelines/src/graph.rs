@@ -7,7 +7,10 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use atom_operators::node::NodeKind;
 
-use crate::plan::{Input, Plan, PlannedNode};
+use crate::{
+    plan::{Input, Plan, PlannedNode},
+    uri::without_login,
+};
 
 const VISION: &str = "vision encoder (one, shared)";
 const DECODER: &str = "decoder (one, shared)";
@@ -137,7 +140,7 @@ impl Drawing {
 
     fn sources(&mut self, plan: &Plan) {
         for (place, source) in plan.sources.iter().enumerate() {
-            let mut lines = vec![source.name.clone(), source.uri.clone()];
+            let mut lines = vec![source.name.clone(), without_login(&source.uri).0];
             if !source.aliases.is_empty() {
                 lines.push(format!("also {}", source.aliases.join(", ")));
             }

@@ -20,12 +20,14 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use crate::sink::SinkKind;
+use crate::{sink::SinkKind, source::SourceSettings};
 
 /// One kind: its words, its keys, and how to read its settings.
 pub(crate) struct Form<K> {
     /// The word in a pipeline file.
     pub(crate) name: &'static str,
+    /// Keys that stand beside the settings.
+    pub(crate) own: &'static [&'static str],
     /// What it does.
     pub(crate) about: String,
     /// What it takes.
@@ -38,7 +40,7 @@ pub(crate) struct Form<K> {
     pub(crate) example: &'static str,
     /// The kind with default settings; required ones are blank.
     pub(crate) blank: K,
-    /// Reads the settings, a table without `kind` and `inputs`.
+    /// Reads the settings, a table without its own keys.
     pub(crate) decode: Decode<K>,
 }
 
@@ -95,6 +97,21 @@ pub(crate) fn sinks() -> Vec<Form<SinkKind>> {
     ]
 }
 
+/// What a source is, beside its uri.
+pub(crate) fn source() -> Form<SourceSettings> {
+    Form {
+        name: "source",
+        own: &["uri"],
+        about: "What is watched: a recording, a camera or another live stream.".to_owned(),
+        takes: &[],
+        gives: Some(StreamKind::Frames),
+        keys: keys(&schema_for!(SourceSettings)),
+        example: SourceSettings::EXAMPLE,
+        blank: SourceSettings::default(),
+        decode: |table| settings(table),
+    }
+}
+
 fn sink<S: JsonSchema + Default>(
     wrap: fn(S) -> SinkKind,
     decode: Decode<SinkKind>,
@@ -102,6 +119,7 @@ fn sink<S: JsonSchema + Default>(
     let kind = wrap(S::default());
     Form {
         name: kind.name(),
+        own: &["kind", "inputs"],
         about: kind.about().to_owned(),
         takes: kind.takes(),
         gives: None,
@@ -121,6 +139,7 @@ fn node<S: JsonSchema + Default>(
     let schema = schema_for!(S);
     Form {
         name: blank.name(),
+        own: &["kind", "inputs"],
         about: text(&schema, "description"),
         takes: blank.takes(),
         gives: Some(blank.gives()),
@@ -222,7 +241,10 @@ mod tests {
     #[test]
     fn every_key_has_a_type_and_an_explanation() {
         let keys = nodes().into_iter().flat_map(|form| form.keys);
-        for key in keys.chain(sinks().into_iter().flat_map(|form| form.keys)) {
+        for key in keys
+            .chain(source().keys)
+            .chain(sinks().into_iter().flat_map(|form| form.keys))
+        {
             assert_ne!(key.expects, "another value", "{}", key.name);
             assert!(!key.about.is_empty(), "{}", key.name);
         }

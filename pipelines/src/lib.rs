@@ -7,6 +7,7 @@
 
 // What a file says.
 mod sink;
+mod source;
 mod spec;
 mod uri;
 
@@ -32,5 +33,6 @@ pub use plan::{Input, Plan, PlannedNode, PlannedSink, PlannedSource, SinkInput, 
 pub use problem::{Problem, Problems};
 pub use read::{load, override_sources, read, read_files};
 pub use sink::{FileSinkSpec, JsonlSinkSpec, SinkKind};
+pub use source::SourceSettings;
 pub use spec::{InputSpec, Item, NodeSpec, PipelineFile, SinkSpec, SourceSpec};
-pub use uri::{Uri, UriError};
+pub use uri::{Uri, UriError, without_login};

@@ -14,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 use crate::{
     kinds,
     problem::{Problem, Problems},
+    source::SourceSettings,
     spec::{PipelineFile, SourceSpec},
 };
 
@@ -135,25 +136,27 @@ impl<'t> Reader<'t> {
         bodies
     }
 
-    fn source(&mut self, name: &Name<'t>, body: DeTable<'t>) -> SourceSpec {
+    fn source(&mut self, name: &Name<'t>, mut body: DeTable<'t>) -> SourceSpec {
         let owner = format!("source {:?}", name.get_ref());
         self.name(&owner, name);
+        let line = self.line(name.span());
+        let keys = body.iter();
+        let lines = keys.map(|(key, _)| (key.to_string(), self.line(key.span())));
         let mut source = SourceSpec {
             name: name.to_string(),
             uri: None,
-            line: self.line(name.span()),
+            settings: SourceSettings::default(),
+            line,
+            lines: lines.collect(),
             overridden: false,
             sound: true,
         };
-        for (key, value) in body {
-            if key.get_ref() == "uri" {
-                source.line = self.line(key.span());
-                source.uri = self.word(&owner, &key, &value);
-                source.sound = source.uri.is_some();
-            } else {
-                self.unknown_key(&owner, &key, &["uri"]);
-            }
+        if let Some((key, value)) = body.remove_entry("uri") {
+            source.line = self.line(key.span());
+            source.uri = self.word(&owner, &key, &value);
+            source.sound = source.uri.is_some();
         }
+        source.settings = self.settings(&owner, line, body, &kinds::source());
         source
     }
 }

@@ -14,6 +14,7 @@ use atom_operators::node::NodeKind;
 
 use crate::{
     sink::SinkKind,
+    source::SourceSettings,
     spec::{InputSpec, NodeSpec, PipelineFile},
     uri::same,
 };
@@ -40,6 +41,8 @@ pub struct PlannedSource {
     pub name: String,
     /// Where its frames come from.
     pub uri: String,
+    /// Its other settings.
+    pub settings: SourceSettings,
     /// Other names in other files for the same uri.
     pub aliases: Vec<String>,
 }
@@ -90,6 +93,13 @@ pub struct SinkInput {
     pub node: usize,
     /// What the sink's own file calls that node.
     pub name: String,
+}
+
+impl PlannedSource {
+    /// Whether it shows the present.
+    pub fn is_live(&self) -> bool {
+        self.settings.is_live(&self.uri)
+    }
 }
 
 impl Plan {
@@ -161,7 +171,10 @@ fn merge_sources<'f>(plan: &mut Plan, file: &'f PipelineFile) -> BTreeMap<&'f st
             let uri = source.uri.as_deref().unwrap_or_default();
             let taken: Vec<usize> = places.values().copied().collect();
             let found = plan.sources.iter().enumerate().find(|(place, planned)| {
-                named(planned, &source.name) && !taken.contains(place) && same(&planned.uri, uri)
+                named(planned, &source.name)
+                    && !taken.contains(place)
+                    && same(&planned.uri, uri)
+                    && planned.settings == source.settings
             });
             if let (Some((place, _)), false) = (found, places.contains_key(source.name.as_str())) {
                 places.insert(&source.name, place);
@@ -173,6 +186,7 @@ fn merge_sources<'f>(plan: &mut Plan, file: &'f PipelineFile) -> BTreeMap<&'f st
             plan.sources.push(PlannedSource {
                 name: source.name.clone(),
                 uri: source.uri.clone().unwrap_or_default(),
+                settings: source.settings.clone(),
                 aliases: Vec::new(),
             });
             plan.sources.len() - 1

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use atom_operators::node::NodeKind;
 
-use crate::sink::SinkKind;
+use crate::{sink::SinkKind, source::SourceSettings};
 
 /// A pipeline file: sources, nodes and sinks in the order of the file.
 #[derive(Clone, Debug)]
@@ -41,8 +41,12 @@ pub struct SourceSpec {
     pub name: String,
     /// Where its frames come from; absent if it is to be given for each run.
     pub uri: Option<String>,
+    /// Its other settings.
+    pub settings: SourceSettings,
     /// The line of its `uri`, else of its opening.
     pub line: usize,
+    /// The line of every key that the file gives.
+    pub(crate) lines: BTreeMap<String, usize>,
     /// Whether the uri came from the command line.
     pub(crate) overridden: bool,
     /// Whether the file's uri was read without a problem.

@@ -84,6 +84,19 @@ impl Uri {
         }
     }
 
+    /// Whether it shows the present: a camera, or a web address that does not end like the name of a recording.
+    pub fn is_live(&self) -> bool {
+        match self {
+            Self::Rtsp(_) | Self::V4l2(_) => true,
+            Self::Http(address) => {
+                let path = address.split(['?', '#']).next().unwrap_or_default();
+                let end = path.rsplit('.').next().unwrap_or_default();
+                !RECORDINGS.contains(&end.to_ascii_lowercase().as_str())
+            }
+            Self::File(_) | Self::Folder(_) | Self::Test(_) => false,
+        }
+    }
+
     /// The `file://` uri of an absolute path, whatever bytes its name is made of.
     ///
     /// ```
@@ -110,6 +123,27 @@ impl Uri {
             Self::Test(_) | Self::Rtsp(_) | Self::Http(_) => None,
         }
     }
+}
+
+/// How the names of recordings on web servers end.
+const RECORDINGS: [&str; 14] = [
+    "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mpg", "mpeg", "flv", "ogv", "wmv",
+    "gif",
+];
+
+/// A uri taken apart at its login, `scheme://user:password@rest`: the uri without it, and the login as written.
+pub fn without_login(uri: &str) -> (String, Option<(&str, &str)>) {
+    let nothing = || (uri.to_owned(), None);
+    let Some((scheme, rest)) = uri.split_once("://") else {
+        return nothing();
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // A password may hold an @ of its own; a host cannot.
+    let Some((login, _)) = host.rsplit_once('@') else {
+        return nothing();
+    };
+    let bare = format!("{scheme}://{}", &rest[login.len() + 1..]);
+    (bare, Some(login.split_once(':').unwrap_or((login, ""))))
 }
 
 /// Whether two texts name the same frames: the same file however its path is written, else the same text.
@@ -161,6 +195,19 @@ mod tests {
         ];
         for (text, uri) in cases {
             assert_eq!(Uri::parse(text), Ok(uri), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_taken_out() {
+        let (bare, login) = without_login("rtsp://me:p@ss:w@h:554/x@y?z=1");
+        assert_eq!(
+            (bare.as_str(), login),
+            ("rtsp://h:554/x@y?z=1", Some(("me", "p@ss:w")))
+        );
+        assert_eq!(without_login("rtsp://me@h/x").1, Some(("me", "")));
+        for plain in ["rtsp://h/x@y", "a@b.mp4", "test://ball"] {
+            assert_eq!(without_login(plain), (plain.to_owned(), None));
         }
     }
 

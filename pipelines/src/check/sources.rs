@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::{
     problem::Problem,
+    source::SourceSettings,
     spec::{PipelineFile, SourceSpec},
-    uri::{Uri, UriError, same},
+    uri::{Uri, UriError, same, without_login},
 };
 
 pub(super) fn check(file: &PipelineFile, problems: &mut Vec<Problem>) {
@@ -16,6 +17,14 @@ pub(super) fn check(file: &PipelineFile, problems: &mut Vec<Problem>) {
             "the pipeline has no sources, so there is nothing to watch",
         );
         problems.push(problem.hint("add [source.NAME] with a uri; see: atom docs source"));
+    }
+    for source in &file.sources {
+        if let Err(wrong) = source.settings.check() {
+            let line = source.lines.get(wrong.key).copied();
+            let message = format!("source {:?}: {wrong}", source.name);
+            let problem = Problem::new(&file.path, line.unwrap_or(source.line), message);
+            problems.push(problem.hint("see: atom docs source"));
+        }
     }
     for source in file.sources.iter().filter(|source| source.sound) {
         let Some((message, hint)) = refused(source) else {
@@ -35,20 +44,29 @@ pub(super) fn check_across(files: &[PipelineFile], problems: &mut Vec<Problem>) 
     let mut firsts: Vec<(&PipelineFile, &SourceSpec, &str)> = Vec::new();
     for file in files {
         for source in &file.sources {
-            let Some(uri) = &source.uri else { continue };
-            let Some((first, _, other)) = firsts
+            let Some(uri) = source.uri.as_deref() else {
+                continue;
+            };
+            let Some((first, known, other)) = firsts
                 .iter()
                 .find(|(_, other, _)| other.name == source.name)
             else {
                 firsts.push((file, source, uri));
                 continue;
             };
-            if !same(uri, other) {
+            if !same(uri, other) || source.settings != known.settings {
                 let first = first.path.display();
-                let message = format!(
-                    "source {:?} is {uri:?} here, but {other:?} in {first}",
-                    source.name
-                );
+                let [here, there] = [uri, other].map(|uri| without_login(uri).0);
+                let message = match here == there {
+                    true => format!(
+                        "source {:?} has other settings here than in {first}",
+                        source.name
+                    ),
+                    false => format!(
+                        "source {:?} is {here:?} here, but {there:?} in {first}",
+                        source.name
+                    ),
+                };
                 let hint = "give one of them another name, or run the files one by one";
                 problems.push(Problem::new(&file.path, source.line, message).hint(hint));
             }
@@ -65,11 +83,11 @@ fn refused(source: &SourceSpec) -> Option<(String, String)> {
     };
     match Uri::parse(text) {
         Ok(Uri::File(path)) => unreadable(&path),
-        Ok(Uri::Test(_)) => None,
-        Ok(_) => Some((
-            format!("has the uri {text:?}, which is not supported yet by this version"),
-            "use the path of a recording, file:// or test://ball".to_owned(),
+        Ok(Uri::Folder(path)) => Some((
+            format!("is the folder \"{}\"", path.display()),
+            format!("make it searchable by: atom index {}", path.display()),
         )),
+        Ok(_) => unable_to_log_in(source, text),
         Err(error @ UriError::NotAbsolute(_)) => Some((
             format!("cannot be opened: {error}"),
             "write file:///PATH, or the path alone".to_owned(),
@@ -79,6 +97,37 @@ fn refused(source: &SourceSpec) -> Option<(String, String)> {
             format!("a uri is {}", Uri::KNOWN),
         )),
     }
+}
+
+/// What is wrong with a login, and what to do.
+fn unable_to_log_in(source: &SourceSpec, uri: &str) -> Option<(String, String)> {
+    let SourceSettings {
+        user,
+        password_file,
+        ..
+    } = &source.settings;
+    let hint = "give both: user = \"NAME\" and password_file = \"FILE\" with the password as its first line";
+    if user.is_none() && password_file.is_none() {
+        return None;
+    }
+    if !matches!(Uri::parse(uri), Ok(Uri::Rtsp(_) | Uri::Http(_))) {
+        let told = "has a user or a password, but nothing to log in to".to_owned();
+        return Some((told, "only rtsp:// and http:// ask for them".to_owned()));
+    }
+    let Some(path) = password_file else {
+        return Some(("has a user without a password".to_owned(), hint.to_owned()));
+    };
+    let in_uri = without_login(uri).1.is_some();
+    if user.is_none() && !in_uri {
+        return Some(("has a password without a user".to_owned(), hint.to_owned()));
+    }
+    (!path.is_file()).then(|| {
+        let told = format!(
+            "has the password file \"{}\", which does not exist",
+            path.display()
+        );
+        (told, hint.to_owned())
+    })
 }
 
 fn unreadable(path: &Path) -> Option<(String, String)> {

@@ -145,10 +145,25 @@ fn sources_must_be_there_and_of_a_known_scheme() {
             uri("gopher://x"),
             "unknown scheme \"gopher\"\n    hint: a uri is a path, file://",
         ),
-        (uri("rtsp://x/y"), "not supported yet by this version"),
         (
-            uri("v4l2:///dev/video0"),
-            "not supported yet by this version",
+            uri("folder://x"),
+            "is the folder \"x\"\n    hint: make it searchable by: atom index x",
+        ),
+        (
+            uri("v4l2:///dev/video0\"\nuser = \"me"),
+            "a user or a password, but nothing to log in to",
+        ),
+        (
+            uri("rtsp://x/y\"\nuser = \"me"),
+            "a user without a password\n    hint: give both",
+        ),
+        (
+            uri("rtsp://x/y\"\nuser = \"me\"\npassword_file = \"no-such-file"),
+            "\"no-such-file\", which does not exist",
+        ),
+        (
+            uri("rtsp://x/y\"\nstall_ms = 5\nuser = \"me"),
+            "a.toml:3: source \"video\": stall_ms is 5, expected 100 to 600000",
         ),
         (uri("test://"), "names nothing after its scheme"),
         (

@@ -42,7 +42,7 @@ impl<'t> Reader<'t> {
 
     /// Takes out and reports the keys that this kind does not know.
     fn strangers<K>(&mut self, owner: &str, body: &mut DeTable<'t>, form: &Form<K>) {
-        let mut known = vec!["kind", "inputs"];
+        let mut known = form.own.to_vec();
         known.extend(form.keys.iter().map(|key| key.name.as_str()));
         let unknown: Vec<Name<'t>> = body
             .keys()
@@ -50,7 +50,11 @@ impl<'t> Reader<'t> {
             .cloned()
             .collect();
         for key in unknown {
-            self.unknown_key(&format!("{owner} ({})", form.name), &key, &known);
+            let owner = match form.own.contains(&"kind") {
+                true => &format!("{owner} ({})", form.name),
+                false => owner,
+            };
+            self.unknown_key(owner, &key, &known);
             body.remove(key.get_ref().as_ref());
         }
     }
