@@ -3,18 +3,19 @@
 //! The graph is built by kind, not by file order: all encode nodes send through the one encoder and all caption, reason and
 //! summary nodes through the one decoder (`branches`), and each gets its own results back.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use atom_models::{Connector, Memory, Scheduler, TextEncoder, Vision};
 use atom_operators::{
     archive::Archive,
     ask::Reply,
     change::Changes,
-    data::{Caption, NodeId, Seen, Segment, SourceId, Taken},
+    data::{Caption, Failure, NodeId, Seen, Segment, SourceId, Stage, Taken},
     encode::encode,
     intake::{Inlet, intake},
     node::NodeKind,
     offload::{Crew, Health},
+    pace::Pace,
     question::{Inbox, questions},
     sample::{Sampling, sample},
     seal::{Event, Sealed, Waiting, seal},
@@ -84,6 +85,11 @@ pub fn assemble(
         _ => None,
     });
     let waiting = Waiting::new(expected(plan, &parts.inlets)).with_changes(changes.collect());
+    let live = parts.inlets.iter();
+    let live = live.filter(|inlet| inlet.flow.late_after().is_some());
+    let paces: BTreeMap<_, _> = live
+        .map(|inlet| (inlet.source, Arc::clone(inlet.flow.pace())))
+        .collect();
     let taken = intake(scope, parts.inlets);
     let mut graph = Graph {
         scope,
@@ -91,7 +97,7 @@ pub fn assemble(
         connector: parts.connector,
         events: vec![taken.clone().flat_map(of_intake)],
     };
-    let samples = graph.samples(&taken, &parts.tally);
+    let samples = graph.samples(&taken, &paces, &parts.tally);
     let seen = match parts.vision {
         Some(vision) => graph.seen(samples, vision, parts.vision_health, crew),
         None => Vec::new(),
@@ -148,6 +154,14 @@ fn of_intake(taken: Taken) -> Option<Event> {
     match taken {
         Taken::Frame(_) => None,
         Taken::Lost(failure) => Some(Event::Failure(failure)),
+        Taken::Quiet(quiet) => quiet.why.map(|fault| {
+            Event::Failure(Failure {
+                stage: Stage::Source,
+                source: quiet.source,
+                at: quiet.from,
+                fault,
+            })
+        }),
         Taken::End(end) => Some(Event::End(end)),
     }
 }
@@ -189,7 +203,12 @@ impl<'s> Graph<'s, '_> {
             .collect()
     }
 
-    fn samples(&self, taken: &Stream<'s, Taken>, tally: &Tally) -> ByNode<'s, Taken> {
+    fn samples(
+        &self,
+        taken: &Stream<'s, Taken>,
+        paces: &BTreeMap<SourceId, Arc<Pace>>,
+        tally: &Tally,
+    ) -> ByNode<'s, Taken> {
         let mut streams = Vec::new();
         for (node, kind) in nodes(self.plan) {
             let NodeKind::Sample(spec) = kind else {
@@ -201,6 +220,7 @@ impl<'s> Graph<'s, '_> {
                 .sources_of(Input::Node(node.0))
                 .into_iter()
                 .map(|at| SourceId(at as u32))
+                .map(|source| (source, paces.get(&source).cloned()))
                 .collect();
             let from = Sampling {
                 sources,

@@ -40,6 +40,32 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
+    /// A password that cannot be read.
+    #[error("cannot read the password in {}: {reason}; expected it as the first line of the file", path.display())]
+    Password {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A camera or stream that cannot be used, whatever happens.
+    #[error("source {name:?} cannot show {what}: {reason}")]
+    Camera {
+        /// The source.
+        name: String,
+        /// Where its pictures should come from.
+        what: String,
+        /// Why none come.
+        reason: String,
+    },
+    /// The address to listen on cannot be had.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// The index cannot be used.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),

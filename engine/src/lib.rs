@@ -1,7 +1,7 @@
 //! Makes a plan run: sources, the assembled graph, sinks, the store.
 //!
 //! In reading order: [`source`] brings frames, [`assemble`] and `branches` build the graph of a plan, [`mod@open`] and [`run`] run it, [`writer`] brings
-//! results out to [`sink`] and [`store`], [`archive`] and [`summarize`] read what is stored, [`report`] tells what it came to. [`eval`] measures a pack. The program `atom` is
+//! results out to [`sink`] and [`store`], [`vitals`], [`metrics`] and [`serve`] tell how it is doing, [`archive`] and [`summarize`] read what is stored, [`report`] tells what it came to. [`eval`] measures a pack. The program `atom` is
 //! `main.rs` and `cli`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -10,13 +10,17 @@ pub mod assemble;
 mod branches;
 pub mod error;
 pub mod eval;
+pub mod metrics;
 pub mod open;
+mod players;
 pub mod report;
 pub mod run;
+pub mod serve;
 pub mod sink;
 pub mod source;
 pub mod store;
 pub mod summarize;
+pub mod vitals;
 pub mod writer;
 
 pub use error::EngineError;

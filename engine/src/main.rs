@@ -8,7 +8,7 @@ mod cli;
 
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
-    cli::terminal::start_logging(arguments.verbose);
+    cli::terminal::start_logging(arguments.verbose, arguments.log_format);
     match arguments.command.run() {
         Ok(code) => code,
         Err(error) if cli::terminal::closed_pipe(&error) => ExitCode::SUCCESS,

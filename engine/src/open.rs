@@ -1,7 +1,7 @@
 //! Opens everything that a run needs, before it starts: what can fail, fails here, with nothing changed.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -11,6 +11,7 @@ use atom_operators::{
     node::NodeKind,
 };
 use atom_pipelines::{Input, Plan, SinkKind};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -26,7 +27,7 @@ pub fn locations(plan: &Plan) -> Result<Vec<Location>, EngineError> {
     let parsed: Vec<_> = plan
         .sources
         .iter()
-        .map(|source| Location::parse(&source.uri))
+        .map(Location::of)
         .collect::<Result<_, _>>()?;
     // With one source, what cannot be read ends the run before it starts; among several it is one failure.
     if let [only] = &parsed[..] {
@@ -145,6 +146,7 @@ pub fn open_stores(
             store: Store::open(&spec.store)?,
             shelves,
             held: BTreeMap::new(),
+            clocks: BTreeSet::new(),
         });
     }
     Ok(open)
@@ -189,6 +191,8 @@ pub struct Start {
     pub from: MediaTime,
     /// Everything before this is stored already.
     pub sealed: MediaTime,
+    /// Of a live source, when its media time was 0, if an earlier run stored that.
+    pub begun: Option<Timestamp>,
 }
 
 /// Where each source begins; `None` if its stores hold all of it already. Without `resume` its stored rows count for
@@ -209,6 +213,9 @@ fn start(
     source: SourceId,
     resume: bool,
 ) -> Result<Option<Start>, EngineError> {
+    if plan.sources[source.0 as usize].is_live() {
+        return start_live(stores, source).map(Some);
+    }
     let mut earliest: Option<Start> = None;
     let mut stored = false;
     for open in stores.iter_mut() {
@@ -227,6 +234,7 @@ fn start(
         let start = Start {
             from: MediaTime::from_millis(multiple_before(plan, open.node, sealed_ms)),
             sealed: MediaTime::from_millis(sealed_ms),
+            begun: None,
         };
         if earliest.is_none_or(|other| start.from < other.from) {
             earliest = Some(start);
@@ -237,6 +245,23 @@ fn start(
     } else {
         Some(Start::default())
     })
+}
+
+/// A live source always goes on: what it showed before cannot be seen again, so no stored row counts for nothing.
+fn start_live(stores: &mut [OpenStore], source: SourceId) -> Result<Start, EngineError> {
+    let mut start = Start::default();
+    for open in stores {
+        let Some(shelf) = open.shelves.get(&source) else {
+            continue;
+        };
+        let known = open.store.begin(&shelf.source, &shelf.pack)?;
+        let begun = open.store.starts()?.get(&shelf.source).copied();
+        let begun = begun.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        // Of two stores the older one's time has room for both.
+        start.begun = start.begun.into_iter().chain(begun).min();
+        start.sealed = start.sealed.max(MediaTime::from_millis(known.sealed_ms));
+    }
+    Ok(start)
 }
 
 /// The last moment not after `sealed_ms` at which sampling and segmenting begin anew.

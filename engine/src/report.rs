@@ -6,6 +6,11 @@ use atom_models::{Meters, meter::Reading};
 use atom_operators::tally::{DropReason, Tally, Task};
 use serde::Serialize;
 
+use crate::{
+    source::standing::{Gap, utc},
+    vitals::SourceVitals,
+};
+
 /// The report of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -40,6 +45,38 @@ pub struct SourceReport {
     pub segments: u64,
     /// Everything before this is out.
     pub complete_through_ms: u64,
+    /// Of a live source, how it stood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveReport>,
+}
+
+/// How a live source stood.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LiveReport {
+    /// When its media time was 0; none if it never showed anything.
+    pub start_utc: Option<String>,
+    /// Connections that brought a picture.
+    pub connects: u64,
+    /// Gaps that are over.
+    pub gap_count: u64,
+    /// How long they were together.
+    pub gap_seconds: f64,
+    /// The last hundred of them.
+    pub gaps: Vec<Gap>,
+}
+
+impl LiveReport {
+    /// How a source stands now.
+    pub fn of(vitals: &SourceVitals) -> Self {
+        let reading = vitals.standing.reading();
+        Self {
+            start_utc: vitals.start().map(utc),
+            connects: reading.connects,
+            gap_count: reading.gap_count,
+            gap_seconds: reading.gap_seconds,
+            gaps: reading.gaps.into(),
+        }
+    }
 }
 
 /// Requests and tokens of the decoder.

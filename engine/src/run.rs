@@ -1,15 +1,15 @@
 //! Makes a plan run: opens everything that can fail first, then lets the graph work until its sources are over.
 //!
-//! Four kinds of threads: one for each source, one for each module, the graph's worker (the caller's thread), and the
+//! Four kinds of threads: those that play sources, one for each module, the graph's worker (the caller's thread), and the
 //! writer. Whatever ends the run early (a signal, a model or a store that keeps failing) sets one flag: sources end, the
 //! graph runs dry, and what was finished is out.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
     thread,
     time::{Duration, Instant},
@@ -24,23 +24,24 @@ use atom_operators::{
     node::NodeKind,
     offload::{Crew, Health},
     question::{Closer, Inbox},
-    sample::Grid,
-    tally::Tally,
+    sample::{Grid, SampleSpec},
 };
-use atom_pipelines::{Input, Plan};
+use atom_pipelines::{Input, Plan, PlannedNode};
 use crossbeam::channel::{Sender, bounded, unbounded};
 
 use crate::{
     assemble::{News, Parts, assemble},
-    error::{EngineError, chain},
+    error::EngineError,
+    metrics::Metrics,
     open::{self, Modules, Start},
-    report::{self, DecoderReport, Report, SourceReport},
-    source::{Choice, Ended, Location, Outlet, Wanted, gst},
+    players::{Job, Players},
+    report::{self, DecoderReport, LiveReport, Report, SourceReport},
+    serve::{Listener, Server},
+    source::{Choice, Live, Location, Outlet, Standing, Wanted, gst},
+    vitals::{SourceVitals, Vitals},
     writer::{Audience, OpenSink, OpenStore, Passed, Writer, Written},
 };
 
-/// So many recordings are played at a time; the others wait their turn.
-const AT_ONCE: usize = 4;
 /// How often the worker looks whether the run has to end.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -54,6 +55,8 @@ pub struct Options {
     pub audience: Box<dyn Audience>,
     /// What people ask beside all that.
     pub questions: Option<Questions>,
+    /// Where metrics and health are told while the run goes on.
+    pub listener: Option<Listener>,
 }
 
 /// People's questions. No more are taken when all sources of the plan are over or the run is stopped; of a plan without sources, when
@@ -94,11 +97,16 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
     let run = Run {
         plan,
         pack: &pack,
-        meters,
-        tally: Tally::new(plan.sources.len()),
+        vitals: vitals(plan, &starts, meters),
+        metrics: Arc::default(),
         stop: options.stop,
         healths: Healths::default(),
     };
+    run.metrics.listen_to(&run.vitals);
+    let _server = options
+        .listener
+        .map(|listener| Server::start(listener, run.vitals.clone(), Arc::clone(&run.metrics)))
+        .transpose()?;
     run.go(
         Opened {
             locations,
@@ -116,8 +124,8 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
 struct Run<'p> {
     plan: &'p Plan,
     pack: &'p Pack,
-    meters: Meters,
-    tally: Tally,
+    vitals: Vitals,
+    metrics: Arc<Metrics>,
     stop: Arc<AtomicBool>,
     healths: Healths,
 }
@@ -131,9 +139,6 @@ struct Opened {
     modules: Modules,
     questions: Option<Questions>,
 }
-
-/// A source and its side of the way into the graph.
-type Job = (Wanted, Outlet);
 
 impl Run<'_> {
     fn go(&self, opened: Opened, audience: Box<dyn Audience>) -> Result<Outcome, EngineError> {
@@ -149,9 +154,8 @@ impl Run<'_> {
         let (inbox, archive) = questions
             .map(|questions| (questions.inbox, questions.archive))
             .unzip();
-        let lengths_ms: Vec<Arc<AtomicU64>> = locations.iter().map(|_| Arc::default()).collect();
-        let (inlets, jobs) = self.sources(locations, &starts, &lengths_ms);
-        let mut writer = self.writer(sinks, stores, audience, lengths_ms);
+        let (inlets, jobs) = self.sources(locations, &starts);
+        let mut writer = self.writer(sinks, stores, audience);
         for (at, start) in starts.iter().enumerate() {
             let sealed = start.unwrap_or_default().sealed;
             writer
@@ -173,7 +177,7 @@ impl Run<'_> {
             vision_health: self.healths.vision.clone(),
             decoder_health: self.healths.decoder.clone(),
             text_health: self.healths.text.clone(),
-            tally: self.tally.clone(),
+            tally: self.vitals.tally.clone(),
         };
         let mut written = self.work_and_write(parts, jobs, writer);
         written.errors.extend(self.healths.hopeless());
@@ -181,19 +185,17 @@ impl Run<'_> {
     }
 
     /// Has the players, the graph and the writer work until everything is out.
-    fn work_and_write(&self, parts: Parts, jobs: VecDeque<Job>, writer: Writer) -> Written {
+    fn work_and_write(&self, parts: Parts, jobs: Vec<Job>, writer: Writer) -> Written {
         let closer = parts.inbox.as_ref().map(Inbox::closer);
         // Without sources, only who asks says when it is enough.
         let after_sources = closer.clone().filter(|_| !self.plan.sources.is_empty());
-        let (jobs, broken) = (Mutex::new(jobs), Mutex::new(Vec::new()));
+        let players = Players::default();
         let (out, sealed) = unbounded();
         let mut written = thread::scope(|threads| {
             let writing = threads.spawn(|| writer.run(sealed));
-            let players: Vec<_> = (0..AT_ONCE)
-                .map(|_| threads.spawn(|| play_all(&jobs, &broken)))
-                .collect();
+            let playing = players.start(threads, jobs);
             threads.spawn(move || {
-                players.into_iter().for_each(|player| drop(player.join()));
+                playing.into_iter().for_each(|player| drop(player.join()));
                 after_sources.iter().for_each(Closer::close);
             });
             let worked = self.work(parts, out, closer);
@@ -207,8 +209,7 @@ impl Run<'_> {
                 .extend(worked.err().map(|error| error.to_string()));
             written
         });
-        let broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
-        written.errors.splice(0..0, broken);
+        written.errors.splice(0..0, players.broken());
         written
     }
 
@@ -217,58 +218,59 @@ impl Run<'_> {
         &self,
         locations: Vec<Location>,
         starts: &[Option<Start>],
-        lengths_ms: &[Arc<AtomicU64>],
-    ) -> (Vec<Inlet>, VecDeque<Job>) {
-        let (mut inlets, mut jobs) = (Vec::new(), VecDeque::new());
+    ) -> (Vec<Inlet>, Vec<Job>) {
+        let (mut inlets, mut jobs) = (Vec::new(), Vec::new());
         for ((at, location), start) in locations.into_iter().enumerate().zip(starts) {
-            let Some(Start { from, .. }) = *start else {
+            let Some(start) = start else {
                 continue;
             };
             let source = SourceId(at as u32);
-            let flow = Flow::new(Bounds::default());
+            let vitals = &self.vitals.sources[at];
             let (sender, records) = bounded(2);
-            inlets.push(Inlet {
-                source,
-                records,
-                flow: Arc::clone(&flow),
-            });
+            let live = self.plan.sources[at]
+                .is_live()
+                .then(|| self.live(at, start));
             let wanted = Wanted {
                 source,
                 location,
                 size: self.pack.frame_size(),
-                choice: Choice::Grids(self.grids(at)),
-                from,
+                choice: Choice::Grids(vitals.grids.clone()),
+                from: start.from,
+                live,
             };
-            let (tally, stop) = (self.tally.clone(), Arc::clone(&self.stop));
-            let length_ms = Arc::clone(&lengths_ms[at]);
-            jobs.push_back((
-                wanted,
-                Outlet {
-                    source,
-                    records: sender,
-                    flow,
-                    tally,
-                    stop,
-                    length_ms,
-                },
-            ));
+            let outlet = Outlet {
+                name: vitals.name.clone(),
+                waiting: live.map(|_| records.clone()),
+                samplers: vitals.grids.len() as u64,
+                flow: Arc::clone(&vitals.flow),
+                stop: Arc::clone(&self.stop),
+                length_ms: Arc::clone(&vitals.length_ms),
+                standing: Arc::clone(&vitals.standing),
+                ..Outlet::of_recording(source, sender, self.vitals.tally.clone())
+            };
+            inlets.push(Inlet {
+                source,
+                records,
+                flow: Arc::clone(&vitals.flow),
+            });
+            jobs.push((wanted, outlet));
         }
         (inlets, jobs)
     }
 
-    /// The sampling grids of the nodes that read a source.
-    fn grids(&self, source: usize) -> Vec<Grid> {
-        let nodes = self
-            .plan
-            .nodes
-            .iter()
-            .filter(|node| node.inputs.contains(&Input::Source(source)));
-        nodes
-            .filter_map(|node| match &node.kind {
-                NodeKind::Sample(spec) => Some(Grid::new(spec.fps, &node.stretches_ms)),
-                _ => None,
-            })
-            .collect()
+    /// How a live source is followed.
+    fn live(&self, source: usize, start: &Start) -> Live {
+        let settings = &self.plan.sources[source].settings;
+        let shares = samplers(self.plan, source).map(|(spec, _)| spec.least() / spec.fps);
+        Live {
+            stall: Duration::from_millis(settings.stall_ms),
+            retry: (
+                Duration::from_millis(settings.retry_from_ms),
+                Duration::from_millis(settings.retry_to_ms),
+            ),
+            floor: shares.fold(1.0, f64::min),
+            sealed: start.sealed,
+        }
     }
 
     fn writer(
@@ -276,27 +278,17 @@ impl Run<'_> {
         sinks: Vec<OpenSink>,
         stores: Vec<OpenStore>,
         audience: Box<dyn Audience>,
-        lengths_ms: Vec<Arc<AtomicU64>>,
     ) -> Writer {
+        let nodes = self.plan.nodes.iter();
         Writer {
-            names: self
-                .plan
-                .sources
-                .iter()
-                .map(|source| source.name.clone())
-                .collect(),
-            nodes: self
-                .plan
-                .nodes
-                .iter()
-                .map(|node| node.name.clone())
-                .collect(),
+            vitals: self.vitals.clone(),
+            metrics: Arc::clone(&self.metrics),
+            nodes: nodes.map(|node| node.name.clone()).collect(),
             pack: self.pack.manifest().name.clone(),
             connector: self.pack.connector().clone(),
             sinks,
             stores,
             audience,
-            lengths_ms,
             stop: Arc::clone(&self.stop),
             healths: self.healths.clone(),
             written: Written::default(),
@@ -311,7 +303,7 @@ impl Run<'_> {
         closer: Option<Closer>,
     ) -> Result<(), EngineError> {
         let (plan, stop) = (self.plan.clone(), Arc::clone(&self.stop));
-        let healths = self.healths.clone();
+        let (healths, vitals) = (self.healths.clone(), self.vitals.clone());
         // timely wants what it is given to be shareable; one worker takes it all.
         let given = Mutex::new(Some((parts, out)));
         let graph = AssertUnwindSafe(move || {
@@ -330,6 +322,7 @@ impl Run<'_> {
                 });
                 while worker.has_dataflows() {
                     worker.step_or_park(Some(LOOK));
+                    vitals.beat();
                     if healths.given_up() {
                         stop.store(true, SeqCst);
                     }
@@ -354,7 +347,7 @@ impl Run<'_> {
                 continue;
             }
             let passed = written.sources.get(&id).copied().unwrap_or_default();
-            if !passed.whole && !written.unheard {
+            if !(passed.whole || planned.is_live() || written.unheard) {
                 cut.push(planned.name.clone());
             }
             sources.insert(planned.name.clone(), self.source_report(id, passed));
@@ -365,8 +358,8 @@ impl Run<'_> {
             captions: written.captions,
             answers: written.answers,
             sources,
-            modules: report::modules(&self.meters),
-            decoder: DecoderReport::of(&self.tally),
+            modules: report::modules(&self.vitals.meters),
+            decoder: DecoderReport::of(&self.vitals.tally),
             failures: written.failures,
         };
         Outcome {
@@ -378,15 +371,56 @@ impl Run<'_> {
     }
 
     fn source_report(&self, source: SourceId, passed: Passed) -> SourceReport {
-        let tally = self.tally.source(source);
+        let tally = self.vitals.tally.source(source);
+        let vitals = &self.vitals.sources[source.0 as usize];
         SourceReport {
             frames_received: tally.frames_received(),
             frames_sampled: tally.frames_sampled(),
             frames_dropped: tally.frames_dropped(),
             segments: passed.segments,
             complete_through_ms: passed.complete_through.millis(),
+            live: vitals.live.then(|| LiveReport::of(vitals)),
         }
     }
+}
+
+/// What can be read of a run over these sources.
+fn vitals(plan: &Plan, starts: &[Option<Start>], meters: Meters) -> Vitals {
+    let sources = plan.sources.iter().zip(starts).enumerate();
+    let sources = sources.map(|(at, (planned, start))| {
+        let live = planned.is_live();
+        let late_after = Duration::from_millis(planned.settings.late_after_ms);
+        let flow = Flow::new(Bounds {
+            late_after: live.then_some(late_after),
+            ..Bounds::default()
+        });
+        let grid = |(spec, stretches): (&SampleSpec, &Vec<u64>)| {
+            let grid = Grid::new(spec.fps, stretches);
+            match live {
+                true => grid.paced(Arc::clone(flow.pace()), spec.least()),
+                false => grid,
+            }
+        };
+        SourceVitals {
+            name: planned.name.clone(),
+            live,
+            grids: samplers(plan, at).map(grid).collect(),
+            flow: Arc::clone(&flow),
+            standing: Arc::new(Standing::begun(start.and_then(|start| start.begun))),
+            length_ms: Arc::default(),
+        }
+    });
+    Vitals::new(sources.collect(), meters)
+}
+
+/// The samplers that read a source, with the segment lengths below them.
+fn samplers(plan: &Plan, source: usize) -> impl Iterator<Item = (&SampleSpec, &Vec<u64>)> {
+    let reads = move |node: &&PlannedNode| node.inputs.contains(&Input::Source(source));
+    let nodes = plan.nodes.iter().filter(reads);
+    nodes.filter_map(|node| match &node.kind {
+        NodeKind::Sample(spec) => Some((spec, &node.stretches_ms)),
+        _ => None,
+    })
 }
 
 /// How the modules are doing. Clones share it.
@@ -422,37 +456,5 @@ impl Healths {
             ))
         };
         self.each().iter().filter_map(tell).collect()
-    }
-}
-
-/// Plays one source after another until none is left, and ends each in the graph, whatever came of it.
-fn play_all(jobs: &Mutex<VecDeque<Job>>, broken: &Mutex<Vec<String>>) {
-    loop {
-        let job = jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front();
-        let Some((wanted, outlet)) = job else { return };
-        let play = AssertUnwindSafe(|| {
-            wanted.location.check()?;
-            if outlet.stopped() {
-                Ok(Ended::default())
-            } else {
-                gst::play(wanted, &outlet)
-            }
-        });
-        let played = catch_unwind(play).unwrap_or_else(|_| {
-            Err(EngineError::Graph {
-                reason: "a source panicked".into(),
-            })
-        });
-        let ended = played.unwrap_or_else(|error| {
-            broken
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(chain(&error));
-            Ended::default()
-        });
-        outlet.end(ended);
     }
 }

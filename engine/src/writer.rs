@@ -5,11 +5,11 @@
 //! flow is free again: a slow disk slows the sources, it loses nothing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
 };
 
@@ -25,9 +25,11 @@ use tracing::{debug, warn};
 use crate::{
     assemble::News,
     error::chain,
+    metrics::{Branch, Metrics},
     run::Healths,
     sink::{Kind, Question, Record, Sink, SinkError},
     store::{self, Store, StoreError},
+    vitals::{SourceVitals, Vitals},
 };
 
 /// Is told of results as they are sealed. An error means that nobody can be told any more.
@@ -77,6 +79,8 @@ pub struct OpenStore {
     pub shelves: BTreeMap<SourceId, Shelf>,
     /// Rows that wait until it is known whether the modules work.
     pub held: BTreeMap<SourceId, Vec<store::Row>>,
+    /// The live sources whose beginning is kept in it.
+    pub clocks: BTreeSet<SourceId>,
 }
 
 /// The place of one source's rows in a store.
@@ -118,8 +122,6 @@ pub struct Written {
 
 /// The thread's state.
 pub struct Writer {
-    /// Names of the sources.
-    pub names: Vec<String>,
     /// Names of the nodes.
     pub nodes: Vec<String>,
     /// The pack's name.
@@ -132,8 +134,10 @@ pub struct Writer {
     pub stores: Vec<OpenStore>,
     /// Who else is told.
     pub audience: Box<dyn Audience>,
-    /// Lengths of the videos in milliseconds, 0 where not known.
-    pub lengths_ms: Vec<Arc<AtomicU64>>,
+    /// What else of the run can be read.
+    pub vitals: Vitals,
+    /// Counts what comes out.
+    pub metrics: Arc<Metrics>,
     /// Set when a store fails: without it the run would lose rows.
     pub stop: Arc<AtomicBool>,
     /// How the modules are doing: what broken ones gave is not stored.
@@ -150,6 +154,7 @@ impl Writer {
                 News::Draft(caption) => {
                     let place = Place::of(&caption.segment);
                     self.publish(caption.node, place, &caption.text, &|_| Kind::Draft);
+                    self.out(Branch::Draft, &caption.segment);
                 }
                 News::Sealed(sealed) => self.take(sealed),
                 News::Reply(reply) => {
@@ -177,7 +182,15 @@ impl Writer {
                 Event::Caption(caption) => {
                     self.written.captions += 1;
                     let place = Place::of(&caption.segment);
-                    self.publish(caption.node, place, &caption.text, &|_| Kind::Caption);
+                    let kind = match caption.from_draft {
+                        true => Kind::FromDraft,
+                        false => Kind::Caption,
+                    };
+                    if caption.from_draft {
+                        self.count(Stage::Caption, Reason::Late);
+                    }
+                    self.publish(caption.node, place, &caption.text, &|_| kind.clone());
+                    self.out(Branch::Caption, &caption.segment);
                 }
                 Event::Answer(answer) => {
                     self.written.answers += 1;
@@ -185,6 +198,7 @@ impl Writer {
                     self.publish(answer.node, place, &answer.text, &|node| {
                         of_answer(&answer, node)
                     });
+                    self.out(Branch::Reason, &answer.segment);
                 }
                 Event::Summary(summary) => {
                     let Stretch {
@@ -204,7 +218,8 @@ impl Writer {
                 Event::Row(row) => rows.push(row),
                 Event::Failure(failure) => self.failed(&failure),
                 Event::Closed { .. } => {
-                    self.written.sources.entry(source).or_default().segments += 1
+                    self.metrics.segment(&self.of(source).name);
+                    self.written.sources.entry(source).or_default().segments += 1;
                 }
                 Event::End(ended) => end = Some(ended),
             }
@@ -221,15 +236,18 @@ impl Writer {
 
     fn publish(&mut self, node: NodeId, place: Place, text: &str, kind: &dyn Fn(&str) -> Kind) {
         let Place { source, start, end } = place;
+        let begun = self.of(source).start();
+        let pack = self.pack.clone();
         let record = |source: &str, node: &str| Record {
             source: source.to_owned(),
             start_ms: start.millis(),
             end_ms: end.millis(),
             text: text.to_owned(),
-            pack: self.pack.clone(),
+            pack: pack.clone(),
             kind: kind(node),
+            start: begun,
         };
-        let mine = record(&self.names[source.0 as usize], &self.nodes[node.0]);
+        let mine = record(&self.of(source).name, &self.nodes[node.0]);
         let told = match mine.kind {
             Kind::Draft => self.audience.draft(&mine),
             _ => self.audience.result(&mine),
@@ -288,16 +306,24 @@ impl Writer {
         let doubt = !self.healths.hopeless().is_empty();
         let mut failed = Vec::new();
         for open in &mut self.stores {
-            let Some(shelf) = open.shelves.get(&source) else {
+            if !open.shelves.contains_key(&source) {
                 continue;
-            };
+            }
             let mine = rows.iter().filter(|row| row.node == open.node);
             let held = open.held.entry(source).or_default();
             held.extend(mine.map(|row| stored(row, &self.connector)));
-            if !doubt {
-                let rows = std::mem::take(held);
-                failed.extend(seal(&mut open.store, shelf, &rows, passed).err());
+            if doubt {
+                continue;
             }
+            let rows = std::mem::take(held);
+            let vitals = &self.vitals.sources[source.0 as usize];
+            let sealed = keep_start(open, source, vitals)
+                .and_then(|()| seal(&mut open.store, &open.shelves[&source], &rows, passed));
+            self.metrics.indexed(rows.len());
+            failed.extend(sealed.err());
+        }
+        for row in rows.iter() {
+            self.out(Branch::Index, &row.segment);
         }
         for error in failed {
             self.count(Stage::Store, Reason::Write);
@@ -315,20 +341,40 @@ impl Writer {
             Some(called) => open.sink.complete(called, through.millis()),
             None => Ok(()),
         });
-        let length = self.lengths_ms[source.0 as usize].load(SeqCst);
-        let name = &self.names[source.0 as usize];
+        let SourceVitals {
+            name, length_ms, ..
+        } = self.of(source);
+        let (name, length) = (name.clone(), length_ms.load(SeqCst));
         debug!(source = %name, complete_through = %through, "sealed");
-        let told = self.audience.progress(name, through.millis(), length);
+        self.metrics
+            .complete(&name, through.millis() as f64 / 1000.0);
+        let told = self.audience.progress(&name, through.millis(), length);
         self.heard(told);
     }
 
     fn failed(&mut self, failure: &Failure) {
         self.count(failure.stage, failure.fault.reason);
-        let source = &self.names[failure.source.0 as usize];
+        let source = &self.of(failure.source).name;
+        // That a camera was lost was told when it happened.
+        if failure.fault.reason == Reason::Lost {
+            return;
+        }
         warn!(%source, at = %failure.at, stage = failure.stage.name(), fault = %failure.fault, "failed");
     }
 
+    fn of(&self, source: SourceId) -> &SourceVitals {
+        &self.vitals.sources[source.0 as usize]
+    }
+
+    /// Notes that a result about a segment is out.
+    fn out(&self, branch: Branch, segment: &Segment) {
+        self.metrics.out(branch, segment.taken());
+        let _of_segment = segment.span.enter();
+        debug!(branch = branch.name(), "out");
+    }
+
     fn count(&mut self, stage: Stage, reason: Reason) {
+        self.metrics.failed(stage.name(), reason.name());
         *self
             .written
             .failures
@@ -364,6 +410,21 @@ fn of_answer(answer: &Answer, node: &str) -> Kind {
         probability: answer.probability,
         rests_on: answer.rests_on.iter().map(span).collect(),
     })
+}
+
+/// Keeps when a live source began, once that is known.
+fn keep_start(
+    open: &mut OpenStore,
+    source: SourceId,
+    vitals: &SourceVitals,
+) -> Result<(), StoreError> {
+    let Some(start) = vitals.start().filter(|_| !open.clocks.contains(&source)) else {
+        return Ok(());
+    };
+    let name = &open.shelves[&source].source;
+    open.store.keep_start(name, start.as_millisecond())?;
+    open.clocks.insert(source);
+    Ok(())
 }
 
 /// An audience that is not there.

@@ -34,6 +34,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 9] = [
+        Self::Undecodable,
+        Self::Model,
+        Self::Panic,
+        Self::Missing,
+        Self::GivenUp,
+        Self::Late,
+        Self::Cancelled,
+        Self::Write,
+        Self::Lost,
+    ];
+
     /// The word for it in reports and metrics.
     pub fn name(self) -> &'static str {
         match self {

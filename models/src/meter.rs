@@ -1,8 +1,9 @@
 //! Counts what modules do: loads, runs, items, time. Read while they work, by reports and metrics.
 
 use std::{
+    fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -17,6 +18,16 @@ pub struct Meter {
     runs: AtomicU64,
     items: AtomicU64,
     nanos: AtomicU64,
+    listener: OnceLock<Listener>,
+}
+
+/// Is told how long each run took.
+struct Listener(Box<dyn Fn(Duration) + Send + Sync>);
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 /// The counters at one moment.
@@ -48,10 +59,18 @@ impl Meter {
         work()
     }
 
+    /// Has `listener` told how long each run takes, from now on; the first listener counts.
+    pub fn on_run(&self, listener: impl Fn(Duration) + Send + Sync + 'static) {
+        let _ = self.listener.set(Listener(Box::new(listener)));
+    }
+
     fn ran(&self, items: usize, time: Duration) {
         self.runs.fetch_add(1, Relaxed);
         self.items.fetch_add(items as u64, Relaxed);
         self.nanos.fetch_add(time.as_nanos() as u64, Relaxed);
+        if let Some(listener) = self.listener.get() {
+            (listener.0)(time);
+        }
     }
 
     /// The counters now.
@@ -92,14 +111,19 @@ pub struct Meters {
 impl Meters {
     /// The readings of the modules that were loaded, by name.
     pub fn readings(&self) -> Vec<(&'static str, Reading)> {
+        self.each()
+            .map(|(name, meter)| (name, meter.reading()))
+            .into_iter()
+            .filter(|(_, reading)| reading.loads > 0)
+            .collect()
+    }
+
+    /// All of them, by name.
+    pub fn each(&self) -> [(&'static str, &Arc<Meter>); 3] {
         [
             ("vision", &self.vision),
             ("decoder", &self.decoder),
             ("text", &self.text),
         ]
-        .map(|(name, meter)| (name, meter.reading()))
-        .into_iter()
-        .filter(|(_, reading)| reading.loads > 0)
-        .collect()
     }
 }

@@ -309,6 +309,17 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All stages.
+    pub const ALL: [Self; 7] = [
+        Self::Source,
+        Self::Encode,
+        Self::Caption,
+        Self::Reason,
+        Self::Summary,
+        Self::Sink,
+        Self::Store,
+    ];
+
     /// The word for it in reports and metrics.
     pub fn name(self) -> &'static str {
         match self {

@@ -130,6 +130,11 @@ impl Grid {
         }
     }
 
+    /// Places in a second that are wanted, whatever the load.
+    pub fn wanted_fps(&self) -> f64 {
+        self.fps
+    }
+
     /// Whether a frame is the first of its place. Frames are offered in order.
     pub fn wants(&mut self, at: MediaTime) -> bool {
         let place = self.place(at);

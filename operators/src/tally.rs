@@ -14,7 +14,7 @@ use std::{
 use atom_models::Generation;
 use serde::Serialize;
 
-use crate::data::SourceId;
+use crate::data::{MediaTime, SourceId};
 
 /// Why a frame was not handed to the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -28,11 +28,19 @@ pub enum DropReason {
     Overload,
     /// It could not be decoded.
     Undecodable,
+    /// The run ended before its turn.
+    Stopped,
 }
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [Self; 4] = [Self::Rate, Self::Gated, Self::Overload, Self::Undecodable];
+    pub const ALL: [Self; 5] = [
+        Self::Rate,
+        Self::Gated,
+        Self::Overload,
+        Self::Undecodable,
+        Self::Stopped,
+    ];
 
     /// The word for it in reports and metrics.
     pub fn name(self) -> &'static str {
@@ -41,6 +49,7 @@ impl DropReason {
             Self::Gated => "gated",
             Self::Overload => "overload",
             Self::Undecodable => "undecodable",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -51,6 +60,7 @@ pub struct SourceTally {
     received: AtomicU64,
     sampled: AtomicU64,
     dropped: [AtomicU64; DropReason::ALL.len()],
+    reached: AtomicU64,
 }
 
 impl SourceTally {
@@ -79,11 +89,27 @@ impl SourceTally {
         self.sampled.load(Relaxed)
     }
 
+    /// A frame of this media time arrived.
+    pub fn reach(&self, at: MediaTime) {
+        self.reached.fetch_max(at.nanos(), Relaxed);
+    }
+
+    /// The media time of the last frame that arrived.
+    pub fn reached(&self) -> MediaTime {
+        MediaTime::from_nanos(self.reached.load(Relaxed))
+    }
+
+    /// Frames let go so far, by every reason there is.
+    pub fn all_dropped(&self) -> [(DropReason, u64); DropReason::ALL.len()] {
+        DropReason::ALL.map(|reason| (reason, self.dropped[reason as usize].load(Relaxed)))
+    }
+
     /// Frames let go so far, by reason; reasons without frames are left out.
     pub fn frames_dropped(&self) -> BTreeMap<DropReason, u64> {
-        let counts =
-            DropReason::ALL.map(|reason| (reason, self.dropped[reason as usize].load(Relaxed)));
-        counts.into_iter().filter(|(_, count)| *count > 0).collect()
+        self.all_dropped()
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .collect()
     }
 }
 

@@ -131,8 +131,8 @@ const RECORDINGS: [&str; 14] = [
     "gif",
 ];
 
-/// A uri taken apart at its login, `scheme://user:password@rest`: the uri without it, and the login as written.
-pub fn without_login(uri: &str) -> (String, Option<(&str, &str)>) {
+/// A uri taken apart at its login, `scheme://user:password@rest`: the uri without it, and the login. `%40` in it stands for `@`.
+pub fn without_login(uri: &str) -> (String, Option<(String, String)>) {
     let nothing = || (uri.to_owned(), None);
     let Some((scheme, rest)) = uri.split_once("://") else {
         return nothing();
@@ -143,7 +143,9 @@ pub fn without_login(uri: &str) -> (String, Option<(&str, &str)>) {
         return nothing();
     };
     let bare = format!("{scheme}://{}", &rest[login.len() + 1..]);
-    (bare, Some(login.split_once(':').unwrap_or((login, ""))))
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let plain = |text| decoded(text).to_string_lossy().into_owned();
+    (bare, Some((plain(user), plain(password))))
 }
 
 /// Whether two texts name the same frames: the same file however its path is written, else the same text.
@@ -200,12 +202,11 @@ mod tests {
 
     #[test]
     fn a_login_is_taken_out() {
-        let (bare, login) = without_login("rtsp://me:p@ss:w@h:554/x@y?z=1");
-        assert_eq!(
-            (bare.as_str(), login),
-            ("rtsp://h:554/x@y?z=1", Some(("me", "p@ss:w")))
-        );
-        assert_eq!(without_login("rtsp://me@h/x").1, Some(("me", "")));
+        let login = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        let (bare, found) = without_login("rtsp://me:p@ss%3aw@h:554/x@y?z=1");
+        assert_eq!(bare, "rtsp://h:554/x@y?z=1");
+        assert_eq!(found, login("me", "p@ss:w"));
+        assert_eq!(without_login("rtsp://me@h/x").1, login("me", ""));
         for plain in ["rtsp://h/x@y", "a@b.mp4", "test://ball"] {
             assert_eq!(without_login(plain), (plain.to_owned(), None));
         }

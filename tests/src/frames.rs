@@ -4,12 +4,11 @@ use std::{path::Path, sync::Arc, thread};
 
 use atom::{
     EngineError,
-    source::{Choice, Location, Outlet, Wanted, gst},
+    source::{Choice, Location, Outlet, Wanted, gst, recording},
 };
 use atom_models::Image;
 use atom_operators::{
     data::{MediaTime, SourceId},
-    flow::{Bounds, Flow},
     intake::Record,
     sample::Grid,
     tally::Tally,
@@ -23,14 +22,7 @@ pub type Seen = (MediaTime, Arc<Image>);
 pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(), EngineError>) {
     gst::init().expect("GStreamer starts");
     let (sender, records) = bounded(2);
-    let outlet = Outlet {
-        source: SourceId(0),
-        records: sender,
-        flow: Flow::new(Bounds::default()),
-        tally: Tally::new(1),
-        stop: Arc::default(),
-        length_ms: Arc::default(),
-    };
+    let outlet = Outlet::of_recording(SourceId(0), sender, Tally::new(1));
     let wanted = Wanted {
         source: SourceId(0),
         location: Location::File(video.to_owned()),
@@ -38,10 +30,11 @@ pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(
         // A place for each millisecond, so that no frame shares one.
         choice: Choice::Grids(vec![Grid::new(1000.0, &[])]),
         from: MediaTime::default(),
+        live: None,
     };
     thread::scope(|threads| {
         let player = threads.spawn(move || {
-            let played = gst::play(wanted, &outlet);
+            let played = recording::play(wanted, &outlet);
             let ended = played.as_ref().copied().unwrap_or_default();
             outlet.end(ended);
             played.map(drop)
@@ -51,7 +44,7 @@ pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(
             match record {
                 Record::Frame(frame) => seen.push((frame.at, Arc::new(frame.image.clone()))),
                 Record::End(told) => end = told.at,
-                Record::Lost(_) => {}
+                Record::Lost(_) | Record::Quiet(_) => {}
             }
         }
         (seen, end, player.join().expect("the source does not panic"))

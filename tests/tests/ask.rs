@@ -285,6 +285,7 @@ fn the_graph_that_works_through_a_recording_answers_questions_beside_it() {
         stop: Arc::default(),
         audience: Box::new(Listener(answers)),
         questions: Some(Questions {
+            listener: None,
             inbox,
             archive: Box::new(StoreArchive(store)),
         }),

@@ -103,6 +103,7 @@ impl Ask {
             stop,
             audience: Box::new(Listener(answers)),
             questions: Some(Questions { inbox, archive }),
+            listener: None,
         };
         let outcome = run::run(&plan, options)?;
         // The channel of the growing answer closes with the question.

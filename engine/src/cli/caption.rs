@@ -81,6 +81,7 @@ impl Caption {
                 stop,
                 audience,
                 questions: None,
+                listener: None,
             },
         )?;
         Ok(terminal::conclude(&outcome))

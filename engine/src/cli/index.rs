@@ -13,7 +13,7 @@ use atom::{
     store::Store,
 };
 use atom_operators::{data::MediaTime, node::NodeKind};
-use atom_pipelines::{Input, Plan, PlannedSource, Uri, override_sources, plan};
+use atom_pipelines::{Input, Plan, PlannedSource, SourceSettings, Uri, override_sources, plan};
 use clap::Args;
 
 use super::{
@@ -60,6 +60,7 @@ impl Index {
                 stop,
                 audience,
                 questions: None,
+                listener: None,
             },
         )?;
         tell(&outcome, &store)?;
@@ -199,6 +200,7 @@ fn plan_of(
         .map(|(name, path)| PlannedSource {
             name: name.clone(),
             uri: Uri::of_file(path),
+            settings: SourceSettings::default(),
             aliases: Vec::new(),
         })
         .collect();

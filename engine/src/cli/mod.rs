@@ -38,6 +38,15 @@ pub struct Arguments {
     /// Say more about what happens, on stderr; twice for every segment.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// How log lines on stderr are written.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t
+    )]
+    pub log_format: terminal::LogFormat,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

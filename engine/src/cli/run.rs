@@ -2,12 +2,16 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context, bail};
-use atom::run::{self, Options};
+use atom::{
+    run::{self, Options},
+    serve::{self, Listener, Token},
+};
 use atom_operators::node::NodeKind;
 use atom_pipelines::{Plan, Uri, plan, read_files, warnings};
 use clap::Args;
@@ -26,6 +30,12 @@ pub struct Run {
     /// Print results as JSON, one object a line.
     #[arg(long)]
     json: bool,
+    /// Tell metrics (`/metrics`) and health (`/healthz`) over HTTP while the run goes on: ADDRESS:PORT, or a port of this machine.
+    #[arg(long, value_name = "ADDR", value_parser = serve::address)]
+    listen: Option<SocketAddr>,
+    /// Answer only requests that bring the token in the first line of this file; needed where other machines can ask.
+    #[arg(long, value_name = "FILE", requires = "listen")]
+    token_file: Option<PathBuf>,
     /// Write a report of the run to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -52,6 +62,7 @@ impl Run {
         if let Some(path) = &self.report {
             self.check_report(path, &plan)?;
         }
+        let listener = self.listener()?;
         let stop = terminal::stop_on_signal()?;
         let style = if self.json { Style::Json } else { Style::Lines };
         let audience = Box::new(Printer::new(style));
@@ -62,6 +73,7 @@ impl Run {
                 stop,
                 audience,
                 questions: None,
+                listener,
             },
         )?;
         if let Some(path) = &self.report {
@@ -69,6 +81,28 @@ impl Run {
             fs::write(path, text + "\n").with_context(|| unwritable(path))?;
         }
         Ok(terminal::conclude(&outcome))
+    }
+
+    fn listener(&self) -> anyhow::Result<Option<Listener>> {
+        let Some(address) = self.listen else {
+            return Ok(None);
+        };
+        let token = match &self.token_file {
+            Some(path) => {
+                let text = fs::read_to_string(path)
+                    .with_context(|| format!("cannot read the token in {}", path.display()))?;
+                let token = Token::new(text.lines().next().unwrap_or_default());
+                let empty = || {
+                    format!(
+                        "the first line of {} is empty, expected a token",
+                        path.display()
+                    )
+                };
+                Some(token.with_context(empty)?)
+            }
+            None => None,
+        };
+        Ok(Some(Listener::bind(address, token)?))
     }
 
     /// Finds out before the run whether the report can be written at its end, and that it overwrites nothing of the run.

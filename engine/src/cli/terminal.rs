@@ -18,8 +18,13 @@ use atom::{
     writer::Audience,
 };
 use atom_operators::data::MediaTime;
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{MakeWriter, format::FmtSpan},
+};
 
 /// The one progress bar; everything else that is printed goes around it.
 static BAR: LazyLock<ProgressBar> = LazyLock::new(ProgressBar::hidden);
@@ -50,18 +55,34 @@ pub fn closed_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Sends log lines to stderr: warnings, with `-v` the life cycle, with `-vv` every segment; `ATOM_LOG` overrides.
-pub fn start_logging(verbose: u8) {
-    let level = ["warn", "info", "debug"][usize::from(verbose.min(2))];
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON object a line, with time and all fields.
+    Json,
+}
+
+/// Sends log lines to stderr: warnings and what becomes of live sources, with `-v` the whole life cycle, with `-vv` every
+/// segment with all that happens to it; `ATOM_LOG` overrides.
+pub fn start_logging(verbose: u8, format: LogFormat) {
+    let level = ["warn,atom::source::live=info", "info", "debug"][usize::from(verbose.min(2))];
     let filter = EnvFilter::try_from_env("ATOM_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{level},ort=error")));
-    tracing_subscriber::fmt()
+    let logging = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(AroundTheBar)
-        .with_target(false)
-        .without_time()
-        .with_ansi(io::stderr().is_terminal())
-        .init();
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(AroundTheBar);
+    match format {
+        LogFormat::Text => logging
+            .with_target(false)
+            .without_time()
+            .with_ansi(io::stderr().is_terminal())
+            .init(),
+        LogFormat::Json => logging.json().init(),
+    }
     // A panic of a model is caught, counted and told as a failure; its trace is for those who ask for it.
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| match std::thread::current().name() {
@@ -145,9 +166,8 @@ fn of_stdout(error: SinkError) -> io::Error {
 
 fn line(record: &Record) -> String {
     let time = MediaTime::from_millis;
-    let (start, end) = (time(record.start_ms), time(record.end_ms));
     let said = match &record.kind {
-        Kind::Caption | Kind::Draft => record.text.clone(),
+        Kind::Caption | Kind::Draft | Kind::FromDraft => record.text.clone(),
         Kind::Summary { .. } => format!("summary: {}", record.text),
         Kind::Answer(question) => match question.probability {
             Some(probability) => format!(
@@ -159,7 +179,23 @@ fn line(record: &Record) -> String {
             None => format!("{} {}", question.ask, record.text),
         },
     };
-    format!("{start} - {end}  {}  {said}", record.source)
+    let when = record.start.map_or_else(
+        || format!("{} - {}", time(record.start_ms), time(record.end_ms)),
+        |start| of_live(record, start),
+    );
+    format!("{when}  {}  {said}", record.source)
+}
+
+/// When a live source showed something, by the clock on the wall, and how long ago that was over.
+fn of_live(record: &Record, start: Timestamp) -> String {
+    let at = |ms: u64| start + SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
+    let wall = at(record.start_ms).to_zoned(TimeZone::system());
+    let delay = Timestamp::now().duration_since(at(record.end_ms));
+    format!(
+        "{}  +{:.1} s",
+        wall.strftime("%H:%M:%S"),
+        delay.as_secs_f64().max(0.0)
+    )
 }
 
 impl Audience for Printer {

@@ -2,10 +2,14 @@
 //!
 //! The order of its keys in JSON is part of the format: `kind`, `source`, `start_ms`, `end_ms`, `text`, `pack`; of an answer
 //! then `node`, `ask`, `probability` if it was one of several allowed, and `rests_on` if only changes are told; of a summary
-//! `node` and `span`. The `kind` of a caption that will be replaced is `draft`.
+//! `node` and `span`. The `kind` of a caption that will be replaced is `draft`; one that came too late to be replaced is a caption
+//! with `"final_from":"draft"`. Of live sources `start_utc`, when media time was 0, stands last.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+
+use crate::source::standing::utc;
 
 /// Something that was said about a stretch of a source.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +26,8 @@ pub struct Record {
     pub pack: String,
     /// What it is.
     pub kind: Kind,
+    /// Of a live source, when its media time was 0.
+    pub start: Option<Timestamp>,
 }
 
 /// What was said.
@@ -31,6 +37,8 @@ pub enum Kind {
     Caption,
     /// A caption that another one of the same source and start will replace.
     Draft,
+    /// A caption that is its draft: the decoder's would have come too late.
+    FromDraft,
     /// An answer about a segment.
     Answer(Question),
     /// What happened in a minute or a longer span.
@@ -60,7 +68,7 @@ impl Record {
     pub fn kind(&self) -> &'static str {
         match self.kind {
             Kind::Draft => "draft",
-            Kind::Caption => "caption",
+            Kind::Caption | Kind::FromDraft => "caption",
             Kind::Answer(_) => "answer",
             Kind::Summary { .. } => "summary",
         }
@@ -69,7 +77,7 @@ impl Record {
     /// The node that asked for it; nothing of a caption.
     pub fn node(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Draft | Kind::Caption => None,
+            Kind::Draft | Kind::Caption | Kind::FromDraft => None,
             Kind::Answer(question) => Some(&question.node),
             Kind::Summary { node, .. } => Some(node),
         }
@@ -101,7 +109,11 @@ impl Serialize for Record {
                 }
             }
             Kind::Summary { span, .. } => json.serialize_entry("span", span)?,
+            Kind::FromDraft => json.serialize_entry("final_from", "draft")?,
             Kind::Draft | Kind::Caption => {}
+        }
+        if let Some(start) = self.start {
+            json.serialize_entry("start_utc", &utc(start))?;
         }
         json.end()
     }
@@ -120,6 +132,7 @@ pub(super) mod tests {
             text: text.to_owned(),
             pack: "mini".to_owned(),
             kind: Kind::Caption,
+            start: None,
         }
     }
 
@@ -160,6 +173,14 @@ pub(super) mod tests {
         let sure = serde_json::to_string(&sure).unwrap();
         let end = r#","probability":0.923,"rests_on":[[0,4000],[4000,8000]]}"#;
         assert!(sure.ends_with(end), "{sure}");
+        let stood = Record {
+            kind: Kind::FromDraft,
+            start: Timestamp::from_millisecond(1_700_000_000_123).ok(),
+            ..caption(0, 4000, "a dog")
+        };
+        assert!(serde_json::to_string(&stood).unwrap().ends_with(
+            r#","pack":"mini","final_from":"draft","start_utc":"2023-11-14T22:13:20.123Z"}"#
+        ));
         let summary = Kind::Summary {
             node: "minutes".to_owned(),
             span: false,

@@ -4,18 +4,64 @@ use atom_models::Image;
 use gstreamer as gst;
 use gstreamer_video::{self as gst_video, prelude::*};
 
+/// Turns decoded pictures into packed RGB of the encoder's size, whatever format each of them has.
+pub(super) struct Converting {
+    size: (u32, u32),
+    converter: Option<Converter>,
+}
+
+impl Converting {
+    pub(super) fn to(size: (u32, u32)) -> Self {
+        Self {
+            size,
+            converter: None,
+        }
+    }
+
+    pub(super) fn image(
+        &mut self,
+        info: &gst_video::VideoInfo,
+        buffer: gst::Buffer,
+    ) -> Result<Image, String> {
+        if self
+            .converter
+            .as_ref()
+            .is_none_or(|converter| converter.from != *info)
+        {
+            self.converter = Some(Converter::new(info, self.size)?);
+        }
+        let converter = self.converter.as_ref().ok_or("no converter")?;
+        converter.convert(buffer)
+    }
+}
+
+/// The format and the bytes of a picture.
+pub(super) fn parts(sample: &gst::Sample) -> Option<(gst_video::VideoInfo, gst::Buffer)> {
+    let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
+    Some((info, sample.buffer_owned()?))
+}
+
+/// How long a frame is shown, in nanoseconds: as its buffer says, else by the frame rate, else 40 ms.
+pub(super) fn duration(info: &gst_video::VideoInfo, buffer: &gst::Buffer) -> u64 {
+    let rate = (info.fps().numer() > 0)
+        .then(|| 1_000_000_000 * info.fps().denom() as u64 / info.fps().numer() as u64);
+    buffer
+        .duration()
+        .map(gst::ClockTime::nseconds)
+        .filter(|shown| *shown > 0)
+        .or(rate)
+        .unwrap_or(40_000_000)
+}
+
 /// Turns decoded pictures of one format into packed RGB of the encoder's size, in one step.
-pub(super) struct Converter {
-    pub(super) from: gst_video::VideoInfo,
+struct Converter {
+    from: gst_video::VideoInfo,
     to: gst_video::VideoInfo,
     inner: gst_video::VideoConverter,
 }
 
 impl Converter {
-    pub(super) fn new(
-        from: &gst_video::VideoInfo,
-        (width, height): (u32, u32),
-    ) -> Result<Self, String> {
+    fn new(from: &gst_video::VideoInfo, (width, height): (u32, u32)) -> Result<Self, String> {
         let to = gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, width, height)
             // The converter changes pictures, never their rate.
             .fps(from.fps())
@@ -32,7 +78,7 @@ impl Converter {
         })
     }
 
-    pub(super) fn convert(&self, buffer: gst::Buffer) -> Result<Image, String> {
+    fn convert(&self, buffer: gst::Buffer) -> Result<Image, String> {
         let from = gst_video::VideoFrame::from_buffer_readable(buffer, &self.from)
             .map_err(|_| "a picture that cannot be read".to_owned())?;
         let buffer = gst::Buffer::with_size(self.to.size()).map_err(|e| e.to_string())?;

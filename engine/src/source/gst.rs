@@ -1,32 +1,24 @@
-//! Plays a file or a test pattern through GStreamer.
+//! One GStreamer pipeline, from where pictures come to a sink from which a source's thread pulls: so nothing ever blocks
+//! inside GStreamer.
 //!
-//! The pipeline decodes video only (audio is never decoded), turns pictures upright, and ends in a sink from which this
-//! thread pulls, so that nothing ever blocks inside GStreamer. Media time is GStreamer's stream time: the position in the
-//! video, whatever the container's own numbers are.
+//! What goes wrong is told on GStreamer's bus, and read from there in the order in which it happened. A pipeline that is
+//! dropped is torn down.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use atom_models::Image;
-use atom_operators::data::MediaTime;
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSink;
 use gstreamer_video as gst_video;
 
 use super::{
-    Ended, Location, Outlet, Stopped, Thinner, Wanted, convert::Converter, deliver, elements,
+    Location,
+    elements::{self, Transport},
+    missing,
 };
 use crate::error::EngineError;
-
-/// How long a pull waits before it looks for errors and for the end of the run.
-const PULL: gst::ClockTime = gst::ClockTime::from_mseconds(50);
-/// A file that gives no frame for so long is given up: local files answer at once.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// Starts GStreamer, once in a process.
 pub fn init() -> Result<(), EngineError> {
@@ -35,87 +27,90 @@ pub fn init() -> Result<(), EngineError> {
     })
 }
 
-/// Plays the source to its end.
-///
-/// # Errors
-/// If not one frame could be used.
-pub fn play(wanted: Wanted, outlet: &Outlet) -> Result<Ended, EngineError> {
-    let mut player = Player::open(&wanted)?;
-    let resumed = wanted.from > MediaTime::default();
-    let mut playing = Playing::new(wanted, Arc::clone(&player.clocked));
-    let outcome = player.run(&mut playing, outlet);
-    let _ = player.pipeline.set_state(gst::State::Null);
-    let ended = Ended {
-        at: playing.end,
-        whole: matches!(outcome, Ok(())) && playing.frames > 0,
-        frames: playing.frames,
-    };
-    let nothing = match outcome {
-        Err(Cause::Stopped) => None,
-        Err(Cause::Fault(reason)) => Some(reason),
-        // A run that resumes at the very end finds nothing left.
-        Ok(()) if playing.frames == 0 && resumed => None,
-        Ok(()) if playing.frames == 0 => Some("it holds no pictures".into()),
-        Ok(()) => playing.trouble.take(),
-    };
-    match nothing {
-        Some(reason) if playing.delivered == 0 => Err(EngineError::NoVideo {
-            what: player.what,
-            reason,
-        }),
-        _ => Ok(ended),
-    }
-}
-
-/// Why playing ended early.
-enum Cause {
-    Stopped,
-    Fault(String),
-}
-
-impl From<Stopped> for Cause {
-    fn from(_: Stopped) -> Self {
-        Self::Stopped
-    }
-}
-
-struct Player {
+/// A pipeline that plays.
+pub(super) struct Pipe {
     pipeline: gst::Pipeline,
     sink: AppSink,
     bus: gst::Bus,
-    what: String,
+    /// Hides the password in what GStreamer says.
+    location: Location,
+    /// What GStreamer found no plugin for.
+    missing: Option<String>,
     /// Set when the container is an MPEG stream, whose clock begins at any moment before the first picture.
-    clocked: Arc<AtomicBool>,
+    pub(super) clocked: Arc<AtomicBool>,
 }
 
-impl Player {
-    fn open(wanted: &Wanted) -> Result<Self, EngineError> {
-        let what = match &wanted.location {
-            Location::File(path) => path.display().to_string(),
-            Location::Test { pattern, .. } => format!("test://{pattern}"),
-        };
-        let failed = |reason: String| EngineError::NoVideo {
-            what: what.clone(),
-            reason,
-        };
+/// How a pipeline is to play.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Manner {
+    /// As time passes, rather than as fast as the pictures are taken.
+    pub(super) paced: bool,
+    /// How a camera on the network is to send.
+    pub(super) transport: Transport,
+}
+
+/// What GStreamer tells of.
+pub(super) enum Trouble {
+    /// A picture that could not be decoded; the video goes on.
+    Picture(String),
+    /// The video cannot go on.
+    End(Broken),
+}
+
+/// Why a video cannot go on.
+#[derive(Clone, Debug)]
+pub(super) struct Broken {
+    /// For a person.
+    pub(super) said: String,
+    /// Whether trying again can help.
+    pub(super) kind: Kind,
+}
+
+/// Kinds of trouble, by what helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Waiting may help.
+    Passing,
+    /// The camera may send in another way.
+    Transport,
+    /// Nothing that happens by itself helps: a wrong password, a missing plugin, no video at all.
+    Lasting,
+}
+
+impl Broken {
+    /// Trouble that may pass.
+    pub(super) fn passing(said: impl Into<String>) -> Self {
+        Self {
+            said: said.into(),
+            kind: Kind::Passing,
+        }
+    }
+}
+
+impl Pipe {
+    pub(super) fn open(location: &Location, manner: Manner) -> Result<Self, Broken> {
         let pipeline = gst::Pipeline::new();
         let sink = AppSink::builder()
             .caps(&gst_video::VideoCapsBuilder::new().build())
-            .sync(false)
+            .sync(manner.paced)
             .max_buffers(2)
             .build();
-        let built = match &wanted.location {
+        let built = match location {
             Location::File(path) => elements::of_file(&pipeline, path, &sink),
-            Location::Test {
-                pattern,
-                seconds,
-                fps,
-            } => elements::of_test(&pipeline, pattern, *seconds, *fps, &sink),
+            Location::Test(test) => elements::of_test(&pipeline, test, manner.paced, &sink),
+            Location::Device(path) => elements::of_device(&pipeline, path, &sink),
+            Location::Address(address) => {
+                elements::of_address(&pipeline, address, manner.transport, &sink)
+            }
         };
-        built.map_err(|e| failed(e.to_string()))?;
+        let lasting = |said: String| Broken {
+            said,
+            kind: Kind::Lasting,
+        };
+        built.map_err(|e| lasting(missing::element(&e.to_string())))?;
         let bus = pipeline
             .bus()
-            .ok_or_else(|| failed("the pipeline has no bus".into()))?;
+            .ok_or_else(|| lasting("the pipeline has no bus".into()))?;
         let clocked = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&clocked);
         pipeline.connect_deep_element_added(move |_, _, element| {
@@ -124,241 +119,109 @@ impl Player {
                 flag.store(true, Relaxed);
             }
         });
-        let player = Self {
+        let mut pipe = Self {
             pipeline,
             sink,
             bus,
-            what: what.clone(),
+            location: location.clone(),
+            missing: None,
             clocked,
         };
-        if player.pipeline.set_state(gst::State::Playing).is_err() {
-            let reason = player
+        match pipe.pipeline.set_state(gst::State::Playing) {
+            Ok(_) => Ok(pipe),
+            Err(_) => Err(pipe
                 .fault()
-                .unwrap_or_else(|| "GStreamer cannot play it".into());
-            let _ = player.pipeline.set_state(gst::State::Null);
-            return Err(failed(reason));
-        }
-        Ok(player)
-    }
-
-    fn run(&mut self, playing: &mut Playing, outlet: &Outlet) -> Result<(), Cause> {
-        let mut quiet = std::time::Instant::now();
-        loop {
-            if outlet.stopped() {
-                return Err(Cause::Stopped);
-            }
-            match self.sink.try_pull_sample(PULL) {
-                Some(sample) => {
-                    if playing.frames == 0 {
-                        self.tell_length(outlet);
-                    }
-                    playing.take(&sample, outlet)?;
-                    quiet = std::time::Instant::now();
-                }
-                None if self.sink.is_eos() => return self.at_end(playing, outlet),
-                None if quiet.elapsed() > SILENCE => {
-                    return self.broken("it gave no picture for 30 s".into(), playing, outlet);
-                }
-                None => {}
-            }
-            match self.trouble() {
-                Some(Trouble::Picture(why)) => outlet.told(playing.at, &why)?,
-                Some(Trouble::End(reason)) => return self.broken(reason, playing, outlet),
-                None => {}
-            }
+                .unwrap_or_else(|| Broken::passing("GStreamer cannot play it"))),
         }
     }
 
-    fn tell_length(&self, outlet: &Outlet) {
-        if let Some(length) = self.pipeline.query_duration::<gst::ClockTime>() {
-            outlet.length_ms.store(length.mseconds(), Relaxed);
-        }
+    /// The next picture, if one comes within this time.
+    pub(super) fn pull(&self, patience: gst::ClockTime) -> Option<gst::Sample> {
+        self.sink.try_pull_sample(patience)
     }
 
-    /// A file that says it is longer than what could be decoded was cut short: what there is counts, with a warning.
-    fn at_end(&self, playing: &Playing, outlet: &Outlet) -> Result<(), Cause> {
-        if let Some(reason) = self.fault().filter(|_| playing.frames == 0) {
-            return Err(Cause::Fault(reason));
-        }
-        let length = self
-            .pipeline
-            .query_duration::<gst::ClockTime>()
-            .map_or(0, gst::ClockTime::mseconds);
-        let end = playing.end.millis();
-        if playing.frames > 0 && length > end + 1000 {
-            let said = MediaTime::from_millis(length);
-            let why = format!(
-                "the video says it lasts {said}, its pictures end at {}: it was cut short",
-                playing.end
-            );
-            outlet.told(playing.at, &why)?;
-        }
-        Ok(())
+    /// Whether nothing comes any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.sink.is_eos()
     }
 
-    /// An error after the first frame ends the source with what it gave.
-    fn broken(&self, reason: String, playing: &mut Playing, outlet: &Outlet) -> Result<(), Cause> {
-        // What is decoded already waits in the sink.
-        while let Some(sample) = self.sink.try_pull_sample(gst::ClockTime::ZERO) {
-            playing.take(&sample, outlet)?;
-        }
-        if playing.frames > 0 {
-            outlet.told(playing.at, &reason)?;
-        }
-        Err(Cause::Fault(reason))
+    /// How long the video is, if its container says so.
+    pub(super) fn length(&self) -> Option<gst::ClockTime> {
+        self.pipeline.query_duration()
     }
 
-    /// What GStreamer tells of trouble, the oldest first. Both kinds are asked for at once: the bus throws away what it
+    /// What GStreamer tells of trouble, the oldest first. All kinds are asked for at once: the bus throws away what it
     /// is not asked for.
-    fn trouble(&self) -> Option<Trouble> {
-        let message = self
-            .bus
-            .pop_filtered(&[gst::MessageType::Error, gst::MessageType::Warning])?;
-        match message.view() {
-            gst::MessageView::Warning(warning) => {
-                Some(Trouble::Picture(warning.error().message().to_owned()))
+    pub(super) fn trouble(&mut self) -> Option<Trouble> {
+        use gst::MessageType as Type;
+        let asked = [Type::Error, Type::Warning, Type::Element];
+        loop {
+            let message = self.bus.pop_filtered(&asked)?;
+            match message.view() {
+                gst::MessageView::Warning(warning) => {
+                    let said = self.location.hidden(warning.error().message());
+                    return Some(Trouble::Picture(said));
+                }
+                gst::MessageView::Error(error) => return Some(Trouble::End(self.broken(error))),
+                gst::MessageView::Element(element) => {
+                    let found = element.structure().and_then(missing::plugin);
+                    self.missing = found.or(self.missing.take());
+                }
+                _ => {}
             }
-            gst::MessageView::Error(error) => {
-                let element = error
-                    .src()
-                    .map_or_else(|| "GStreamer".into(), |source| source.name().to_string());
-                Some(Trouble::End(format!(
-                    "{} ({element})",
-                    error.error().message()
-                )))
-            }
-            _ => None,
         }
     }
 
     /// The error that ended the video, if there is one.
-    fn fault(&self) -> Option<String> {
+    pub(super) fn fault(&mut self) -> Option<Broken> {
         std::iter::from_fn(|| self.trouble()).find_map(|trouble| match trouble {
-            Trouble::End(reason) => Some(reason),
+            Trouble::End(broken) => Some(broken),
             Trouble::Picture(_) => None,
         })
     }
-}
 
-/// What GStreamer tells of.
-enum Trouble {
-    /// A picture that could not be decoded; the video goes on.
-    Picture(String),
-    /// The video cannot go on.
-    End(String),
-}
-
-/// What has been played so far.
-struct Playing {
-    thinner: Thinner,
-    converter: Option<Converter>,
-    size: (u32, u32),
-    /// When the last frame is shown.
-    at: MediaTime,
-    /// Until when.
-    end: MediaTime,
-    frames: u64,
-    delivered: u64,
-    /// Why the last unusable frame was unusable.
-    trouble: Option<String>,
-    /// Whether the container's clock says nothing of where the video begins.
-    clocked: Arc<AtomicBool>,
-    /// Where it began by that clock.
-    origin: Option<u64>,
-}
-
-impl Playing {
-    fn new(wanted: Wanted, clocked: Arc<AtomicBool>) -> Self {
-        Self {
-            thinner: Thinner::new(wanted.choice, wanted.from),
-            converter: None,
-            size: wanted.size,
-            at: MediaTime::default(),
-            end: MediaTime::default(),
-            frames: 0,
-            delivered: 0,
-            trouble: None,
-            clocked,
-            origin: None,
-        }
-    }
-
-    fn take(&mut self, sample: &gst::Sample, outlet: &Outlet) -> Result<(), Stopped> {
-        let Some((info, buffer)) = parts(sample) else {
-            return outlet.told(self.at, "a picture without a format");
+    fn broken(&self, message: &gst::message::Error) -> Broken {
+        let error = message.error();
+        let element = message
+            .src()
+            .map_or_else(|| "GStreamer".into(), |source| source.name().to_string());
+        let said = self.location.hidden(error.message());
+        let debug = message.debug().unwrap_or_default();
+        let kind = kind(&error, &debug);
+        let said = match &self.missing {
+            Some(missing) if kind == Kind::Lasting => missing.clone(),
+            _ => format!("{said} ({element})"),
         };
-        let Some(at) = self.time(sample, &buffer) else {
-            return Ok(());
-        };
-        // Time never runs backwards, whatever a broken file says.
-        let at = at.max(self.at);
-        self.at = at;
-        self.end = MediaTime::from_nanos(at.nanos() + duration(&info, &buffer));
-        self.frames += 1;
-        if !self.thinner.wants(at, outlet) {
-            return Ok(());
-        }
-        match self.convert(&info, buffer) {
-            Ok(image) => {
-                self.delivered += 1;
-                deliver(outlet, at, image)
-            }
-            Err(why) => {
-                self.trouble = Some(why.clone());
-                outlet.unusable(at, self.thinner.samplers(), &why)
-            }
-        }
-    }
-
-    /// The position in the video; none for pictures that the container hides before its beginning. MPEG streams begin
-    /// with their first picture.
-    fn time(&mut self, sample: &gst::Sample, buffer: &gst::Buffer) -> Option<MediaTime> {
-        let Some(pts) = buffer.pts() else {
-            return Some(self.end);
-        };
-        let segment = sample
-            .segment()
-            .and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
-        let time = segment
-            .map_or(Some(pts), |segment| segment.to_stream_time(pts))?
-            .nseconds();
-        let origin = match self.clocked.load(Relaxed) {
-            true => *self.origin.get_or_insert(time),
-            false => 0,
-        };
-        Some(MediaTime::from_nanos(time.saturating_sub(origin)))
-    }
-
-    fn convert(
-        &mut self,
-        info: &gst_video::VideoInfo,
-        buffer: gst::Buffer,
-    ) -> Result<Image, String> {
-        if self
-            .converter
-            .as_ref()
-            .is_none_or(|converter| converter.from != *info)
-        {
-            self.converter = Some(Converter::new(info, self.size)?);
-        }
-        let converter = self.converter.as_ref().ok_or("no converter")?;
-        converter.convert(buffer)
+        Broken { said, kind }
     }
 }
 
-fn parts(sample: &gst::Sample) -> Option<(gst_video::VideoInfo, gst::Buffer)> {
-    let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
-    Some((info, sample.buffer_owned()?))
+fn kind(error: &gst::glib::Error, debug: &str) -> Kind {
+    use gst::{CoreError, ResourceError, StreamError};
+    let lasting = error.matches(ResourceError::NotAuthorized)
+        || error.matches(CoreError::MissingPlugin)
+        || error.matches(StreamError::CodecNotFound)
+        || error.matches(StreamError::TypeNotFound)
+        || error.matches(StreamError::WrongType)
+        || debug.contains("Unauthorized");
+    if lasting {
+        return Kind::Lasting;
+    }
+    // 461, RFC 2326: the camera does not send in the way it was asked to.
+    let transport = [
+        "Unsupported Transport",
+        "Unsupported transport",
+        "461",
+        "no supported protocol",
+    ];
+    match transport.iter().any(|word| debug.contains(word)) {
+        true => Kind::Transport,
+        false => Kind::Passing,
+    }
 }
 
-/// How long a frame is shown: as its buffer says, else by the frame rate, else 40 ms.
-fn duration(info: &gst_video::VideoInfo, buffer: &gst::Buffer) -> u64 {
-    let rate = (info.fps().numer() > 0)
-        .then(|| 1_000_000_000 * info.fps().denom() as u64 / info.fps().numer() as u64);
-    buffer
-        .duration()
-        .map(gst::ClockTime::nseconds)
-        .filter(|shown| *shown > 0)
-        .or(rate)
-        .unwrap_or(40_000_000)
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
 }

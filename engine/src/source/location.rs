@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use atom_pipelines::Uri;
+use atom_pipelines::{PlannedSource, SourceSettings, Uri, without_login};
 use sha2::{Digest, Sha256};
 
 use crate::error::EngineError;
@@ -15,33 +15,132 @@ use crate::error::EngineError;
 pub enum Location {
     /// A video or picture file.
     File(PathBuf),
-    /// A picture made by code: `test://PATTERN?seconds=10&fps=25`.
-    Test {
-        /// A pattern of GStreamer's `videotestsrc`: `smpte`, `ball`, `snow`, `red` ...
-        pattern: String,
-        /// Length of the video.
-        seconds: f64,
-        /// Frames a second.
-        fps: u32,
-    },
+    /// Pictures made by code.
+    Test(Test),
+    /// A camera or a stream on the network.
+    Address(Address),
+    /// A camera of this machine.
+    Device(PathBuf),
+}
+
+/// Pictures made by code: `test://PATTERN?seconds=10&fps=25`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Test {
+    /// A pattern of GStreamer's `videotestsrc`: `smpte`, `ball`, `snow`, `red` ...
+    pub pattern: String,
+    /// Length of the video; of no meaning where it is live.
+    pub seconds: f64,
+    /// Frames a second.
+    pub fps: u32,
+}
+
+/// A place on the network, and how to log in there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Address {
+    /// Without login.
+    pub uri: String,
+    /// Who logs in.
+    pub login: Option<Login>,
+}
+
+/// A name and its password.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
 }
 
 impl Location {
+    /// Where a planned source's frames come from; reads its password file.
+    ///
+    /// # Errors
+    /// If it names nothing that can be played, or the password cannot be read.
+    pub fn of(source: &PlannedSource) -> Result<Self, EngineError> {
+        let SourceSettings {
+            user,
+            password_file,
+            ..
+        } = &source.settings;
+        let mut location = Self::parse(&source.uri)?;
+        if let Self::Address(address) = &mut location {
+            let written = address.login.take();
+            let user = user
+                .clone()
+                .or(written.as_ref().map(|login| login.user.clone()));
+            let password = match password_file {
+                Some(path) => Some(password(path)?),
+                None => written.map(|login| login.password),
+            };
+            address.login = user
+                .zip(password)
+                .map(|(user, password)| Login { user, password });
+        }
+        Ok(location)
+    }
+
     /// Reads the `uri` of a source.
     ///
     /// # Errors
-    /// If it names nothing that this version can play.
+    /// If it names nothing that can be played.
     pub fn parse(uri: &str) -> Result<Self, EngineError> {
+        let (bare, login) = without_login(uri);
         let wrong = |reason: &str| EngineError::Uri {
-            uri: uri.to_owned(),
+            uri: bare.clone(),
             reason: reason.to_owned(),
         };
         match Uri::parse(uri).map_err(|e| wrong(&e.to_string()))? {
             Uri::File(path) => Ok(Self::File(path)),
-            Uri::Test(test) => {
-                parse_test(&test).ok_or_else(|| wrong("expected test://PATTERN?seconds=10&fps=25"))
-            }
-            _ => Err(wrong("this version plays files and test patterns only")),
+            Uri::Test(test) => parse_test(&test)
+                .map(Self::Test)
+                .ok_or_else(|| wrong("expected test://PATTERN?seconds=10&fps=25")),
+            Uri::V4l2(path) => Ok(Self::Device(path)),
+            Uri::Rtsp(_) | Uri::Http(_) => Ok(Self::Address(Address {
+                login: login.map(|(user, password)| Login {
+                    user,
+                    password: Secret(password),
+                }),
+                uri: bare,
+            })),
+            _ => Err(wrong("expected one recording, camera or stream")),
+        }
+    }
+
+    /// The place as it may be shown.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Test(test) => format!("test://{}", test.pattern),
+            Self::Address(address) => address.uri.clone(),
+            Self::Device(path) => format!("v4l2://{}", path.display()),
+        }
+    }
+
+    /// What somebody said of it, without its password.
+    pub(super) fn hidden(&self, said: &str) -> String {
+        match self {
+            Self::Address(Address {
+                login: Some(login), ..
+            }) if !login.password.0.is_empty() => said.replace(login.password.reveal(), "***"),
+            _ => said.to_owned(),
         }
     }
 
@@ -81,7 +180,8 @@ impl Location {
     pub fn fingerprint(&self) -> Vec<u8> {
         match self {
             Self::File(path) => ends_of(path).unwrap_or_default(),
-            Self::Test { .. } => Vec::new(),
+            // What shows the present has no content that it could be known by.
+            _ => Vec::new(),
         }
     }
 }
@@ -103,7 +203,20 @@ fn ends_of(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(hash.finalize().to_vec())
 }
 
-fn parse_test(text: &str) -> Option<Location> {
+/// The first line of a password file.
+fn password(path: &Path) -> Result<Secret, EngineError> {
+    let unreadable = |reason: String| EngineError::Password {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| unreadable(e.to_string()))?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(Secret(line.to_owned())),
+        _ => Err(unreadable("its first line is empty".into())),
+    }
+}
+
+fn parse_test(text: &str) -> Option<Test> {
     let (pattern, query) = text.split_once('?').unwrap_or((text, ""));
     let (mut seconds, mut fps) = (10.0, 25);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -122,7 +235,7 @@ fn parse_test(text: &str) -> Option<Location> {
         && pattern
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || c == '-');
-    known.then(|| Location::Test {
+    known.then(|| Test {
         pattern: pattern.to_owned(),
         seconds,
         fps,
@@ -143,18 +256,18 @@ mod tests {
             Location::parse("file:///x/a%20b.mp4").unwrap(),
             Location::File("/x/a b.mp4".into())
         );
-        let test = Location::Test {
+        let test = Location::Test(Test {
             pattern: "ball".into(),
             seconds: 2.5,
             fps: 25,
-        };
+        });
         assert_eq!(Location::parse("test://ball?seconds=2.5").unwrap(), test);
     }
 
     #[test]
     fn refuses_what_it_cannot_play() {
         for wrong in [
-            "rtsp://127.0.0.1/x",
+            "folder://x",
             "test://",
             "test://ball?speed=2",
             "test://ball?seconds=0",
@@ -166,6 +279,28 @@ mod tests {
                     .contains(wrong)
             );
         }
+    }
+
+    #[test]
+    fn a_password_is_known_and_never_shown() {
+        let address = Location::parse("rtsp://me:p%40ss@h/x").unwrap();
+        let Location::Address(Address {
+            login: Some(login), ..
+        }) = &address
+        else {
+            panic!("{address:?}");
+        };
+        assert_eq!(
+            (login.user.as_str(), login.password.reveal()),
+            ("me", "p@ss")
+        );
+        assert_eq!(address.shown(), "rtsp://h/x");
+        assert!(!format!("{address:?}").contains("p@ss"));
+        assert_eq!(address.hidden("at rtsp://me:p@ss@h"), "at rtsp://me:***@h");
+        let said = Location::parse("folder://me:pass@h/x")
+            .unwrap_err()
+            .to_string();
+        assert!(!said.contains("pass"), "{said}");
     }
 
     #[test]

@@ -13,13 +13,12 @@ use std::{
 use atom_models::Image;
 use atom_operators::{
     data::{MediaTime, SourceId},
-    flow::{Bounds, Flow},
     intake::Record,
     tally::Tally,
 };
 use crossbeam::channel::unbounded;
 
-use super::{Choice, Ended, Location, Outlet, Wanted, gst, jpeg};
+use super::{Choice, Ended, Location, Outlet, Wanted, gst, jpeg, recording};
 use crate::error::EngineError;
 
 /// What a file shows, in a few frames.
@@ -87,12 +86,8 @@ impl Playing {
         // There is room for all that is wanted, so nothing waits and no thread is needed.
         let (sender, records) = unbounded();
         let outlet = Outlet {
-            source,
-            records: sender,
-            flow: Flow::new(Bounds::default()),
-            tally: Tally::new(1),
             stop: Arc::clone(stop),
-            length_ms: Arc::default(),
+            ..Outlet::of_recording(source, sender, Tally::new(1))
         };
         let wanted = Wanted {
             source,
@@ -100,15 +95,16 @@ impl Playing {
             size,
             choice: Choice::Numbers(numbers),
             from: MediaTime::default(),
+            live: None,
         };
-        let ended = gst::play(wanted, &outlet)?;
+        let ended = recording::play(wanted, &outlet)?;
         drop(outlet);
         let (mut images, mut warnings) = (Vec::new(), Vec::new());
         for record in records {
             match record {
                 Record::Frame(frame) => images.push(frame.image),
                 Record::Lost(failure) => warnings.push(failure.fault.detail.to_string()),
-                Record::End(_) => {}
+                Record::Quiet(_) | Record::End(_) => {}
             }
         }
         if !ended.whole {

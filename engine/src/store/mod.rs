@@ -9,6 +9,7 @@
 //! | `schema` | the tables, their version, and opening: what is refused, and that refusing changes nothing |
 //! | `write` | `begin`, `restart`, `seal`, `finish`: the life of one run over one source |
 //! | `read` | `rows` and `sources`, in order |
+//! | `clock` | when the media time of live sources was 0 |
 //! | `summaries` | what minutes were summed up to |
 //! | `query` | what can be asked, and what makes no sense to ask |
 //! | `search` | a query from its text to its hits |
@@ -21,6 +22,7 @@
 //! may be there under several while it is indexed anew; only its **current** pack is read: the one that has ended,
 //! if one has, else the one begun last. `finish` removes the others.
 
+mod clock;
 mod error;
 mod fuse;
 mod query;

@@ -21,7 +21,7 @@ use super::StoreError;
 /// "Atom" in ASCII, in the header of every store.
 pub(super) const APPLICATION: u32 = 0x4174_6f6d;
 /// The version this code writes. A change of tables adds one here and a step to `prepare`.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 /// How long a write waits for another process before it gives up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -84,7 +84,8 @@ END;
 ";
 
 /// What brings the tables of each version to the next one; the first of version 1.
-const STEPS: [&str; (VERSION - 1) as usize] = ["
+const STEPS: [&str; (VERSION - 1) as usize] = [
+    "
 ALTER TABLE segments ADD COLUMN concepts BLOB NOT NULL DEFAULT x'';
 CREATE TABLE summaries (
     source TEXT NOT NULL,
@@ -106,7 +107,14 @@ CREATE TRIGGER summed_up_removed AFTER DELETE ON segments BEGIN
     DELETE FROM summaries WHERE source = old.source AND pack = old.pack
         AND start_ms <= old.start_ms AND end_ms > old.start_ms;
 END;
-"];
+",
+    "
+CREATE TABLE clocks (
+    source TEXT NOT NULL PRIMARY KEY,
+    start_utc_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+",
+];
 
 /// What stands at a path before it is opened.
 enum Found {

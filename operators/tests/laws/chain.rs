@@ -287,7 +287,7 @@ pub fn chain(
         _ => None,
     });
     let from = Sampling {
-        sources: sources.clone(),
+        sources: sources.iter().map(|source| (*source, None)).collect(),
         stretches_ms: vec![setup.segment.length_ms],
     };
     let sampled = sample(taken, &setup.sample, from, shared.tally.clone());

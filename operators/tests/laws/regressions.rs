@@ -114,6 +114,7 @@ fn the_intake_is_woken_when_places_come_back_on_other_threads() {
     let flow = Flow::new(Bounds {
         frames: 2,
         segments: 1,
+        late_after: None,
     });
     let (sender, records) = unbounded();
     let (out, frames) = unbounded::<Taken>();

@@ -1,0 +1,203 @@
+//! The source's side of the way into the graph.
+//!
+//! A recording waits for room. A live source never waits: its oldest waiting frame makes room for the newest, and is counted.
+//! What is not a frame keeps its place among the others and is never let go.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use atom_models::{Fault, Reason};
+use atom_operators::{
+    data::{End, Failure, MediaTime, SourceId, Stage},
+    flow::{Bounds, Flow},
+    intake::Record,
+    tally::{DropReason, Tally},
+};
+use crossbeam::channel::{Receiver, SendTimeoutError, Sender, TrySendError};
+
+use super::Standing;
+
+/// The source's side of the way into the graph.
+pub struct Outlet {
+    /// Which source.
+    pub source: SourceId,
+    /// Its name, for logs.
+    pub name: String,
+    /// Takes its records.
+    pub records: Sender<Record>,
+    /// Of a live source, the other end: what nobody has taken yet. A recording waits instead.
+    pub waiting: Option<Receiver<Record>>,
+    /// How many samplers are offered each frame.
+    pub samplers: u64,
+    /// Set when a frame was let go because nobody took it.
+    pub overloaded: AtomicBool,
+    /// Woken after each of them.
+    pub flow: Arc<Flow>,
+    /// Counts its frames.
+    pub tally: Tally,
+    /// Set when the run is to end early.
+    pub stop: Arc<AtomicBool>,
+    /// Length of the video in milliseconds once it is known, for progress; 0 before.
+    pub length_ms: Arc<AtomicU64>,
+    /// Of a live source, how it stands.
+    pub standing: Arc<Standing>,
+}
+
+impl Outlet {
+    /// The way of a recording's records; nothing stops it, and nobody counts on it.
+    pub fn of_recording(source: SourceId, records: Sender<Record>, tally: Tally) -> Self {
+        Self {
+            source,
+            name: String::new(),
+            records,
+            waiting: None,
+            samplers: 1,
+            overloaded: AtomicBool::default(),
+            flow: Flow::new(Bounds::default()),
+            tally,
+            stop: Arc::default(),
+            length_ms: Arc::default(),
+            standing: Arc::default(),
+        }
+    }
+}
+
+/// The run is to end: hand over nothing more but the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
+
+impl Outlet {
+    /// Hands a record over. A recording waits for room, but never beyond the stop of the run.
+    pub fn send(&self, mut record: Record) -> Result<(), Stopped> {
+        if let Some(waiting) = &self.waiting {
+            return self.press(record, waiting);
+        }
+        loop {
+            match self.records.send_timeout(record, WAIT) {
+                Ok(()) => {
+                    self.flow.wake();
+                    return Ok(());
+                }
+                Err(SendTimeoutError::Timeout(back)) if !self.stopped() => record = back,
+                // Without a graph there is nobody to hand it to.
+                Err(_) => return Err(Stopped),
+            }
+        }
+    }
+
+    /// Hands a record over at once: where there is no room, the oldest frame that waits is let go.
+    fn press(&self, mut record: Record, waiting: &Receiver<Record>) -> Result<(), Stopped> {
+        while !self.stopped() {
+            match self.records.try_send(record) {
+                Ok(()) => {
+                    self.flow.wake();
+                    return Ok(());
+                }
+                Err(TrySendError::Disconnected(_)) => return Err(Stopped),
+                Err(TrySendError::Full(back)) => record = back,
+            }
+            // Only this thread sends, so what is taken out here can be put back in order.
+            let mut kept: Vec<_> = waiting.try_iter().collect();
+            kept.push(record);
+            match kept.iter().position(may_go) {
+                Some(oldest) => self.let_go(&kept.remove(oldest)),
+                None => std::thread::sleep(BREATH),
+            }
+            let Some(newest) = kept.pop() else {
+                return Ok(());
+            };
+            for older in kept {
+                self.records
+                    .send_timeout(older, WAIT)
+                    .map_err(|_| Stopped)?;
+            }
+            record = newest;
+        }
+        Err(Stopped)
+    }
+
+    fn let_go(&self, record: &Record) {
+        if let Record::Frame(_) = record {
+            self.overloaded.store(true, SeqCst);
+            let tally = self.tally.source(self.source);
+            tally.dropped(DropReason::Overload, self.samplers);
+        }
+    }
+
+    /// Whether the run is to end.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(SeqCst)
+    }
+
+    /// Tells of a frame that arrived but could not be used; it counts as dropped.
+    pub fn unusable(&self, at: MediaTime, why: &str) -> Result<(), Stopped> {
+        self.tally
+            .source(self.source)
+            .dropped(DropReason::Undecodable, self.samplers);
+        self.told(at, why)
+    }
+
+    /// Tells of a fault of the source that cost no frame that it knows of.
+    pub fn told(&self, at: MediaTime, why: &str) -> Result<(), Stopped> {
+        let fault = Fault::new(Reason::Undecodable, why);
+        self.send(Record::Lost(Failure {
+            stage: Stage::Source,
+            source: self.source,
+            at,
+            fault,
+        }))
+    }
+
+    /// Ends the source: nothing comes after. A recording waits for room as long as it takes; once the run is stopped, the
+    /// graph runs dry and makes room soon.
+    pub fn end(self, ended: Ended) {
+        let mut end = Record::End(End {
+            source: self.source,
+            at: ended.at,
+            whole: ended.whole,
+        });
+        let mut patience = STOPPED_PATIENCE;
+        while let Err(SendTimeoutError::Timeout(back)) = self.records.send_timeout(end, WAIT) {
+            end = back;
+            if self.stopped() {
+                patience = patience.saturating_sub(WAIT);
+            }
+            if patience.is_zero() {
+                break;
+            }
+        }
+        self.flow.wake();
+    }
+}
+
+/// Whether a waiting record can be let go: a frame, or a word that nothing came, which the next one says again.
+fn may_go(record: &Record) -> bool {
+    match record {
+        Record::Frame(_) => true,
+        Record::Quiet(quiet) => quiet.why.is_none(),
+        Record::Lost(_) | Record::End(_) => false,
+    }
+}
+
+/// How long a hand-over waits before it looks whether the run was stopped.
+const WAIT: Duration = Duration::from_millis(50);
+/// The same where nothing that waits can be let go.
+const BREATH: Duration = Duration::from_millis(5);
+/// So long a stopped run is given to make room for the ends of its sources; a module's longest work fits in.
+const STOPPED_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a source ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ended {
+    /// The end of its last frame.
+    pub at: MediaTime,
+    /// Whether all of it was played.
+    pub whole: bool,
+    /// How many frames it gave, wanted or not.
+    pub frames: u64,
+}

@@ -1,0 +1,53 @@
+//! When the media time of a live source was 0: kept for ever, so that its rows of all runs stand on one line of time.
+
+use std::collections::BTreeMap;
+
+use rusqlite::params;
+
+use super::{Store, StoreError};
+
+impl Store {
+    /// When each live source's media time was 0, in milliseconds since 1970 (UTC).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn starts(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let read = || -> rusqlite::Result<_> {
+            let mut starts = self
+                .connection
+                .prepare("SELECT source, start_utc_ms FROM clocks")?;
+            starts
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        };
+        read().map_err(StoreError::at(&self.path, "read"))
+    }
+
+    /// Keeps when a live source's media time was 0; what is kept already stays.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn keep_start(&mut self, source: &str, start_utc_ms: i64) -> Result<(), StoreError> {
+        let kept = self.connection.execute(
+            "INSERT OR IGNORE INTO clocks VALUES (?1, ?2)",
+            params![source, start_utc_ms],
+        );
+        kept.map(drop)
+            .map_err(StoreError::at(&self.path, "write to"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::store;
+
+    #[test]
+    fn the_first_start_of_a_source_stays() {
+        let (mut store, _folder) = store();
+        store.keep_start("door", 1_700_000_000_000).unwrap();
+        store.keep_start("door", 1_800_000_000_000).unwrap();
+        let starts = store.starts().unwrap();
+        assert_eq!(starts["door"], 1_700_000_000_000);
+        assert_eq!(starts.len(), 1);
+    }
+}
