@@ -12,8 +12,8 @@ use anyhow::{Context, Result};
 use gstreamer::{self as gst, glib, prelude::*};
 use gstreamer_app::AppSrc;
 use gstreamer_rtsp_server::{
-    RTSPAddressPool, RTSPAuth, RTSPFilterResult, RTSPMedia, RTSPMediaFactory, RTSPServer,
-    RTSPToken, gst_rtsp::RTSPLowerTrans, prelude::*,
+    RTSPAddressPool, RTSPAuth, RTSPClient, RTSPFilterResult, RTSPMedia, RTSPMediaFactory,
+    RTSPServer, RTSPToken, gst_rtsp::RTSPLowerTrans, prelude::*,
 };
 
 use crate::{
@@ -156,27 +156,32 @@ impl Camera {
             .context("cannot start a thread")
     }
 
-    /// Takes no more clients and closes those there are. A client that was accepted a moment ago is in the list already.
+    /// Takes no more clients, closes those there are, and ends the loop: all on the thread that takes clients, so none
+    /// slips in, and as a source of its own, because a loop that has not begun to run would miss being told to quit.
     fn close(&mut self) {
-        if let Some(source) = self.accepting.take() {
-            source.destroy();
-        }
-        let mut all =
-            |_: &RTSPServer, _: &gstreamer_rtsp_server::RTSPClient| RTSPFilterResult::Remove;
-        self.server.client_filter(Some(&mut all));
-        self.pacer.farewell();
+        let (server, main_loop) = (self.server.clone(), self.main_loop.clone());
+        let accepting = self.accepting.take();
+        let close = move || {
+            if let Some(source) = &accepting {
+                source.destroy();
+            }
+            let mut all = |_: &RTSPServer, _: &RTSPClient| RTSPFilterResult::Remove;
+            server.client_filter(Some(&mut all));
+            main_loop.quit();
+            glib::ControlFlow::Break
+        };
+        let source = glib::idle_source_new(None, glib::Priority::DEFAULT, close);
+        source.attach(Some(&self.context));
     }
 }
 
 impl Drop for Camera {
     fn drop(&mut self) {
         self.close();
-        // A loop that has not begun to run yet would miss being told to quit; told from inside it cannot.
-        let main_loop = self.main_loop.clone();
-        self.context.invoke(move || main_loop.quit());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        self.pacer.farewell();
     }
 }
 

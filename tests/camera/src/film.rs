@@ -69,7 +69,8 @@ impl Film {
             .canonicalize()
             .with_context(|| format!("cannot open {what:?}"))?;
         let uri = gst::glib::filename_to_uri(&whole, None)?;
-        let start = "uridecodebin name=start expose-all-streams=false caps=video/x-raw";
+        // Without (ANY) the decoders are filtered too strictly, and none is found.
+        let start = "uridecodebin name=start expose-all-streams=false caps=video/x-raw(ANY)";
         let pipeline = encoder(start, options)?;
         let start = pipeline.by_name("start").context("no decoder was built")?;
         start.set_property("uri", uri.as_str());

@@ -1,6 +1,6 @@
 //! A GStreamer client that watches a camera, and films for it to watch.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use atom_camera::{Film, FilmOptions};
 use gstreamer::{self as gst, prelude::*};
@@ -54,32 +54,18 @@ impl Client {
             assert!(
                 came.is_some(),
                 "picture {n} of {count} did not come: {:?}",
-                self.fault()
+                self.fault(Duration::ZERO)
             );
         }
     }
 
-    /// Whether pictures cease to come within the time given.
-    pub fn falls_silent(&self, within: Duration) -> bool {
-        let end = Instant::now() + within;
-        while Instant::now() < end {
-            if self.picture(Duration::from_secs(1)).is_none() {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// What went wrong first.
-    pub fn fault(&self) -> Option<String> {
-        let message = self
-            .pipeline
-            .bus()?
-            .pop_filtered(&[gst::MessageType::Error])?;
+    /// What went wrong first, if something does in this time.
+    pub fn fault(&self, patience: Duration) -> Option<String> {
+        let patience = gst::ClockTime::try_from(patience).expect("tests are short");
+        let bus = self.pipeline.bus()?;
+        let message = bus.timed_pop_filtered(patience, &[gst::MessageType::Error])?;
         match message.view() {
-            gst::MessageView::Error(error) => {
-                Some(format!("{} ({:?})", error.error(), error.debug()))
-            }
+            gst::MessageView::Error(error) => Some(error.error().to_string()),
             _ => None,
         }
     }
