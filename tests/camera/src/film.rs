@@ -131,7 +131,7 @@ fn encoder(start: &str, options: FilmOptions) -> Result<gst::Pipeline> {
     ensure!(even, "the size {width}x{height} is not of even numbers");
     ensure!(fps > 0, "a film needs at least one picture a second");
     let launch = format!(
-        "{start} ! videoconvertscale ! videorate \
+        "{start} ! videorate ! queue ! videoconvertscale \
          ! video/x-raw,format=I420,width={width},height={height},framerate={fps}/1,pixel-aspect-ratio=1/1 \
          ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max={fps} ! h264parse config-interval=-1 \
          ! video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=end sync=false max-buffers=64"
