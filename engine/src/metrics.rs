@@ -102,7 +102,7 @@ impl Metrics {
             module_loads: to.counter("atom_module_loads_total", "How often a module was loaded; sharing makes this 1.", &["module"]),
             module_run_seconds: to.histogram("atom_module_run_seconds", "Wall time of one run of a module.", &["module"], &RUN_SECONDS),
             decoder_tokens: to.counter("atom_decoder_tokens_total", "Tokens by task and phase: prefilled (prompt tokens computed), reused (prompt tokens taken from an earlier request), generated.", &["task", "phase"]),
-            branch_latency_seconds: to.histogram("atom_branch_latency_seconds", "From the taking in of a segment's last frame to its result out, by branch: draft, caption, reason, index.", &["branch"], &LATENCY_SECONDS),
+            branch_latency_seconds: to.histogram("atom_branch_latency_seconds", "From the taking in of the frame that closed a segment, the first after it, to its result out, by branch: draft, caption, reason, index.", &["branch"], &LATENCY_SECONDS),
             complete_through_seconds: to.gauge("atom_complete_through_seconds", "Media time through which everything of a source is out.", source),
             lag_seconds: to.gauge("atom_lag_seconds", "How far complete-through is behind: behind now for a live source, behind the last frame that arrived for a recording.", source),
             ticks_in_flight: to.count("atom_ticks_in_flight", "Frames and segments that were taken in and are not out of the last sink."),
@@ -137,13 +137,10 @@ impl Metrics {
     }
 
     /// A result is out.
-    pub(crate) fn out(&self, branch: Branch, taken: Option<Instant>) {
-        if let Some(taken) = taken {
-            let times = self
-                .branch_latency_seconds
-                .with_label_values(&[branch.name()]);
-            times.observe(taken.elapsed().as_secs_f64());
-        }
+    pub(crate) fn out(&self, branch: Branch, closed: Instant) {
+        let name = [branch.name()];
+        let times = self.branch_latency_seconds.with_label_values(&name);
+        times.observe(closed.elapsed().as_secs_f64());
     }
 
     /// A segment closed.

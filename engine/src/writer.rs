@@ -368,7 +368,7 @@ impl Writer {
 
     /// Notes that a result about a segment is out.
     fn out(&self, branch: Branch, segment: &Segment) {
-        self.metrics.out(branch, segment.taken());
+        self.metrics.out(branch, segment.closed);
         let _of_segment = segment.span.enter();
         debug!(branch = branch.name(), "out");
     }

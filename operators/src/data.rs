@@ -226,20 +226,17 @@ pub struct Segment {
     pub impression: Impression,
     /// Its place in the flow.
     pub(crate) slot: Option<Slot>,
+    /// When it was known to be over: when the frame after it was taken in.
+    pub closed: Instant,
     /// Its life in the logs: from here until everybody has let it go.
     pub span: Span,
 }
 
 impl Segment {
-    /// When its last frame was taken in.
-    pub fn taken(&self) -> Option<Instant> {
-        self.frames.last().map(|frame| frame.taken)
-    }
-
     /// Of a live source: after this nothing about it is of use any more.
     pub fn deadline(&self) -> Option<Instant> {
         let late_after = self.slot.as_ref()?.flow().late_after()?;
-        Some(self.taken()? + late_after)
+        Some(self.closed + late_after)
     }
 }
 

@@ -22,8 +22,8 @@ pub struct Bounds {
     pub frames: usize,
     /// Closed segments not yet out of the last sink.
     pub segments: usize,
-    /// Of a live source: what the decoder has not said so long after a segment's last frame was taken in is of no use any
-    /// more. A recording has all the time that it needs.
+    /// Of a live source: what the decoder has not said so long after a segment was over is of no use any more.
+    /// A recording has all the time that it needs.
     pub late_after: Option<Duration>,
 }
 

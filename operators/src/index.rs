@@ -176,7 +176,9 @@ mod tests {
             end: MediaTime::from_millis(start + 1),
             frames: vec![],
             impression,
-            _slot: None,
+            slot: None,
+            closed: std::time::Instant::now(),
+            span: tracing::Span::none(),
         })
     }
 
@@ -189,6 +191,7 @@ mod tests {
                 segment: Arc::clone(segment),
                 node,
                 text: "x".into(),
+                from_draft: false,
             }))
         };
         assert!(rows.push(Part::Segment(Arc::clone(&a))).is_none());

@@ -4,7 +4,7 @@
 //! leaves at the time of the record that closed it, and nothing is held for the open one. At every multiple of the
 //! length a segment ends, whatever was in it; a scene change only divides such a stretch further.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use atom_models::{Fault, Impression, Reason};
 use schemars::JsonSchema;
@@ -120,13 +120,14 @@ impl Segments {
     pub fn push(&mut self, seen: Seen) -> Option<Closed> {
         match seen {
             Seen::Frame(frame) => {
-                let closed = self.make_way(frame.at).or_else(|| self.cut_scene(&frame));
+                let closed = self.make_way(frame.at, frame.taken);
+                let closed = closed.or_else(|| self.cut_scene(&frame));
                 self.open_at(frame.at).frames.push(frame);
                 closed
             }
             Seen::Lost(failure) => {
                 let at = failure.at;
-                let closed = self.make_way(at);
+                let closed = self.make_way(at, Instant::now());
                 self.open_at(at).lost = Some(failure);
                 closed
             }
@@ -139,18 +140,18 @@ impl Segments {
                         .max(last)
                         .max(open.start)
                 });
-                until.and_then(|until| self.close(until))
+                until.and_then(|until| self.close(until, Instant::now()))
             }
         }
     }
 
     /// Closes the open segment if a record at this moment lies beyond its stretch.
-    fn make_way(&mut self, at: MediaTime) -> Option<Closed> {
+    fn make_way(&mut self, at: MediaTime, now: Instant) -> Option<Closed> {
         let stretch = self.open.as_ref()?.stretch;
         if stretch == self.stretch(at) {
             None
         } else {
-            self.close(self.boundary(stretch))
+            self.close(self.boundary(stretch), now)
         }
     }
 
@@ -162,7 +163,7 @@ impl Segments {
         }
         let last = open.frames.last().map_or(open.start, |frame| frame.at);
         let end = quiet.from.max(last).min(self.boundary(open.stretch));
-        self.close(end)
+        self.close(end, Instant::now())
     }
 
     fn cut_scene(&mut self, frame: &Encoded) -> Option<Closed> {
@@ -174,7 +175,7 @@ impl Segments {
             return None;
         }
         let stretch = open.stretch;
-        let closed = self.close(frame.at);
+        let closed = self.close(frame.at, frame.taken);
         self.open = Some(Open {
             stretch,
             start: frame.at,
@@ -197,7 +198,7 @@ impl Segments {
         })
     }
 
-    fn close(&mut self, end: MediaTime) -> Option<Closed> {
+    fn close(&mut self, end: MediaTime, now: Instant) -> Option<Closed> {
         let open = self.open.take()?;
         let key = SegmentKey {
             source: self.source,
@@ -216,6 +217,7 @@ impl Segments {
                     frames: open.frames,
                     impression,
                     slot,
+                    closed: now,
                     span: life(key, end),
                 }))
             }
@@ -288,8 +290,6 @@ pub fn segment<'s, T: Timestamp>(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use atom_models::Image;
 
     use super::*;
@@ -405,7 +405,7 @@ mod tests {
             frame(8200, 0),
             end(8300),
         ];
-        assert_eq!(cut(records), [(500, 3100, 2), (8000, 8300, 1)]);
+        assert_eq!(cut(records), [(0, 3100, 2), (8000, 8300, 1)]);
     }
 
     #[test]

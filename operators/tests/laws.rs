@@ -84,6 +84,7 @@ fn setup() -> impl Strategy<Value = Setup> {
                 fps,
                 change,
                 keep_every_ms,
+                min_fps: None,
             },
             segment: SegmentSpec {
                 length_ms: cut.0,
@@ -91,11 +92,19 @@ fn setup() -> impl Strategy<Value = Setup> {
                 shortest_ms: cut.2,
             },
             asks: ["Is it red?", "Is it a picture of blue?"],
-            bounds: Bounds { frames, segments },
+            bounds: bounds_of(frames, segments),
             broken: false,
             ends: true,
         },
     )
+}
+
+fn bounds_of(frames: usize, segments: usize) -> Bounds {
+    Bounds {
+        frames,
+        segments,
+        late_after: None,
+    }
 }
 
 /// Segments are whole stretches of four seconds, and few may be in flight.
@@ -106,7 +115,7 @@ fn plain() -> impl Strategy<Value = Setup> {
             scene_change: 1.0,
             shortest_ms: 0,
         },
-        bounds: Bounds { frames, segments },
+        bounds: bounds_of(frames, segments),
         ..setup
     })
 }
@@ -131,7 +140,7 @@ proptest! {
 
     #[test]
     fn any_batching_and_interleaving_gives_the_same(scripts in scripts(4, 25), setup in setup(), turns in turns()) {
-        let narrow = Setup { bounds: Bounds { frames: 1, segments: 1 }, ..setup.clone() };
+        let narrow = Setup { bounds: bounds_of(1, 1), ..setup.clone() };
         let (calm, wild) = (run(&narrow, &scripts, &[(0, 1, 30)]), run(&setup, &scripts, &turns));
         for (operator, lines) in &calm.lines {
             prop_assert_eq!(Some(lines), wild.lines.get(operator), "{:?}", operator);

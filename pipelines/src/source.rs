@@ -30,7 +30,7 @@ pub struct SourceSettings {
     pub retry_from_ms: u64,
     /// Of a live source: no attempt to connect waits longer than this. Milliseconds, at least `retry_from_ms`, to 3600000.
     pub retry_to_ms: u64,
-    /// Of a live source: a caption that is not there so long after its last picture was taken in is given up, and its draft
+    /// Of a live source: a caption that is not there so long after its segment was over is given up, and its draft
     /// stands; an answer is given up. Milliseconds, 500 to 600000.
     pub late_after_ms: u64,
 }

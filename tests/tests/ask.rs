@@ -284,8 +284,8 @@ fn the_graph_that_works_through_a_recording_answers_questions_beside_it() {
         resume: false,
         stop: Arc::default(),
         audience: Box::new(Listener(answers)),
+        listener: None,
         questions: Some(Questions {
-            listener: None,
             inbox,
             archive: Box::new(StoreArchive(store)),
         }),

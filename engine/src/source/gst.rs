@@ -16,7 +16,7 @@ use gstreamer_video as gst_video;
 use super::{
     Location,
     elements::{self, Transport},
-    missing,
+    missing, reach,
 };
 use crate::error::EngineError;
 
@@ -84,6 +84,11 @@ impl Broken {
             said: said.into(),
             kind: Kind::Passing,
         }
+    }
+
+    /// Whether it says only that the stream broke.
+    fn is_vague(&self) -> bool {
+        self.said.starts_with("Internal data stream error")
     }
 }
 
@@ -158,18 +163,49 @@ impl Pipe {
         loop {
             let message = self.bus.pop_filtered(&asked)?;
             match message.view() {
-                gst::MessageView::Warning(warning) => {
+                gst::MessageView::Warning(warning) if !of_plugin(&warning.error()) => {
                     let said = self.location.hidden(warning.error().message());
                     return Some(Trouble::Picture(said));
                 }
-                gst::MessageView::Error(error) => return Some(Trouble::End(self.broken(error))),
-                gst::MessageView::Element(element) => {
-                    let found = element.structure().and_then(missing::plugin);
-                    self.missing = found.or(self.missing.take());
+                gst::MessageView::Error(error) => {
+                    let first = self.broken(error);
+                    return Some(Trouble::End(self.told_best(first)));
                 }
+                gst::MessageView::Element(element) => self.note(element),
                 _ => {}
             }
         }
+    }
+
+    /// Of several errors that come together, the one that says most; the first is often only that the stream broke.
+    fn told_best(&mut self, mut best: Broken) -> Broken {
+        use gst::MessageType as Type;
+        let asked = [Type::Error, Type::Element];
+        while let Some(message) = self.bus.timed_pop_filtered(TOGETHER, &asked) {
+            match message.view() {
+                gst::MessageView::Error(error) => {
+                    let other = self.broken(error);
+                    if best.kind != Kind::Lasting && other.kind != Kind::Passing || best.is_vague()
+                    {
+                        best = other;
+                    }
+                }
+                gst::MessageView::Element(element) => self.note(element),
+                _ => {}
+            }
+        }
+        let nobody = match &self.location {
+            Location::Address(address) if best.kind == Kind::Passing => {
+                reach::trouble(&address.uri)
+            }
+            _ => None,
+        };
+        nobody.map_or(best, Broken::passing)
+    }
+
+    fn note(&mut self, element: &gst::message::Element) {
+        let found = element.structure().and_then(missing::plugin);
+        self.missing = found.or(self.missing.take());
     }
 
     /// The error that ended the video, if there is one.
@@ -185,25 +221,59 @@ impl Pipe {
         let element = message
             .src()
             .map_or_else(|| "GStreamer".into(), |source| source.name().to_string());
-        let said = self.location.hidden(error.message());
         let debug = message.debug().unwrap_or_default();
         let kind = kind(&error, &debug);
         let said = match &self.missing {
+            _ if is_login(&error, &debug) => self.login(),
             Some(missing) if kind == Kind::Lasting => missing.clone(),
-            _ => format!("{said} ({element})"),
+            _ if debug.contains("Parse error") => NO_RTSP.to_owned(),
+            _ => format!("{}{} ({element})", error.message(), detail(&debug)),
         };
-        Broken { said, kind }
+        Broken {
+            said: self.location.hidden(&said),
+            kind,
+        }
+    }
+
+    fn login(&self) -> String {
+        let known = matches!(&self.location, Location::Address(address) if address.login.is_some());
+        let said = match known {
+            true => "it refuses this user and password",
+            false => "it asks for a login; give user and password_file",
+        };
+        said.to_owned()
     }
 }
 
+/// Errors that come within so long of each other have one cause.
+const TOGETHER: gst::ClockTime = gst::ClockTime::from_mseconds(50);
+const NO_RTSP: &str = "what answers there does not speak RTSP: it is no camera";
+
+/// The system's own words about an error, if GStreamer gives them.
+fn detail(debug: &str) -> String {
+    let last = debug.lines().last().unwrap_or_default();
+    match last.strip_prefix("system error: ") {
+        Some(said) => format!(" {said}"),
+        None => String::new(),
+    }
+}
+
+/// Whether a warning only says that a plugin is missing: that is told in better words.
+fn of_plugin(error: &gst::glib::Error) -> bool {
+    error.matches(gst::StreamError::CodecNotFound) || error.matches(gst::CoreError::MissingPlugin)
+}
+
+fn is_login(error: &gst::glib::Error, debug: &str) -> bool {
+    error.matches(gst::ResourceError::NotAuthorized) || debug.contains("Unauthorized")
+}
+
 fn kind(error: &gst::glib::Error, debug: &str) -> Kind {
-    use gst::{CoreError, ResourceError, StreamError};
-    let lasting = error.matches(ResourceError::NotAuthorized)
-        || error.matches(CoreError::MissingPlugin)
-        || error.matches(StreamError::CodecNotFound)
+    use gst::StreamError;
+    let lasting = is_login(error, debug)
+        || of_plugin(error)
         || error.matches(StreamError::TypeNotFound)
         || error.matches(StreamError::WrongType)
-        || debug.contains("Unauthorized");
+        || debug.contains("Parse error");
     if lasting {
         return Kind::Lasting;
     }

@@ -285,9 +285,10 @@ impl<'o> Follower<'o> {
         let retry_ms = wait.as_millis() as u64;
         match known && !self.connected {
             true => debug!(source = %name, reason = broken.said, retry_ms, "still lost"),
-            false => {
-                warn!(source = %name, reason = broken.said, last_picture = %last, retry_ms, "lost")
+            false if self.shown => {
+                warn!(source = %name, reason = broken.said, last_picture = %last, retry_ms, "lost");
             }
+            false => warn!(source = %name, reason = broken.said, retry_ms, "cannot connect yet"),
         }
         self.outlet.standing.set(State::Lost, Some(&broken.said));
         let why = (!known).then(|| Fault::new(Reason::Lost, &broken.said));

@@ -7,7 +7,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `location` | what a uri names, and how to log in there |
-//! | `elements`, `gst`, `missing` | a GStreamer pipeline and what it tells of trouble |
+//! | `elements`, `gst` | a GStreamer pipeline and what it tells of trouble |
+//! | `missing`, `reach` | what to install, and who does not answer: GStreamer's own words do not say |
 //! | `convert` | decoded pictures made into what the vision encoder takes |
 //! | `recording` | plays a recording to its end |
 //! | `live`, `clock`, `retry`, `standing` | follows a camera for ever: its media time, when to connect anew, how it stands |
@@ -23,6 +24,7 @@ pub mod live;
 pub mod location;
 mod missing;
 mod outlet;
+mod reach;
 pub mod recording;
 mod retry;
 pub mod spread;

@@ -128,6 +128,7 @@ fn tell_taken(taken: &Taken) -> String {
     match taken {
         Taken::Frame(frame) => line(frame.at, "frame", ()),
         Taken::Lost(failure) => tell_failure(failure),
+        Taken::Quiet(quiet) => line(quiet.until, "quiet", quiet.from.millis()),
         Taken::End(end) => line(end.at, "end", end.whole),
     }
 }
@@ -136,6 +137,7 @@ fn tell_seen(seen: &Seen) -> String {
     match seen {
         Seen::Frame(frame) => line(frame.at, "frame", &frame.impression.concepts),
         Seen::Lost(failure) => tell_failure(failure),
+        Seen::Quiet(quiet) => line(quiet.until, "quiet", quiet.from.millis()),
         Seen::End(end) => line(end.at, "end", end.whole),
     }
 }

@@ -46,7 +46,25 @@ fn records(source: u32, script: &Script, ends: bool) -> VecDeque<Record> {
     let last = script.last().map_or(0, |(at, _)| at.nanos() + 1_000_000);
     let (at, whole) = (MediaTime::from_nanos(last), true);
     let end = ends.then_some(Record::End(End { source, at, whole }));
-    script.iter().map(record).chain(end).collect()
+    let mut before = None;
+    let records = script.iter().flat_map(|shot| {
+        let quiet = before
+            .replace(shot.0)
+            .and_then(|from| quiet_between(source, from, shot.0));
+        quiet.into_iter().chain([record(shot)])
+    });
+    records.chain(end).collect()
+}
+
+/// What a live source says of a long time without frames.
+fn quiet_between(source: SourceId, from: MediaTime, to: MediaTime) -> Option<Record> {
+    let until = MediaTime::from_millis(to.millis().checked_sub(1)?);
+    (until.millis() >= from.millis() + 1000).then_some(Record::Quiet(Quiet {
+        source,
+        from,
+        until,
+        why: None,
+    }))
 }
 
 /// What is left of a world.
