@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Brings a fresh machine to where Atom runs: system packages, the program, ONNX Runtime, the default pack, a demo video.
-# Can be run again at any time: what is there is kept. Says what it does.
+# Can be run again at any time: what is there is kept. Says what it does. With the argument `prometheus`: the programs of
+# Prometheus instead.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 say() { printf '==> %s\n' "$*" >&2; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+root=()
+[ "$(id -u)" = 0 ] || root=(sudo)
 
 packages=(
   build-essential pkg-config
@@ -29,8 +33,6 @@ system_packages() {
     return
   fi
   say "system packages: installing ${missing[*]}"
-  local root=()
-  [ "$(id -u)" = 0 ] || root=(sudo)
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q >&2
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "${missing[@]}" >&2
 }
@@ -69,6 +71,28 @@ demo_video() {
   mv "$video.part" "$video"
 }
 
+# Only its programs are wanted, for tests and dashboards: the package would start a service as well.
+prometheus() {
+  local folder found
+  folder="$(cache)/prometheus"
+  if [ -x "$folder/usr/bin/promtool" ] || { type -P promtool && type -P prometheus; } > /dev/null; then
+    say "Prometheus: there"
+    return
+  fi
+  command -v dpkg-deb >/dev/null || fail "Prometheus is missing: please install it, so that prometheus and promtool are in the path"
+  say "Prometheus: unpacking its Debian package into the cache"
+  mkdir -p "$folder.part"
+  found="$(mktemp -d)"
+  ( cd "$found" && { apt-get download -q prometheus >&2 || { "${root[@]}" apt-get update -q >&2 && apt-get download -q prometheus >&2; }; } )
+  dpkg-deb -x "$found"/prometheus_*.deb "$folder.part"
+  rm -r "$found"
+  mv "$folder.part" "$folder"
+}
+
+if [ "${1:-}" = prometheus ]; then
+  prometheus
+  exit
+fi
 system_packages
 program
 packs

@@ -1,7 +1,7 @@
-//! Pipelines that are ready to run, part of the program: each watches one source named `video`.
+//! Pipelines that are ready to run, part of the program: each watches one source named `video`, or `camera` if it is live.
 
 /// Name and text of every ready pipeline.
-pub const ALL: [(&str, &str); 4] = [
+pub const ALL: [(&str, &str); 5] = [
     ("caption", include_str!("../library/caption.toml")),
     ("index", include_str!("../library/index.toml")),
     (
@@ -9,6 +9,7 @@ pub const ALL: [(&str, &str); 4] = [
         include_str!("../library/three-branches.toml"),
     ),
     ("diary", include_str!("../library/diary.toml")),
+    ("live", include_str!("../library/live.toml")),
 ];
 
 /// The text of a ready pipeline.
@@ -40,12 +41,14 @@ mod tests {
             ("index", 5, 0),
             ("three-branches", 6, 1),
             ("diary", 6, 1),
+            ("live", 5, 1),
         ];
         for (name, nodes, sinks) in expected {
             let mut files = [parse(Path::new(name), text(name).unwrap()).unwrap()];
             let hint = check(&files).unwrap_err().to_string();
-            assert!(hint.contains("--source video="), "{hint}");
-            let given = [("video".to_owned(), "test://ball".to_owned())];
+            let source = if name == "live" { "camera" } else { "video" };
+            assert!(hint.contains(&format!("--source {source}=")), "{hint}");
+            let given = [(source.to_owned(), "test://ball".to_owned())];
             assert_eq!(override_sources(&mut files, &given), []);
             assert_eq!(check(&files), Ok(()), "{name}");
             assert_eq!(warnings(&files), [], "{name}");

@@ -3,13 +3,14 @@
 //! [`program`] runs `atom` as a user would, with a bound on every wait; [`pipeline`] writes pipeline files for it;
 //! [`media`] makes videos with ffmpeg and [`counter`] videos whose frames show their number; [`frames`] takes frames
 //! from the engine's source; [`subtitles`] reads WebVTT and SRT strictly; [`cache`] makes caches of packs; [`exam`]
-//! makes a folder to evaluate, and [`lesson`] one to train from.
+//! makes a folder to evaluate, and [`lesson`] one to train from; [`live`] has cameras, and what a run tells of itself.
 
 pub mod cache;
 pub mod counter;
 pub mod exam;
 pub mod frames;
 pub mod lesson;
+pub mod live;
 pub mod media;
 pub mod pipeline;
 pub mod program;

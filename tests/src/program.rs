@@ -188,6 +188,11 @@ impl Running {
         self.stdout.text()
     }
 
+    /// What it said on stderr so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
     /// Sends a signal by name, such as `INT`.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
@@ -215,16 +220,30 @@ impl Running {
     /// Waits until something holds of its output, for at most the bound.
     #[track_caller]
     pub fn until(&self, what: impl Fn(&str) -> bool) {
+        self.wait_for(|running| what(&running.stdout()));
+    }
+
+    /// Waits until something holds of what it said on stderr, for at most the bound.
+    #[track_caller]
+    pub fn until_stderr(&self, what: impl Fn(&str) -> bool) {
+        self.wait_for(|running| what(&running.stderr()));
+    }
+
+    #[track_caller]
+    fn wait_for(&self, what: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
-        while !what(&self.stdout()) {
-            assert!(
-                begun.elapsed() < BOUND,
-                "{} never said it\n{}",
-                self.called,
-                self.stdout()
-            );
+        while !what(self) {
+            let late = begun.elapsed() >= BOUND;
+            assert!(!late, "{} never said it\n{self}", self.called);
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Asks it to end, as Ctrl-C does, and waits until it has.
+    #[track_caller]
+    pub fn interrupted(self) -> Said {
+        self.signal("INT");
+        self.wait(Duration::from_secs(30))
     }
 
     /// Waits for its end, and kills it when it is late.

@@ -65,10 +65,14 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends log lines to stderr: warnings and what becomes of live sources, with `-v` the whole life cycle, with `-vv` every
+/// Sends log lines to stderr: warnings, where it listens and what becomes of live sources, with `-v` the whole life cycle, with `-vv` every
 /// segment with all that happens to it; `ATOM_LOG` overrides.
 pub fn start_logging(verbose: u8, format: LogFormat) {
-    let level = ["warn,atom::source::live=info", "info", "debug"][usize::from(verbose.min(2))];
+    let level = [
+        "warn,atom::source::live=info,atom::serve=info",
+        "info",
+        "debug",
+    ][usize::from(verbose.min(2))];
     let filter = EnvFilter::try_from_env("ATOM_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{level},ort=error")));
     let logging = tracing_subscriber::fmt()

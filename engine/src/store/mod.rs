@@ -167,4 +167,7 @@ pub struct Hits {
     pub hits: Vec<Hit>,
     /// Of each source searched, the media time before which no segment is missing, in milliseconds.
     pub complete_through_ms: BTreeMap<String, u64>,
+    /// Of each live source searched, when its media time was 0.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub start_utc: BTreeMap<String, String>,
 }

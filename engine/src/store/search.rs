@@ -6,6 +6,9 @@
 //! their order that says something.
 //! Invariant: everything an answer holds, hits and completeness, is of one moment of the store.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use rusqlite::{Connection, Result};
 
 use super::fuse::{Scored, fuse};
@@ -13,6 +16,7 @@ use super::read::shown_text;
 use super::vectors::Index;
 use super::words::Words;
 use super::{Hit, Hits, Query, Store, StoreError};
+use crate::source::standing::utc;
 
 /// Names of known sources that an error lists.
 const MOST_NAMES: usize = 8;
@@ -43,9 +47,14 @@ impl Store {
             .sources
             .iter()
             .filter(|(name, _)| query.source.as_ref().is_none_or(|wanted| wanted == name));
+        let complete_through_ms: BTreeMap<_, _> = complete.cloned().collect();
+        let mut starts = self.starts()?;
+        starts.retain(|source, _| complete_through_ms.contains_key(source));
+        let start = |(source, ms)| Some((source, utc(Timestamp::from_millisecond(ms).ok()?)));
         Ok(Hits {
             hits,
-            complete_through_ms: complete.cloned().collect(),
+            complete_through_ms,
+            start_utc: starts.into_iter().filter_map(start).collect(),
         })
     }
 

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# A camera on this machine that plays the demo video, and its captions as they come, each with its delay. Ctrl-C ends both.
+set -euo pipefail
+root="$(cd "$(dirname "$0")" && pwd)"
+video="${ATOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/atom}/demo/bikes.mp4"
+
+folder="$(mktemp -d)"
+camera=
+end() {
+  [ -z "$camera" ] || kill "$camera" 2>/dev/null || true
+  [ -z "$camera" ] || wait "$camera" 2>/dev/null || true
+  rm -r "$folder"
+}
+trap end EXIT
+cd "$folder"
+
+"$root/target/release/atom-camera" "$video" --port 0 > address < /dev/null 2> camera.log &
+camera=$!
+for _ in $(seq 300); do
+  [ ! -s address ] || break
+  kill -0 "$camera" 2>/dev/null || { cat camera.log >&2; exit 1; }
+  sleep 0.1
+done
+read -r address < address
+
+cp "$root/pipelines/library/live.toml" .
+printf '\na camera plays at %s\n$ atom run live.toml --source camera=%s %s\n' "$address" "$address" "$*"
+printf 'time, delay after the scene was over, camera, caption; Ctrl-C ends it\n\n'
+# Ctrl-C reaches this shell too; atom ends by itself, and the rest after it.
+trap : INT
+"$root/target/release/atom" run live.toml --source "camera=$address" "$@"

@@ -1,0 +1,173 @@
+//! Live sources in tests: pipeline files for them, and what a run tells of itself over HTTP while it goes on.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use atom_camera::{Camera, CameraOptions, Film, FilmOptions, Transport};
+use serde_json::Value;
+
+use crate::program::{BOUND, Running};
+
+/// A small film of four seconds in which something moves all the time.
+///
+/// # Panics
+/// If it cannot be drawn.
+pub fn film(width: u32, fps: u32) -> Film {
+    let options = FilmOptions {
+        width,
+        height: width * 3 / 4,
+        fps,
+    };
+    Film::drawn("ball", 4, options).expect("a pattern can be drawn")
+}
+
+/// A camera that plays the film over TCP.
+///
+/// # Panics
+/// If it cannot start.
+pub fn camera(film: Film) -> Camera {
+    let options = CameraOptions {
+        transport: Transport::TcpOnly,
+        ..CameraOptions::playing(film)
+    };
+    Camera::start(options).expect("a camera can be started")
+}
+
+/// Captions of these cameras by the fake pack: four looks a second, a segment every half second, each source with these settings.
+pub fn pipeline(sources: &[(&str, &str)], settings: &str) -> String {
+    let mut text = "pack = \"fake\"\n".to_owned();
+    for (name, uri) in sources {
+        text += &format!("[source.{name}]\nuri = \"{uri}\"\n{settings}\n");
+    }
+    let names: Vec<_> = sources.iter().map(|(name, _)| *name).collect();
+    text + &format!(
+        "[node.frames]\nkind = \"sample\"\ninputs = {names:?}\nfps = 4\nchange = 0\n\
+         [node.seen]\nkind = \"encode\"\ninputs = [\"frames\"]\n\
+         [node.scenes]\nkind = \"segment\"\ninputs = [\"seen\"]\nlength_ms = 500\n\
+         [node.captions]\nkind = \"caption\"\ninputs = [\"scenes\"]\n"
+    )
+}
+
+/// Settings with which a source is quick to notice a loss and to come back.
+pub const QUICK: &str = "stall_ms = 1000\nretry_from_ms = 50\nretry_to_ms = 400\n";
+
+/// What a run with `--listen 127.0.0.1:0` tells while it goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    address: SocketAddr,
+}
+
+impl Told {
+    /// Finds out where the run listens.
+    #[track_caller]
+    pub fn by(running: &Running) -> Self {
+        let port = |said: &str| {
+            let (_, rest) = said.split_once("address=127.0.0.1:")?;
+            let end = rest.find(|c: char| !c.is_ascii_digit())?;
+            rest[..end].parse().ok()
+        };
+        running.until_stderr(|said| port(said).is_some());
+        let port: u16 = port(&running.stderr()).expect("it was just there");
+        Self {
+            address: ([127, 0, 0, 1], port).into(),
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Status and body of a page; `headers` are whole lines.
+    #[track_caller]
+    pub fn page(&self, path: &str, headers: &str) -> (u16, String) {
+        get(self.address, path, headers).unwrap_or_else(|e| panic!("{path}: {e}"))
+    }
+
+    /// How the run is.
+    #[track_caller]
+    pub fn health(&self) -> Value {
+        let (_, body) = self.page("/healthz", "");
+        serde_json::from_str(&body).unwrap_or_else(|e| panic!("{body}: {e}"))
+    }
+
+    /// How many connections of a source brought a picture.
+    #[track_caller]
+    pub fn connects(&self, source: &str) -> u64 {
+        self.health()["sources"][source]["connects"]
+            .as_u64()
+            .unwrap_or(0)
+    }
+
+    /// The sum of all series of a metric whose labels hold all of `labels`, each written as `name="value"`.
+    #[track_caller]
+    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let (status, body) = self.page("/metrics", "");
+        assert_eq!(status, 200, "{body}");
+        let lines = body.lines().filter(|line| !line.starts_with('#'));
+        let values = lines.filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let named = series.split('{').next() == Some(name);
+            let labelled = labels.iter().all(|label| series.contains(label));
+            (named && labelled).then(|| value.parse::<f64>().expect("a number"))
+        });
+        values.sum()
+    }
+
+    /// Waits until something holds, for at most the bound.
+    #[track_caller]
+    pub fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let begun = Instant::now();
+        while !holds(self) {
+            assert!(begun.elapsed() < BOUND, "not within {BOUND:?}: {what}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Asks a server of this machine for a page.
+///
+/// # Errors
+/// If it does not answer.
+pub fn get(address: SocketAddr, path: &str, headers: &str) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n"
+    )?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    let body = match head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked")
+    {
+        true => unchunked(body),
+        false => body.to_owned(),
+    };
+    Ok((status.unwrap_or(0), body))
+}
+
+/// A body that came in chunks, in one piece.
+fn unchunked(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        let Some(chunk) = rest.get(..size).filter(|_| size > 0) else {
+            break;
+        };
+        whole.push_str(chunk);
+        body = rest.get(size + 2..).unwrap_or("");
+    }
+    whole
+}

@@ -1,0 +1,209 @@
+//! The files in `dashboards/` fit the program: every name is declared, every rule fires, every panel shows something.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use atom::metrics::Metrics;
+use atom_tests::{
+    live::{Told, get, pipeline},
+    program::{Place, Running, workspace},
+};
+use serde_json::Value;
+
+fn folder() -> PathBuf {
+    workspace().join("dashboards")
+}
+
+/// A program of Prometheus: from the path, else where `make test` puts it.
+fn tool(name: &str) -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let cache = atom_tests::cache::installed().join("prometheus/usr/bin");
+    let found = env::split_paths(&path)
+        .chain([cache])
+        .map(|folder| folder.join(name));
+    let mut found = found.filter(|program| program.is_file());
+    found
+        .next()
+        .unwrap_or_else(|| panic!("there is no {name}: run `make test`"))
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path),
+            false => vec![path],
+        })
+        .collect()
+}
+
+/// All words of Atom's metrics in a text.
+fn names(text: &str) -> BTreeSet<String> {
+    let of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let words = text.split(|c| !of_a_name(c));
+    let own = words.filter(|word| word.starts_with("atom_") && !word.contains(':'));
+    own.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_metric_that_a_dashboard_names_is_declared() {
+    let metrics = Metrics::new();
+    let declared: BTreeSet<_> = metrics.names().iter().map(String::as_str).collect();
+    let plain = |name: &str| {
+        let histogram = ["_bucket", "_sum", "_count"];
+        let stems = histogram.iter().filter_map(|end| name.strip_suffix(end));
+        stems.chain([name]).any(|name| declared.contains(name))
+    };
+    let mut used = BTreeSet::new();
+    for path in files(&folder()) {
+        let named = names(&fs::read_to_string(&path).unwrap());
+        for name in &named {
+            assert!(plain(name), "{} names {name}", path.display());
+        }
+        if path.extension().is_some_and(|end| end == "json") {
+            used.extend(named);
+        }
+    }
+    // And nothing is counted that nobody sees.
+    let seen = |name: &&str| used.iter().any(|other| other.starts_with(*name));
+    let unseen: Vec<_> = declared.iter().filter(|name| !seen(name)).collect();
+    assert!(unseen.is_empty(), "no panel shows {unseen:?}");
+}
+
+#[test]
+fn prometheus_takes_the_configuration_and_every_alert_fires_and_stays_silent_as_it_should() {
+    for arguments in [
+        &["check", "config", "prometheus.yml"][..],
+        &["check", "rules", "rules/alerts.yml", "rules/recording.yml"],
+        &["test", "rules", "rules_test.yml"],
+    ] {
+        let mut command = Command::new(tool("promtool"));
+        command.args(arguments).current_dir(folder());
+        Running::start(command).wait(Duration::from_secs(60)).ok();
+    }
+    let text = |name: &str| fs::read_to_string(folder().join(name)).unwrap();
+    let (alerts, tests) = (text("rules/alerts.yml"), text("rules_test.yml"));
+    for line in alerts.lines() {
+        if let Some((_, alert)) = line.split_once("- alert: ") {
+            let fires = tests.contains(&format!("alertname: {alert}"));
+            assert!(fires, "no test is about {alert}");
+        }
+    }
+}
+
+/// Asks Prometheus; the data of its answer.
+fn asked(prometheus: SocketAddr, path: &str) -> Option<Value> {
+    let (status, body) = get(prometheus, path, "").ok()?;
+    (status == 200).then(|| serde_json::from_str::<Value>(&body).unwrap()["data"].clone())
+}
+
+fn escaped(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric();
+    let escape = |byte: u8| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    text.bytes().map(escape).collect()
+}
+
+/// All queries of the dashboard, with its variables filled in.
+fn queries() -> Vec<String> {
+    let text = fs::read_to_string(folder().join("grafana/atom.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    let mut found = Vec::new();
+    let mut open = vec![&dashboard["panels"]];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Array(values) => open.extend(values),
+            Value::Object(object) => {
+                found.extend(
+                    object
+                        .get("expr")
+                        .and_then(Value::as_str)
+                        .map(str::to_owned),
+                );
+                open.extend(object.values());
+            }
+            _ => {}
+        }
+    }
+    let filled = |query: String| {
+        query
+            .replace("$__rate_interval", "10s")
+            .replace("$source", ".*")
+    };
+    found.into_iter().map(filled).collect()
+}
+
+#[test]
+fn a_real_prometheus_has_data_for_every_panel() {
+    let place = Place::new();
+    let index = "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\", \"captions\"]\nstore = \"live.db\"\n\
+                 [node.red]\nkind = \"reason\"\ninputs = [\"captions\"]\nask = \"Is it red?\"\n";
+    let text = pipeline(
+        &[("door", "test://ball?fps=10"), ("yard", "test://smpte")],
+        "live = true",
+    );
+    place.write("live.toml", text + index);
+    let running = place.start(&["run", "live.toml", "--listen", "127.0.0.1:0"]);
+    let told = Told::by(&running);
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let configuration = fs::read_to_string(folder().join("prometheus.yml")).unwrap();
+    let configuration = configuration
+        .replace("127.0.0.1:9600", &told.address().to_string())
+        .replace("5s", "1s")
+        .replace("rules/", &format!("{}/rules/", folder().display()));
+    let file = place.write("prometheus.yml", configuration);
+    let mut command = Command::new(tool("prometheus"));
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            place.path("data").display()
+        ))
+        .arg(format!("--web.listen-address={free}"));
+    let prometheus = Running::start(command);
+    let queries = queries();
+    assert!(queries.len() > 20, "{queries:#?}");
+    let begun = Instant::now();
+    let empty = |query: &&String| {
+        let path = format!("/api/v1/query?query={}", escaped(query));
+        let data = asked(free, &path).unwrap_or_default();
+        data["result"].as_array().is_none_or(Vec::is_empty)
+    };
+    loop {
+        let missing: Vec<_> = queries.iter().filter(empty).collect();
+        if missing.is_empty() {
+            break;
+        }
+        let late = begun.elapsed() > Duration::from_secs(90);
+        assert!(!late, "no data for {missing:#?}\n{prometheus}");
+        thread::sleep(Duration::from_secs(1));
+    }
+    let targets = asked(free, "/api/v1/targets").unwrap();
+    assert_eq!(targets["activeTargets"][0]["health"], "up", "{targets}");
+    let rules = asked(free, "/api/v1/rules").unwrap();
+    let groups = rules["groups"].as_array().unwrap();
+    let rules = groups
+        .iter()
+        .flat_map(|group| group["rules"].as_array().unwrap());
+    for rule in rules {
+        assert_ne!(rule["health"], "err", "{rule}");
+        assert_ne!(rule["state"], "firing", "{rule}");
+    }
+    prometheus.interrupted();
+    running.interrupted().ok();
+}

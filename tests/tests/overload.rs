@@ -1,0 +1,128 @@
+//! More than the machine can work on: memory stays flat, captions come in time or give way to their drafts, every frame is
+//! accounted for, and the sampling rate goes down, and up again when there is room.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use atom_camera::Wire;
+use atom_tests::{
+    cache,
+    live::{Told, camera, film},
+    program::Place,
+};
+use serde_json::Value;
+
+/// After so long a caption is given up.
+const LATE_MS: u64 = 4000;
+/// What closing, writing and a machine with other work add to that.
+const SLACK_SECONDS: f64 = 4.0;
+
+/// Three cameras, each sampled as often as it shows a picture: far more than two cores can look at with the pack `mini`.
+fn pipeline(uris: &[String]) -> String {
+    let mut text = String::new();
+    for (n, uri) in uris.iter().enumerate() {
+        text +=
+            &format!("[source.cam{n}]\nuri = \"{uri}\"\nlate_after_ms = {LATE_MS}\nlive = true\n");
+    }
+    let names: Vec<_> = (0..uris.len()).map(|n| format!("cam{n}")).collect();
+    text + &format!(
+        "[node.frames]\nkind = \"sample\"\ninputs = {names:?}\nfps = 60\nmin_fps = 1\nchange = 0\n\
+         [node.seen]\nkind = \"encode\"\ninputs = [\"frames\"]\n\
+         [node.scenes]\nkind = \"segment\"\ninputs = [\"seen\"]\nlength_ms = 1000\n\
+         [node.captions]\nkind = \"caption\"\ninputs = [\"scenes\"]\n"
+    )
+}
+
+#[test]
+fn ten_times_too_much_leaves_memory_flat_and_latency_bounded() {
+    let seconds = std::env::var("ATOM_OVERLOAD_SECONDS").map_or(25, |s| s.parse().unwrap());
+    let place = Place::new().with_cache(&cache::installed());
+    // The first goes on for ever and would have room alone; the others can be taken away.
+    let cameras = [film(320, 60), film(160, 60)].map(camera);
+    let wires = cameras
+        .each_ref()
+        .map(|camera| Wire::to(camera.address()).unwrap());
+    let [one, two] = wires.each_ref().map(|wire| wire.uri("/live"));
+    let uris = ["test://smpte?fps=10".to_owned(), one, two];
+    place.write("live.toml", pipeline(&uris));
+    let run = [
+        "run",
+        "live.toml",
+        "--json",
+        "--report",
+        "r.json",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let running = place.start(&run);
+    let told = Told::by(&running);
+    told.until("frames are let go", |told| {
+        told.metric("atom_frames_dropped_total", &["overload"]) > 50.0
+    });
+    told.until("the rate goes down", |told| {
+        told.metric("atom_sample_fps", &["cam0"]) < 30.0
+    });
+    let begun = Instant::now();
+    let mut memory = Vec::new();
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        memory.push(told.metric("process_resident_memory_bytes", &[]));
+        let in_flight = told.metric("atom_ticks_in_flight", &[]);
+        assert!(
+            in_flight <= 3.0 * (4.0 + 4.0 + 1.0),
+            "{in_flight} in flight"
+        );
+        thread::sleep(Duration::from_millis(500));
+    }
+    let third = memory.len() / 3;
+    let most = |part: &[f64]| part.iter().copied().fold(0.0, f64::max);
+    let (early, late) = (most(&memory[..third]), most(&memory[2 * third..]));
+    assert!(late < early * 1.05 + 3e7, "{early} grew to {late}");
+    let lowest = told.metric("atom_sample_fps", &["cam0"]);
+    wires.iter().for_each(Wire::cut);
+    told.until("the rate goes up again", |told| {
+        told.metric("atom_sample_fps", &["cam0"]) > lowest * 1.3
+    });
+    let said = running.interrupted().ok();
+    let report = place.report("r.json");
+    for n in 0..3 {
+        let source = &report["sources"][format!("cam{n}")];
+        let dropped = source["frames_dropped"].as_object().unwrap();
+        let sum: u64 = dropped.values().map(|count| count.as_u64().unwrap()).sum();
+        let sampled = source["frames_sampled"].as_u64().unwrap();
+        assert_eq!(source["frames_received"], sampled + sum, "{source}");
+    }
+    assert!(lowest < 30.0, "{lowest}");
+    // Each segment has its caption, from the decoder or, where that would have been too late, from its draft.
+    let captions = said.json_lines();
+    let from_draft = |line: &&Value| line["final_from"] == "draft";
+    let drafts = captions.iter().filter(from_draft).count() as u64;
+    let late = report["failures"]["caption"]["late"].as_u64().unwrap_or(0);
+    assert_eq!(drafts, late, "{report}");
+    assert_eq!(report["captions"], captions.len());
+}
+
+#[test]
+fn captions_come_in_time_or_not_at_all() {
+    let place = Place::new().with_cache(&cache::installed());
+    let uris = ["smpte", "snow", "ball", "red"].map(|p| format!("test://{p}?fps=30"));
+    place.write("live.toml", pipeline(&uris));
+    let running = place.start(&["run", "live.toml", "--json", "--listen", "127.0.0.1:0"]);
+    let told = Told::by(&running);
+    let captions =
+        |told: &Told| told.metric("atom_branch_latency_seconds_count", &["branch=\"caption\""]);
+    told.until("captions come", |told| captions(told) >= 30.0);
+    let bound = LATE_MS as f64 / 1000.0 + SLACK_SECONDS;
+    let late = captions(&told)
+        - told.metric(
+            "atom_branch_latency_seconds_bucket",
+            &["branch=\"caption\"", "le=\"10\""],
+        );
+    assert!(
+        bound <= 10.0 && late <= 0.0,
+        "{late} captions took over {bound} s"
+    );
+    running.interrupted().ok();
+}
