@@ -269,7 +269,7 @@ impl Run<'_> {
                 Duration::from_millis(settings.retry_to_ms),
             ),
             floor: shares.fold(1.0, f64::min),
-            sealed: start.sealed,
+            from: start.from,
         }
     }
 
@@ -390,10 +390,11 @@ fn vitals(plan: &Plan, starts: &[Option<Start>], meters: Meters) -> Vitals {
     let sources = sources.map(|(at, (planned, start))| {
         let live = planned.is_live();
         let late_after = Duration::from_millis(planned.settings.late_after_ms);
-        let flow = Flow::new(Bounds {
-            late_after: live.then_some(late_after),
-            ..Bounds::default()
-        });
+        let bounds = match live {
+            true => Bounds::of_live(late_after, shortest(plan, at)),
+            false => Bounds::default(),
+        };
+        let flow = Flow::new(bounds);
         let grid = |(spec, stretches): (&SampleSpec, &Vec<u64>)| {
             let grid = Grid::new(spec.fps, stretches);
             match live {
@@ -411,6 +412,12 @@ fn vitals(plan: &Plan, starts: &[Option<Start>], meters: Meters) -> Vitals {
         }
     });
     Vitals::new(sources.collect(), meters)
+}
+
+/// The length of the shortest segments of a source.
+fn shortest(plan: &Plan, source: usize) -> Duration {
+    let lengths = samplers(plan, source).flat_map(|(_, lengths)| lengths);
+    Duration::from_millis(lengths.copied().min().unwrap_or(1000))
 }
 
 /// The samplers that read a source, with the segment lengths below them.

@@ -20,9 +20,11 @@ use crate::{
 };
 
 mod batch;
+mod pressure;
 mod task;
 
 use batch::Batch;
+use pressure::Pressure;
 use task::Task;
 
 /// How soon something is wanted; the first is the most urgent.
@@ -101,6 +103,7 @@ pub struct Scheduler {
     waiting: Vec<Task>,
     filling: Vec<Filling>,
     batch: Batch,
+    pressure: Pressure,
     done: Vec<Finished>,
     actions: u64,
     admitted: u64,
@@ -129,6 +132,7 @@ impl Scheduler {
             waiting: Vec::new(),
             filling: Vec::new(),
             batch: Batch::new(shape),
+            pressure: Pressure::new(settings.rows),
             done: Vec::new(),
             actions: 0,
             admitted: 0,
@@ -185,6 +189,7 @@ impl Scheduler {
     pub fn advance(&mut self, now: Instant) -> Vec<Finished> {
         self.give_up_late(now);
         self.admit();
+        let live: Vec<u64> = self.live().map(|task| task.id).collect();
         self.actions += 1;
         let fair = self.actions.is_multiple_of(FAIR);
         let order = |at: &usize| (!fair).then_some(self.filling[*at].task.urgency());
@@ -203,6 +208,9 @@ impl Scheduler {
             }
             (None, None) => {}
         }
+        let in_time = |one: &&Finished| one.result.is_ok() && live.contains(&one.id);
+        self.pressure
+            .in_time(self.done.iter().filter(in_time).count());
         std::mem::take(&mut self.done)
     }
 
@@ -261,7 +269,17 @@ impl Scheduler {
         filling.chain(self.batch.tasks())
     }
 
+    /// What was let in of what cameras see now.
+    fn live(&self) -> impl Iterator<Item = &Task> {
+        self.under_way()
+            .filter(|task| task.urgency() == Urgency::Live)
+    }
+
     fn give_up_late(&mut self, now: Instant) {
+        let is_late = |task: &Task| task.job.deadline.is_some_and(|deadline| deadline <= now);
+        if self.live().any(is_late) {
+            self.pressure.late();
+        }
         let late = self
             .waiting
             .iter()
@@ -304,6 +322,12 @@ impl Scheduler {
             rows += other.rows();
             longest = longest.max(other.longest());
             alone = false;
+        }
+        if task.urgency() == Urgency::Live {
+            let others = self.live().map(Task::rows).sum();
+            if !self.pressure.admits(others, task.rows()) {
+                return false;
+            }
         }
         let all = fair || task.urgency() <= Urgency::Live;
         let most = if all {

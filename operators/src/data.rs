@@ -233,6 +233,13 @@ pub struct Segment {
 }
 
 impl Segment {
+    /// A result about it came too late: there is too much of its source.
+    pub(crate) fn strain(&self) {
+        if let Some(slot) = &self.slot {
+            slot.flow().strain();
+        }
+    }
+
     /// Of a live source: after this nothing about it is of use any more.
     pub fn deadline(&self) -> Option<Instant> {
         let late_after = self.slot.as_ref()?.flow().late_after()?;

@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use atom_models::{
-    Fault, Generation, Prompt, Scheduler,
+    Fault, Generation, Prompt, Reason, Scheduler,
     scheduler::{Job, Urgency},
 };
 
-use tracing::{Span, debug};
+use tracing::debug;
 
 use crate::{
+    data::Segment,
     decode::{About, Request},
     offload::Desk,
     question::Question,
@@ -33,8 +34,8 @@ struct Purpose {
     person: Option<Arc<Question>>,
     /// What was told of the answer so far, if its growth is of interest.
     told: Option<String>,
-    /// The segment's life in the logs.
-    span: Span,
+    /// What it is about, if that is a segment.
+    segment: Option<Arc<Segment>>,
 }
 
 impl DecoderDesk {
@@ -126,9 +127,9 @@ impl Desk<Request, Generation> for DecoderDesk {
             task: request.task,
             person,
             told: first.then(String::new),
-            span: match &request.about {
-                About::Segment(_, segment) => segment.span.clone(),
-                _ => Span::none(),
+            segment: match &request.about {
+                About::Segment(_, segment) => Some(Arc::clone(segment)),
+                _ => None,
             },
         };
         self.under_way.insert(ticket, purpose);
@@ -147,9 +148,18 @@ impl Desk<Request, Generation> for DecoderDesk {
             .collect();
         for finished in self.scheduler.advance(Instant::now()) {
             let purpose = self.under_way.remove(&finished.id);
+            let late = |fault: &Fault| fault.reason == Reason::Late;
+            if let (Some(segment), true) = (
+                purpose
+                    .as_ref()
+                    .and_then(|purpose| purpose.segment.as_ref()),
+                finished.result.as_ref().is_err_and(late),
+            ) {
+                segment.strain();
+            }
             if let (Some(purpose), Ok(generation)) = (purpose, &finished.result) {
                 self.tally.decoded(purpose.task, generation);
-                let _of_segment = purpose.span.enter();
+                let _of_segment = purpose.segment.as_ref().map(|segment| segment.span.enter());
                 debug!(
                     task = purpose.task.name(),
                     prefilled = generation.prefilled,

@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -38,6 +38,22 @@ impl Default for Bounds {
     }
 }
 
+impl Bounds {
+    /// Bounds of a live source: as many segments as can still be of use, and some more, so that it is time that decides what is
+    /// given up, and no picture is let go for want of words about older ones.
+    pub fn of_live(late_after: Duration, segment: Duration) -> Self {
+        let useful = late_after.as_millis() / segment.as_millis().max(1);
+        Self {
+            segments: (useful as usize + 4).min(MOST_SEGMENTS),
+            late_after: Some(late_after),
+            ..Self::default()
+        }
+    }
+}
+
+/// More segments are never in flight of one source: each holds some frames' impressions.
+const MOST_SEGMENTS: usize = 64;
+
 /// What is in flight of one source.
 #[derive(Debug)]
 pub struct Flow {
@@ -45,6 +61,7 @@ pub struct Flow {
     frames: AtomicUsize,
     segments: AtomicUsize,
     pace: Arc<Pace>,
+    strained: AtomicBool,
     intake: OnceLock<SyncActivator>,
 }
 
@@ -56,6 +73,7 @@ impl Flow {
             frames: 0.into(),
             segments: 0.into(),
             pace: Arc::default(),
+            strained: AtomicBool::new(false),
             intake: OnceLock::new(),
         })
     }
@@ -68,6 +86,16 @@ impl Flow {
     /// At which share of its rate the source is sampled now.
     pub fn pace(&self) -> &Arc<Pace> {
         &self.pace
+    }
+
+    /// There was too much of the source: a frame was let go, or a result came too late.
+    pub fn strain(&self) {
+        self.strained.store(true, SeqCst);
+    }
+
+    /// Whether there was too much of it since this was asked last.
+    pub fn was_strained(&self) -> bool {
+        self.strained.swap(false, SeqCst)
     }
 
     /// Whether another record may be taken in.

@@ -86,9 +86,15 @@ impl Broken {
         }
     }
 
-    /// Whether it says only that the stream broke.
-    fn is_vague(&self) -> bool {
-        self.said.starts_with("Internal data stream error")
+    /// How much it says, among errors of one cause.
+    fn weight(&self) -> u8 {
+        match self.kind {
+            Kind::Passing if self.said.starts_with("Internal data stream error") => 0,
+            Kind::Passing => 1,
+            Kind::Lasting => 2,
+            // Without a stream there is nothing to decode either, and plugins are told to be missing.
+            Kind::Transport => 3,
+        }
     }
 }
 
@@ -185,8 +191,7 @@ impl Pipe {
             match message.view() {
                 gst::MessageView::Error(error) => {
                     let other = self.broken(error);
-                    if best.kind != Kind::Lasting && other.kind != Kind::Passing || best.is_vague()
-                    {
+                    if other.weight() > best.weight() {
                         best = other;
                     }
                 }
@@ -269,23 +274,23 @@ fn is_login(error: &gst::glib::Error, debug: &str) -> bool {
 
 fn kind(error: &gst::glib::Error, debug: &str) -> Kind {
     use gst::StreamError;
+    // 461 (RFC 2326): the camera does not send in the way it was asked to.
+    // The bin around the camera's source tells of it as a missing plugin, and only its notes say where it was.
+    let transport = [
+        "gst_rtspsrc_setup_streams_start",
+        "Unsupported transport",
+        "461",
+    ];
+    if transport.iter().any(|word| debug.contains(word)) {
+        return Kind::Transport;
+    }
     let lasting = is_login(error, debug)
         || of_plugin(error)
         || error.matches(StreamError::TypeNotFound)
         || error.matches(StreamError::WrongType)
         || debug.contains("Parse error");
-    if lasting {
-        return Kind::Lasting;
-    }
-    // 461, RFC 2326: the camera does not send in the way it was asked to.
-    let transport = [
-        "Unsupported Transport",
-        "Unsupported transport",
-        "461",
-        "no supported protocol",
-    ];
-    match transport.iter().any(|word| debug.contains(word)) {
-        true => Kind::Transport,
+    match lasting {
+        true => Kind::Lasting,
         false => Kind::Passing,
     }
 }

@@ -41,8 +41,8 @@ pub struct Live {
     pub retry: (Duration, Duration),
     /// The share of the sampling rate below which no sampler goes.
     pub floor: f64,
-    /// Everything before this is stored already.
-    pub sealed: MediaTime,
+    /// Everything before this may be stored already.
+    pub from: MediaTime,
 }
 
 /// How long a pull waits before it looks at everything else.
@@ -133,7 +133,7 @@ impl<'o> Follower<'o> {
             MediaTime::from_millis(u64::try_from(millis).unwrap_or(0))
         });
         // A clock of this machine that was set back must not lead into what is stored.
-        let begin = since.unwrap_or_default().max(live.sealed);
+        let begin = since.unwrap_or_default().max(live.from);
         let (from, to) = live.retry;
         Self {
             location: wanted.location,
@@ -343,10 +343,7 @@ impl<'o> Follower<'o> {
 
     /// Lets the sampling rate follow the load.
     fn govern(&mut self) {
-        let overloaded = self
-            .outlet
-            .overloaded
-            .swap(false, std::sync::atomic::Ordering::SeqCst);
+        let overloaded = self.outlet.flow.was_strained();
         let pace = self.outlet.flow.pace();
         if let Some(share) = self.governor.observe(Instant::now(), overloaded, pace) {
             info!(source = %self.outlet.name, share, "sampling rate changed");

@@ -34,8 +34,6 @@ pub struct Outlet {
     pub waiting: Option<Receiver<Record>>,
     /// How many samplers are offered each frame.
     pub samplers: u64,
-    /// Set when a frame was let go because nobody took it.
-    pub overloaded: AtomicBool,
     /// Woken after each of them.
     pub flow: Arc<Flow>,
     /// Counts its frames.
@@ -57,7 +55,6 @@ impl Outlet {
             records,
             waiting: None,
             samplers: 1,
-            overloaded: AtomicBool::default(),
             flow: Flow::new(Bounds::default()),
             tally,
             stop: Arc::default(),
@@ -123,7 +120,7 @@ impl Outlet {
 
     fn let_go(&self, record: &Record) {
         if let Record::Frame(_) = record {
-            self.overloaded.store(true, SeqCst);
+            self.flow.strain();
             let tally = self.tally.source(self.source);
             tally.dropped(DropReason::Overload, self.samplers);
         }

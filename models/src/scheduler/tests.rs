@@ -297,3 +297,54 @@ fn prompts_that_are_empty_or_too_long_are_refused() {
         assert!(fault.detail.contains("1000"), "{fault}");
     }
 }
+
+#[test]
+fn what_was_late_together_is_tried_one_by_one() {
+    let mut scheduler = scheduler(Settings::default());
+    let begun = Instant::now();
+    let deadline = |after| Some(begun + Duration::from_millis(after));
+    let live = |id: u64, after| Job {
+        deadline: deadline(after),
+        ..job(long(80 + id as usize).with_beams(3), Urgency::Live)
+    };
+    let growing = |scheduler: &mut Scheduler, ids: std::ops::Range<u64>| {
+        (0..60).for_each(|_| drop(scheduler.advance(begun)));
+        let growing = |id: &u64| scheduler.so_far(*id).is_some();
+        ids.filter(growing).count()
+    };
+    for (round, together) in [(0, 4), (1, 2), (2, 1), (3, 1)] {
+        let (ids, after) = (round * 4..round * 4 + 4, 10 + round);
+        ids.clone().for_each(|id| {
+            scheduler.submit(
+                id,
+                Job {
+                    max_tokens: 200,
+                    ..live(id % 4, after)
+                },
+            )
+        });
+        assert_eq!(growing(&mut scheduler, ids), together, "round {round}");
+        let late = scheduler.advance(begun + Duration::from_millis(after));
+        assert_eq!(late.len(), 4);
+    }
+}
+
+#[test]
+fn of_what_cameras_see_the_newest_goes_first() {
+    let settings = Settings {
+        rows: 1,
+        ..Settings::default()
+    };
+    let order = |urgency| {
+        let mut scheduler = scheduler(settings);
+        (0..4).for_each(|id| scheduler.submit(id, job(long(12), urgency)));
+        let mut order = Vec::new();
+        while !scheduler.idle() {
+            let finished = scheduler.advance(Instant::now());
+            order.extend(finished.into_iter().map(|one| one.id));
+        }
+        order
+    };
+    assert_eq!(order(Urgency::Live), [3, 2, 1, 0]);
+    assert_eq!(order(Urgency::Recording), [0, 1, 2, 3]);
+}
