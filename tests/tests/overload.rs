@@ -17,6 +17,8 @@ use serde_json::Value;
 
 /// After so long a caption is given up.
 const LATE_MS: u64 = 4000;
+/// Most memory that a run with the default pack may take, in bytes.
+const MEMORY: f64 = 1.5e9;
 /// What closing, writing and a machine with other work add to that.
 const SLACK_SECONDS: f64 = 4.0;
 
@@ -76,10 +78,14 @@ fn ten_times_too_much_leaves_memory_flat_and_latency_bounded() {
         );
         thread::sleep(Duration::from_millis(500));
     }
-    let third = memory.len() / 3;
+    // Caches and the decoder's batches fill up at first; a long run shows that it ends there.
     let most = |part: &[f64]| part.iter().copied().fold(0.0, f64::max);
-    let (early, late) = (most(&memory[..third]), most(&memory[2 * third..]));
-    assert!(late < early * 1.05 + 3e7, "{early} grew to {late}");
+    assert!(most(&memory) < MEMORY, "{memory:?}");
+    if seconds >= 90 {
+        let third = memory.len() / 3;
+        let (early, late) = (most(&memory[third..2 * third]), most(&memory[2 * third..]));
+        assert!(late < early * 1.03, "{early} grew to {late}");
+    }
     let lowest = told.metric("atom_sample_fps", &["cam0"]);
     wires.iter().for_each(Wire::cut);
     told.until("the rate goes up again", |told| {

@@ -300,12 +300,15 @@ fn prompts_that_are_empty_or_too_long_are_refused() {
 
 #[test]
 fn what_was_late_together_is_tried_one_by_one() {
-    let mut scheduler = scheduler(Settings::default());
+    let mut scheduler = scheduler(Settings {
+        rows: 4,
+        ..Settings::default()
+    });
     let begun = Instant::now();
     let deadline = |after| Some(begun + Duration::from_millis(after));
     let live = |id: u64, after| Job {
         deadline: deadline(after),
-        ..job(long(80 + id as usize).with_beams(3), Urgency::Live)
+        ..job(long(80 + id as usize), Urgency::Live)
     };
     let growing = |scheduler: &mut Scheduler, ids: std::ops::Range<u64>| {
         (0..60).for_each(|_| drop(scheduler.advance(begun)));
@@ -318,7 +321,7 @@ fn what_was_late_together_is_tried_one_by_one() {
             scheduler.submit(
                 id,
                 Job {
-                    max_tokens: 200,
+                    max_tokens: 100,
                     ..live(id % 4, after)
                 },
             )
