@@ -9,6 +9,7 @@ use atom_models::{Meters, Pack, Remembering, Scheduler, TextEncoder, scheduler::
 use atom_operators::{
     data::{MediaTime, NodeId, SourceId},
     node::NodeKind,
+    segment::SLACK,
 };
 use atom_pipelines::{Input, Plan, SinkKind};
 use jiff::Timestamp;
@@ -214,7 +215,7 @@ fn start(
     resume: bool,
 ) -> Result<Option<Start>, EngineError> {
     if plan.sources[source.0 as usize].is_live() {
-        return start_live(plan, stores, source).map(Some);
+        return start_live(stores, source).map(Some);
     }
     let mut earliest: Option<Start> = None;
     let mut stored = false;
@@ -249,45 +250,40 @@ fn start(
 
 /// A live source always goes on: what it showed before cannot be seen again, so no stored row counts for nothing. It begins where
 /// no segment can begin that is stored already.
-fn start_live(
-    plan: &Plan,
-    stores: &mut [OpenStore],
-    source: SourceId,
-) -> Result<Start, EngineError> {
+fn start_live(stores: &mut [OpenStore], source: SourceId) -> Result<Start, EngineError> {
     let mut start = Start::default();
     for open in stores {
         let Some(shelf) = open.shelves.get(&source) else {
             continue;
         };
         let known = open.store.begin(&shelf.source, &shelf.pack)?;
+        // What the name once stood for may have ended; a live source never does.
+        open.store.reopen(&shelf.source)?;
         let begun = open.store.starts()?.get(&shelf.source).copied();
         let begun = begun.and_then(|ms| Timestamp::from_millisecond(ms).ok());
         // Of two stores the older one's time has room for both.
         start.begun = start.begun.into_iter().chain(begun).min();
         start.sealed = start.sealed.max(MediaTime::from_millis(known.sealed_ms));
-        let next = segment_lengths(plan, open.node)
-            .map(|length| MediaTime::from_millis(known.sealed_ms.div_ceil(length) * length));
-        start.from = next.fold(start.from, MediaTime::max);
+    }
+    // A segment begins with its stretch if its first picture comes this soon after; no two may begin at once.
+    if start.sealed > MediaTime::default() {
+        start.from = MediaTime::from_millis(start.sealed.millis() + SLACK.millis() + 1);
     }
     Ok(start)
 }
 
 /// The last moment not after `sealed_ms` at which sampling and segmenting begin anew.
 fn multiple_before(plan: &Plan, index: NodeId, sealed_ms: u64) -> u64 {
-    segment_lengths(plan, index)
-        .map(|length| sealed_ms / length * length)
-        .min()
-        .unwrap_or(0)
-}
-
-/// The lengths of the segments of the sources that reach an index.
-fn segment_lengths(plan: &Plan, index: NodeId) -> impl Iterator<Item = u64> {
     let sources = plan.sources_of(Input::Node(index.0));
     let nodes = plan.nodes.iter().enumerate();
-    nodes.filter_map(move |(at, node)| match &node.kind {
+    let lengths = nodes.filter_map(|(at, node)| match &node.kind {
         NodeKind::Segment(spec) if !plan.sources_of(Input::Node(at)).is_disjoint(&sources) => {
             Some(spec.length_ms)
         }
         _ => None,
-    })
+    });
+    lengths
+        .map(|length| sealed_ms / length * length)
+        .min()
+        .unwrap_or(0)
 }

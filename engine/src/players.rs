@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     error::{EngineError, chain},
-    source::{Ended, Outlet, Wanted, live, recording},
+    source::{Ended, Outlet, Wanted, live, recording, standing::State},
 };
 
 /// So many recordings are played at a time.
@@ -82,6 +82,7 @@ impl Players {
             lock(&self.broken).push(chain(&error));
             Ended::default()
         });
+        outlet.standing.set(State::Over, None);
         outlet.end(ended);
     }
 }

@@ -164,6 +164,9 @@ impl Run<'_> {
                 .entry(SourceId(at as u32))
                 .or_default()
                 .complete_through = sealed;
+            let seconds = sealed.millis() as f64 / 1000.0;
+            self.metrics
+                .complete(&self.vitals.sources[at].name, seconds);
         }
         let parts = Parts {
             inlets,
@@ -269,7 +272,8 @@ impl Run<'_> {
                 Duration::from_millis(settings.retry_to_ms),
             ),
             floor: shares.fold(1.0, f64::min),
-            from: start.from,
+            sealed: start.sealed,
+            alone: self.plan.sources.len() == 1,
         }
     }
 
@@ -391,7 +395,7 @@ fn vitals(plan: &Plan, starts: &[Option<Start>], meters: Meters) -> Vitals {
         let live = planned.is_live();
         let late_after = Duration::from_millis(planned.settings.late_after_ms);
         let bounds = match live {
-            true => Bounds::of_live(late_after, shortest(plan, at)),
+            true => Bounds::of_live(late_after, pieces(plan, at)),
             false => Bounds::default(),
         };
         let flow = Flow::new(bounds);
@@ -414,10 +418,16 @@ fn vitals(plan: &Plan, starts: &[Option<Start>], meters: Meters) -> Vitals {
     Vitals::new(sources.collect(), meters)
 }
 
-/// The length of the shortest segments of a source.
-fn shortest(plan: &Plan, source: usize) -> Duration {
-    let lengths = samplers(plan, source).flat_map(|(_, lengths)| lengths);
-    Duration::from_millis(lengths.copied().min().unwrap_or(1000))
+/// The lengths of the shortest pieces into which each segment node cuts a source.
+fn pieces(plan: &Plan, source: usize) -> impl Iterator<Item = Duration> {
+    let reached = move |at: usize| plan.sources_of(Input::Node(at)).contains(&source);
+    let nodes = plan.nodes.iter().enumerate();
+    nodes.filter_map(move |(at, node)| match &node.kind {
+        NodeKind::Segment(spec) if reached(at) => Some(Duration::from_millis(
+            spec.length_ms.min(spec.shortest_ms.max(1)),
+        )),
+        _ => None,
+    })
 }
 
 /// The samplers that read a source, with the segment lengths below them.

@@ -319,8 +319,10 @@ impl Writer {
             let vitals = &self.vitals.sources[source.0 as usize];
             let sealed = keep_start(open, source, vitals)
                 .and_then(|()| seal(&mut open.store, &open.shelves[&source], &rows, passed));
-            self.metrics.indexed(rows.len());
-            failed.extend(sealed.err());
+            match sealed {
+                Ok(()) => self.metrics.indexed(rows.len()),
+                Err(error) => failed.push(error),
+            }
         }
         for row in rows.iter() {
             self.out(Branch::Index, &row.segment);

@@ -323,7 +323,7 @@ impl Scheduler {
             longest = longest.max(other.longest());
             alone = false;
         }
-        if task.urgency() == Urgency::Live {
+        if !fair && task.urgency() == Urgency::Live {
             let others = self.live().map(Task::rows).sum();
             if !self.pressure.admits(others, task.rows()) {
                 return false;

@@ -39,12 +39,15 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// Bounds of a live source: as many segments as can still be of use, and some more, so that it is time that decides what is
-    /// given up, and no picture is let go for want of words about older ones.
-    pub fn of_live(late_after: Duration, segment: Duration) -> Self {
-        let useful = late_after.as_millis() / segment.as_millis().max(1);
+    /// Bounds of a live source that is cut into pieces no shorter than these: so many segments as can still be of use, and some
+    /// more. Then it is time that decides what is given up, and no picture is let go for want of words about older ones; but for
+    /// very short pieces, of which there are never more than 256.
+    pub fn of_live(late_after: Duration, pieces: impl Iterator<Item = Duration>) -> Self {
+        let useful = pieces.map(|piece| late_after.as_millis() / piece.as_millis().max(1));
         Self {
-            segments: (useful as usize + 4).min(MOST_SEGMENTS),
+            segments: (useful.sum::<u128>() as usize)
+                .saturating_add(4)
+                .min(MOST_SEGMENTS),
             late_after: Some(late_after),
             ..Self::default()
         }
@@ -52,7 +55,7 @@ impl Bounds {
 }
 
 /// More segments are never in flight of one source: each holds some frames' impressions.
-const MOST_SEGMENTS: usize = 64;
+const MOST_SEGMENTS: usize = 256;
 
 /// What is in flight of one source.
 #[derive(Debug)]

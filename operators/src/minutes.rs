@@ -17,6 +17,7 @@ use timely::{
 };
 
 use crate::{
+    caption,
     data::{MediaTime, NodeId, SegmentKey, SourceId},
     decode::{About, Decoded, Request},
     segment::Cut,
@@ -185,6 +186,11 @@ impl Ledger {
                 let over = self.minutes.begin(source, (start, closed.end));
                 self.over(source, over, Some(start), at)
             }
+            // Time goes by without pictures too.
+            Heard::Cut(Cut::Quiet(source, until)) => {
+                let over = self.minutes.close(source, self.minutes.number(until));
+                self.over(source, over, Some(until), at)
+            }
             Heard::Cut(Cut::End(end)) => {
                 let over = self.minutes.close(end.source, u64::MAX);
                 self.over(end.source, over, None, at)
@@ -232,7 +238,8 @@ impl Ledger {
             About::Segment(node, segment) if self.asker.reads.contains(node) => {
                 let SegmentKey { source, start } = segment.key;
                 let bounds = (start, segment.end);
-                let text = decoded.sentence().ok();
+                let said = caption::finish(decoded).and_then(Result::ok);
+                let text = said.map(|caption| caption.text);
                 self.minutes.say(source, (start, bounds), text)
             }
             About::Stretch(node, stretch) if *node == self.asker.node && !stretch.span => {

@@ -1,8 +1,8 @@
 //! How fast a live source is sampled: lower under lasting overload, and back up when there is room again.
 //!
-//! Overload is a source that had to let frames go because nobody took them. Three such seconds in a row lower the rate by a
-//! step, ten without lower it no more but raise it; a rise that brings the overload back makes the next one wait longer.
-//! So a short burst changes nothing, and the rate does not swing. A recording waits instead and keeps its rate.
+//! A second is overloaded if a frame was let go because nobody took it, or a result came too late. Three such seconds within
+//! twelve lower the rate by a step, ten in a row without raise it; a rise that brings the overload back makes the next one
+//! wait longer. So a short burst changes nothing, and the rate does not swing. A recording waits instead and keeps its rate.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -39,8 +39,10 @@ impl Pace {
 const LOOK: Duration = Duration::from_secs(1);
 /// A step down or up.
 const STEP: f64 = 0.7;
-/// So many looks in a row with overload, and the rate is lowered.
+/// So many of the last looks with overload, and the rate is lowered.
 const LASTING: u32 = 3;
+/// The last looks, a bit each: what comes once in a few seconds, as segments do, lasts too.
+const LAST: u16 = (1 << 12) - 1;
 /// So many looks in a row without, and the rate is raised.
 const CALM: u32 = 10;
 /// A rise waits for no more looks than this, however often it failed.
@@ -54,7 +56,8 @@ pub struct Governor {
     share: f64,
     looked: Instant,
     overloaded: bool,
-    busy: u32,
+    /// The last looks, the newest in the lowest bit: whether each was overloaded.
+    looks: u16,
     calm: u32,
     /// Looks without overload until the next rise.
     patience: u32,
@@ -66,11 +69,11 @@ impl Governor {
     /// Begins at the full rate. `floor` is the least share of use, 0 to 1.
     pub fn new(floor: f64, now: Instant) -> Self {
         Self {
-            floor: floor.clamp(0.01, 1.0),
+            floor: floor.clamp(0.001, 1.0),
             share: 1.0,
             looked: now,
             overloaded: false,
-            busy: 0,
+            looks: 0,
             calm: 0,
             patience: CALM,
             rose: false,
@@ -85,7 +88,9 @@ impl Governor {
         }
         self.looked = now;
         let before = self.share;
-        match std::mem::take(&mut self.overloaded) {
+        let overloaded = std::mem::take(&mut self.overloaded);
+        self.looks = (self.looks << 1 | u16::from(overloaded)) & LAST;
+        match overloaded {
             true => self.busy(),
             false => self.calm(),
         }
@@ -94,11 +99,11 @@ impl Governor {
     }
 
     fn busy(&mut self) {
-        (self.busy, self.calm) = (self.busy + 1, 0);
-        if self.busy < LASTING {
+        self.calm = 0;
+        if self.looks.count_ones() < LASTING {
             return;
         }
-        self.busy = 0;
+        self.looks = 0;
         if self.rose {
             self.patience = (self.patience * 2).min(LONGEST_CALM);
             self.rose = false;
@@ -107,7 +112,7 @@ impl Governor {
     }
 
     fn calm(&mut self) {
-        (self.busy, self.calm) = (0, self.calm + 1);
+        self.calm += 1;
         if self.calm < self.patience || self.share >= 1.0 {
             return;
         }
@@ -141,8 +146,15 @@ mod tests {
 
     #[test]
     fn a_short_burst_changes_nothing() {
-        let shares = shares(60, 0.1, |second, _| second % 3 != 0);
+        let shares = shares(60, 0.1, |second, _| second % 20 < 2);
         assert!(shares.iter().all(|share| *share == 1.0), "{shares:?}");
+    }
+
+    #[test]
+    fn what_is_too_late_every_few_seconds_lowers_the_rate_too() {
+        let shares = shares(60, 0.1, |second, _| second % 4 == 0);
+        assert_eq!(shares[10], 1.0);
+        assert!(shares[11] < 1.0 && shares[59] < 0.3, "{shares:?}");
     }
 
     #[test]

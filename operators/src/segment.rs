@@ -83,6 +83,8 @@ pub struct Closed {
 pub enum Cut {
     /// A segment closed.
     Closed(Closed),
+    /// Nothing of a source will come before this; what was open before it closed.
+    Quiet(SourceId, MediaTime),
     /// The source is over; its last segment closed before.
     End(End),
 }
@@ -104,7 +106,7 @@ struct Open {
 }
 
 /// A segment begins where its stretch begins, unless its first frame comes later than this: then it begins with it.
-const SLACK: MediaTime = MediaTime::from_millis(500);
+pub const SLACK: MediaTime = MediaTime::from_millis(500);
 
 impl Segments {
     /// Nothing open yet.
@@ -273,10 +275,15 @@ pub fn segment<'s, T: Timestamp>(
                     let mut session = output.session(&capability);
                     for seen in batches.flat_map(|batch| batch.drain(..)) {
                         let (source, end) = (seen.source(), seen.end());
+                        let quiet = match &seen {
+                            Seen::Quiet(quiet) => Some(Cut::Quiet(source, quiet.until)),
+                            _ => None,
+                        };
                         let open = sources
                             .entry(source)
                             .or_insert_with(|| Segments::new(source, spec.clone()));
-                        session.give_iterator(open.push(seen).map(Cut::Closed).into_iter());
+                        let closed = open.push(seen).map(Cut::Closed);
+                        session.give_iterator(closed.into_iter().chain(quiet));
                         if let Some(end) = end {
                             sources.remove(&source);
                             session.give(Cut::End(end));

@@ -9,7 +9,7 @@ use atom_operators::node::NodeKind;
 
 use crate::{
     plan::{Input, Plan, PlannedNode},
-    uri::without_login,
+    uri::shown,
 };
 
 const VISION: &str = "vision encoder (one, shared)";
@@ -140,7 +140,7 @@ impl Drawing {
 
     fn sources(&mut self, plan: &Plan) {
         for (place, source) in plan.sources.iter().enumerate() {
-            let mut lines = vec![source.name.clone(), without_login(&source.uri).0];
+            let mut lines = vec![source.name.clone(), shown(&source.uri)];
             if !source.aliases.is_empty() {
                 lines.push(format!("also {}", source.aliases.join(", ")));
             }

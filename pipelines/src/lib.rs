@@ -35,4 +35,4 @@ pub use read::{load, override_sources, read, read_files};
 pub use sink::{FileSinkSpec, JsonlSinkSpec, SinkKind};
 pub use source::SourceSettings;
 pub use spec::{InputSpec, Item, NodeSpec, PipelineFile, SinkSpec, SourceSpec};
-pub use uri::{Uri, UriError, without_login};
+pub use uri::{Uri, UriError, shown, without_login};

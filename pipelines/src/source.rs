@@ -19,7 +19,7 @@ pub struct SourceSettings {
     /// Whether it shows the present. If absent, it does if it is a camera (rtsp://, v4l2://) or a web address that does not end like the
     /// name of a recording (.mp4, .mkv, .webm ...). A recording with `live = true` is played again and again as a camera would show it.
     pub live: Option<bool>,
-    /// The name to log in with, if the uri has none.
+    /// The name to log in with; goes before one in the uri.
     pub user: Option<String>,
     /// A file whose first line is the password to log in with. The password is never shown, logged or counted.
     pub password_file: Option<PathBuf>,

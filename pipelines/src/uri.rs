@@ -138,14 +138,30 @@ pub fn without_login(uri: &str) -> (String, Option<(String, String)>) {
         return nothing();
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // A password may hold an @ of its own; a host cannot.
-    let Some((login, _)) = host.rsplit_once('@') else {
+    let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+    let plain_port = port.bytes().all(|byte| byte.is_ascii_digit()) || host.ends_with(']');
+    // A password may hold an @ of its own, and even a / that should have been written as %2F; a host cannot.
+    let login = match host.rsplit_once('@') {
+        Some((login, _)) => Some(login),
+        None if plain_port => None,
+        None => rest.rsplit_once('@').map(|(login, _)| login),
+    };
+    let Some(login) = login else {
         return nothing();
     };
     let bare = format!("{scheme}://{}", &rest[login.len() + 1..]);
     let (user, password) = login.split_once(':').unwrap_or((login, ""));
     let plain = |text| decoded(text).to_string_lossy().into_owned();
     (bare, Some((plain(user), plain(password))))
+}
+
+/// A uri as it may be shown: without a login, and without its query, in which some cameras want one.
+pub fn shown(uri: &str) -> String {
+    let (bare, _) = without_login(uri);
+    match (bare.split_once('?'), Uri::parse(uri)) {
+        (Some((place, _)), Ok(Uri::Rtsp(_) | Uri::Http(_))) => format!("{place}?..."),
+        _ => bare,
+    }
 }
 
 /// Whether two texts name the same frames: the same file however its path is written, else the same text.
@@ -207,7 +223,20 @@ mod tests {
         assert_eq!(bare, "rtsp://h:554/x@y?z=1");
         assert_eq!(found, login("me", "p@ss:w"));
         assert_eq!(without_login("rtsp://me@h/x").1, login("me", ""));
-        for plain in ["rtsp://h/x@y", "a@b.mp4", "test://ball"] {
+        let (bare, found) = without_login("rtsp://me:pa/s?s@h:554/x");
+        assert_eq!(
+            (bare.as_str(), found),
+            ("rtsp://h:554/x", login("me", "pa/s?s"))
+        );
+        assert_eq!(shown("http://me:pass@h/x?pwd=pass"), "http://h/x?...");
+        assert_eq!(shown("test://ball?fps=5"), "test://ball?fps=5");
+        for plain in [
+            "rtsp://h/x@y",
+            "rtsp://h:8554/x@y",
+            "http://[::1]/a@b",
+            "a@b.mp4",
+            "test://ball",
+        ] {
             assert_eq!(without_login(plain), (plain.to_owned(), None));
         }
     }

@@ -58,7 +58,9 @@ fn tried(uri: &str, words: &[&str]) {
     running.until_stderr(|said| words.iter().all(|word| said.contains(word)));
     let told = Told::by(&running);
     assert_eq!(told.metric("atom_source_up", &["door"]), 0.0);
-    assert_eq!(told.metric("atom_failures_total", &["source", "lost"]), 1.0);
+    told.until("it is counted", |told| {
+        told.metric("atom_failures_total", &["source", "lost"]) == 1.0
+    });
     let said = running.interrupted().ok();
     assert!(said.stderr.contains("cannot connect yet"), "{said}");
 }

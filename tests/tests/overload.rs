@@ -19,8 +19,6 @@ use serde_json::Value;
 const LATE_MS: u64 = 4000;
 /// Most memory that a run with the default pack may take, in bytes.
 const MEMORY: f64 = 1.5e9;
-/// What closing, writing and a machine with other work add to that.
-const SLACK_SECONDS: f64 = 4.0;
 
 /// Three cameras, each sampled as often as it shows a picture: far more than two cores can look at with the pack `mini`.
 fn pipeline(uris: &[String]) -> String {
@@ -120,15 +118,15 @@ fn captions_come_in_time_or_not_at_all() {
     let captions =
         |told: &Told| told.metric("atom_branch_latency_seconds_count", &["branch=\"caption\""]);
     told.until("captions come", |told| captions(told) >= 30.0);
-    let bound = LATE_MS as f64 / 1000.0 + SLACK_SECONDS;
-    let late = captions(&told)
-        - told.metric(
-            "atom_branch_latency_seconds_bucket",
-            &["branch=\"caption\"", "le=\"10\""],
-        );
-    assert!(
-        bound <= 10.0 && late <= 0.0,
-        "{late} captions took over {bound} s"
-    );
+    let page = told.page("/metrics", "").1;
+    let count = |series: &str| {
+        let line = page.lines().find(|line| line.starts_with(series)).unwrap();
+        line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()
+    };
+    let name = "atom_branch_latency_seconds";
+    let all = count(&format!("{name}_count{{branch=\"caption\"}}"));
+    // Given up after four seconds, out after ten at most, however slow the machine.
+    let in_time = count(&format!("{name}_bucket{{branch=\"caption\",le=\"10\"}}"));
+    assert_eq!(in_time, all, "of {all} captions");
     running.interrupted().ok();
 }

@@ -21,7 +21,10 @@ pub(super) struct LiveClock {
     at_begin: MediaTime,
     /// A moment of this connection by both clocks: the camera's in nanoseconds, and media time.
     anchor: Option<(u64, MediaTime)>,
+    /// The last picture.
     last: MediaTime,
+    /// No picture comes before this any more.
+    floor: MediaTime,
 }
 
 /// A picture's place.
@@ -40,7 +43,8 @@ impl LiveClock {
             begun: None,
             at_begin,
             anchor: None,
-            last: MediaTime::default(),
+            last: at_begin,
+            floor: at_begin,
         }
     }
 
@@ -66,7 +70,7 @@ impl LiveClock {
         self.begun.get_or_insert(now);
         let wall = self.now(now).unwrap_or(self.at_begin);
         let (at, jumped) = self.by_camera(pts, wall);
-        let least = after(self.last, LEAST);
+        let least = after(self.last, LEAST).max(self.floor);
         let at = if first { at } else { at.max(least) };
         self.last = at;
         Placed { at, jumped }
@@ -74,7 +78,7 @@ impl LiveClock {
 
     /// No picture before this moment will come any more.
     pub(super) fn pass(&mut self, until: MediaTime) {
-        self.last = self.last.max(until);
+        self.floor = self.floor.max(until);
     }
 
     fn by_camera(&mut self, pts: Option<u64>, wall: MediaTime) -> (MediaTime, bool) {
@@ -164,6 +168,7 @@ mod tests {
         let mut camera = Camera::new(0);
         camera.shows(0, 0);
         camera.clock.pass(MediaTime::from_millis(900));
-        assert_eq!(camera.shows(1000, 500), (901, false));
+        assert_eq!(camera.clock.last().millis(), 0);
+        assert_eq!(camera.shows(1000, 500), (900, false));
     }
 }

@@ -16,7 +16,7 @@ use gstreamer_video as gst_video;
 use super::{
     Location,
     elements::{self, Transport},
-    missing, reach,
+    missing,
 };
 use crate::error::EngineError;
 
@@ -199,13 +199,7 @@ impl Pipe {
                 _ => {}
             }
         }
-        let nobody = match &self.location {
-            Location::Address(address) if best.kind == Kind::Passing => {
-                reach::trouble(&address.uri)
-            }
-            _ => None,
-        };
-        nobody.map_or(best, Broken::passing)
+        best
     }
 
     fn note(&mut self, element: &gst::message::Element) {

@@ -2,7 +2,7 @@
 //!
 //! Whatever goes wrong once pictures have come, the source is connected anew until the run ends: after an error, after the
 //! end of its stream, and when no picture comes for a while. Only what cannot heal by itself (a wrong password, a missing
-//! plugin, no video) ends a source that never showed anything. While no pictures come the graph is told so every second,
+//! plugin, no video) ends a source that never showed anything, if it is the only one. While no pictures come the graph is told so every second,
 //! so that nothing waits for them.
 
 use std::{
@@ -18,6 +18,7 @@ use atom_operators::{
     pace::Governor,
 };
 use gstreamer as gst;
+use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
 use super::{
@@ -41,8 +42,10 @@ pub struct Live {
     pub retry: (Duration, Duration),
     /// The share of the sampling rate below which no sampler goes.
     pub floor: f64,
-    /// Everything before this may be stored already.
-    pub from: MediaTime,
+    /// Everything before this is stored already.
+    pub sealed: MediaTime,
+    /// Whether there is no other source: then what cannot be put right by waiting ends the run.
+    pub alone: bool,
 }
 
 /// How long a pull waits before it looks at everything else.
@@ -58,12 +61,16 @@ const DELAY: u64 = 500_000_000;
 /// If it never showed anything, for a reason that cannot pass by itself.
 pub fn follow(wanted: Wanted, live: Live, outlet: &Outlet) -> Result<Ended, EngineError> {
     let what = wanted.location.shown();
+    outlet.standing.set(State::Connecting, None);
     let mut follower = Follower::new(wanted, live, outlet);
     let hopeless = loop {
         let Err(end) = follower.connection();
         match end {
             Cause::Stopped => break None,
-            Cause::Broken(broken) if broken.kind == Kind::Lasting && !follower.shown => {
+            // Beside others it may yet be put right.
+            Cause::Broken(broken)
+                if broken.kind == Kind::Lasting && !follower.shown && live.alone =>
+            {
                 break Some(broken.said);
             }
             Cause::Broken(broken) => match follower.recover(&broken) {
@@ -128,12 +135,6 @@ struct Follower<'o> {
 impl<'o> Follower<'o> {
     fn new(wanted: Wanted, live: Live, outlet: &'o Outlet) -> Self {
         let now = Instant::now();
-        let since = outlet.standing.start().map(|start| {
-            let millis = jiff::Timestamp::now().as_millisecond() - start.as_millisecond();
-            MediaTime::from_millis(u64::try_from(millis).unwrap_or(0))
-        });
-        // A clock of this machine that was set back must not lead into what is stored.
-        let begin = since.unwrap_or_default().max(live.from);
         let (from, to) = live.retry;
         Self {
             location: wanted.location,
@@ -141,7 +142,7 @@ impl<'o> Follower<'o> {
             outlet,
             thinner: Thinner::new(wanted.choice, wanted.from),
             converting: Converting::to(wanted.size),
-            clock: LiveClock::new(begin),
+            clock: LiveClock::new(live.sealed),
             governor: Governor::new(live.floor, now),
             retry: Retry::new(from, to),
             transport: Transport::default(),
@@ -157,15 +158,11 @@ impl<'o> Follower<'o> {
 
     /// Follows one connection until it is over.
     fn connection(&mut self) -> Result<Infallible, Cause> {
-        if !self.shown {
-            self.outlet.standing.set(State::Connecting, None);
-        }
         (self.connected, self.heard) = (false, Instant::now());
         self.clock.connected();
         let manner = Manner {
-            // Cameras send as time passes; what could be read faster is played as they would.
-            paced: !matches!(&self.location, Location::Device(_))
-                && !matches!(&self.location, Location::Address(a) if a.uri.starts_with("rtsp")),
+            // What could be read faster is played as a camera would show it.
+            paced: !self.location.is_paced(),
             transport: self.transport,
         };
         let mut pipe = Pipe::open(&self.location, manner).map_err(Cause::Broken)?;
@@ -196,14 +193,16 @@ impl<'o> Follower<'o> {
         };
         let now = Instant::now();
         self.heard = now;
-        let before = self.clock.last();
+        if !self.shown && !self.connected {
+            self.clock = LiveClock::new(self.begin());
+        }
         let pts = buffer.pts().map(gst::ClockTime::nseconds);
         let placed = self.clock.place(pts, now);
         if placed.jumped {
             info!(source = %self.outlet.name, at = %placed.at, "the camera's clock jumped");
         }
         if !std::mem::replace(&mut self.connected, true) {
-            self.back(before, placed.at);
+            self.back(placed.at);
         } else if self.outlet.standing.set(State::Live, None) {
             info!(source = %self.outlet.name, "pictures come again");
         }
@@ -217,8 +216,18 @@ impl<'o> Follower<'o> {
         }
     }
 
+    /// The media time of the first picture: what passed since the source began in an earlier run. A clock of this machine that was set
+    /// back must not lead into what is stored.
+    fn begin(&self) -> MediaTime {
+        let since = self.outlet.standing.start().map(|start| {
+            let millis = Timestamp::now().as_millisecond() - start.as_millisecond();
+            MediaTime::from_millis(u64::try_from(millis).unwrap_or(0))
+        });
+        since.unwrap_or_default().max(self.live.sealed)
+    }
+
     /// The first picture of a connection came: tells of the gap before it, if there was one.
-    fn back(&mut self, before: MediaTime, at: MediaTime) {
+    fn back(&mut self, at: MediaTime) {
         let Outlet { name, standing, .. } = self.outlet;
         self.retry.reset();
         standing.begin();
@@ -229,7 +238,7 @@ impl<'o> Follower<'o> {
                 let seconds = (at.millis().saturating_sub(from.millis())) as f64 / 1000.0;
                 info!(source = %name, from = %from, to = %at, seconds, reason, "live again after a gap");
             }
-            None => info!(source = %name, at = %at.max(before), "live"),
+            None => info!(source = %name, %at, "live"),
         }
         standing.connected(gap.map(|(from, reason)| (from, at, reason)));
         self.shown = true;
@@ -244,15 +253,7 @@ impl<'o> Follower<'o> {
         };
         if silent >= patience {
             let said = format!("no picture for {:.1} s", silent.as_secs_f64());
-            return Err(Cause::Broken(Broken {
-                said,
-                // What one way does not bring, the other may.
-                kind: if self.shown {
-                    Kind::Passing
-                } else {
-                    Kind::Transport
-                },
-            }));
+            return Err(Cause::Broken(Broken::passing(said)));
         }
         if self.connected && silent >= patience / 2 {
             let standing = &self.outlet.standing;
@@ -265,33 +266,35 @@ impl<'o> Follower<'o> {
 
     /// Tells of the loss, and waits before the next attempt.
     fn recover(&mut self, broken: &Broken) -> Result<(), Stopped> {
-        let name = &self.outlet.name;
-        let known = self.lost.is_some();
-        let (last, _) = self
-            .lost
-            .get_or_insert_with(|| (self.clock.last(), broken.said.clone()));
-        let last = *last;
-        if broken.kind == Kind::Transport && !self.connected {
-            self.transport = match self.transport {
-                Transport::Tcp => Transport::Udp,
-                Transport::Udp => Transport::Tcp,
-            };
-            debug!(source = %name, reason = broken.said, transport = ?self.transport, "trying another transport");
-            if self.transport == Transport::Udp {
-                return Ok(());
-            }
+        if !self.connected && self.may_switch(broken.kind) {
+            return Ok(());
         }
-        let wait = self.retry.wait(fastrand::f64());
+        let Outlet { name, standing, .. } = self.outlet;
+        let wait = match broken.kind {
+            Kind::Lasting => self.live.retry.1,
+            _ => self.retry.wait(fastrand::f64()),
+        };
         let retry_ms = wait.as_millis() as u64;
-        match known && !self.connected {
-            true => debug!(source = %name, reason = broken.said, retry_ms, "still lost"),
-            false if self.shown => {
-                warn!(source = %name, reason = broken.said, last_picture = %last, retry_ms, "lost");
+        let mut why = None;
+        if self.lost.is_none() {
+            // Asking takes a while, and once is enough.
+            let nobody = match self.connected || broken.kind == Kind::Lasting {
+                true => None,
+                false => self.location.unreachable(),
+            };
+            let reason = nobody.unwrap_or_else(|| broken.said.clone());
+            let last = self.clock.last();
+            match self.shown {
+                true => warn!(source = %name, reason, last_picture = %last, retry_ms, "lost"),
+                false => warn!(source = %name, reason, retry_ms, "cannot connect yet"),
             }
-            false => warn!(source = %name, reason = broken.said, retry_ms, "cannot connect yet"),
+            standing.set(State::Lost, Some(&reason));
+            why = Some(Fault::new(Reason::Lost, &reason));
+            self.lost = Some((last, reason));
+        } else {
+            standing.set(State::Lost, Some(&broken.said));
+            debug!(source = %name, reason = broken.said, retry_ms, "still lost");
         }
-        self.outlet.standing.set(State::Lost, Some(&broken.said));
-        let why = (!known).then(|| Fault::new(Reason::Lost, &broken.said));
         self.tell(why)?;
         let until = Instant::now() + wait;
         while let Some(left) = until.checked_duration_since(Instant::now()) {
@@ -305,10 +308,22 @@ impl<'o> Follower<'o> {
         Ok(())
     }
 
+    /// Whether to try the other way of sending pictures at once. A way that never brought any is left again.
+    fn may_switch(&mut self, kind: Kind) -> bool {
+        let before = self.transport;
+        self.transport = match (kind, before) {
+            (Kind::Transport, Transport::Tcp) => Transport::Udp,
+            _ => Transport::Tcp,
+        };
+        debug!(source = %self.outlet.name, transport = ?self.transport, "next attempt");
+        before == Transport::Tcp && self.transport == Transport::Udp
+    }
+
     /// Tells the graph that nothing comes: at once if it is news why, else once a second.
     fn tell(&mut self, why: Option<Fault>) -> Result<(), Stopped> {
         let now = Instant::now();
-        let due = now.duration_since(self.told) >= TELL && now.duration_since(self.heard) >= TELL;
+        let silent = !self.connected || now.duration_since(self.heard) >= TELL;
+        let due = silent && now.duration_since(self.told) >= TELL;
         if why.is_none() && !due {
             return Ok(());
         }
@@ -331,10 +346,8 @@ impl<'o> Follower<'o> {
     /// Tells of a picture that was damaged: not of each, for they come in swarms.
     fn complain(&mut self, why: &str) -> Result<(), Stopped> {
         let now = Instant::now();
-        if self
-            .complained
-            .is_some_and(|last| now.duration_since(last) < TELL)
-        {
+        let just_told = |last| now.duration_since(last) < TELL;
+        if !self.shown || self.complained.is_some_and(just_told) {
             return Ok(());
         }
         self.complained = Some(now);

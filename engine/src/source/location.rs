@@ -5,9 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use atom_pipelines::{PlannedSource, SourceSettings, Uri, without_login};
+use atom_pipelines::{PlannedSource, SourceSettings, Uri, shown, without_login};
 use sha2::{Digest, Sha256};
 
+use super::reach;
 use crate::error::EngineError;
 
 /// A place that frames come from.
@@ -104,7 +105,7 @@ impl Location {
     pub fn parse(uri: &str) -> Result<Self, EngineError> {
         let (bare, login) = without_login(uri);
         let wrong = |reason: &str| EngineError::Uri {
-            uri: bare.clone(),
+            uri: shown(uri),
             reason: reason.to_owned(),
         };
         match Uri::parse(uri).map_err(|e| wrong(&e.to_string()))? {
@@ -129,18 +130,38 @@ impl Location {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Test(test) => format!("test://{}", test.pattern),
-            Self::Address(address) => address.uri.clone(),
+            Self::Address(address) => shown(&address.uri),
             Self::Device(path) => format!("v4l2://{}", path.display()),
         }
     }
 
-    /// What somebody said of it, without its password.
+    /// What somebody said of it, without its password and its query.
     pub(super) fn hidden(&self, said: &str) -> String {
+        let Self::Address(address) = self else {
+            return said.to_owned();
+        };
+        let password = address.login.as_ref().map(|login| login.password.reveal());
+        let query = address.uri.split_once('?').map(|(_, query)| query);
+        let secrets = [password, query].into_iter().flatten();
+        secrets
+            .filter(|secret| !secret.is_empty())
+            .fold(said.to_owned(), |said, secret| said.replace(secret, "***"))
+    }
+
+    /// Whether its pictures come as time passes, and no faster.
+    pub(super) fn is_paced(&self) -> bool {
         match self {
-            Self::Address(Address {
-                login: Some(login), ..
-            }) if !login.password.0.is_empty() => said.replace(login.password.reveal(), "***"),
-            _ => said.to_owned(),
+            Self::Device(_) => true,
+            Self::Address(address) => address.uri.to_ascii_lowercase().starts_with("rtsp"),
+            Self::File(_) | Self::Test(_) => false,
+        }
+    }
+
+    /// Why nobody answers there, if it is a place on the network.
+    pub(super) fn unreachable(&self) -> Option<String> {
+        match self {
+            Self::Address(address) => reach::trouble(&address.uri),
+            _ => None,
         }
     }
 
@@ -297,6 +318,12 @@ mod tests {
         assert_eq!(address.shown(), "rtsp://h/x");
         assert!(!format!("{address:?}").contains("p@ss"));
         assert_eq!(address.hidden("at rtsp://me:p@ss@h"), "at rtsp://me:***@h");
+        let asked = Location::parse("http://h/x?pwd=p4ss").unwrap();
+        assert_eq!(asked.shown(), "http://h/x?...");
+        assert_eq!(
+            asked.hidden("URL: http://h/x?pwd=p4ss"),
+            "URL: http://h/x?***"
+        );
         let said = Location::parse("folder://me:pass@h/x")
             .unwrap_err()
             .to_string();

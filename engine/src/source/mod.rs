@@ -118,9 +118,5 @@ impl Thinner {
 
 /// Hands a frame over.
 pub fn deliver(outlet: &Outlet, at: MediaTime, image: atom_models::Image) -> Result<(), Stopped> {
-    let sent = outlet.send(Record::Frame(Frame::new(outlet.source, at, image)));
-    sent.inspect_err(|Stopped| {
-        let tally = outlet.tally.source(outlet.source);
-        tally.dropped(DropReason::Stopped, outlet.samplers);
-    })
+    outlet.send(Record::Frame(Frame::new(outlet.source, at, image)))
 }

@@ -4,6 +4,7 @@
 //! What is not a frame keeps its place among the others and is never let go.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
@@ -18,7 +19,7 @@ use atom_operators::{
     intake::Record,
     tally::{DropReason, Tally},
 };
-use crossbeam::channel::{Receiver, SendTimeoutError, Sender, TrySendError};
+use crossbeam::channel::{Receiver, SendTimeoutError, Sender};
 
 use super::Standing;
 
@@ -70,10 +71,14 @@ pub struct Stopped;
 
 impl Outlet {
     /// Hands a record over. A recording waits for room, but never beyond the stop of the run.
-    pub fn send(&self, mut record: Record) -> Result<(), Stopped> {
-        if let Some(waiting) = &self.waiting {
-            return self.press(record, waiting);
+    pub fn send(&self, record: Record) -> Result<(), Stopped> {
+        match &self.waiting {
+            Some(waiting) => self.press(record, waiting),
+            None => self.wait_for_room(record),
         }
+    }
+
+    fn wait_for_room(&self, mut record: Record) -> Result<(), Stopped> {
         loop {
             match self.records.send_timeout(record, WAIT) {
                 Ok(()) => {
@@ -82,44 +87,46 @@ impl Outlet {
                 }
                 Err(SendTimeoutError::Timeout(back)) if !self.stopped() => record = back,
                 // Without a graph there is nobody to hand it to.
-                Err(_) => return Err(Stopped),
-            }
-        }
-    }
-
-    /// Hands a record over at once: where there is no room, the oldest frame that waits is let go.
-    fn press(&self, mut record: Record, waiting: &Receiver<Record>) -> Result<(), Stopped> {
-        while !self.stopped() {
-            match self.records.try_send(record) {
-                Ok(()) => {
-                    self.flow.wake();
-                    return Ok(());
+                Err(error) => {
+                    self.never_sent(&error.into_inner());
+                    return Err(Stopped);
                 }
-                Err(TrySendError::Disconnected(_)) => return Err(Stopped),
-                Err(TrySendError::Full(back)) => record = back,
             }
-            // Only this thread sends, so what is taken out here can be put back in order.
-            let mut kept: Vec<_> = waiting.try_iter().collect();
-            kept.push(record);
-            match kept.iter().position(may_go) {
-                Some(oldest) => self.let_go(&kept.remove(oldest)),
-                None => std::thread::sleep(BREATH),
-            }
-            let Some(newest) = kept.pop() else {
-                return Ok(());
-            };
-            for older in kept {
-                self.records
-                    .send_timeout(older, WAIT)
-                    .map_err(|_| Stopped)?;
-            }
-            record = newest;
         }
-        Err(Stopped)
     }
 
-    fn let_go(&self, record: &Record) {
+    /// Counts a frame that arrived and never gets into the graph.
+    fn never_sent(&self, record: &Record) {
         if let Record::Frame(_) = record {
+            let tally = self.tally.source(self.source);
+            tally.dropped(DropReason::Stopped, self.samplers);
+        }
+    }
+
+    /// Hands a record over at once: where there is no room, the oldest frame that waits is let go. Only this thread sends, so what is
+    /// taken out of the channel can be put back in order.
+    fn press(&self, record: Record, waiting: &Receiver<Record>) -> Result<(), Stopped> {
+        let room = self.records.capacity().unwrap_or(usize::MAX);
+        let mut all: VecDeque<_> = waiting.try_iter().chain([record]).collect();
+        while all.len() > room {
+            match all.iter().position(may_go) {
+                Some(oldest) => self.let_go(all.remove(oldest).as_ref()),
+                None => break,
+            }
+        }
+        // If nothing that waits may be let go, there is room as soon as the graph has taken some of it.
+        let mut sent = Ok(());
+        for record in all {
+            match sent {
+                Ok(()) => sent = self.wait_for_room(record),
+                Err(Stopped) => self.never_sent(&record),
+            }
+        }
+        sent
+    }
+
+    fn let_go(&self, record: Option<&Record>) {
+        if let Some(Record::Frame(_)) = record {
             self.flow.strain();
             let tally = self.tally.source(self.source);
             tally.dropped(DropReason::Overload, self.samplers);
@@ -152,7 +159,9 @@ impl Outlet {
 
     /// Ends the source: nothing comes after. A recording waits for room as long as it takes; once the run is stopped, the
     /// graph runs dry and makes room soon.
-    pub fn end(self, ended: Ended) {
+    pub fn end(mut self, ended: Ended) {
+        // Only without this end of its own does it see that the graph is gone.
+        self.waiting = None;
         let mut end = Record::End(End {
             source: self.source,
             at: ended.at,
@@ -183,8 +192,6 @@ fn may_go(record: &Record) -> bool {
 
 /// How long a hand-over waits before it looks whether the run was stopped.
 const WAIT: Duration = Duration::from_millis(50);
-/// The same where nothing that waits can be let go.
-const BREATH: Duration = Duration::from_millis(5);
 /// So long a stopped run is given to make room for the ends of its sources; a module's longest work fits in.
 const STOPPED_PATIENCE: Duration = Duration::from_secs(60);
 

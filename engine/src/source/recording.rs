@@ -16,7 +16,7 @@ use atom_operators::data::MediaTime;
 use gstreamer as gst;
 
 use super::{
-    Ended, Outlet, Stopped, Thinner, Wanted,
+    Ended, Location, Outlet, Stopped, Thinner, Wanted,
     convert::{Converting, duration, parts},
     deliver,
     gst::{Manner, Pipe, Trouble},
@@ -60,7 +60,9 @@ pub fn play(wanted: Wanted, outlet: &Outlet) -> Result<Ended, EngineError> {
         Ok(()) => playing.trouble.take(),
     };
     match nothing {
-        Some(reason) if playing.delivered == 0 => Err(no_video(reason)),
+        Some(reason) if playing.delivered == 0 => {
+            Err(no_video(playing.location.unreachable().unwrap_or(reason)))
+        }
         _ => Ok(ended),
     }
 }
@@ -149,6 +151,7 @@ impl Player {
 
 /// What has been played so far.
 struct Playing {
+    location: Location,
     thinner: Thinner,
     converting: Converting,
     /// When the last frame is shown.
@@ -168,6 +171,7 @@ struct Playing {
 impl Playing {
     fn new(wanted: Wanted, clocked: Arc<AtomicBool>) -> Self {
         Self {
+            location: wanted.location,
             thinner: Thinner::new(wanted.choice, wanted.from),
             converting: Converting::to(wanted.size),
             at: MediaTime::default(),

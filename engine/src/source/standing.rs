@@ -94,14 +94,14 @@ impl Standing {
     }
 
     /// Whether pictures come, and why not; gives whether that is new.
-    pub(super) fn set(&self, state: State, reason: Option<&str>) -> bool {
+    pub(crate) fn set(&self, state: State, reason: Option<&str>) -> bool {
         let mut reading = self.lock();
+        reading.reason = reason.map(str::to_owned);
         if reading.state == state && reading.since_utc.is_some() {
             return false;
         }
         reading.state = state;
         reading.since_utc = Some(utc(Timestamp::now()));
-        reading.reason = reason.map(str::to_owned);
         true
     }
 

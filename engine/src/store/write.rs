@@ -89,6 +89,17 @@ impl Store {
         })
     }
 
+    /// Says that a source goes on for ever, whatever it was before: the pack that was begun last is its current one.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn reopen(&mut self, source: &str) -> Result<(), StoreError> {
+        self.change("begin a run in", |change| {
+            change.execute("UPDATE sources SET ended = 0 WHERE source = ?1", [source])?;
+            Ok(())
+        })
+    }
+
     /// Writes `rows` over those of equal start, and moves the source's sealed time to `sealed_ms`, never back.
     ///
     /// # Errors

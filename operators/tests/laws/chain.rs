@@ -144,6 +144,7 @@ fn tell_seen(seen: &Seen) -> String {
 
 fn tell_cut(cut: &Cut) -> (&'static str, SourceId, String) {
     let (source, told) = match cut {
+        Cut::Quiet(source, until) => (*source, line(*until, "quiet", ())),
         Cut::Closed(closed) => {
             let frames = closed.result.as_ref().map(|s| s.frames.len());
             let frames = frames.map_err(|failure| failure.fault.reason);
@@ -303,7 +304,7 @@ pub fn chain(
     let cuts = shared.tap(segment(seen, &setup.segment), tell_cut);
     let segments = cuts.clone().flat_map(|cut| match cut {
         Cut::Closed(closed) => closed.result.ok(),
-        Cut::End(_) => None,
+        Cut::End(_) | Cut::Quiet(..) => None,
     });
     let results = words(cuts.clone(), segments.clone(), setup, shared, crew).map(result);
     let parts = results.clone().flat_map(|(_, part)| part);
@@ -315,6 +316,7 @@ pub fn chain(
             let failure = closed.result.err().map(Event::Failure);
             [Some(Event::Closed { node, end }), failure]
         }
+        Cut::Quiet(..) => [None, None],
         Cut::End(end) => [Some(Event::End(end)), None],
     });
     let (closed, results) = (closed.flat_map(|e| e), results.map(|(event, _)| event));

@@ -6,7 +6,7 @@ use crate::{
     problem::Problem,
     source::SourceSettings,
     spec::{PipelineFile, SourceSpec},
-    uri::{Uri, UriError, same, without_login},
+    uri::{Uri, UriError, same, shown, without_login},
 };
 
 pub(super) fn check(file: &PipelineFile, problems: &mut Vec<Problem>) {
@@ -56,7 +56,7 @@ pub(super) fn check_across(files: &[PipelineFile], problems: &mut Vec<Problem>) 
             };
             if !same(uri, other) || source.settings != known.settings {
                 let first = first.path.display();
-                let [here, there] = [uri, other].map(|uri| without_login(uri).0);
+                let [here, there] = [uri, other].map(shown);
                 let message = match here == there {
                     true => format!(
                         "source {:?} has other settings here than in {first}",
