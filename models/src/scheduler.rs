@@ -298,14 +298,19 @@ impl Scheduler {
     /// Lets waiting jobs in, as long as there is room: the most urgent first, of equals the oldest. Of what cameras see now the
     /// newest goes first: if there is too much of it, what is old is given up anyway.
     fn admit(&mut self) {
-        while !self.waiting.is_empty() {
+        loop {
             let fair = self.admitted % FAIR == FAIR - 1;
             let order = |at: &usize| match self.waiting[*at].urgency() {
                 _ if fair => (None, *at),
                 Urgency::Live => (Some(Urgency::Live), self.waiting.len() - at),
                 urgency => (Some(urgency), *at),
             };
-            let next = (0..self.waiting.len()).min_by_key(order).unwrap_or(0);
+            // What is held back for a while must hold up nobody else.
+            let candidates =
+                (0..self.waiting.len()).filter(|at| !self.held_back(&self.waiting[*at]));
+            let Some(next) = candidates.min_by_key(order) else {
+                return;
+            };
             if !self.fits(&self.waiting[next], fair) {
                 return;
             }
@@ -315,6 +320,12 @@ impl Scheduler {
         }
     }
 
+    /// Whether there is enough live work under way already.
+    fn held_back(&self, task: &Task) -> bool {
+        let others = || self.live().map(Task::rows).sum();
+        task.urgency() == Urgency::Live && !self.pressure.admits(others(), task.rows())
+    }
+
     /// Whether a job may be let in beside those under way. One alone always may.
     fn fits(&self, task: &Task, fair: bool) -> bool {
         let (mut rows, mut longest, mut alone) = (task.rows(), task.longest(), true);
@@ -322,12 +333,6 @@ impl Scheduler {
             rows += other.rows();
             longest = longest.max(other.longest());
             alone = false;
-        }
-        if !fair && task.urgency() == Urgency::Live {
-            let others = self.live().map(Task::rows).sum();
-            if !self.pressure.admits(others, task.rows()) {
-                return false;
-            }
         }
         let all = fair || task.urgency() <= Urgency::Live;
         let most = if all {
