@@ -328,10 +328,11 @@ proptest! {
 
     #[test]
     fn a_resumed_run_equals_the_rest_of_an_undisturbed_one(
-        rate in select(&[Some(25.0), Some(30000.0 / 1001.0), Some(60.0), None]), gaps in vec(1..400_000_000u64, 300),
+        rate in select(&[Some(25.0), Some(30000.0 / 1001.0), Some(60.0), None]), gaps in vec(1..400u64, 300),
         colours in vec((select(&COLOURS), 1..20usize), 10..60), setup in setup(), turns in turns(), multiple in 1..4u64,
     ) {
-        let times = gaps.iter().scan(0, |now, gap| Some(std::mem::replace(now, *now + gap))).enumerate();
+        // Whole milliseconds: the lines that are compared tell no less.
+        let times = gaps.iter().scan(0, |now, gap| Some(std::mem::replace(now, *now + gap * 1_000_000))).enumerate();
         let times = times.map(|(n, at)| rate.map_or(at, |rate: f64| (n as f64 * 1e9 / rate) as u64));
         let colours = colours.iter().flat_map(|(colour, count)| std::iter::repeat_n(Some(*colour), *count)).cycle();
         let whole: Script = times.map(MediaTime::from_nanos).zip(colours).collect();

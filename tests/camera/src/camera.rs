@@ -6,6 +6,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -19,8 +20,11 @@ use gstreamer_rtsp_server::{
 use crate::{
     film::Film,
     pacer::{self, Pacer},
+    wire::Wire,
 };
 
+/// How long clients have to notice that they are gone.
+const FAREWELL: Duration = Duration::from_millis(500);
 const HOST: &str = "127.0.0.1";
 /// Ports for UDP, below those the system gives out by itself.
 const UDP_PORTS: (u16, u16) = (20_000, 30_000);
@@ -77,6 +81,9 @@ pub struct Camera {
     accepting: Option<glib::Source>,
     main_loop: glib::MainLoop,
     thread: Option<JoinHandle<()>>,
+    /// What clients connect to. A server that closes a client itself can leave that client's thread spinning on a connection that
+    /// is gone; one whose client hangs up ends it in good order. So this end hangs up.
+    front: Option<Wire>,
     port: u16,
     path: String,
 }
@@ -92,8 +99,10 @@ impl Camera {
         let server = server(&options, &pacer)?;
         let context = glib::MainContext::new();
         let attached = server.attach(Some(&context));
-        let id = attached.with_context(|| format!("cannot listen on port {}", options.port))?;
-        let port = u16::try_from(server.bound_port()).context("the server has no port")?;
+        let id = attached.context("the server cannot listen on any port")?;
+        let behind = u16::try_from(server.bound_port()).context("the server has no port")?;
+        let front = Wire::on(options.port, (Ipv4Addr::LOCALHOST, behind).into())?;
+        let port = front.port();
         let main_loop = glib::MainLoop::new(Some(&context), false);
         let mut camera = Self {
             pacer,
@@ -102,6 +111,7 @@ impl Camera {
             context,
             main_loop,
             thread: None,
+            front: Some(front),
             port,
             path: options.path,
         };
@@ -156,6 +166,14 @@ impl Camera {
             .context("cannot start a thread")
     }
 
+    /// Waits until every client has noticed that its connection is gone; one in the middle of something takes a while.
+    fn wait_for_clients(&self) {
+        let begun = Instant::now();
+        while !self.server.client_filter(None).is_empty() && begun.elapsed() < FAREWELL {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Takes no more clients, closes those there are, and ends the loop: all on the thread that takes clients, so none
     /// slips in, and as a source of its own, because a loop that has not begun to run would miss being told to quit.
     fn close(&mut self) {
@@ -177,6 +195,8 @@ impl Camera {
 
 impl Drop for Camera {
     fn drop(&mut self) {
+        drop(self.front.take());
+        self.wait_for_clients();
         self.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -188,7 +208,7 @@ impl Drop for Camera {
 fn server(options: &CameraOptions, pacer: &Pacer) -> Result<RTSPServer> {
     let server = RTSPServer::new();
     server.set_address(HOST);
-    server.set_service(&options.port.to_string());
+    server.set_service("0");
     // A thread for each client: one that waits for its first picture keeps no other waiting.
     if let Some(threads) = server.thread_pool() {
         threads.set_max_threads(-1);
