@@ -21,8 +21,8 @@ test: setup ## all tests
 
 torture: setup ## what tests do in seconds, for many minutes: cameras that are cut, and overload
 	cargo build --release --locked --workspace
-	ATOM_CUTS=100 cargo test --release --locked -p atom-tests --test live again_and_again
-	ATOM_OVERLOAD_SECONDS=120 cargo test --release --locked -p atom-tests --test overload
+	ATOM_CUTS=100 cargo test --release --locked -p atom-tests --test live again_and_again -- --nocapture
+	ATOM_OVERLOAD_SECONDS=120 cargo test --release --locked -p atom-tests --test overload -- --nocapture
 
 check: ## format, lints, documentation
 	cargo fmt --all --check

@@ -83,6 +83,7 @@ prometheus() {
   say "Prometheus: unpacking its Debian package into the cache"
   mkdir -p "$folder.part"
   found="$(mktemp -d)"
+  chmod 755 "$found"
   ( cd "$found" && { apt-get download -q prometheus >&2 || { "${root[@]}" apt-get update -q >&2 && apt-get download -q prometheus >&2; }; } )
   dpkg-deb -x "$found"/prometheus_*.deb "$folder.part"
   rm -r "$found"

@@ -1,5 +1,5 @@
 //! A live source is followed for ever: whatever a camera does, it is found again, its time goes on, and no other camera waits.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs, clippy::print_stdout)]
 
 use std::{thread, time::Duration};
 
@@ -90,6 +90,7 @@ fn a_camera_cut_again_and_again_comes_back_each_time_and_the_other_never_pauses(
         .iter()
         .zip(before.into_iter().zip(after))
     {
+        println!("{name}: {before} before, {after} after {cuts} cuts");
         assert!(
             after <= before + 2.0,
             "{name}: {before} before, {after} after"

@@ -1,6 +1,6 @@
 //! More than the machine can work on: memory stays flat, captions come in time or give way to their drafts, every frame is
 //! accounted for, and the sampling rate goes down, and up again when there is room.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs, clippy::print_stdout)]
 
 use std::{
     thread,
@@ -89,8 +89,13 @@ fn ten_times_too_much_leaves_memory_flat_and_latency_bounded() {
     told.until("the rate goes up again", |told| {
         told.metric("atom_sample_fps", &["cam0"]) > lowest * 1.3
     });
+    let highest = told.metric("atom_sample_fps", &["cam0"]);
+    let megabytes: Vec<_> = memory.iter().map(|bytes| (bytes / 1e6) as u64).collect();
+    println!("memory in MB, twice a second: {megabytes:?}");
+    println!("a rate of 60 went down to {lowest} and up again to {highest}");
     let said = running.interrupted().ok();
     let report = place.report("r.json");
+    println!("{report}");
     for n in 0..3 {
         let source = &report["sources"][format!("cam{n}")];
         let dropped = source["frames_dropped"].as_object().unwrap();
