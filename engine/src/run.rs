@@ -19,14 +19,11 @@ use atom_models::{Meters, Pack};
 use atom_operators::{
     archive::Archive,
     data::SourceId,
-    flow::{Bounds, Flow},
     intake::Inlet,
-    node::NodeKind,
     offload::{Crew, Health},
     question::{Closer, Inbox},
-    sample::{Grid, SampleSpec},
 };
-use atom_pipelines::{Input, Plan, PlannedNode};
+use atom_pipelines::Plan;
 use crossbeam::channel::{Sender, bounded, unbounded};
 
 use crate::{
@@ -37,8 +34,8 @@ use crate::{
     players::{Job, Players},
     report::{self, DecoderReport, LiveReport, Report, SourceReport},
     serve::{Listener, Server},
-    source::{Choice, Live, Location, Outlet, Standing, Wanted, gst},
-    vitals::{SourceVitals, Vitals},
+    source::{Choice, Live, Location, Outlet, Wanted, gst},
+    vitals::{Vitals, samplers},
     writer::{Audience, OpenSink, OpenStore, Passed, Writer, Written},
 };
 
@@ -97,7 +94,7 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
     let run = Run {
         plan,
         pack: &pack,
-        vitals: vitals(plan, &starts, meters),
+        vitals: Vitals::of(plan, &starts, meters),
         metrics: Arc::default(),
         stop: options.stop,
         healths: Healths::default(),
@@ -386,58 +383,6 @@ impl Run<'_> {
             live: vitals.live.then(|| LiveReport::of(vitals)),
         }
     }
-}
-
-/// What can be read of a run over these sources.
-fn vitals(plan: &Plan, starts: &[Option<Start>], meters: Meters) -> Vitals {
-    let sources = plan.sources.iter().zip(starts).enumerate();
-    let sources = sources.map(|(at, (planned, start))| {
-        let live = planned.is_live();
-        let late_after = Duration::from_millis(planned.settings.late_after_ms);
-        let bounds = match live {
-            true => Bounds::of_live(late_after, pieces(plan, at)),
-            false => Bounds::default(),
-        };
-        let flow = Flow::new(bounds);
-        let grid = |(spec, stretches): (&SampleSpec, &Vec<u64>)| {
-            let grid = Grid::new(spec.fps, stretches);
-            match live {
-                true => grid.paced(Arc::clone(flow.pace()), spec.least()),
-                false => grid,
-            }
-        };
-        SourceVitals {
-            name: planned.name.clone(),
-            live,
-            grids: samplers(plan, at).map(grid).collect(),
-            flow: Arc::clone(&flow),
-            standing: Arc::new(Standing::begun(start.and_then(|start| start.begun))),
-            length_ms: Arc::default(),
-        }
-    });
-    Vitals::new(sources.collect(), meters)
-}
-
-/// The lengths of the shortest pieces into which each segment node cuts a source.
-fn pieces(plan: &Plan, source: usize) -> impl Iterator<Item = Duration> {
-    let reached = move |at: usize| plan.sources_of(Input::Node(at)).contains(&source);
-    let nodes = plan.nodes.iter().enumerate();
-    nodes.filter_map(move |(at, node)| match &node.kind {
-        NodeKind::Segment(spec) if reached(at) => Some(Duration::from_millis(
-            spec.length_ms.min(spec.shortest_ms.max(1)),
-        )),
-        _ => None,
-    })
-}
-
-/// The samplers that read a source, with the segment lengths below them.
-fn samplers(plan: &Plan, source: usize) -> impl Iterator<Item = (&SampleSpec, &Vec<u64>)> {
-    let reads = move |node: &&PlannedNode| node.inputs.contains(&Input::Source(source));
-    let nodes = plan.nodes.iter().filter(reads);
-    nodes.filter_map(|node| match &node.kind {
-        NodeKind::Sample(spec) => Some((spec, &node.stretches_ms)),
-        _ => None,
-    })
 }
 
 /// How the modules are doing. Clones share it.

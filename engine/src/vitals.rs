@@ -11,11 +11,17 @@ use std::{
 };
 
 use atom_models::Meters;
-use atom_operators::{flow::Flow, sample::Grid, tally::Tally};
+use atom_operators::{
+    flow::{Bounds, Flow},
+    node::NodeKind,
+    sample::{Grid, SampleSpec},
+    tally::Tally,
+};
+use atom_pipelines::{Input, Plan, PlannedNode};
 
 use jiff::Timestamp;
 
-use crate::source::Standing;
+use crate::{open::Start, source::Standing};
 
 /// What of a run can be read while it goes on. Clones share it.
 #[derive(Clone, Debug)]
@@ -53,6 +59,31 @@ impl SourceVitals {
     }
 }
 
+/// The lengths of the shortest pieces into which each segment node cuts a source.
+fn pieces(plan: &Plan, source: usize) -> impl Iterator<Item = Duration> {
+    let reached = move |at: usize| plan.sources_of(Input::Node(at)).contains(&source);
+    let nodes = plan.nodes.iter().enumerate();
+    nodes.filter_map(move |(at, node)| match &node.kind {
+        NodeKind::Segment(spec) if reached(at) => Some(Duration::from_millis(
+            spec.length_ms.min(spec.shortest_ms.max(1)),
+        )),
+        _ => None,
+    })
+}
+
+/// The samplers that read a source, with the segment lengths below them.
+pub(crate) fn samplers(
+    plan: &Plan,
+    source: usize,
+) -> impl Iterator<Item = (&SampleSpec, &Vec<u64>)> {
+    let reads = move |node: &&PlannedNode| node.inputs.contains(&Input::Source(source));
+    let nodes = plan.nodes.iter().filter(reads);
+    nodes.filter_map(|node| match &node.kind {
+        NodeKind::Sample(spec) => Some((spec, &node.stretches_ms)),
+        _ => None,
+    })
+}
+
 /// When the worker of the graph was seen last.
 #[derive(Debug)]
 struct Pulse {
@@ -61,6 +92,36 @@ struct Pulse {
 }
 
 impl Vitals {
+    /// What can be read of a run of this plan that begins now.
+    pub(crate) fn of(plan: &Plan, starts: &[Option<Start>], meters: Meters) -> Self {
+        let sources = plan.sources.iter().zip(starts).enumerate();
+        let sources = sources.map(|(at, (planned, start))| {
+            let live = planned.is_live();
+            let late_after = Duration::from_millis(planned.settings.late_after_ms);
+            let bounds = match live {
+                true => Bounds::of_live(late_after, pieces(plan, at)),
+                false => Bounds::default(),
+            };
+            let flow = Flow::new(bounds);
+            let grid = |(spec, stretches): (&SampleSpec, &Vec<u64>)| {
+                let grid = Grid::new(spec.fps, stretches);
+                match live {
+                    true => grid.paced(Arc::clone(flow.pace()), spec.least()),
+                    false => grid,
+                }
+            };
+            SourceVitals {
+                name: planned.name.clone(),
+                live,
+                grids: samplers(plan, at).map(grid).collect(),
+                flow: Arc::clone(&flow),
+                standing: Arc::new(Standing::begun(start.and_then(|start| start.begun))),
+                length_ms: Arc::default(),
+            }
+        });
+        Self::new(sources.collect(), meters)
+    }
+
     /// The vitals of a run that begins now.
     pub fn new(sources: Vec<SourceVitals>, meters: Meters) -> Self {
         Self {

@@ -52,6 +52,17 @@ pub fn pipeline(sources: &[(&str, &str)], settings: &str) -> String {
     )
 }
 
+/// Runs `live.toml`, reports to `r.json`, and listens on a free port.
+pub const RUN: [&str; 7] = [
+    "run",
+    "live.toml",
+    "--json",
+    "--report",
+    "r.json",
+    "--listen",
+    "127.0.0.1:0",
+];
+
 /// Settings with which a source is quick to notice a loss and to come back.
 pub const QUICK: &str = "stall_ms = 1000\nretry_from_ms = 50\nretry_to_ms = 400\n";
 
@@ -108,14 +119,7 @@ impl Told {
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let (status, body) = self.page("/metrics", "");
         assert_eq!(status, 200, "{body}");
-        let lines = body.lines().filter(|line| !line.starts_with('#'));
-        let values = lines.filter_map(|line| {
-            let (series, value) = line.rsplit_once(' ')?;
-            let named = series.split('{').next() == Some(name);
-            let labelled = labels.iter().all(|label| series.contains(label));
-            (named && labelled).then(|| value.parse::<f64>().expect("a number"))
-        });
-        values.sum()
+        sum(&body, name, labels)
     }
 
     /// Waits until something holds, for at most the bound.
@@ -129,6 +133,29 @@ impl Told {
     }
 }
 
+/// The sum of all series of a metric on a page of `/metrics` whose labels hold all of `labels`.
+pub fn sum(page: &str, name: &str, labels: &[&str]) -> f64 {
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    let values = lines.filter_map(|line| {
+        let (series, value) = line.rsplit_once(' ')?;
+        let named = series.split('{').next() == Some(name);
+        let labelled = labels.iter().all(|label| series.contains(label));
+        (named && labelled).then(|| value.parse::<f64>().expect("a number"))
+    });
+    values.sum()
+}
+
+/// Holds that every frame of a source that arrived was sampled or dropped for a reason.
+#[track_caller]
+pub fn accounted(report: &Value, source: &str) {
+    let source = &report["sources"][source];
+    let count = |value: &Value| value.as_u64().expect("a count");
+    let dropped = source["frames_dropped"].as_object().expect("counts");
+    let dropped: u64 = dropped.values().map(count).sum();
+    let sampled = count(&source["frames_sampled"]);
+    assert_eq!(source["frames_received"], sampled + dropped, "{source}");
+}
+
 /// Asks a server of this machine for a page.
 ///
 /// # Errors
@@ -138,7 +165,7 @@ pub fn get(address: SocketAddr, path: &str, headers: &str) -> std::io::Result<(u
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n"
+        "GET {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n"
     )?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
@@ -148,26 +175,5 @@ pub fn get(address: SocketAddr, path: &str, headers: &str) -> std::io::Result<(u
         .split(' ')
         .nth(1)
         .and_then(|status| status.parse().ok());
-    let body = match head
-        .to_ascii_lowercase()
-        .contains("transfer-encoding: chunked")
-    {
-        true => unchunked(body),
-        false => body.to_owned(),
-    };
-    Ok((status.unwrap_or(0), body))
-}
-
-/// A body that came in chunks, in one piece.
-fn unchunked(mut body: &str) -> String {
-    let mut whole = String::new();
-    while let Some((size, rest)) = body.split_once("\r\n") {
-        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
-        let Some(chunk) = rest.get(..size).filter(|_| size > 0) else {
-            break;
-        };
-        whole.push_str(chunk);
-        body = rest.get(size + 2..).unwrap_or("");
-    }
-    whole
+    Ok((status.unwrap_or(0), body.to_owned()))
 }

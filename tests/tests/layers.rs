@@ -20,6 +20,16 @@ const LAYERS: [&str; 6] = [
     "atom-tests",
 ];
 
+/// The folders of the crates; `tests/camera` lies in another one.
+const MEMBERS: [&str; 6] = [
+    "models",
+    "operators",
+    "pipelines",
+    "engine",
+    "tests/camera",
+    "tests",
+];
+
 /// An outside crate, and the files or folders whose sources may name it.
 const MAY_NAME: [(&str, &[&str]); 9] = [
     ("ort", &["models/src/session.rs"]),
@@ -84,14 +94,7 @@ fn dependency_kinds(
 #[test]
 fn every_version_stands_in_the_workspace_table() {
     let mut wrong = Vec::new();
-    for member in [
-        "models",
-        "operators",
-        "pipelines",
-        "engine",
-        "tests/camera",
-        "tests",
-    ] {
+    for member in MEMBERS {
         let manifest = fs::read_to_string(workspace().join(member).join("Cargo.toml")).unwrap();
         let mut dependencies = false;
         for line in manifest.lines().map(str::trim) {
@@ -151,14 +154,7 @@ fn words(line: &str) -> impl Iterator<Item = (&str, bool)> {
 /// All Rust sources by their path in the workspace.
 fn sources() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for member in [
-        "models",
-        "operators",
-        "pipelines",
-        "engine",
-        "tests/camera",
-        "tests",
-    ] {
+    for member in MEMBERS {
         for path in rust_files(&workspace().join(member)) {
             let name = path.strip_prefix(workspace()).unwrap();
             let text = fs::read_to_string(&path).unwrap();

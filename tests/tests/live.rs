@@ -5,20 +5,10 @@ use std::{thread, time::Duration};
 
 use atom_camera::{Camera, CameraOptions, Transport, Wire};
 use atom_tests::{
-    live::{QUICK, Told, camera, film, pipeline},
+    live::{QUICK, RUN, Told, accounted, camera, film, pipeline},
     program::{Place, Running, Said},
 };
 use serde_json::Value;
-
-const RUN: [&str; 7] = [
-    "run",
-    "live.toml",
-    "--json",
-    "--report",
-    "r.json",
-    "--listen",
-    "127.0.0.1:0",
-];
 
 fn start(place: &Place, sources: &[(&str, &str)], settings: &str) -> (Running, Told) {
     place.write("live.toml", pipeline(sources, settings));
@@ -42,15 +32,6 @@ fn starts(captions: &[Value]) -> Vec<u64> {
         .collect();
     assert!(starts.is_sorted_by(|a, b| a < b), "{starts:?}");
     starts
-}
-
-#[track_caller]
-fn accounted(report: &Value, source: &str) {
-    let source = &report["sources"][source];
-    let dropped = source["frames_dropped"].as_object().unwrap();
-    let dropped: u64 = dropped.values().map(|count| count.as_u64().unwrap()).sum();
-    let sampled = source["frames_sampled"].as_u64().unwrap();
-    assert_eq!(source["frames_received"], sampled + dropped, "{source}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
 use atom_camera::Wire;
 use atom_tests::{
     cache,
-    live::{Told, camera, film},
+    live::{RUN, Told, accounted, camera, film, sum},
     program::Place,
 };
 use serde_json::Value;
@@ -48,16 +48,7 @@ fn ten_times_too_much_leaves_memory_flat_and_latency_bounded() {
     let [one, two] = wires.each_ref().map(|wire| wire.uri("/live"));
     let uris = ["test://smpte?fps=10".to_owned(), one, two];
     place.write("live.toml", pipeline(&uris));
-    let run = [
-        "run",
-        "live.toml",
-        "--json",
-        "--report",
-        "r.json",
-        "--listen",
-        "127.0.0.1:0",
-    ];
-    let running = place.start(&run);
+    let running = place.start(&RUN);
     let told = Told::by(&running);
     told.until("frames are let go", |told| {
         told.metric("atom_frames_dropped_total", &["overload"]) > 50.0
@@ -97,11 +88,7 @@ fn ten_times_too_much_leaves_memory_flat_and_latency_bounded() {
     let report = place.report("r.json");
     println!("{report}");
     for n in 0..3 {
-        let source = &report["sources"][format!("cam{n}")];
-        let dropped = source["frames_dropped"].as_object().unwrap();
-        let sum: u64 = dropped.values().map(|count| count.as_u64().unwrap()).sum();
-        let sampled = source["frames_sampled"].as_u64().unwrap();
-        assert_eq!(source["frames_received"], sampled + sum, "{source}");
+        accounted(&report, &format!("cam{n}"));
     }
     assert!(lowest < 30.0, "{lowest}");
     // Each segment has its caption, from the decoder or, where that would have been too late, from its draft.
@@ -124,14 +111,11 @@ fn captions_come_in_time_or_not_at_all() {
         |told: &Told| told.metric("atom_branch_latency_seconds_count", &["branch=\"caption\""]);
     told.until("captions come", |told| captions(told) >= 30.0);
     let page = told.page("/metrics", "").1;
-    let count = |series: &str| {
-        let line = page.lines().find(|line| line.starts_with(series)).unwrap();
-        line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()
-    };
     let name = "atom_branch_latency_seconds";
-    let all = count(&format!("{name}_count{{branch=\"caption\"}}"));
+    let all = sum(&page, &format!("{name}_count"), &["branch=\"caption\""]);
     // Given up after four seconds, out after ten at most, however slow the machine.
-    let in_time = count(&format!("{name}_bucket{{branch=\"caption\",le=\"10\"}}"));
+    let labels = ["branch=\"caption\"", "le=\"10\""];
+    let in_time = sum(&page, &format!("{name}_bucket"), &labels);
     assert_eq!(in_time, all, "of {all} captions");
     running.interrupted().ok();
 }

@@ -88,18 +88,18 @@ impl Outlet {
                 Err(SendTimeoutError::Timeout(back)) if !self.stopped() => record = back,
                 // Without a graph there is nobody to hand it to.
                 Err(error) => {
-                    self.never_sent(&error.into_inner());
+                    self.dropped(&error.into_inner(), DropReason::Stopped);
                     return Err(Stopped);
                 }
             }
         }
     }
 
-    /// Counts a frame that arrived and never gets into the graph.
-    fn never_sent(&self, record: &Record) {
+    /// Counts a record that never gets into the graph, if it is a frame; what is no frame is not counted.
+    fn dropped(&self, record: &Record, reason: DropReason) {
         if let Record::Frame(_) = record {
             let tally = self.tally.source(self.source);
-            tally.dropped(DropReason::Stopped, self.samplers);
+            tally.dropped(reason, self.samplers);
         }
     }
 
@@ -109,28 +109,24 @@ impl Outlet {
         let room = self.records.capacity().unwrap_or(usize::MAX);
         let mut all: VecDeque<_> = waiting.try_iter().chain([record]).collect();
         while all.len() > room {
-            match all.iter().position(may_go) {
-                Some(oldest) => self.let_go(all.remove(oldest).as_ref()),
-                None => break,
+            let oldest = all.iter().position(may_go);
+            let Some(gone) = oldest.and_then(|at| all.remove(at)) else {
+                break;
+            };
+            if let Record::Frame(_) = gone {
+                self.flow.strain();
             }
+            self.dropped(&gone, DropReason::Overload);
         }
         // If nothing that waits may be let go, there is room as soon as the graph has taken some of it.
         let mut sent = Ok(());
         for record in all {
             match sent {
                 Ok(()) => sent = self.wait_for_room(record),
-                Err(Stopped) => self.never_sent(&record),
+                Err(Stopped) => self.dropped(&record, DropReason::Stopped),
             }
         }
         sent
-    }
-
-    fn let_go(&self, record: Option<&Record>) {
-        if let Some(Record::Frame(_)) = record {
-            self.flow.strain();
-            let tally = self.tally.source(self.source);
-            tally.dropped(DropReason::Overload, self.samplers);
-        }
     }
 
     /// Whether the run is to end.
