@@ -103,7 +103,7 @@ fn bench(c: &mut Criterion) {
             |b, sources| {
                 let inlets = || {
                     let inlet = |n| {
-                        let source = SourceId(n as u32);
+                        let source = SourceId::of(n as u32);
                         Inlet {
                             source,
                             records: frames(source),

@@ -39,6 +39,11 @@ impl Changes {
         })
     }
 
+    /// Nothing of this source comes any more.
+    pub fn forget(&mut self, source: SourceId) {
+        self.sources.remove(&source);
+    }
+
     /// Takes the next answer; gives what is to be told of it. Its probability is the mean of those that agree.
     pub fn push(&mut self, answer: Answer) -> Option<Answer> {
         let state = self.sources.entry(answer.segment.key.source).or_default();
@@ -88,7 +93,7 @@ mod tests {
         Answer {
             segment: Arc::new(Segment {
                 key: SegmentKey {
-                    source: SourceId(source),
+                    source: SourceId::of(source),
                     start: at(n),
                 },
                 end: at(n + 1),

@@ -17,7 +17,31 @@ use crate::{
 
 /// Names a source within one run; the engine knows its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
-pub struct SourceId(pub u32);
+pub struct SourceId {
+    /// The source's place in the plan.
+    pub planned: u32,
+    /// Which recording of a folder it is; 0 of a source that is no folder.
+    pub recording: u32,
+}
+
+impl SourceId {
+    /// A source that stands in the plan itself.
+    pub const fn of(planned: u32) -> Self {
+        Self {
+            planned,
+            recording: 0,
+        }
+    }
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.recording {
+            0 => write!(f, "{}", self.planned),
+            recording => write!(f, "{}.{recording}", self.planned),
+        }
+    }
+}
 
 /// Names a node of the plan, to lead shared results back to the branch that asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]

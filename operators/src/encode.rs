@@ -150,7 +150,7 @@ mod tests {
         let frame = |at| {
             let image = Image::filled(4, 4, [255, 0, 0]);
             Taken::Frame(Arc::new(Frame::new(
-                SourceId(0),
+                SourceId::of(0),
                 MediaTime::from_millis(at),
                 image,
             )))

@@ -164,7 +164,7 @@ mod tests {
 
     fn segment(start: u64) -> Arc<Segment> {
         let key = SegmentKey {
-            source: SourceId(0),
+            source: SourceId::of(0),
             start: MediaTime::from_millis(start),
         };
         let impression = Impression {
@@ -200,7 +200,7 @@ mod tests {
         let fault = Fault::new(Reason::Model, "no");
         let failure = Failure {
             stage: Stage::Reason,
-            source: SourceId(0),
+            source: SourceId::of(0),
             at: a.key.start,
             fault,
         };

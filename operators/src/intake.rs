@@ -1,7 +1,8 @@
 //! Where sources enter the graph: one operator for all of them, a tick for each record.
 //!
-//! Records of a source are taken while its [`Flow`] is open, and its capability is dropped at its end: so an idle or
-//! closed source holds back nothing but itself. Each record has a tick of its own: only between ticks is order kept. A source that vanishes without an [`End`] is ended here.
+//! Sources come on lanes, one after another on each. Records of a lane are taken while its [`Flow`] is open, and its
+//! capability is dropped when nobody can send on it any more: so an idle source holds back nothing but its lane. Each
+//! record has a tick of its own: only between ticks is order kept. A source that vanishes without an [`End`] is ended here.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use timely::{
 use crate::{
     data::{End, Failure, Frame, MediaTime, Quiet, SourceId, Stage, Taken},
     flow::Flow,
-    tick::Tick,
+    tick::{Lane, Tick},
 };
 
 /// What a source's thread hands over.
@@ -34,17 +35,17 @@ pub enum Record {
     End(End),
 }
 
-/// One source's way into the graph.
+/// A lane's way into the graph.
 pub struct Inlet {
-    /// The source.
-    pub source: SourceId,
-    /// Its records. Whoever sends one calls [`Flow::wake`] after.
+    /// The lane.
+    pub lane: Lane,
+    /// The records of its sources, one source after another. Whoever sends one, or hangs up, calls [`Flow::wake`] after.
     pub records: Receiver<Record>,
     /// What of it is in flight.
     pub flow: Arc<Flow>,
 }
 
-/// Takes the records of all sources in.
+/// Takes the records of all lanes in.
 pub fn intake<'s>(scope: Scope<'s, Tick>, inlets: Vec<Inlet>) -> StreamVec<'s, Tick, Taken> {
     source::<_, CapacityContainerBuilder<Vec<Taken>>, _, _>(
         scope,
@@ -58,72 +59,86 @@ pub fn intake<'s>(scope: Scope<'s, Tick>, inlets: Vec<Inlet>) -> StreamVec<'s, T
                 .collect();
             drop(initial);
             move |output| {
-                for source in &mut open {
-                    while let Some(taken) = source.next() {
-                        output.session(&source.capability).give(taken);
-                        source.count += 1;
-                        source
-                            .capability
-                            .downgrade(&Tick::at(source.inlet.source, source.count));
+                for lane in &mut open {
+                    while let Some(taken) = lane.next() {
+                        output.session(&lane.capability).give(taken);
+                        lane.count += 1;
+                        let next = Tick::at(lane.inlet.lane, lane.count);
+                        lane.capability.downgrade(&next);
                     }
                 }
-                open.retain(|source| !source.ended);
+                open.retain(|lane| !lane.over);
             }
         },
     )
 }
 
-/// A source that has not ended.
+/// A lane on which something may come.
 struct Open {
     inlet: Inlet,
     capability: Capability<Tick>,
     count: u64,
-    last: MediaTime,
-    ended: bool,
+    /// The source that has not ended, and the time of its last frame.
+    playing: Option<(SourceId, MediaTime)>,
+    over: bool,
 }
 
 impl Open {
     fn new(inlet: Inlet, initial: &Capability<Tick>) -> Self {
-        let capability = initial.delayed(&Tick::at(inlet.source, 0));
+        let capability = initial.delayed(&Tick::at(inlet.lane, 0));
         Self {
             inlet,
             capability,
             count: 0,
-            last: MediaTime::default(),
-            ended: false,
+            playing: None,
+            over: false,
         }
     }
 
     /// The next record, if there is one and there is room for it.
     fn next(&mut self) -> Option<Taken> {
-        if self.ended || !self.inlet.flow.open() {
+        if self.over || !self.inlet.flow.open() {
             return None;
         }
-        match self.inlet.records.try_recv() {
-            Ok(Record::Frame(mut frame)) => {
-                self.last = frame.at;
+        let taken = match self.inlet.records.try_recv() {
+            Ok(record) => self.take(record),
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => match self.playing {
+                Some((source, at)) => self.vanished(source, at),
+                None => {
+                    self.over = true;
+                    return None;
+                }
+            },
+        };
+        let last = self.playing.map_or_else(MediaTime::default, |(_, at)| at);
+        self.playing = match &taken {
+            Taken::End(_) => None,
+            Taken::Frame(frame) => Some((frame.source, frame.at)),
+            other => Some((other.source(), last)),
+        };
+        Some(taken)
+    }
+
+    fn take(&self, record: Record) -> Taken {
+        match record {
+            Record::Frame(mut frame) => {
                 frame.slot = Some(self.inlet.flow.frame());
-                Some(Taken::Frame(Arc::new(frame)))
+                Taken::Frame(Arc::new(frame))
             }
-            Ok(Record::Lost(failure)) => Some(Taken::Lost(failure)),
-            Ok(Record::Quiet(quiet)) => Some(Taken::Quiet(quiet)),
-            Ok(Record::End(end)) => {
-                self.ended = true;
-                Some(Taken::End(end))
-            }
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => Some(self.vanished()),
+            Record::Lost(failure) => Taken::Lost(failure),
+            Record::Quiet(quiet) => Taken::Quiet(quiet),
+            Record::End(end) => Taken::End(end),
         }
     }
 
-    /// The thread of the source is gone: tell it, then end the source.
-    fn vanished(&mut self) -> Taken {
-        let source = self.inlet.source;
+    /// The thread of a source is gone: tell it, then end the source.
+    fn vanished(&mut self, source: SourceId, at: MediaTime) -> Taken {
         let (end, nothing) = crossbeam::channel::bounded(1);
         // The failure goes first; the end follows from a channel that holds only it.
         let _ = end.send(Record::End(End {
             source,
-            at: self.last,
+            at,
             whole: false,
         }));
         self.inlet.records = nothing;
@@ -131,7 +146,7 @@ impl Open {
         Taken::Lost(Failure {
             stage: Stage::Source,
             source,
-            at: self.last,
+            at,
             fault,
         })
     }

@@ -313,7 +313,7 @@ pub fn minutes<'s>(
 mod tests {
     use super::*;
 
-    const SOURCE: SourceId = SourceId(0);
+    const SOURCE: SourceId = SourceId::of(0);
 
     fn at(seconds: u64) -> MediaTime {
         MediaTime::from_millis(seconds * 1000)

@@ -23,10 +23,13 @@ use timely::{
     },
 };
 
-use crate::{data::SourceId, flow::Flow, tick::Tick};
+use crate::{
+    flow::Flow,
+    tick::{Lane, Tick},
+};
 
 /// The source that questions are.
-pub const QUESTIONS: SourceId = SourceId(u32::MAX);
+pub const QUESTIONS: Lane = Lane(u32::MAX);
 /// The longest question, in characters.
 pub const LONGEST: usize = 500;
 

@@ -231,14 +231,15 @@ pub fn sample<'s, T: Timestamp>(
     tally: Tally,
 ) -> StreamVec<'s, T, Taken> {
     let fresh = Sampler::new(spec, &from.stretches_ms);
-    let mut samplers: BTreeMap<SourceId, Sampler> = from
-        .sources
+    let planned: BTreeMap<u32, Sampler> = from
+        .planned
         .into_iter()
-        .map(|(source, pace)| match pace {
-            Some(pace) => (source, fresh.clone().paced(pace, spec.least())),
-            None => (source, fresh.clone()),
+        .map(|(planned, pace)| match pace {
+            Some(pace) => (planned, fresh.clone().paced(pace, spec.least())),
+            None => (planned, fresh.clone()),
         })
         .collect();
+    let mut samplers: BTreeMap<SourceId, Sampler> = BTreeMap::new();
     taken.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
         Pipeline,
         "Sample",
@@ -247,12 +248,18 @@ pub fn sample<'s, T: Timestamp>(
                 input.for_each_stamp(|capability, batches| {
                     let mut session = output.session(&capability);
                     for taken in batches.flat_map(|batch| batch.drain(..)) {
-                        let Some(sampler) = samplers.get_mut(&taken.source()) else {
+                        let source = taken.source();
+                        let Some(fresh) = planned.get(&source.planned) else {
                             continue;
                         };
-                        if keep(sampler, &taken, &tally) {
-                            session.give(taken);
+                        let sampler = samplers.entry(source).or_insert_with(|| fresh.clone());
+                        if !keep(sampler, &taken, &tally) {
+                            continue;
                         }
+                        if let Taken::End(_) = &taken {
+                            samplers.remove(&source);
+                        }
+                        session.give(taken);
                     }
                 });
             }
@@ -263,8 +270,8 @@ pub fn sample<'s, T: Timestamp>(
 /// Which sources a sample node reads, and where its state begins anew.
 #[derive(Clone, Debug, Default)]
 pub struct Sampling {
-    /// The sources, live ones with what their rate follows.
-    pub sources: Vec<(SourceId, Option<Arc<Pace>>)>,
+    /// The planned sources, live ones with what their rate follows.
+    pub planned: Vec<(u32, Option<Arc<Pace>>)>,
     /// The segment lengths downstream.
     pub stretches_ms: Vec<u64>,
 }

@@ -32,6 +32,8 @@ pub enum Event {
     Failure(Failure),
     /// A segment closed, with or without a result.
     Closed {
+        /// The source.
+        source: SourceId,
         /// The segment node.
         node: NodeId,
         /// Where the segment ends.
@@ -39,6 +41,21 @@ pub enum Event {
     },
     /// The source is over.
     End(End),
+}
+
+impl Event {
+    /// The source that it is about.
+    pub fn source(&self) -> SourceId {
+        match self {
+            Self::Caption(caption) => caption.segment.key.source,
+            Self::Answer(answer) => answer.segment.key.source,
+            Self::Summary(summary) => summary.stretch.source,
+            Self::Row(row) => row.segment.key.source,
+            Self::Failure(failure) => failure.source,
+            Self::Closed { source, .. } => *source,
+            Self::End(end) => end.source,
+        }
+    }
 }
 
 /// Everything of one tick, now that nothing can be added to it.
@@ -56,20 +73,18 @@ pub struct Sealed {
 #[derive(Debug, Default)]
 pub struct Waiting {
     events: BTreeMap<Tick, Vec<Event>>,
+    /// The segment nodes that each planned source reaches.
+    expected: BTreeMap<u32, Vec<NodeId>>,
+    /// How far each of them is with each source that is not over.
     nodes: BTreeMap<SourceId, BTreeMap<NodeId, Option<MediaTime>>>,
     changes: BTreeMap<NodeId, Changes>,
 }
 
 impl Waiting {
-    /// Expects segments of each source from these segment nodes.
-    pub fn new(expected: impl IntoIterator<Item = (SourceId, Vec<NodeId>)>) -> Self {
-        let none = |nodes: Vec<NodeId>| nodes.into_iter().map(|node| (node, None)).collect();
-        let nodes = expected
-            .into_iter()
-            .map(|(source, nodes)| (source, none(nodes)))
-            .collect();
+    /// Expects segments of each planned source from these segment nodes.
+    pub fn new(expected: impl IntoIterator<Item = (u32, Vec<NodeId>)>) -> Self {
         Self {
-            nodes,
+            expected: expected.into_iter().collect(),
             ..Self::default()
         }
     }
@@ -89,7 +104,7 @@ impl Waiting {
         let released: Vec<_> = self.events.extract_if(.., |tick, _| passed(tick)).collect();
         released
             .into_iter()
-            .filter_map(|(tick, events)| self.seal(tick, events))
+            .filter_map(|(_, events)| self.seal(events))
             .collect()
     }
 
@@ -104,21 +119,33 @@ impl Waiting {
         }
     }
 
-    fn seal(&mut self, tick: Tick, mut events: Vec<Event>) -> Option<Sealed> {
-        let source = tick.source()?;
-        let nodes = self.nodes.entry(source).or_default();
+    /// All that comes of one record is of the source of that record.
+    fn seal(&mut self, mut events: Vec<Event>) -> Option<Sealed> {
+        let source = events.first()?.source();
+        let expected = self.expected.get(&source.planned);
+        let nodes = self.nodes.entry(source).or_insert_with(|| {
+            let nodes = expected.into_iter().flatten();
+            nodes.map(|node| (*node, None)).collect()
+        });
         for event in &events {
-            if let Event::Closed { node, end } = event {
+            if let Event::Closed { node, end, .. } = event {
                 nodes.insert(*node, Some(*end));
             }
         }
         let slowest = nodes.values().copied().collect::<Option<Vec<_>>>();
         let complete_through = slowest.and_then(|ends| ends.into_iter().min());
         events.sort_by_key(place);
-        let events = events.into_iter().filter_map(|event| self.changed(event));
+        let over = events.iter().any(|event| matches!(event, Event::End(_)));
+        let changed = events.into_iter().filter_map(|event| self.changed(event));
+        let events = changed.collect();
+        if over {
+            self.nodes.remove(&source);
+            let changes = self.changes.values_mut();
+            changes.for_each(|changes| changes.forget(source));
+        }
         Some(Sealed {
             source,
-            events: events.collect(),
+            events,
             complete_through,
         })
     }
@@ -145,7 +172,7 @@ fn place(event: &Event) -> Place {
             Some((*stage, fault.reason, Arc::clone(&fault.detail))),
         ),
         Event::Row(row) => (5, row.segment.key.start, row.node, None),
-        Event::Closed { node, end } => (6, *end, *node, None),
+        Event::Closed { node, end, .. } => (6, *end, *node, None),
         Event::End(end) => (7, end.at, NodeId(0), None),
     }
 }
@@ -172,11 +199,13 @@ pub fn seal(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tick::Lane;
 
-    const SOURCE: SourceId = SourceId(0);
+    const SOURCE: SourceId = SourceId::of(0);
 
     fn closed(node: usize, end: u64) -> Event {
         Event::Closed {
+            source: SOURCE,
             node: NodeId(node),
             end: MediaTime::from_millis(end),
         }
@@ -184,9 +213,9 @@ mod tests {
 
     #[test]
     fn gives_nothing_before_its_tick_is_passed_and_then_in_order() {
-        let mut waiting = Waiting::new([(SOURCE, vec![NodeId(0)])]);
+        let mut waiting = Waiting::new([(0, vec![NodeId(0)])]);
         for n in [7, 3, 5] {
-            waiting.push(Tick::at(SOURCE, n), closed(0, n));
+            waiting.push(Tick::at(Lane(0), n), closed(0, n));
         }
         assert!(waiting.release(|_| false).is_empty());
         let ends = |sealed: Vec<Sealed>| -> Vec<_> {
@@ -197,7 +226,7 @@ mod tests {
                 .collect()
         };
         assert_eq!(
-            ends(waiting.release(|tick| *tick < Tick::at(SOURCE, 6))),
+            ends(waiting.release(|tick| *tick < Tick::at(Lane(0), 6))),
             [3, 5]
         );
         assert_eq!(ends(waiting.release(|_| true)), [7]);
@@ -205,9 +234,9 @@ mod tests {
 
     #[test]
     fn a_source_is_complete_as_far_as_its_slowest_segment_node() {
-        let mut waiting = Waiting::new([(SOURCE, vec![NodeId(0), NodeId(1)])]);
+        let mut waiting = Waiting::new([(0, vec![NodeId(0), NodeId(1)])]);
         let mut complete = |n, event| {
-            waiting.push(Tick::at(SOURCE, n), event);
+            waiting.push(Tick::at(Lane(0), n), event);
             waiting.release(|_| true)[0]
                 .complete_through
                 .map(MediaTime::millis)

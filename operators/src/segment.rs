@@ -240,7 +240,7 @@ impl Segments {
 /// A segment's life in the logs, named by its source's number: the engine tells names.
 fn life(key: SegmentKey, end: MediaTime) -> Span {
     let SegmentKey { source, start } = key;
-    debug_span!("segment", source = source.0, %start, %end)
+    debug_span!("segment", %source, %start, %end)
 }
 
 fn nothing(key: SegmentKey, lost: Option<Failure>) -> Failure {
@@ -304,7 +304,7 @@ mod tests {
 
     fn frame(at: u64, grey: u8) -> Seen {
         Seen::Frame(Arc::new(Encoded {
-            source: SourceId(0),
+            source: SourceId::of(0),
             at: MediaTime::from_millis(at),
             taken: Instant::now(),
             signature: Signature::of(&Image::filled(16, 16, [grey; 3])),
@@ -320,7 +320,7 @@ mod tests {
         let at = MediaTime::from_millis(at);
         Seen::Lost(Failure {
             stage: Stage::Encode,
-            source: SourceId(0),
+            source: SourceId::of(0),
             at,
             fault: Fault::new(Reason::Model, "no"),
         })
@@ -328,7 +328,7 @@ mod tests {
 
     fn end(at: u64) -> Seen {
         Seen::End(End {
-            source: SourceId(0),
+            source: SourceId::of(0),
             at: MediaTime::from_millis(at),
             whole: true,
         })
@@ -336,7 +336,7 @@ mod tests {
 
     /// Start, end and number of frames of every segment; 0 frames for a stretch that gave none.
     fn cut(records: impl IntoIterator<Item = Seen>) -> Vec<(u64, u64, usize)> {
-        let mut segments = Segments::new(SourceId(0), SegmentSpec::default());
+        let mut segments = Segments::new(SourceId::of(0), SegmentSpec::default());
         let closed = records.into_iter().filter_map(|seen| segments.push(seen));
         closed
             .map(|c| {
@@ -396,7 +396,7 @@ mod tests {
         let quiet = |from: u64, until: u64| {
             let [from, until] = [from, until].map(MediaTime::from_millis);
             Seen::Quiet(Quiet {
-                source: SourceId(0),
+                source: SourceId::of(0),
                 from,
                 until,
                 why: None,

@@ -184,7 +184,7 @@ pub fn finish(decoded: &Decoded) -> Option<Outcome<Summary>> {
 mod tests {
     use super::*;
 
-    const SOURCE: SourceId = SourceId(0);
+    const SOURCE: SourceId = SourceId::of(0);
 
     fn at(seconds: u64) -> MediaTime {
         MediaTime::from_millis(seconds * 1000)

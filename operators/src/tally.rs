@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -153,23 +153,14 @@ pub struct TaskTally {
 }
 
 /// All counts of one run; clones share them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Tally {
-    sources: Arc<[SourceTally]>,
+    sources: Arc<RwLock<BTreeMap<SourceId, Arc<SourceTally>>>>,
     tasks: Arc<Mutex<BTreeMap<Task, TaskTally>>>,
     loaded: Arc<AtomicU64>,
 }
 
 impl Tally {
-    /// Counts for so many sources.
-    pub fn new(sources: usize) -> Self {
-        Self {
-            sources: (0..sources).map(|_| SourceTally::default()).collect(),
-            tasks: Arc::default(),
-            loaded: Arc::default(),
-        }
-    }
-
     /// Counts tokens that were run for all prompts, before the first.
     pub fn loaded(&self, tokens: usize) {
         self.loaded.fetch_add(tokens as u64, Relaxed);
@@ -181,11 +172,20 @@ impl Tally {
     }
 
     /// The counts of a source.
-    ///
-    /// # Panics
-    /// On a source that this run does not have.
-    pub fn source(&self, source: SourceId) -> &SourceTally {
-        &self.sources[source.0 as usize]
+    pub fn source(&self, source: SourceId) -> Arc<SourceTally> {
+        let known = self.sources.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tally) = known.get(&source) {
+            return Arc::clone(tally);
+        }
+        drop(known);
+        let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(sources.entry(source).or_default())
+    }
+
+    /// Lets go of the counts of a source that is over.
+    pub fn forget(&self, source: SourceId) {
+        let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
+        sources.remove(&source);
     }
 
     /// Counts a request that the decoder works on, whatever comes of it.

@@ -1,7 +1,10 @@
-//! The timestamp of the graph: the order of taking in, within a source only.
+//! The timestamp of the graph: the order of taking in, within a lane only.
 //!
-//! `(source, n)` is comparable with another tick of the same source and with the one minimum below all. So the frontier
-//! holds one element for each source that is still open, and a source that stands still holds back nobody else.
+//! `(lane, n)` is comparable with another tick of the same lane and with the one minimum below all. So the frontier
+//! holds one element for each lane that is still open, and a source that stands still holds back nobody else.
+//!
+//! A lane carries one source after another, each from its first record to its end. A live source has a lane of its own;
+//! recordings take turns in a few, so that there may be any number of them, and more may come while the graph runs.
 //! Ticks are not media times: those ride in the data.
 
 use serde::{Deserialize, Serialize};
@@ -10,23 +13,25 @@ use timely::{
     progress::{PathSummary, Timestamp, timestamp::Refines},
 };
 
-use crate::data::SourceId;
+/// A way into the graph on which one source follows another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane(pub u32);
 
-/// A timestamp: the minimum, or the n-th record of a source.
+/// A timestamp: the minimum, or the n-th record of a lane.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Tick(Option<(u32, u64)>);
 
 impl Tick {
-    /// The tick of a source's n-th record.
-    pub const fn at(source: SourceId, n: u64) -> Self {
-        Self(Some((source.0, n)))
+    /// The tick of a lane's n-th record.
+    pub const fn at(lane: Lane, n: u64) -> Self {
+        Self(Some((lane.0, n)))
     }
 
-    /// The source, unless this is the minimum.
-    pub fn source(self) -> Option<SourceId> {
-        self.0.map(|(source, _)| SourceId(source))
+    /// The lane, unless this is the minimum.
+    pub fn lane(self) -> Option<Lane> {
+        self.0.map(|(lane, _)| Lane(lane))
     }
 }
 
@@ -83,11 +88,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_ordered_within_a_source_only() {
+    fn is_ordered_within_a_lane_only() {
         let (a, b, later) = (
-            Tick::at(SourceId(0), 3),
-            Tick::at(SourceId(1), 3),
-            Tick::at(SourceId(0), 4),
+            Tick::at(Lane(0), 3),
+            Tick::at(Lane(1), 3),
+            Tick::at(Lane(0), 4),
         );
         assert!(a.less_equal(&later) && !later.less_equal(&a));
         assert!(!a.less_equal(&b) && !b.less_equal(&a));

@@ -22,9 +22,9 @@ pub type Seen = (MediaTime, Arc<Image>);
 pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(), EngineError>) {
     gst::init().expect("GStreamer starts");
     let (sender, records) = bounded(2);
-    let outlet = Outlet::of_recording(SourceId(0), sender, Tally::new(1));
+    let outlet = Outlet::of_recording(SourceId::of(0), sender, Tally::default());
     let wanted = Wanted {
-        source: SourceId(0),
+        source: SourceId::of(0),
         location: Location::File(video.to_owned()),
         size,
         // A place for each millisecond, so that no frame shares one.

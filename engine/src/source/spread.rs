@@ -82,12 +82,12 @@ impl Playing {
         stop: &Arc<AtomicBool>,
     ) -> Result<Self, EngineError> {
         gst::init()?;
-        let source = SourceId(0);
+        let source = SourceId::of(0);
         // There is room for all that is wanted, so nothing waits and no thread is needed.
         let (sender, records) = unbounded();
         let outlet = Outlet {
             stop: Arc::clone(stop),
-            ..Outlet::of_recording(source, sender, Tally::new(1))
+            ..Outlet::of_recording(source, sender, Tally::default())
         };
         let wanted = Wanted {
             source,

@@ -54,6 +54,8 @@ pub struct Setup {
     pub broken: bool,
     /// Whether a source says that it ends, or just vanishes.
     pub ends: bool,
+    /// On so many lanes the sources take turns; on a lane each if it is 0.
+    pub lanes: usize,
 }
 
 /// What the graph and the test share.
@@ -63,13 +65,15 @@ pub struct Shared {
     pub held: Rc<RefCell<Vec<Sealed>>>,
     pub tally: Tally,
     pub vision: Health,
+    pub sources: u32,
+    /// By lane; source n comes on lane n modulo their number.
     pub flows: Vec<Arc<Flow>>,
 }
 
 impl Shared {
     fn note(&self, stage: &'static str, source: SourceId, line: String) {
         let mut log = self.log.borrow_mut();
-        log.entry((stage, source.0)).or_default().push(line);
+        log.entry((stage, source.planned)).or_default().push(line);
     }
 
     /// Writes down what passes by.
@@ -278,10 +282,11 @@ pub fn chain(
     shared: &Shared,
     crew: &Crew,
 ) -> ProbeHandle<Tick> {
-    let sources: Vec<_> = (0..shared.flows.len() as u32).map(SourceId).collect();
+    let sources: Vec<_> = (0..shared.sources).map(SourceId::of).collect();
     let (scope, flows, most) = (taken.scope(), shared.flows.clone(), setup.bounds.frames);
     let taken = shared.tap(taken, move |taken| {
-        let (frames, _) = flows[taken.source().0 as usize].in_flight();
+        let lane = taken.source().planned as usize % flows.len();
+        let (frames, _) = flows[lane].in_flight();
         assert!(frames <= most, "{frames} frames alive");
         ("intake", taken.source(), tell_taken(taken))
     });
@@ -290,7 +295,10 @@ pub fn chain(
         _ => None,
     });
     let from = Sampling {
-        sources: sources.iter().map(|source| (*source, None)).collect(),
+        planned: sources
+            .iter()
+            .map(|source| (source.planned, None))
+            .collect(),
         stretches_ms: vec![setup.segment.length_ms],
     };
     let sampled = sample(taken, &setup.sample, from, shared.tally.clone());
@@ -312,9 +320,9 @@ pub fn chain(
     let rows = shared.tap(rows, |r| ("index", r.segment.key.source, tell_row(r)));
     let closed = cuts.flat_map(|cut| match cut {
         Cut::Closed(closed) => {
-            let (node, end) = (SEGMENTS, closed.end);
+            let (source, node, end) = (closed.key.source, SEGMENTS, closed.end);
             let failure = closed.result.err().map(Event::Failure);
-            [Some(Event::Closed { node, end }), failure]
+            [Some(Event::Closed { source, node, end }), failure]
         }
         Cut::Quiet(..) => [None, None],
         Cut::End(end) => [Some(Event::End(end)), None],
@@ -323,7 +331,7 @@ pub fn chain(
     let failed = failed.map(Event::Failure);
     let all = [lost, failed, closed, results, rows.map(Event::Row)];
     let (probe, all) = scope.concatenate(all).probe();
-    let waiting = Waiting::new(sources.into_iter().map(|s| (s, vec![SEGMENTS])));
+    let waiting = Waiting::new(sources.into_iter().map(|s| (s.planned, vec![SEGMENTS])));
     let out = shared.clone();
     seal(all, waiting, move |sealed| {
         let told = sealed.events.iter().map(tell_event);

@@ -4,9 +4,8 @@ use std::{cell::RefCell, rc::Rc, time::Instant};
 
 use atom_models::{Fault, Reason};
 use atom_operators::{
-    data::SourceId,
     offload::{Crew, Health, PATIENCE, Work, offload},
-    tick::Tick,
+    tick::{Lane, Tick},
 };
 use proptest::{collection::vec, prelude::*};
 use timely::dataflow::operators::{Inspect, vec::UnorderedInput};
@@ -38,8 +37,8 @@ proptest! {
                 });
                 input
             });
-            for (n, (source, steps)) in (0u64..).zip(sent) {
-                let capability = first.delayed(&Tick::at(SourceId(source), n));
+            for (n, (lane, steps)) in (0u64..).zip(sent) {
+                let capability = first.delayed(&Tick::at(Lane(lane), n));
                 input.activate().session(&capability).give(n);
                 (0..steps).for_each(|_| _ = worker.step());
             }
@@ -52,11 +51,11 @@ proptest! {
             seen.take()
         });
         prop_assert_eq!(seen.len(), items.len());
-        for source in (0..3).map(SourceId) {
-            let sent = (0u64..).zip(&items).filter(|(_, (of, ..))| *of == source.0);
+        for lane in (0..3).map(Lane) {
+            let sent = (0u64..).zip(&items).filter(|(_, (of, ..))| *of == lane.0);
             let result = |n| if bad.contains(&n) { Err(Reason::Panic) } else { Ok(n) };
-            let sent: Vec<_> = sent.map(|(n, _)| (Tick::at(source, n), result(n))).collect();
-            let own: Vec<_> = seen.iter().filter(|(tick, _)| tick.source() == Some(source)).copied().collect();
+            let sent: Vec<_> = sent.map(|(n, _)| (Tick::at(lane, n), result(n))).collect();
+            let own: Vec<_> = seen.iter().filter(|(tick, _)| tick.lane() == Some(lane)).copied().collect();
             prop_assert_eq!(own, sent);
         }
     }

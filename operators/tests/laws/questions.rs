@@ -119,7 +119,7 @@ fn answers(visits: &[Visit]) -> (Vec<Result<String, Reason>>, Tally) {
     timely::execute_directly(move |worker| {
         let connector = fake::manifest().connector(fake::concepts());
         let (asking, inbox) = inbox();
-        let (crew, tally) = (Crew::default(), Tally::new(0));
+        let (crew, tally) = (Crew::default(), Tally::default());
         let replies = Rc::new(RefCell::new(Vec::new()));
         let told = Rc::clone(&replies);
         let probe = worker.dataflow::<Tick, _, _>(|scope| {
@@ -233,7 +233,7 @@ fn an_answer_can_be_heard_as_it_grows() {
                 text: Some(Box::new(FakeText::new(Arc::default()))),
                 text_health: Health::default(),
                 archive: Some(Box::new(Shelf)),
-                tally: Tally::new(0),
+                tally: Tally::default(),
                 connector,
                 followers: Vec::new(),
                 summaries: Vec::new(),

@@ -11,7 +11,7 @@ use atom_operators::{
     seal::{Event, Waiting},
     segment::SegmentSpec,
     tally::Task,
-    tick::Tick,
+    tick::{Lane, Tick},
 };
 use crossbeam::channel::unbounded;
 use timely::dataflow::operators::Inspect;
@@ -30,6 +30,7 @@ fn still() -> Setup {
         bounds: Bounds::default(),
         broken: false,
         ends: true,
+        lanes: 0,
     }
 }
 
@@ -86,10 +87,10 @@ fn complete_through_never_goes_back() {
 #[test]
 fn failures_of_one_moment_are_told_in_one_order() {
     let told = |stages: [Stage; 2]| {
-        let mut waiting = Waiting::new([(SourceId(0), vec![NodeId(0)])]);
+        let mut waiting = Waiting::new([(0, vec![NodeId(0)])]);
         for stage in stages {
             let (source, at, fault) = (
-                SourceId(0),
+                SourceId::of(0),
                 MediaTime::default(),
                 Fault::new(Reason::Model, ""),
             );
@@ -99,7 +100,7 @@ fn failures_of_one_moment_are_told_in_one_order() {
                 at,
                 fault,
             };
-            waiting.push(Tick::at(source, 0), Event::Failure(failure));
+            waiting.push(Tick::at(Lane(0), 0), Event::Failure(failure));
         }
         format!("{:?}", waiting.release(|_| true))
     };
@@ -120,7 +121,7 @@ fn the_intake_is_woken_when_places_come_back_on_other_threads() {
     let (out, frames) = unbounded::<Taken>();
     for n in 0..200_000 {
         let at = MediaTime::from_nanos(n);
-        let frame = Frame::new(SourceId(0), at, Image::filled(1, 1, [0; 3]));
+        let frame = Frame::new(SourceId::of(0), at, Image::filled(1, 1, [0; 3]));
         sender.send(Record::Frame(frame)).unwrap();
     }
     for frames in [frames.clone(), frames] {
@@ -128,7 +129,7 @@ fn the_intake_is_woken_when_places_come_back_on_other_threads() {
     }
     timely::execute_directly(move |worker| {
         let inlet = Inlet {
-            source: SourceId(0),
+            lane: Lane(0),
             records: records.clone(),
             flow: Arc::clone(&flow),
         };

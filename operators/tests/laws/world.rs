@@ -13,7 +13,7 @@ use atom_operators::{
     intake::{Inlet, Record, intake},
     offload::{Crew, Health},
     tally::Tally,
-    tick::Tick,
+    tick::{Lane, Tick},
 };
 use crossbeam::channel::{Sender, unbounded};
 use timely::{dataflow::ProbeHandle, worker::Worker};
@@ -25,7 +25,7 @@ use crate::{
 
 /// The records of one source: when, and which colour; no colour for a lost frame.
 pub type Script = Vec<(MediaTime, Option<[u8; 3]>)>;
-/// Hand so many records of a source over, then make so many steps.
+/// Hand so many records over on a lane, then make so many steps.
 pub type Turn = (usize, usize, usize);
 
 /// How long anything may take.
@@ -33,7 +33,7 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The records of a source; its end is a millisecond after the last.
 fn records(source: u32, script: &Script, ends: bool) -> VecDeque<Record> {
-    let source = SourceId(source);
+    let source = SourceId::of(source);
     let record = |&(at, colour): &(_, Option<_>)| match colour {
         Some(rgb) => Record::Frame(Frame::new(source, at, Image::filled(16, 16, rgb))),
         None => Record::Lost(Failure {
@@ -137,58 +137,71 @@ pub fn run(setup: &Setup, scripts: &[Script], turns: &[Turn]) -> Ran {
 
 impl<'w> World<'w> {
     fn new(worker: &'w mut Worker, setup: &Setup, scripts: &[Script], crew: &Crew) -> Self {
+        let lanes = match setup.lanes {
+            0 => scripts.len(),
+            lanes => lanes.min(scripts.len()),
+        };
         let shared = Shared {
             log: Default::default(),
             held: Default::default(),
-            tally: Tally::new(scripts.len()),
+            tally: Tally::default(),
             vision: Health::default(),
-            flows: scripts.iter().map(|_| Flow::new(setup.bounds)).collect(),
+            sources: scripts.len() as u32,
+            flows: (0..lanes).map(|_| Flow::new(setup.bounds)).collect(),
         };
-        let channels = scripts.iter().map(|_| unbounded());
+        let channels = (0..lanes).map(|_| unbounded());
         let (senders, channels): (Vec<_>, Vec<_>) = channels.map(|(s, r)| (Some(s), r)).unzip();
         let inlets = (0..).zip(channels).zip(&shared.flows);
-        let inlets = inlets.map(|((source, records), flow)| Inlet {
-            source: SourceId(source),
+        let inlets = inlets.map(|((lane, records), flow)| Inlet {
+            lane: Lane(lane),
             records,
             flow: Arc::clone(flow),
         });
         let probe = worker.dataflow::<Tick, _, _>(|scope| {
             chain(intake(scope, inlets.collect()), setup, &shared, crew)
         });
-        let todo = (0..).zip(scripts);
-        let todo = todo.map(|(source, script)| records(source, script, setup.ends));
+        let mut todo: Vec<VecDeque<_>> = (0..lanes).map(|_| VecDeque::new()).collect();
+        for (source, script) in scripts.iter().enumerate() {
+            todo[source % lanes].extend(records(source as u32, script, setup.ends));
+        }
         World {
             worker,
             senders,
             probe,
             steps: 0,
-            todo: todo.collect(),
+            todo,
             shared,
             holding: false,
         }
     }
 
-    /// Hands over so many records of a source.
-    fn hand(&mut self, source: usize, count: usize) {
-        let count = count.min(self.todo[source].len());
-        for record in self.todo[source].drain(..count) {
-            let frame = matches!(record, Record::Frame(_));
-            let tally = self.shared.tally.source(SourceId(source as u32));
-            tally.received(u64::from(frame));
-            self.senders[source].as_ref().unwrap().send(record).unwrap();
-            self.shared.flows[source].wake();
+    /// Hands over so many records on a lane, and hangs up after the last end.
+    fn hand(&mut self, lane: usize, count: usize) {
+        let count = count.min(self.todo[lane].len());
+        let mut ended = false;
+        for record in self.todo[lane].drain(..count) {
+            if let Record::Frame(frame) = &record {
+                self.shared.tally.source(frame.source).received(1);
+            }
+            ended = matches!(record, Record::End(_));
+            self.senders[lane].as_ref().unwrap().send(record).unwrap();
+            self.shared.flows[lane].wake();
+        }
+        if ended && self.todo[lane].is_empty() {
+            self.senders[lane] = None;
+            self.shared.flows[lane].wake();
         }
     }
 
     /// Hands everything over in these turns.
     pub fn play(&mut self, turns: &[Turn]) {
-        for (source, batch, steps) in turns.iter().cycle() {
-            let sources = 0..self.todo.len();
-            let open: Vec<_> = sources.filter(|s| !self.todo[*s].is_empty()).collect();
+        for (lane, batch, steps) in turns.iter().cycle() {
+            let lanes = 0..self.todo.len();
+            let open: Vec<_> = lanes.filter(|lane| !self.todo[*lane].is_empty()).collect();
             if open.is_empty() {
                 break;
             }
-            self.hand(open[source % open.len()], *batch);
+            self.hand(open[lane % open.len()], *batch);
             (0..*steps).for_each(|_| self.step(Duration::ZERO));
         }
     }
@@ -212,12 +225,12 @@ impl<'w> World<'w> {
         }
     }
 
-    /// The sources that the frontier still waits for.
-    pub fn frontier(&self) -> Vec<Option<SourceId>> {
-        let sources = |frontier: timely::progress::frontier::AntichainRef<Tick>| {
-            frontier.iter().map(|tick| tick.source()).collect()
+    /// The lanes that the frontier still waits for.
+    pub fn frontier(&self) -> Vec<Option<Lane>> {
+        let lanes = |frontier: timely::progress::frontier::AntichainRef<Tick>| {
+            frontier.iter().map(|tick| tick.lane()).collect()
         };
-        self.probe.with_frontier(sources)
+        self.probe.with_frontier(lanes)
     }
 
     /// Whether nothing is in flight.

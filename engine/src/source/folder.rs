@@ -1,0 +1,482 @@
+//! A folder of recordings: which of them are there to be played, which still grow, and which are gone.
+//!
+//! A folder is looked at again and again, because network drives tell nobody of changes. A file is *settled* when it has
+//! not changed for a while; only then it is played to its end. One that goes on growing is played as far as it goes, if its
+//! container allows that, and again when there is more of it. What is here knows no clock and no disk but [`list`], so
+//! that any history of a folder can be tried.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
+};
+
+use glob::{MatchOptions, Pattern};
+
+/// What in a folder is taken for a video, by the end of its name.
+pub const VIDEOS: [&str; 17] = [
+    "3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf", "ogv",
+    "ts", "webm", "wmv", "y4m",
+];
+/// A file that did not change for so long is taken for finished: recorders write many times a second.
+pub const SETTLE: Duration = Duration::from_secs(2);
+/// A file that still grows is played for the first time when it has been growing for so long, and not more often than this.
+pub const GROWTH: Duration = Duration::from_secs(10);
+/// A recording that is gone is waited for so long, since it may come back under another name.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// What a place of recordings names: a file, a folder with all folders in it, or a pattern.
+#[derive(Clone, Debug)]
+pub struct Library {
+    /// The file or folder, without links.
+    pub root: PathBuf,
+    /// Which files in it are meant; all videos if there is none.
+    pub pattern: Option<Pattern>,
+}
+
+impl Library {
+    /// Finds what a path or pattern names.
+    ///
+    /// # Errors
+    /// If there is no such file or folder, or the pattern makes no sense.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        match path.canonicalize() {
+            Ok(root) => Ok(Self {
+                root,
+                pattern: None,
+            }),
+            Err(error) => Self::of_pattern(path).unwrap_or(Err(error)),
+        }
+    }
+
+    /// `recordings/**/door-*.mp4`; nothing if the path holds no sign of a pattern.
+    fn of_pattern(path: &Path) -> Option<io::Result<Self>> {
+        let signs = |part: &Path| part.to_string_lossy().contains(['*', '?', '[']);
+        let plain: PathBuf = path
+            .components()
+            .take_while(|part| !signs(part.as_ref()))
+            .collect();
+        let rest = path.strip_prefix(&plain).ok()?;
+        if rest.as_os_str().is_empty() {
+            return None;
+        }
+        let folder = match plain.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => &plain,
+        };
+        let pattern = Pattern::new(&rest.to_string_lossy());
+        let pattern = pattern.map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e));
+        Some(pattern.and_then(|pattern| {
+            Ok(Self {
+                root: folder.canonicalize()?,
+                pattern: Some(pattern),
+            })
+        }))
+    }
+
+    /// The path of a file as it is named in the index: relative to a folder, whole for a single file.
+    pub fn name_of<'p>(&self, file: &'p Path) -> &'p Path {
+        match file.strip_prefix(&self.root) {
+            Ok(inside) if !inside.as_os_str().is_empty() => inside,
+            _ => file,
+        }
+    }
+
+    fn means(&self, file: &Path) -> bool {
+        let options = MatchOptions {
+            require_literal_separator: true,
+            ..MatchOptions::default()
+        };
+        match &self.pattern {
+            Some(pattern) => pattern.matches_path_with(self.name_of(file), options),
+            None => is_video(file),
+        }
+    }
+}
+
+fn is_video(path: &Path) -> bool {
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| VIDEOS.contains(&ending.as_str()))
+}
+
+/// A file as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where.
+    pub path: PathBuf,
+    /// How large, and when it was changed last.
+    pub state: FileState,
+}
+
+/// What shows that a file has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileState {
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was changed last.
+    pub modified: SystemTime,
+}
+
+impl FileState {
+    /// The state of a file now.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let data = path.metadata()?;
+        Ok(Self {
+            size: data.len(),
+            modified: data.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+        })
+    }
+}
+
+/// What a look into a library found.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The recordings, by path.
+    pub files: Vec<Entry>,
+    /// Folders that could not be read, and why.
+    pub closed: Vec<(PathBuf, io::Error)>,
+}
+
+/// Everything that a library holds now. Links to folders are not followed: they could lead back.
+pub fn list(library: &Library) -> Listing {
+    let mut listing = Listing::default();
+    if library.root.is_dir() {
+        list_folder(library, &library.root, &mut listing);
+    } else if let Ok(state) = FileState::of(&library.root) {
+        let path = library.root.clone();
+        listing.files.push(Entry { path, state });
+    }
+    listing.files.sort_by(|a, b| a.path.cmp(&b.path));
+    listing
+}
+
+fn list_folder(library: &Library, folder: &Path, listing: &mut Listing) {
+    let entries = match folder.read_dir() {
+        Ok(entries) => entries,
+        Err(error) => {
+            listing.closed.push((folder.to_owned(), error));
+            return;
+        }
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let Ok(kind) = entry.file_type() else {
+            continue;
+        };
+        if kind.is_dir() {
+            list_folder(library, &path, listing);
+        } else if library.means(&path) && path.is_file() {
+            // It may be gone by now.
+            let entry = FileState::of(&path).map(|state| Entry { path, state });
+            listing.files.extend(entry);
+        }
+    }
+}
+
+/// A recording that is to be played now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether it still grows: then its end is not the end.
+    pub growing: bool,
+}
+
+/// The core: what is known of the files of a library.
+#[derive(Debug, Default)]
+pub struct Watched {
+    files: BTreeMap<PathBuf, File>,
+    gone: BTreeMap<PathBuf, Instant>,
+}
+
+#[derive(Debug)]
+struct File {
+    state: FileState,
+    /// When it was seen first, and when it changed last.
+    first: Instant,
+    since: Instant,
+    handed: Option<Handed>,
+}
+
+/// How a file was when it was handed out.
+#[derive(Debug)]
+struct Handed {
+    state: FileState,
+    growing: bool,
+    when: Instant,
+}
+
+/// What can be asked of files while a look is taken.
+pub struct Asking<'a> {
+    /// Whether a file is being played.
+    pub busy: &'a dyn Fn(&Path) -> bool,
+    /// Whether a file can be played before it is finished.
+    pub grows: &'a dyn Fn(&Path) -> bool,
+    /// The time on the wall.
+    pub now: SystemTime,
+}
+
+impl Watched {
+    /// Takes what is there now; gives what is to be played.
+    pub fn look(&mut self, files: Vec<Entry>, now: Instant, asking: &Asking) -> Vec<Ready> {
+        let there: BTreeSet<PathBuf> = files.iter().map(|entry| entry.path.clone()).collect();
+        let missing = self.files.extract_if(.., |path, _| !there.contains(path));
+        self.gone
+            .extend(missing.map(|(path, _)| path).map(|path| (path, now)));
+        self.gone.retain(|path, _| !there.contains(path));
+        let mut ready = Vec::new();
+        for Entry { path, state } in files {
+            let file = self.files.entry(path.clone()).or_insert(File {
+                state,
+                first: now,
+                since: now,
+                handed: None,
+            });
+            if file.state != state {
+                (file.state, file.since) = (state, now);
+            }
+            if (asking.busy)(&path) {
+                continue;
+            }
+            if let Some(growing) = file.due(&path, now, asking) {
+                let handed = Handed {
+                    state,
+                    growing,
+                    when: now,
+                };
+                file.handed = Some(handed);
+                ready.push(Ready { path, growing });
+            }
+        }
+        ready
+    }
+
+    /// Files that have been gone for longer than they are waited for.
+    pub fn gone(&mut self, now: Instant, grace: Duration) -> Vec<PathBuf> {
+        let over = |since: &Instant| now.duration_since(*since) >= grace;
+        let gone = self.gone.extract_if(.., |_, since| over(since));
+        gone.map(|(path, _)| path).collect()
+    }
+}
+
+impl File {
+    /// Whether it is to be played now, and then whether it still grows.
+    fn due(&self, path: &Path, now: Instant, asking: &Asking) -> Option<bool> {
+        let old = asking.now.duration_since(self.state.modified);
+        let settled =
+            now.duration_since(self.since) >= SETTLE || old.is_ok_and(|age| age >= SETTLE);
+        let long = |since: Instant| now.duration_since(since) >= GROWTH;
+        match &self.handed {
+            Some(handed) if handed.state == self.state && !handed.growing => None,
+            _ if settled => Some(false),
+            Some(handed) if handed.growing && handed.state != self.state && long(handed.when) => {
+                Some(true)
+            }
+            None if long(self.first) && (asking.grows)(path) => Some(true),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a file that is gone was removed. Where nothing else is left beside it, its disk may only be away.
+pub fn was_removed(path: &Path, root: &Path) -> bool {
+    let above = path.ancestors().skip(1);
+    let still = above
+        .take_while(|folder| folder.starts_with(root))
+        .find(|folder| folder.is_dir());
+    let holds = |folder: &Path| {
+        folder
+            .read_dir()
+            .is_ok_and(|mut inside| inside.next().is_some())
+    };
+    !path.exists() && still.is_some_and(holds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::tempdir;
+
+    use super::*;
+
+    /// A folder whose files are told by hand, at seconds since it began.
+    struct Told {
+        watched: Watched,
+        begun: Instant,
+        wall: SystemTime,
+    }
+
+    impl Told {
+        fn new() -> Self {
+            Self {
+                watched: Watched::default(),
+                begun: Instant::now(),
+                wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),
+            }
+        }
+
+        /// Looks at a second at which the files are so large, each changed when it got that size.
+        fn look(&mut self, second: u64, files: &[(&str, u64, u64)]) -> Vec<(String, bool)> {
+            self.look_while(second, files, &|_| false)
+        }
+
+        fn look_while(
+            &mut self,
+            second: u64,
+            files: &[(&str, u64, u64)],
+            busy: &dyn Fn(&Path) -> bool,
+        ) -> Vec<(String, bool)> {
+            let entry = |(name, size, changed): &(&str, u64, u64)| Entry {
+                path: name.into(),
+                state: FileState {
+                    size: *size,
+                    modified: self.wall + Duration::from_secs(*changed),
+                },
+            };
+            let asking = Asking {
+                busy,
+                grows: &|path| path.extension().is_some_and(|end| end == "ts"),
+                now: self.wall + Duration::from_secs(second),
+            };
+            let now = self.begun + Duration::from_secs(second);
+            let files = files.iter().map(entry).collect();
+            let ready = self.watched.look(files, now, &asking);
+            let told = |ready: Ready| (ready.path.display().to_string(), ready.growing);
+            ready.into_iter().map(told).collect()
+        }
+    }
+
+    fn whole(name: &str) -> Vec<(String, bool)> {
+        vec![(name.to_owned(), false)]
+    }
+
+    #[test]
+    fn an_old_file_is_played_at_once_and_only_once() {
+        let mut told = Told::new();
+        assert_eq!(told.look(100, &[("a.mp4", 5, 0)]), whole("a.mp4"));
+        assert_eq!(told.look(101, &[("a.mp4", 5, 0)]), []);
+        assert_eq!(
+            told.look(200, &[("a.mp4", 5, 0), ("b.mp4", 7, 1)]),
+            whole("b.mp4")
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_waited_for() {
+        let mut told = Told::new();
+        for second in 0..60 {
+            assert_eq!(told.look(second, &[("a.mp4", second, second)]), []);
+        }
+        assert_eq!(told.look(60, &[("a.mp4", 59, 59)]), []);
+        assert_eq!(told.look(61, &[("a.mp4", 59, 59)]), whole("a.mp4"));
+    }
+
+    #[test]
+    fn what_can_be_played_while_it_grows_is_played_now_and_then_and_at_last_to_its_end() {
+        let mut told = Told::new();
+        let growing = [("a.ts".to_owned(), true)];
+        let mut times = Vec::new();
+        for second in 0..45 {
+            if told.look(second, &[("a.ts", second, second)]) == growing {
+                times.push(second);
+            }
+        }
+        assert_eq!(times, [10, 20, 30, 40]);
+        assert_eq!(told.look(45, &[("a.ts", 44, 44)]), []);
+        assert_eq!(told.look(46, &[("a.ts", 44, 44)]), whole("a.ts"));
+        assert_eq!(told.look(99, &[("a.ts", 44, 44)]), []);
+    }
+
+    #[test]
+    fn one_that_stopped_growing_when_it_was_played_is_still_played_to_its_end() {
+        let mut told = Told::new();
+        for second in 0..10 {
+            told.look(second, &[("a.ts", second, second)]);
+        }
+        assert_eq!(
+            told.look(10, &[("a.ts", 10, 10)]),
+            [("a.ts".to_owned(), true)]
+        );
+        assert_eq!(told.look(12, &[("a.ts", 10, 10)]), whole("a.ts"));
+    }
+
+    #[test]
+    fn a_file_that_changed_is_played_again_but_not_while_it_is_played() {
+        let mut told = Told::new();
+        told.look(100, &[("a.mp4", 5, 0)]);
+        let changed = [("a.mp4", 6, 101)];
+        assert_eq!(told.look_while(110, &changed, &|_| true), []);
+        assert_eq!(told.look(111, &changed), whole("a.mp4"));
+    }
+
+    #[test]
+    fn a_clock_in_the_future_does_not_hold_a_file_back_for_ever() {
+        let mut told = Told::new();
+        assert_eq!(told.look(0, &[("a.mp4", 5, 9_999)]), []);
+        assert_eq!(told.look(2, &[("a.mp4", 5, 9_999)]), whole("a.mp4"));
+    }
+
+    #[test]
+    fn what_is_gone_is_told_after_a_while_unless_it_comes_back() {
+        let mut told = Told::new();
+        told.look(0, &[("a.mp4", 5, 0), ("b.mp4", 5, 0)]);
+        told.look(10, &[]);
+        told.look(12, &[("b.mp4", 5, 0)]);
+        let gone = |told: &mut Told, second| {
+            let now = told.begun + Duration::from_secs(second);
+            told.watched.gone(now, GRACE)
+        };
+        assert!(gone(&mut told, 14).is_empty());
+        assert_eq!(gone(&mut told, 15), [PathBuf::from("a.mp4")]);
+        assert!(gone(&mut told, 99).is_empty());
+    }
+
+    #[test]
+    fn a_library_lists_videos_in_all_folders_and_follows_no_link_to_a_folder() {
+        let folder = tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("deep/er")).unwrap();
+        for name in ["b.MP4", "deep/a.mkv", "deep/er/c.ts", "notes.txt"] {
+            fs::write(at(name), "x").unwrap();
+        }
+        std::os::unix::fs::symlink(folder.path(), at("deep/back")).unwrap();
+        std::os::unix::fs::symlink(at("nowhere.mp4"), at("broken.mp4")).unwrap();
+        let names = |path: &Path| -> Vec<String> {
+            let library = Library::of(path).unwrap();
+            let files = list(&library).files.into_iter();
+            files
+                .map(|entry| library.name_of(&entry.path).display().to_string())
+                .collect()
+        };
+        assert_eq!(
+            names(folder.path()),
+            ["b.MP4", "deep/a.mkv", "deep/er/c.ts"]
+        );
+        assert_eq!(names(&at("deep/*.mkv")), ["a.mkv"]);
+        assert_eq!(names(&at("**/*.ts")), ["deep/er/c.ts"]);
+        let single = at("b.MP4").canonicalize().unwrap();
+        assert_eq!(names(&at("b.MP4")), [single.display().to_string()]);
+        assert!(Library::of(&at("none")).is_err() && Library::of(&at("no/*.mp4")).is_err());
+    }
+
+    #[test]
+    fn an_empty_folder_may_be_a_disk_that_is_away() {
+        let folder = tempdir().unwrap();
+        let root = folder.path();
+        let removed = |name: &str| was_removed(&root.join(name), root);
+        assert!(!removed("a.mp4"));
+        fs::write(root.join("b.mp4"), "x").unwrap();
+        assert!(removed("a.mp4") && !removed("b.mp4"));
+        fs::create_dir(root.join("day")).unwrap();
+        assert!(!removed("day/a.mp4"));
+        assert!(removed("other/a.mp4"));
+        assert!(!was_removed(Path::new("/x/a.mp4"), Path::new("/x")));
+    }
+}
