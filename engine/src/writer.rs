@@ -453,7 +453,7 @@ fn seal(
     passed: Passed,
 ) -> Result<(), StoreError> {
     let through = passed.complete_through.millis();
-    store.seal(&shelf.source, &shelf.pack, rows, through)?;
+    store.seal(&shelf.source, &shelf.pack, store::Seal::of(rows, through))?;
     if passed.whole {
         store.finish(&shelf.source, &shelf.pack, through)?;
     }
@@ -478,5 +478,6 @@ fn stored(row: &Row, connector: &Connector) -> store::Row {
             .iter()
             .map(|stage| stage.name().to_owned())
             .collect(),
+        ..store::Row::default()
     }
 }

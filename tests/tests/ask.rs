@@ -11,7 +11,7 @@ use atom::{
     archive::StoreArchive,
     run::{self, Options, Questions},
     sink::Record,
-    store::Store,
+    store::{Seal, Store},
     writer::Audience,
 };
 use atom_operators::{
@@ -133,7 +133,7 @@ fn a_source_that_is_not_indexed_to_its_end_is_told() {
     let pack = store.current(Some("red.mp4")).unwrap()[0].pack.clone();
     // As after a run that was cut short.
     store.restart("red.mp4", &pack).unwrap();
-    store.seal("red.mp4", &pack, &[], 4000).unwrap();
+    store.seal("red.mp4", &pack, Seal::of(&[], 4000)).unwrap();
     drop(store);
     let told = ask(&place, &["Is it red?"]);
     assert_eq!(told["incomplete"], serde_json::json!(["red.mp4"]));

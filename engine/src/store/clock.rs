@@ -1,4 +1,5 @@
-//! When the media time of a live source was 0: kept for ever, so that its rows of all runs stand on one line of time.
+//! When the media time of a source was 0. Of a live source it is kept for ever, so that its rows of all runs stand on one
+//! line of time; of a recording it is what its name or its content tells.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use rusqlite::params;
 use super::{Store, StoreError};
 
 impl Store {
-    /// When each live source's media time was 0, in milliseconds since 1970 (UTC).
+    /// When each source's media time was 0, as far as that is known, in milliseconds since 1970 (UTC).
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -35,6 +36,19 @@ impl Store {
         kept.map(drop)
             .map_err(StoreError::at(&self.path, "write to"))
     }
+
+    /// Says when a source's media time was 0, whatever was kept before: for recordings whose name or content tells.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn set_start(&mut self, source: &str, start_utc_ms: i64) -> Result<(), StoreError> {
+        let set = self.connection.execute(
+            "INSERT OR REPLACE INTO clocks VALUES (?1, ?2)",
+            params![source, start_utc_ms],
+        );
+        set.map(drop)
+            .map_err(StoreError::at(&self.path, "write to"))
+    }
 }
 
 #[cfg(test)]
@@ -42,12 +56,14 @@ mod tests {
     use super::super::testing::store;
 
     #[test]
-    fn the_first_start_of_a_source_stays() {
+    fn the_first_start_of_a_source_stays_until_it_is_set() {
         let (mut store, _folder) = store();
         store.keep_start("door", 1_700_000_000_000).unwrap();
         store.keep_start("door", 1_800_000_000_000).unwrap();
         let starts = store.starts().unwrap();
         assert_eq!(starts["door"], 1_700_000_000_000);
         assert_eq!(starts.len(), 1);
+        store.set_start("door", 5).unwrap();
+        assert_eq!(store.starts().unwrap()["door"], 5);
     }
 }

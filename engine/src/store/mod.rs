@@ -6,10 +6,14 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `schema` | the tables, their version, and opening: what is refused, and that refusing changes nothing |
+//! | `tables` | the tables, their version, and what brings an older version to this one |
+//! | `schema` | opening: what is refused, and that refusing changes nothing |
 //! | `write` | `begin`, `restart`, `seal`, `finish`: the life of one run over one source |
 //! | `read` | `rows` and `sources`, in order |
-//! | `clock` | when the media time of live sources was 0 |
+//! | `gaps` | stretches of which there is no row, and why |
+//! | `incomplete` | what of a span is not there, and why |
+//! | `compact` | vectors as bytes |
+//! | `clock` | when the media time of sources was 0 |
 //! | `summaries` | what minutes were summed up to |
 //! | `query` | what can be asked, and what makes no sense to ask |
 //! | `search` | a query from its text to its hits |
@@ -23,13 +27,17 @@
 //! if one has, else the one begun last. `finish` removes the others.
 
 mod clock;
+mod compact;
 mod error;
 mod fuse;
+mod gaps;
+mod incomplete;
 mod query;
 mod read;
 mod schema;
 mod search;
 mod summaries;
+mod tables;
 #[cfg(test)]
 mod testing;
 mod vectors;
@@ -44,6 +52,8 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 pub use error::StoreError;
+pub use gaps::{Gap, Why};
+pub use incomplete::Incomplete;
 pub use query::Query;
 pub use words::wanted_text;
 
@@ -111,12 +121,38 @@ pub struct Row {
     pub tags: String,
     /// The questions asked of this segment, each with its answer; only answers are searched.
     pub answers: Vec<(String, String)>,
-    /// The segment's vector, of length 1; empty when there is none.
+    /// The vector of the segment's pictures, of length 1, kept to a 254th of its largest number; empty when there is none.
     pub embedding: Vec<f32>,
     /// How much of each of the pack's concepts is seen, 0 to 1, kept to a 255th; empty in rows of older versions.
     pub concepts: Vec<f32>,
     /// Names of the stages that gave nothing for this segment.
     pub failed: Vec<String>,
+    /// The sentence vector of the caption, in the space of `embedding` and kept as that is; empty when there is none.
+    pub caption_embedding: Vec<f32>,
+    /// A small picture of the segment as JPEG; empty when there is none.
+    pub thumbnail: Vec<u8>,
+}
+
+/// What one transaction adds to a source.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seal<'s> {
+    /// Segments, in any order.
+    pub rows: &'s [Row],
+    /// Stretches of which there is no segment and will be none.
+    pub gaps: &'s [Gap],
+    /// Media time before which nothing is missing any more, in milliseconds.
+    pub sealed_ms: u64,
+}
+
+impl<'s> Seal<'s> {
+    /// Rows without gaps.
+    pub fn of(rows: &'s [Row], sealed_ms: u64) -> Self {
+        Self {
+            rows,
+            gaps: &[],
+            sealed_ms,
+        }
+    }
 }
 
 /// A row with the source and the pack it stands under.

@@ -1,4 +1,4 @@
-//! Reads rows and the state of sources back, in order.
+//! Reads rows, their pictures, and the state of sources back, in order.
 //!
 //! Only the current pack of each source is read (see the store's opening), so no segment comes twice.
 
@@ -7,14 +7,31 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use serde::de::DeserializeOwned;
 
 use super::write::{signed, unsigned};
-use super::{Row, SourceState, Store, StoreError, StoredRow};
+use super::{Row, SourceState, Store, StoreError, StoredRow, compact};
 
 /// What every reader compares a span with: a segment is in it if they share time, or if it begins in it.
-const ROWS: &str = "
-    SELECT s.source, s.pack, start_ms, end_ms, caption, tags, answers, failed, embedding, concepts
-    FROM segments s JOIN current_sources c ON c.source = s.source AND c.pack = s.pack
-    WHERE (?1 IS NULL OR s.source = ?1) AND start_ms < ?3 AND (end_ms > ?2 OR start_ms >= ?2)
-    ORDER BY s.source, start_ms";
+macro_rules! rows {
+    ($thumbnail:literal) => {
+        concat!(
+            "SELECT s.source, s.pack, start_ms, end_ms, caption, tags, answers, failed, embedding, concepts,
+                caption_embedding, ",
+            $thumbnail,
+            " FROM segments s JOIN current_sources c ON c.source = s.source AND c.pack = s.pack
+            WHERE (?1 IS NULL OR s.source = ?1) AND start_ms < ?3 AND (end_ms > ?2 OR start_ms >= ?2)
+            ORDER BY s.source, start_ms"
+        )
+    };
+}
+
+const ROWS: &str = rows!("x''");
+const ROWS_WITH_THUMBNAILS: &str =
+    rows!("coalesce((SELECT jpeg FROM thumbnails WHERE segment = s.id), x'')");
+
+const THUMBNAIL: &str = "
+    SELECT jpeg FROM segments s
+    JOIN current_sources c ON c.source = s.source AND c.pack = s.pack
+    JOIN thumbnails t ON t.segment = s.id
+    WHERE s.source = ?1 AND start_ms = ?2";
 
 const SOURCES: &str = "
     SELECT s.source, s.pack, s.sealed_ms, s.ended, c.pack = s.pack
@@ -33,14 +50,14 @@ impl Store {
         to_ms: Option<u64>,
     ) -> std::result::Result<Vec<StoredRow>, StoreError> {
         let mut rows = Vec::new();
-        self.visit(source, from_ms, to_ms, &mut |row| {
+        self.each(ROWS_WITH_THUMBNAILS, (source, from_ms, to_ms), &mut |row| {
             rows.push(row);
             true
         })?;
         Ok(rows)
     }
 
-    /// Visits the same rows one by one, as long as `visit` wants more.
+    /// Visits the same rows one by one, without their thumbnails, as long as `visit` wants more.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -51,9 +68,35 @@ impl Store {
         to_ms: Option<u64>,
         visit: &mut dyn FnMut(StoredRow) -> bool,
     ) -> std::result::Result<(), StoreError> {
+        self.each(ROWS, (source, from_ms, to_ms), visit)
+    }
+
+    /// The picture of the segment of a source that begins at this time, as JPEG, if there is one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn thumbnail(
+        &self,
+        source: &str,
+        start_ms: u64,
+    ) -> std::result::Result<Option<Vec<u8>>, StoreError> {
+        let key = params![source, signed(start_ms)];
+        let found = self
+            .connection
+            .query_row(THUMBNAIL, key, |row| row.get(0))
+            .optional();
+        found.map_err(StoreError::at(&self.path, "read"))
+    }
+
+    fn each(
+        &self,
+        rows: &str,
+        (source, from_ms, to_ms): (Option<&str>, Option<u64>, Option<u64>),
+        visit: &mut dyn FnMut(StoredRow) -> bool,
+    ) -> std::result::Result<(), StoreError> {
         let (from, to) = (from_ms.unwrap_or(0), to_ms.unwrap_or(u64::MAX));
         let mut read = || -> Result<()> {
-            let mut rows = self.connection.prepare(ROWS)?;
+            let mut rows = self.connection.prepare(rows)?;
             let rows = rows.query_map(params![source, signed(from), signed(to)], stored_row)?;
             for row in rows {
                 if !visit(row?) {
@@ -107,12 +150,6 @@ pub(super) fn shown_text(connection: &Connection, id: i64) -> Result<Option<Stri
         .optional()
 }
 
-/// The numbers in a little-endian blob; a broken end is left out.
-pub(super) fn floats(blob: &[u8]) -> impl Iterator<Item = f32> + '_ {
-    let (numbers, _rest) = blob.as_chunks::<4>();
-    numbers.iter().map(|bytes| f32::from_le_bytes(*bytes))
-}
-
 fn source_state(row: &rusqlite::Row) -> Result<SourceState> {
     Ok(SourceState {
         source: row.get(0)?,
@@ -134,18 +171,20 @@ fn stored_row(row: &rusqlite::Row) -> Result<StoredRow> {
             tags: row.get(5)?,
             answers: from_json(row, 6)?,
             failed: from_json(row, 7)?,
-            embedding: floats(row.get_ref(8)?.as_blob()?).collect(),
+            embedding: compact::floats(row.get_ref(8)?.as_blob()?),
             concepts: row
                 .get_ref(9)?
                 .as_blob()?
                 .iter()
                 .map(|byte| f32::from(*byte) / 255.0)
                 .collect(),
+            caption_embedding: compact::floats(row.get_ref(10)?.as_blob()?),
+            thumbnail: row.get(11)?,
         },
     })
 }
 
-fn from_json<T: DeserializeOwned>(row: &rusqlite::Row, column: usize) -> Result<T> {
+pub(super) fn from_json<T: DeserializeOwned>(row: &rusqlite::Row, column: usize) -> Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     serde_json::from_str(text).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
@@ -154,8 +193,8 @@ fn from_json<T: DeserializeOwned>(row: &rusqlite::Row, column: usize) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{row, store};
-    use super::*;
+    use super::super::testing::{row, seal, store};
+    use super::super::{Row, Seal};
 
     #[test]
     fn rows_come_by_source_and_start_and_only_from_the_span() {
@@ -163,7 +202,11 @@ mod tests {
         for source in ["b", "a"] {
             store.begin(source, "p").unwrap();
             store
-                .seal(source, "p", &[row(1000, "second"), row(0, "first")], 2000)
+                .seal(
+                    source,
+                    "p",
+                    Seal::of(&[row(1000, "second"), row(0, "first")], 2000),
+                )
                 .unwrap();
         }
         let keys = |source, from, to| -> Vec<_> {
@@ -182,8 +225,27 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_cut_short_gives_the_whole_numbers_in_it() {
-        let blob = [0, 0, 128, 63, 0, 0];
-        assert_eq!(floats(&blob).collect::<Vec<_>>(), [1.0]);
+    fn a_thumbnail_comes_is_replaced_and_goes_with_its_row() {
+        let (mut store, _folder) = store();
+        let with = |jpeg: &[u8]| Row {
+            thumbnail: jpeg.to_vec(),
+            ..row(0, "x")
+        };
+        for jpeg in [&b"one"[..], b"two", b"", b"three"] {
+            seal(&mut store, "door", &[with(jpeg)], 1000);
+            let kept = store.thumbnail("door", 0).unwrap();
+            assert_eq!(kept.as_deref(), Some(jpeg).filter(|jpeg| !jpeg.is_empty()));
+            assert_eq!(store.rows(None, None, None).unwrap()[0].row.thumbnail, jpeg);
+        }
+        store
+            .visit(None, None, None, &mut |row| row.row.thumbnail.is_empty())
+            .unwrap();
+        store.finish("door", "p", 0).unwrap();
+        let left: i64 = store
+            .connection
+            .query_row("SELECT count(*) FROM thumbnails", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(left, 0);
+        assert_eq!(store.thumbnail("door", 0).unwrap(), None);
     }
 }

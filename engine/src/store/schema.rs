@@ -1,4 +1,4 @@
-//! The tables of a store, their version, and how a file is opened.
+//! How the file of a store is opened: what is refused, and that refusing changes nothing.
 //!
 //! A file that is not ours must come out of an attempt to open it byte for byte as it was, so its header is read as
 //! plain bytes before SQLite touches it. For that to be reliable, the application id and the version are written
@@ -17,104 +17,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Result, TransactionBehavior};
 
 use super::StoreError;
+use super::tables::{TABLES, VERSION, bring_up};
 
 /// "Atom" in ASCII, in the header of every store.
 pub(super) const APPLICATION: u32 = 0x4174_6f6d;
-/// The version this code writes. A change of tables adds one here and a step to `prepare`.
-pub(super) const VERSION: u32 = 3;
 /// How long a write waits for another process before it gives up.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// `begun` orders the packs of a source by their last `begin`; `run` counts restarts, and a row remembers the run that
-/// wrote it, so that `finish` can tell rows that were not written anew. `segments` has an `id` of its own because a
-/// rowid that is not declared may change in VACUUM, and the full text points at it. `places` tells which file has a name. `answers` is JSON with the
-/// questions in it; `answer_words` has the answers alone, since every row would match the words of a question asked of
-/// all. The vectors stand last because they are the widest. Triggers keep the full text in step, and take away the summaries of
-/// stretches that change: no writer can forget.
-const TABLES: &str = "
-CREATE TABLE sources (
-    source TEXT NOT NULL,
-    pack TEXT NOT NULL,
-    begun INTEGER NOT NULL,
-    run INTEGER NOT NULL,
-    sealed_ms INTEGER NOT NULL,
-    ended INTEGER NOT NULL,
-    PRIMARY KEY (source, pack)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE places (
-    source TEXT NOT NULL PRIMARY KEY,
-    path TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE VIEW current_sources AS
-    SELECT source, pack, sealed_ms FROM (
-        SELECT *, row_number() OVER (PARTITION BY source ORDER BY ended DESC, begun DESC) AS place FROM sources
-    ) WHERE place = 1;
-CREATE TABLE segments (
-    id INTEGER PRIMARY KEY,
-    source TEXT NOT NULL,
-    start_ms INTEGER NOT NULL,
-    end_ms INTEGER NOT NULL,
-    pack TEXT NOT NULL,
-    run INTEGER NOT NULL,
-    caption TEXT,
-    tags TEXT NOT NULL,
-    answers TEXT NOT NULL,
-    answer_words TEXT NOT NULL,
-    failed TEXT NOT NULL,
-    embedding BLOB NOT NULL,
-    UNIQUE (source, start_ms, pack)
-) STRICT;
-CREATE VIRTUAL TABLE segments_fts USING fts5(
-    caption, tags, answer_words, content = 'segments', content_rowid = 'id', tokenize = 'porter unicode61'
-);
-CREATE TRIGGER segment_added AFTER INSERT ON segments BEGIN
-    INSERT INTO segments_fts(rowid, caption, tags, answer_words)
-        VALUES (new.id, new.caption, new.tags, new.answer_words);
-END;
-CREATE TRIGGER segment_changed AFTER UPDATE ON segments BEGIN
-    INSERT INTO segments_fts(segments_fts, rowid, caption, tags, answer_words)
-        VALUES ('delete', old.id, old.caption, old.tags, old.answer_words);
-    INSERT INTO segments_fts(rowid, caption, tags, answer_words)
-        VALUES (new.id, new.caption, new.tags, new.answer_words);
-END;
-CREATE TRIGGER segment_removed AFTER DELETE ON segments BEGIN
-    INSERT INTO segments_fts(segments_fts, rowid, caption, tags, answer_words)
-        VALUES ('delete', old.id, old.caption, old.tags, old.answer_words);
-END;
-";
-
-/// What brings the tables of each version to the next one; the first of version 1.
-const STEPS: [&str; (VERSION - 1) as usize] = [
-    "
-ALTER TABLE segments ADD COLUMN concepts BLOB NOT NULL DEFAULT x'';
-CREATE TABLE summaries (
-    source TEXT NOT NULL,
-    pack TEXT NOT NULL,
-    start_ms INTEGER NOT NULL,
-    end_ms INTEGER NOT NULL,
-    text TEXT NOT NULL,
-    PRIMARY KEY (source, pack, start_ms, end_ms)
-) STRICT, WITHOUT ROWID;
-CREATE TRIGGER summed_up_added AFTER INSERT ON segments BEGIN
-    DELETE FROM summaries WHERE source = new.source AND pack = new.pack
-        AND start_ms <= new.start_ms AND end_ms > new.start_ms;
-END;
-CREATE TRIGGER summed_up_changed AFTER UPDATE ON segments BEGIN
-    DELETE FROM summaries WHERE source = new.source AND pack = new.pack
-        AND start_ms <= new.start_ms AND end_ms > new.start_ms;
-END;
-CREATE TRIGGER summed_up_removed AFTER DELETE ON segments BEGIN
-    DELETE FROM summaries WHERE source = old.source AND pack = old.pack
-        AND start_ms <= old.start_ms AND end_ms > old.start_ms;
-END;
-",
-    "
-CREATE TABLE clocks (
-    source TEXT NOT NULL PRIMARY KEY,
-    start_utc_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-",
-];
 
 /// What stands at a path before it is opened.
 enum Found {
@@ -261,9 +169,7 @@ fn prepare(connection: &mut Connection) -> Result<()> {
         change.execute_batch(TABLES)?;
         change.pragma_update(None, "application_id", APPLICATION)?;
     }
-    for step in STEPS.iter().skip(found.max(1) as usize - 1) {
-        change.execute_batch(step)?;
-    }
+    bring_up(&change, found)?;
     change.pragma_update(None, "user_version", VERSION)?;
     change.commit()
 }

@@ -145,13 +145,13 @@ fn hit(moment: &Connection, index: &Index, (place, score): Scored) -> Result<Opt
 mod tests {
     use tempfile::TempDir;
 
-    use super::super::Row;
     use super::super::testing::{found, query, row, store};
+    use super::super::{Row, Seal};
     use super::*;
 
     fn seal(store: &mut Store, source: &str, rows: &[Row]) {
         store.begin(source, "p").unwrap();
-        store.seal(source, "p", rows, 5000).unwrap();
+        store.seal(source, "p", Seal::of(rows, 5000)).unwrap();
     }
 
     fn five_rows() -> (Store, TempDir) {
@@ -372,7 +372,7 @@ mod tests {
         assert!(found(&store, "dog").is_empty());
         let mut other = Store::open(&folder.path().join("atom.db")).unwrap();
         other
-            .seal("door", "p", &[row(6000, "a dog")], 7000)
+            .seal("door", "p", Seal::of(&[row(6000, "a dog")], 7000))
             .unwrap();
         let hits = store.search(&query("dog")).unwrap();
         assert_eq!(

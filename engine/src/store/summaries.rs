@@ -51,6 +51,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Seal;
     use super::super::testing::{row, store};
 
     #[test]
@@ -58,13 +59,17 @@ mod tests {
         let (mut store, _folder) = store();
         store.begin("door", "p").unwrap();
         store
-            .seal("door", "p", &[row(0, "a"), row(60_000, "b")], 70_000)
+            .seal(
+                "door",
+                "p",
+                Seal::of(&[row(0, "a"), row(60_000, "b")], 70_000),
+            )
             .unwrap();
         for span in [(0, 60_000), (60_000, 120_000)] {
             store.keep_summary("door", "p", span, "quiet").unwrap();
         }
         store
-            .seal("door", "p", &[row(61_000, "c")], 71_000)
+            .seal("door", "p", Seal::of(&[row(61_000, "c")], 71_000))
             .unwrap();
         assert_eq!(
             store.summary("door", "p", 0, 60_000).unwrap().as_deref(),

@@ -2,7 +2,7 @@
 
 use tempfile::{TempDir, tempdir};
 
-use super::{Query, Row, Store};
+use super::{Query, Row, Seal, Store};
 
 /// A new store, and the folder that lives as long as it.
 pub(super) fn store() -> (Store, TempDir) {
@@ -19,6 +19,12 @@ pub(super) fn row(start_ms: u64, caption: &str) -> Row {
         caption: Some(caption.to_owned()),
         ..Row::default()
     }
+}
+
+/// Begins a run over a source under the pack "p", if there is none, and seals rows.
+pub(super) fn seal(store: &mut Store, source: &str, rows: &[Row], sealed_ms: u64) {
+    store.begin(source, "p").unwrap();
+    store.seal(source, "p", Seal::of(rows, sealed_ms)).unwrap();
 }
 
 /// A query for some words alone.

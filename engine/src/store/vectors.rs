@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, Result, params};
 
+use super::compact::floats;
 use super::fuse::Scored;
-use super::read::floats;
 use super::write::unsigned;
 
 /// Numbers added up side by side; the compiler makes vector instructions of them, as it may not reorder one sum.
@@ -107,10 +107,7 @@ impl Index {
         });
         self.places.insert(id, place);
         let blob = row.get_ref(3)?.as_blob()?;
-        let block = self
-            .blocks
-            .entry(blob.len() / size_of::<f32>())
-            .or_default();
+        let block = self.blocks.entry(blob.len().saturating_sub(4)).or_default();
         block.places.push(place);
         block.values.extend(floats(blob));
         Ok(())
@@ -141,7 +138,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::super::testing::{row, store};
-    use super::super::{Query, Row, Store};
+    use super::super::{Query, Row, Seal, Store};
     use super::*;
 
     #[test]
@@ -163,7 +160,7 @@ mod tests {
             ..row(n as u64, "x")
         });
         store
-            .seal("door", "a", &rows.collect::<Vec<_>>(), 9)
+            .seal("door", "a", Seal::of(&rows.collect::<Vec<_>>(), 9))
             .unwrap();
         let index = Index::load(&store.connection).unwrap();
         assert_eq!(index.similarities(&[0.5, 0.5], &[true; 4]), [(0, 0.5)]);
@@ -181,7 +178,9 @@ mod tests {
         other.begin("door", "a").unwrap();
         assert!(!index.fresh(&store.connection).unwrap());
         let index = Index::load(&store.connection).unwrap();
-        store.seal("door", "a", &[row(0, "x")], 1).unwrap();
+        store
+            .seal("door", "a", Seal::of(&[row(0, "x")], 1))
+            .unwrap();
         assert!(!index.fresh(&store.connection).unwrap());
     }
 
@@ -220,7 +219,7 @@ mod tests {
         store.begin("door", "a").unwrap();
         let rows: Vec<Row> = (0..20_000).map(synthetic).collect();
         for batch in rows.chunks(1000) {
-            store.seal("door", "a", batch, 1).unwrap();
+            store.seal("door", "a", Seal::of(batch, 1)).unwrap();
         }
         let mut times: Vec<Duration> = (0..101u64)
             .map(|n| {

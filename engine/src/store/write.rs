@@ -9,7 +9,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::json;
 
-use super::{Progress, Row, Store, StoreError};
+use super::{Progress, Row, Seal, Store, StoreError, compact, gaps};
 
 const BEGIN: &str = "
     INSERT INTO sources (source, pack, begun, run, sealed_ms, ended)
@@ -19,12 +19,14 @@ const BEGIN: &str = "
 
 const WRITE_ROW: &str = "
     INSERT INTO segments (source, pack, run, start_ms, end_ms, caption, tags, answers, answer_words, failed, embedding,
-        concepts)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        concepts, caption_embedding)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
     ON CONFLICT (source, start_ms, pack) DO UPDATE SET
         run = excluded.run, end_ms = excluded.end_ms, caption = excluded.caption, tags = excluded.tags,
         answers = excluded.answers, answer_words = excluded.answer_words, failed = excluded.failed,
-        embedding = excluded.embedding, concepts = excluded.concepts";
+        embedding = excluded.embedding, concepts = excluded.concepts,
+        caption_embedding = excluded.caption_embedding
+    RETURNING id";
 
 impl Store {
     /// Registers a run over `source` and tells how far an earlier one under the same `pack` came.
@@ -66,7 +68,7 @@ impl Store {
                 return Ok(false);
             }
             change.execute(
-                "INSERT OR REPLACE INTO places VALUES (?1, ?2)",
+                "INSERT OR REPLACE INTO places (source, path) VALUES (?1, ?2)",
                 params![source, path],
             )?;
             Ok(true)
@@ -75,7 +77,7 @@ impl Store {
 
     /// Begins a run from the beginning: nothing counts as sealed any more, and the source as not ended.
     ///
-    /// Rows of earlier runs stay until rows of equal key replace them, or until `finish` removes those left over.
+    /// Rows and gaps of earlier runs stay until those of equal key replace them, or until `finish` removes those left over.
     ///
     /// # Errors
     /// When the store cannot be written, or the run was not begun.
@@ -100,22 +102,20 @@ impl Store {
         })
     }
 
-    /// Writes `rows` over those of equal start, and moves the source's sealed time to `sealed_ms`, never back.
+    /// Writes rows and gaps over those of equal start, and moves the source's sealed time, never back.
     ///
     /// # Errors
     /// When the store cannot be written, or the run was not begun; nothing at all is written then.
-    pub fn seal(
-        &mut self,
-        source: &str,
-        pack: &str,
-        rows: &[Row],
-        sealed_ms: u64,
-    ) -> Result<(), StoreError> {
+    pub fn seal(&mut self, source: &str, pack: &str, seal: Seal) -> Result<(), StoreError> {
         self.change("write to", |change| {
-            write_rows(change, source, pack, rows)?;
+            let run = run_of(change, source, pack)?;
+            let shelf = Shelf { source, pack, run };
+            gaps::write(change, &shelf, seal.gaps)?;
+            write_rows(change, &shelf, seal.rows)?;
+            gaps::end(change, &shelf, seal.rows)?;
             change.execute(
                 "UPDATE sources SET sealed_ms = max(sealed_ms, ?3) WHERE source = ?1 AND pack = ?2",
-                params![source, pack, signed(sealed_ms)],
+                params![source, pack, signed(seal.sealed_ms)],
             )?;
             Ok(())
         })
@@ -123,8 +123,8 @@ impl Store {
 
     /// Records that `source` ended at `end_ms`, and makes this pack its only one.
     ///
-    /// Removed are rows of the source under other packs, rows that begin at or after its end, and rows of runs before
-    /// the last restart.
+    /// Removed are rows and gaps of the source under other packs, those that begin at or after its end, and those of runs
+    /// before the last restart.
     ///
     /// # Errors
     /// When the store cannot be written, or the run was not begun; nothing changes then.
@@ -143,7 +143,7 @@ impl Store {
                 "DELETE FROM segments WHERE source = ?1 AND (pack <> ?2 OR run < ?3 OR start_ms >= ?4)",
                 params![source, pack, run, signed(end_ms)],
             )?;
-            Ok(())
+            Ok(gaps::finish(change, &Shelf { source, pack, run }, end_ms)?)
         })
     }
 
@@ -167,8 +167,15 @@ impl Store {
     }
 }
 
+/// Where rows of one run stand.
+pub(super) struct Shelf<'s> {
+    pub(super) source: &'s str,
+    pub(super) pack: &'s str,
+    pub(super) run: i64,
+}
+
 /// Why a transaction is given up: SQLite failed, or we refuse.
-enum Undone {
+pub(super) enum Undone {
     Sqlite(rusqlite::Error),
     Refused(StoreError),
 }
@@ -179,14 +186,15 @@ impl From<rusqlite::Error> for Undone {
     }
 }
 
-fn write_rows(change: &Transaction, source: &str, pack: &str, rows: &[Row]) -> Result<(), Undone> {
-    let run = run_of(change, source, pack)?;
+fn write_rows(change: &Transaction, shelf: &Shelf, rows: &[Row]) -> Result<(), Undone> {
     let mut write = change.prepare(WRITE_ROW)?;
+    let mut keep = change.prepare("INSERT OR REPLACE INTO thumbnails VALUES (?1, ?2)")?;
+    let mut drop = change.prepare("DELETE FROM thumbnails WHERE segment = ?1")?;
     for row in rows {
-        write.execute(params![
-            source,
-            pack,
-            run,
+        let values = params![
+            shelf.source,
+            shelf.pack,
+            shelf.run,
             signed(row.start_ms),
             signed(row.end_ms),
             row.caption,
@@ -194,9 +202,15 @@ fn write_rows(change: &Transaction, source: &str, pack: &str, rows: &[Row]) -> R
             json!(row.answers).to_string(),
             answer_words(row),
             json!(row.failed).to_string(),
-            little_endian(&row.embedding),
+            compact::blob(&row.embedding),
             bytes(&row.concepts),
-        ])?;
+            compact::blob(&row.caption_embedding),
+        ];
+        let id: i64 = write.query_row(values, |written| written.get(0))?;
+        match row.thumbnail.is_empty() {
+            true => drop.execute([id])?,
+            false => keep.execute(params![id, row.thumbnail])?,
+        };
     }
     Ok(())
 }
@@ -247,10 +261,6 @@ fn bytes(concepts: &[f32]) -> Vec<u8> {
         .collect()
 }
 
-fn little_endian(embedding: &[f32]) -> Vec<u8> {
-    embedding.iter().flat_map(|x| x.to_le_bytes()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use tempfile::tempdir;
@@ -281,8 +291,10 @@ mod tests {
             ended: false,
         };
         assert_eq!(store.begin("door", "a").unwrap(), fresh);
-        store.seal("door", "a", &[row(0, "one")], 4000).unwrap();
-        store.seal("door", "a", &[], 2000).unwrap();
+        store
+            .seal("door", "a", Seal::of(&[row(0, "one")], 4000))
+            .unwrap();
+        store.seal("door", "a", Seal::of(&[], 2000)).unwrap();
         drop(store);
         let mut store = Store::open(&path).unwrap();
         let left = Progress {
@@ -307,9 +319,11 @@ mod tests {
             caption: Some("it's \"quoted\" <b>".to_owned()),
             tags: "ball, 犬".to_owned(),
             answers: vec![("Is it?".to_owned(), "No.".to_owned())],
-            embedding: vec![0.6, -0.8, f32::MIN_POSITIVE],
+            embedding: vec![63.5, -127.0 / 2.0, 0.5],
             concepts: vec![0.0, 0.2, 1.0],
             failed: vec!["reason".to_owned()],
+            caption_embedding: vec![0.0, 127.0],
+            thumbnail: vec![0xff, 0xd8, 0],
         };
         let bare = Row {
             start_ms: 8000,
@@ -318,7 +332,7 @@ mod tests {
         };
         store.begin("door", "a").unwrap();
         store
-            .seal("door", "a", &[full.clone(), bare.clone()], 9000)
+            .seal("door", "a", Seal::of(&[full.clone(), bare.clone()], 9000))
             .unwrap();
         let back = store.rows(Some("door"), None, None).unwrap();
         assert_eq!((&back[0].row, &back[1].row), (&full, &bare));
@@ -332,13 +346,12 @@ mod tests {
             .seal(
                 "door",
                 "a",
-                &[row(0, "a red ball"), row(4000, "rain")],
-                8000,
+                Seal::of(&[row(0, "a red ball"), row(4000, "rain")], 8000),
             )
             .unwrap();
         assert_eq!(found(&store, "ball"), [0]);
         store
-            .seal("door", "a", &[row(0, "a blue cube")], 8000)
+            .seal("door", "a", Seal::of(&[row(0, "a blue cube")], 8000))
             .unwrap();
         assert_eq!(starts(&store), keys("a", &[0, 4000]));
         assert!(found(&store, "ball").is_empty());
@@ -359,9 +372,22 @@ mod tests {
     fn a_seal_that_dies_leaves_neither_rows_nor_progress() {
         let (mut store, folder) = store();
         store.begin("door", "a").unwrap();
-        store.seal("door", "a", &[row(0, "kept")], 4000).unwrap();
+        store
+            .seal("door", "a", Seal::of(&[row(0, "kept")], 4000))
+            .unwrap();
         let dying = store.connection.transaction().unwrap();
-        assert!(write_rows(&dying, "door", "a", &[row(4000, "lost")]).is_ok());
+        assert!(
+            write_rows(
+                &dying,
+                &Shelf {
+                    source: "door",
+                    pack: "a",
+                    run: 0
+                },
+                &[row(4000, "lost")]
+            )
+            .is_ok()
+        );
         dying
             .execute("UPDATE sources SET sealed_ms = 8000", [])
             .unwrap();
@@ -381,17 +407,20 @@ mod tests {
             .seal(
                 "door",
                 "a",
-                &[row(0, "old"), row(2000, "old"), row(4000, "old")],
-                6000,
+                Seal::of(&[row(0, "old"), row(2000, "old"), row(4000, "old")], 6000),
             )
             .unwrap();
         store.finish("door", "a", 6000).unwrap();
         store.restart("door", "a").unwrap();
         assert_eq!(store.sources().unwrap()[0].sealed_ms, 0);
         assert_eq!(starts(&store), keys("a", &[0, 2000, 4000]));
-        store.seal("door", "a", &[row(0, "new")], 4000).unwrap();
+        store
+            .seal("door", "a", Seal::of(&[row(0, "new")], 4000))
+            .unwrap();
         store.begin("door", "a").unwrap();
-        store.seal("door", "a", &[row(4000, "new")], 6000).unwrap();
+        store
+            .seal("door", "a", Seal::of(&[row(4000, "new")], 6000))
+            .unwrap();
         assert_eq!(found(&store, "old"), [2000]);
         store.finish("door", "a", 6000).unwrap();
         assert_eq!(starts(&store), keys("a", &[0, 4000]));
@@ -401,7 +430,9 @@ mod tests {
     fn new_settings_are_read_only_once_they_have_replaced_the_old_ones() {
         let (mut store, _folder) = store();
         store.begin("door", "old").unwrap();
-        store.seal("door", "old", &[row(0, "ball")], 4000).unwrap();
+        store
+            .seal("door", "old", Seal::of(&[row(0, "ball")], 4000))
+            .unwrap();
         store.begin("door", "new").unwrap();
         assert!(
             starts(&store).is_empty(),
@@ -411,7 +442,11 @@ mod tests {
         store.finish("door", "old", 4000).unwrap();
         store.begin("door", "new").unwrap();
         store
-            .seal("door", "new", &[row(0, "cube"), row(1000, "cube")], 2000)
+            .seal(
+                "door",
+                "new",
+                Seal::of(&[row(0, "cube"), row(1000, "cube")], 2000),
+            )
             .unwrap();
         assert_eq!(starts(&store), keys("old", &[0]));
         assert!(found(&store, "cube").is_empty());
@@ -431,7 +466,7 @@ mod tests {
     fn a_run_that_never_began_is_refused() {
         let (mut store, _folder) = store();
         for refused in [
-            store.seal("door", "a", &[], 1),
+            store.seal("door", "a", Seal::of(&[], 1)),
             store.restart("door", "a"),
             store.finish("door", "a", 1),
         ] {

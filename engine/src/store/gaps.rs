@@ -1,0 +1,107 @@
+//! Stretches of a source of which there is no row, and why: so that nobody takes what is missing for what did not happen.
+//!
+//! A gap stands under the key of a row, and whichever of the two is written last stays. One whose end is not known yet ends
+//! where the next row of its source begins.
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use rusqlite::{Connection, Result, params};
+use serde::Serialize;
+
+use super::Row;
+use super::write::{Shelf, signed};
+
+/// A stretch of a source of which there is no row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Media time at which it begins, in milliseconds.
+    pub start_ms: u64,
+    /// Media time at which it ends, if that is known already.
+    pub end_ms: Option<u64>,
+    /// Why there is no row.
+    pub why: Why,
+}
+
+/// Why something is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Why {
+    /// It has not been worked on yet.
+    Waiting,
+    /// The source gave no pictures.
+    Lost,
+    /// Nothing, or not everything, could be made of its pictures.
+    Failed,
+}
+
+impl Why {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Lost => "lost",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl FromSql for Why {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_str()? {
+            "waiting" => Ok(Self::Waiting),
+            "lost" => Ok(Self::Lost),
+            "failed" => Ok(Self::Failed),
+            other => Err(FromSqlError::Other(
+                format!("expected waiting, lost or failed, found {other:?}").into(),
+            )),
+        }
+    }
+}
+
+/// Writes gaps over gaps of equal start.
+pub(super) fn write(change: &Connection, shelf: &Shelf, gaps: &[Gap]) -> Result<()> {
+    let mut write =
+        change.prepare("INSERT OR REPLACE INTO gaps VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for gap in gaps {
+        write.execute(params![
+            shelf.source,
+            shelf.pack,
+            signed(gap.start_ms),
+            gap.end_ms.map(signed),
+            shelf.run,
+            gap.why.name(),
+        ])?;
+    }
+    Ok(())
+}
+
+/// What rows do to gaps: those of equal start go, and those without an end end at the first row after their beginning.
+pub(super) fn end(change: &Connection, shelf: &Shelf, rows: &[Row]) -> Result<()> {
+    let mut starts: Vec<i64> = rows.iter().map(|row| signed(row.start_ms)).collect();
+    starts.sort_unstable();
+    let mut replace =
+        change.prepare("DELETE FROM gaps WHERE source = ?1 AND pack = ?2 AND start_ms = ?3")?;
+    let mut end = change.prepare(
+        "UPDATE gaps SET end_ms = ?3 WHERE source = ?1 AND pack = ?2 AND start_ms < ?3 AND end_ms IS NULL",
+    )?;
+    for start in starts {
+        let key = params![shelf.source, shelf.pack, start];
+        replace.execute(key)?;
+        end.execute(key)?;
+    }
+    Ok(())
+}
+
+/// The end of a source: gaps of other packs, of earlier runs and beyond the end go; none reaches beyond it.
+pub(super) fn finish(change: &Connection, shelf: &Shelf, end_ms: u64) -> Result<()> {
+    let key = params![shelf.source, shelf.pack, shelf.run, signed(end_ms)];
+    change.execute(
+        "DELETE FROM gaps WHERE source = ?1 AND (pack <> ?2 OR run < ?3 OR start_ms >= ?4)",
+        key,
+    )?;
+    let key = params![shelf.source, signed(end_ms)];
+    change.execute(
+        "UPDATE gaps SET end_ms = ?2 WHERE source = ?1 AND (end_ms IS NULL OR end_ms > ?2)",
+        key,
+    )?;
+    Ok(())
+}

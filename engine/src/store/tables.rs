@@ -1,0 +1,287 @@
+//! The tables of a store, and what brings those of each version to the next one.
+//!
+//! A store of any earlier version is brought to this one when it is opened, rows and all, in one transaction. What a version
+//! had is never edited here; a change of tables adds a step.
+//! Invariant: the full text, the thumbnails, the summaries and the list of changes follow the rows by triggers, so that no
+//! writer can forget them.
+
+use rusqlite::{Connection, Result, params};
+
+use super::compact;
+
+/// The version this code writes.
+pub(super) const VERSION: u32 = 4;
+
+/// `begun` orders the packs of a source by their last `begin`; `run` counts restarts, and a row remembers the run that
+/// wrote it, so that `finish` can tell rows that were not written anew. `segments` has an `id` of its own because a
+/// rowid that is not declared may change in VACUUM, and the full text points at it. `places` tells which file has a name. `answers` is JSON with the
+/// questions in it; `answer_words` has the answers alone, since every row would match the words of a question asked of
+/// all. The vectors stand last because they are the widest. Triggers keep the full text in step, and take away the summaries of
+/// stretches that change: no writer can forget.
+pub(super) const TABLES: &str = "
+CREATE TABLE sources (
+    source TEXT NOT NULL,
+    pack TEXT NOT NULL,
+    begun INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    sealed_ms INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    PRIMARY KEY (source, pack)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE places (
+    source TEXT NOT NULL PRIMARY KEY,
+    path TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE VIEW current_sources AS
+    SELECT source, pack, sealed_ms FROM (
+        SELECT *, row_number() OVER (PARTITION BY source ORDER BY ended DESC, begun DESC) AS place FROM sources
+    ) WHERE place = 1;
+CREATE TABLE segments (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    pack TEXT NOT NULL,
+    run INTEGER NOT NULL,
+    caption TEXT,
+    tags TEXT NOT NULL,
+    answers TEXT NOT NULL,
+    answer_words TEXT NOT NULL,
+    failed TEXT NOT NULL,
+    embedding BLOB NOT NULL,
+    UNIQUE (source, start_ms, pack)
+) STRICT;
+CREATE VIRTUAL TABLE segments_fts USING fts5(
+    caption, tags, answer_words, content = 'segments', content_rowid = 'id', tokenize = 'porter unicode61'
+);
+CREATE TRIGGER segment_added AFTER INSERT ON segments BEGIN
+    INSERT INTO segments_fts(rowid, caption, tags, answer_words)
+        VALUES (new.id, new.caption, new.tags, new.answer_words);
+END;
+CREATE TRIGGER segment_changed AFTER UPDATE ON segments BEGIN
+    INSERT INTO segments_fts(segments_fts, rowid, caption, tags, answer_words)
+        VALUES ('delete', old.id, old.caption, old.tags, old.answer_words);
+    INSERT INTO segments_fts(rowid, caption, tags, answer_words)
+        VALUES (new.id, new.caption, new.tags, new.answer_words);
+END;
+CREATE TRIGGER segment_removed AFTER DELETE ON segments BEGIN
+    INSERT INTO segments_fts(segments_fts, rowid, caption, tags, answer_words)
+        VALUES ('delete', old.id, old.caption, old.tags, old.answer_words);
+END;
+";
+
+/// Brings the tables of one version to the next.
+type Step = fn(&Connection) -> Result<()>;
+
+/// The steps, from version 1 on.
+const STEPS: [Step; (VERSION - 1) as usize] = [
+    |connection| connection.execute_batch(CONCEPTS),
+    |connection| connection.execute_batch(CLOCKS),
+    to_compact_vectors,
+];
+
+/// Version 2: what is seen of each concept, and what minutes came to.
+const CONCEPTS: &str = "
+ALTER TABLE segments ADD COLUMN concepts BLOB NOT NULL DEFAULT x'';
+CREATE TABLE summaries (
+    source TEXT NOT NULL,
+    pack TEXT NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (source, pack, start_ms, end_ms)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER summed_up_added AFTER INSERT ON segments BEGIN
+    DELETE FROM summaries WHERE source = new.source AND pack = new.pack
+        AND start_ms <= new.start_ms AND end_ms > new.start_ms;
+END;
+CREATE TRIGGER summed_up_changed AFTER UPDATE ON segments BEGIN
+    DELETE FROM summaries WHERE source = new.source AND pack = new.pack
+        AND start_ms <= new.start_ms AND end_ms > new.start_ms;
+END;
+CREATE TRIGGER summed_up_removed AFTER DELETE ON segments BEGIN
+    DELETE FROM summaries WHERE source = old.source AND pack = old.pack
+        AND start_ms <= old.start_ms AND end_ms > old.start_ms;
+END;
+";
+
+/// Version 3: when the media time of live sources was 0.
+const CLOCKS: &str = "
+CREATE TABLE clocks (
+    source TEXT NOT NULL PRIMARY KEY,
+    start_utc_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// Version 4. The triggers on changed rows go while every row is written anew: nothing of what they see to changes by that.
+const VECTORS_OPEN: &str = "
+DROP TRIGGER segment_changed;
+DROP TRIGGER summed_up_changed;
+";
+
+/// Vectors are compact (see `compact`) and those of captions stand beside those of pictures. Thumbnails have a table of
+/// their own, since they are wider than all the rest of a row together. `changes` lists the rows that came, changed or
+/// went, the newest so many of them: who keeps rows in memory reads only those. `gaps` are stretches without rows.
+const VECTORS: &str = "
+ALTER TABLE segments ADD COLUMN caption_embedding BLOB NOT NULL DEFAULT x'';
+ALTER TABLE places ADD COLUMN content TEXT NOT NULL DEFAULT '';
+CREATE INDEX failed_segments ON segments (source, pack, start_ms) WHERE failed <> '[]';
+CREATE TABLE thumbnails (
+    segment INTEGER PRIMARY KEY,
+    jpeg BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER thumbnail_removed AFTER DELETE ON segments BEGIN
+    DELETE FROM thumbnails WHERE segment = old.id;
+END;
+CREATE TABLE gaps (
+    source TEXT NOT NULL,
+    pack TEXT NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER,
+    run INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    PRIMARY KEY (source, pack, start_ms)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE changes (
+    n INTEGER PRIMARY KEY,
+    segment INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER segment_changed AFTER UPDATE ON segments BEGIN
+    INSERT INTO segments_fts(segments_fts, rowid, caption, tags, answer_words)
+        VALUES ('delete', old.id, old.caption, old.tags, old.answer_words);
+    INSERT INTO segments_fts(rowid, caption, tags, answer_words)
+        VALUES (new.id, new.caption, new.tags, new.answer_words);
+END;
+CREATE TRIGGER summed_up_changed AFTER UPDATE ON segments BEGIN
+    DELETE FROM summaries WHERE source = new.source AND pack = new.pack
+        AND start_ms <= new.start_ms AND end_ms > new.start_ms;
+END;
+CREATE TRIGGER added_listed AFTER INSERT ON segments BEGIN
+    INSERT INTO changes (segment) VALUES (new.id);
+END;
+CREATE TRIGGER changed_listed AFTER UPDATE ON segments BEGIN
+    INSERT INTO changes (segment) VALUES (new.id);
+END;
+CREATE TRIGGER removed_listed AFTER DELETE ON segments BEGIN
+    INSERT INTO changes (segment) VALUES (old.id);
+END;
+CREATE TRIGGER oldest_change_dropped AFTER INSERT ON changes BEGIN
+    DELETE FROM changes WHERE n <= new.n - 16384;
+END;
+";
+
+/// Brings tables of version `found` to this one; call it in a transaction.
+pub(super) fn bring_up(connection: &Connection, found: u32) -> Result<()> {
+    STEPS
+        .iter()
+        .skip(found.max(1) as usize - 1)
+        .try_for_each(|step| step(connection))
+}
+
+fn to_compact_vectors(connection: &Connection) -> Result<()> {
+    connection.execute_batch(VECTORS_OPEN)?;
+    let mut ids = connection.prepare("SELECT id FROM segments")?;
+    let mut read = connection.prepare("SELECT embedding FROM segments WHERE id = ?1")?;
+    let mut write = connection.prepare("UPDATE segments SET embedding = ?2 WHERE id = ?1")?;
+    let ids: Vec<i64> = ids
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_>>()?;
+    for id in ids {
+        let wide: Vec<f32> = read.query_row([id], |row| {
+            let (numbers, _rest) = row.get_ref(0)?.as_blob()?.as_chunks::<4>();
+            Ok(numbers.iter().copied().map(f32::from_le_bytes).collect())
+        })?;
+        write.execute(params![id, compact::blob(&wide)])?;
+    }
+    connection.execute_batch(VECTORS)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::super::Store;
+    use super::super::schema::APPLICATION;
+    use super::super::testing::found;
+    use super::*;
+
+    /// A store as version 3 left it: one row with a vector of 32-bit numbers, and a summary over it.
+    fn version_3(path: &std::path::Path) -> Connection {
+        let old = Connection::open(path).unwrap();
+        old.execute_batch(TABLES).unwrap();
+        old.execute_batch(CONCEPTS).unwrap();
+        old.execute_batch(CLOCKS).unwrap();
+        old.execute_batch(
+            "INSERT INTO sources VALUES ('door', 'p', 1, 0, 4000, 1);
+             INSERT INTO places VALUES ('door', '/door.mp4');
+             INSERT INTO clocks VALUES ('door', 7);
+             INSERT INTO segments VALUES (1, 'door', 0, 4000, 'p', 0, 'a red ball', '', '[]', '', '[]',
+                x'0000003f000080bf', x'ff00');
+             INSERT INTO summaries VALUES ('door', 'p', 0, 60000, 'quiet');",
+        )
+        .unwrap();
+        old.pragma_update(None, "application_id", APPLICATION)
+            .unwrap();
+        old.pragma_update(None, "user_version", 3).unwrap();
+        old
+    }
+
+    #[test]
+    fn a_store_of_version_3_keeps_all_it_has_and_its_vectors_become_compact() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        drop(version_3(&path));
+        let store = Store::open_existing(&path).unwrap();
+        let row = store.rows(None, None, None).unwrap().remove(0).row;
+        assert_eq!(row.concepts, [1.0, 0.0]);
+        assert!(row.caption_embedding.is_empty() && row.thumbnail.is_empty());
+        assert!((row.embedding[0] - 0.5).abs() < 0.004, "{row:?}");
+        assert_eq!(row.embedding[1], -1.0);
+        assert_eq!(store.starts().unwrap()["door"], 7);
+        let summary = store.summary("door", "p", 0, 60_000).unwrap();
+        assert_eq!(summary.as_deref(), Some("quiet"));
+        assert_eq!(found(&store, "ball"), [0]);
+        assert!(store.incomplete(None, None, None).unwrap().is_empty());
+        drop(store);
+        let mut store = Store::open(&path).unwrap();
+        assert!(store.claim("door", &path, |_| false).unwrap());
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_store_as_it_was() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        version_3(&path)
+            .execute_batch("CREATE TABLE gaps (x)")
+            .unwrap();
+        assert!(Store::open_existing(&path).is_err());
+        let old = Connection::open(&path).unwrap();
+        let left: (u32, i64) = (
+            old.pragma_query_value(None, "user_version", |row| row.get(0))
+                .unwrap(),
+            old.query_row("SELECT length(embedding) FROM segments", [], |row| {
+                row.get(0)
+            })
+            .unwrap(),
+        );
+        assert_eq!(left, (3, 8));
+    }
+
+    #[test]
+    fn the_list_of_changes_keeps_the_newest_only() {
+        let (store, _folder) = super::super::testing::store();
+        store
+            .connection
+            .execute_batch(
+                "WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 20000)
+                 INSERT INTO changes (segment) SELECT n FROM many",
+            )
+            .unwrap();
+        let count = "SELECT count(*), min(n), max(n) FROM changes";
+        let kept: (i64, i64, i64) = store
+            .connection
+            .query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap();
+        assert_eq!(kept, (16_384, 3617, 20_000));
+    }
+}
