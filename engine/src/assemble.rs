@@ -10,7 +10,7 @@ use atom_operators::{
     archive::Archive,
     ask::Reply,
     change::Changes,
-    data::{Caption, Failure, NodeId, Seen, Segment, SourceId, Stage, Taken},
+    data::{Caption, Failure, NodeId, Seen, Segment, Stage, Taken},
     encode::encode,
     intake::{Inlet, intake},
     node::NodeKind,
@@ -29,14 +29,16 @@ use timely::dataflow::{
     operators::{Concatenate, Inspect, vec::Map},
 };
 
-use crate::branches::Speech;
+use crate::{branches::Speech, writer::Notice};
 
 pub(crate) type Stream<'s, D> = StreamVec<'s, Tick, D>;
 
 /// What the graph works with besides its plan.
 pub struct Parts {
-    /// The open sources' ways in.
+    /// The lanes' ways in.
     pub inlets: Vec<Inlet>,
+    /// What the rate of each live source of the plan follows.
+    pub paces: BTreeMap<usize, Arc<Pace>>,
     /// The vision encoder, if the plan encodes.
     pub vision: Option<Box<dyn Vision>>,
     /// The decoder, if the plan asks it anything.
@@ -70,6 +72,8 @@ pub enum News {
     Sealed(Sealed),
     /// The answer to a person's question.
     Reply(Reply),
+    /// What became of a recording without its being played.
+    Notice(Notice),
 }
 
 /// Builds the graph; `out` gets everything that is sealed, and every draft before that, and must not block.
@@ -84,12 +88,7 @@ pub fn assemble(
         NodeKind::Reason(spec) => Some((node, Changes::of(spec)?)),
         _ => None,
     });
-    let waiting = Waiting::new(expected(plan, &parts.inlets)).with_changes(changes.collect());
-    let live = parts.inlets.iter();
-    let live = live.filter(|inlet| inlet.flow.late_after().is_some());
-    let paces: BTreeMap<_, _> = live
-        .map(|inlet| (inlet.source, Arc::clone(inlet.flow.pace())))
-        .collect();
+    let waiting = Waiting::new(expected(plan)).with_changes(changes.collect());
     let taken = intake(scope, parts.inlets);
     let mut graph = Graph {
         scope,
@@ -97,7 +96,7 @@ pub fn assemble(
         connector: parts.connector,
         events: vec![taken.clone().flat_map(of_intake)],
     };
-    let samples = graph.samples(&taken, &paces, &parts.tally);
+    let samples = graph.samples(&taken, &parts.paces, &parts.tally);
     let seen = match parts.vision {
         Some(vision) => graph.seen(samples, vision, parts.vision_health, crew),
         None => Vec::new(),
@@ -124,21 +123,17 @@ pub fn assemble(
     });
 }
 
-/// The segment nodes that each open source reaches.
-fn expected(plan: &Plan, inlets: &[Inlet]) -> Vec<(SourceId, Vec<NodeId>)> {
-    let reached = |source: SourceId| {
+/// The segment nodes that each source of the plan reaches.
+fn expected(plan: &Plan) -> Vec<(u32, Vec<NodeId>)> {
+    let reached = |source: usize| {
         let segments = nodes(plan).filter(|(_, kind)| matches!(kind, NodeKind::Segment(_)));
         segments
-            .filter(|(node, _)| {
-                plan.sources_of(Input::Node(node.0))
-                    .contains(&(source.0 as usize))
-            })
+            .filter(|(node, _)| plan.sources_of(Input::Node(node.0)).contains(&source))
             .map(|(node, _)| node)
             .collect()
     };
-    inlets
-        .iter()
-        .map(|inlet| (inlet.source, reached(inlet.source)))
+    (0..plan.sources.len())
+        .map(|source| (source as u32, reached(source)))
         .collect()
 }
 
@@ -206,7 +201,7 @@ impl<'s> Graph<'s, '_> {
     fn samples(
         &self,
         taken: &Stream<'s, Taken>,
-        paces: &BTreeMap<SourceId, Arc<Pace>>,
+        paces: &BTreeMap<usize, Arc<Pace>>,
         tally: &Tally,
     ) -> ByNode<'s, Taken> {
         let mut streams = Vec::new();
@@ -215,15 +210,11 @@ impl<'s> Graph<'s, '_> {
                 continue;
             };
             let planned = &self.plan.nodes[node.0];
-            let sources = self
-                .plan
-                .sources_of(Input::Node(node.0))
-                .into_iter()
-                .map(|at| SourceId(at as u32))
-                .map(|source| (source, paces.get(&source).cloned()))
-                .collect();
+            let sources = self.plan.sources_of(Input::Node(node.0)).into_iter();
             let from = Sampling {
-                sources,
+                planned: sources
+                    .map(|at| (at as u32, paces.get(&at).cloned()))
+                    .collect(),
                 stretches_ms: planned.stretches_ms.clone(),
             };
             streams.push((node, sample(taken.clone(), spec, from, tally.clone())));
@@ -316,10 +307,14 @@ fn of_cut(node: NodeId, cut: Cut) -> Vec<Event> {
     let Cut::Closed(closed) = cut else {
         return Vec::new();
     };
+    let seen = closed.result.is_ok();
     let failed = closed.result.err().map(Event::Failure);
     [Event::Closed {
+        source: closed.key.source,
         node,
+        start: closed.key.start,
         end: closed.end,
+        seen,
     }]
     .into_iter()
     .chain(failed)

@@ -30,6 +30,16 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
+    /// A folder of recordings that cannot be read.
+    #[error(
+        "cannot read {path}: {reason}; expected a recording, a folder of recordings, or a pattern such as \"videos/*.mp4\""
+    )]
+    Folder {
+        /// The folder, file or pattern.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// A source that gave not one picture.
     #[error(
         "{what:?} gave no picture: {reason}; expected a video that GStreamer's plugins can play"

@@ -10,6 +10,7 @@ pub mod assemble;
 mod branches;
 pub mod error;
 pub mod eval;
+mod feed;
 pub mod metrics;
 pub mod open;
 mod players;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use atom_models::Reason;
-use atom_operators::data::{SourceId, Stage};
+use atom_operators::data::Stage;
 use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry,
     TextEncoder,
@@ -17,7 +17,11 @@ use prometheus::{
     process_collector::ProcessCollector,
 };
 
-use crate::{source::standing::State, vitals::Vitals};
+use crate::{
+    report::SourceReport,
+    source::standing::State,
+    vitals::{SourceVitals, Vitals},
+};
 
 type CounterVec = GenericCounterVec<AtomicF64>;
 
@@ -148,6 +152,18 @@ impl Metrics {
         self.segments.with_label_values(&[source]).inc();
     }
 
+    /// The frames of a recording that is over.
+    pub(crate) fn frames(&self, source: &str, report: &SourceReport) {
+        let received = self.frames_received.with_label_values(&[source]);
+        received.inc_by(report.frames_received);
+        for (reason, frames) in &report.frames_dropped {
+            let dropped = self
+                .frames_dropped
+                .with_label_values(&[source, reason.name()]);
+            dropped.inc_by(*frames);
+        }
+    }
+
     /// Something failed.
     pub(crate) fn failed(&self, stage: &str, reason: &str) {
         self.failures.with_label_values(&[stage, reason]).inc();
@@ -179,10 +195,10 @@ impl Metrics {
 
     /// Takes over what is counted elsewhere.
     fn read(&self, vitals: &Vitals) {
-        let mut in_flight = 0;
-        for (at, source) in vitals.sources.iter().enumerate() {
+        let sources = vitals.sources();
+        for source in sources.iter().filter(|source| source.found.is_none()) {
             let name = &[source.name.as_str()][..];
-            let tally = vitals.tally.source(SourceId(at as u32));
+            let tally = vitals.tally.source(source.id);
             raise(
                 &self.frames_received.with_label_values(name),
                 tally.frames_received(),
@@ -193,11 +209,11 @@ impl Metrics {
                     .with_label_values(&[name[0], reason.name()]);
                 raise(&counter, frames);
             }
-            let (frames, segments) = source.flow.in_flight();
-            in_flight += frames + segments;
-            self.rates(vitals, at);
-            self.standing(vitals, at);
+            self.rates(source);
+            self.standing(vitals, source);
         }
+        let in_flight = vitals.lanes.iter().map(|flow| flow.in_flight());
+        let in_flight: usize = in_flight.map(|(frames, segments)| frames + segments).sum();
         self.ticks_in_flight.set(in_flight as i64);
         for (module, reading) in vitals.meters.readings() {
             raise(
@@ -218,8 +234,7 @@ impl Metrics {
         }
     }
 
-    fn rates(&self, vitals: &Vitals, at: usize) {
-        let source = &vitals.sources[at];
+    fn rates(&self, source: &SourceVitals) {
         let name = &[source.name.as_str()][..];
         let most = |rates: &mut dyn Iterator<Item = f64>| rates.fold(0.0, f64::max);
         let now = most(&mut source.grids.iter().map(|grid| grid.fps()));
@@ -228,10 +243,9 @@ impl Metrics {
         self.sample_fps_wanted.with_label_values(name).set(wanted);
     }
 
-    fn standing(&self, vitals: &Vitals, at: usize) {
-        let source = &vitals.sources[at];
+    fn standing(&self, vitals: &Vitals, source: &SourceVitals) {
         let name = &[source.name.as_str()][..];
-        let tally = vitals.tally.source(SourceId(at as u32));
+        let tally = vitals.tally.source(source.id);
         let reading = source.standing.reading();
         let up = match source.live {
             true => reading.state == State::Live,

@@ -7,34 +7,61 @@ use std::{
 
 use atom_models::{Meters, Pack, Remembering, Scheduler, TextEncoder, scheduler::Settings};
 use atom_operators::{
-    data::{MediaTime, NodeId, SourceId},
+    data::{MediaTime, NodeId},
     node::NodeKind,
     segment::SLACK,
 };
-use atom_pipelines::{Input, Plan, SinkKind};
+use atom_pipelines::{Input, Plan, PlannedSource, SinkKind, Uri};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::{
     error::EngineError,
     sink::{self, Format},
-    source::Location,
+    source::{Location, folder::Library},
     store::Store,
     writer::{OpenSink, OpenStore, Shelf},
 };
 
-/// Where each source's frames come from.
-pub fn locations(plan: &Plan) -> Result<Vec<Location>, EngineError> {
+/// Where each source's frames come from; nothing of folders, whose recordings have places of their own.
+pub fn locations(plan: &Plan) -> Result<Vec<Option<Location>>, EngineError> {
+    let location = |source: &PlannedSource| match source.is_folder() {
+        true => Ok(None),
+        false => Location::of(source).map(Some),
+    };
     let parsed: Vec<_> = plan
         .sources
         .iter()
-        .map(Location::of)
+        .map(location)
         .collect::<Result<_, _>>()?;
     // With one source, what cannot be read ends the run before it starts; among several it is one failure.
-    if let [only] = &parsed[..] {
+    if let [Some(only)] = &parsed[..] {
         only.check()?;
     }
     Ok(parsed)
+}
+
+/// What the folders of a plan hold, by the planned source.
+///
+/// # Errors
+/// If there is no such folder.
+pub fn libraries(plan: &Plan) -> Result<Vec<(usize, Library)>, EngineError> {
+    let folders = plan.sources.iter().enumerate();
+    let folders = folders.filter(|(_, source)| source.is_folder());
+    let library = |(at, source): (usize, &PlannedSource)| {
+        let wrong = |reason: String| EngineError::Folder {
+            path: source.uri.clone(),
+            reason,
+        };
+        let uri = Uri::parse(&source.uri).map_err(|e| wrong(e.to_string()))?;
+        let path = uri.path().cloned().unwrap_or_default();
+        let library = Library::of(&path).map_err(|e| EngineError::Folder {
+            path: path.display().to_string(),
+            reason: e.to_string(),
+        })?;
+        Ok((at, library))
+    };
+    folders.map(library).collect()
 }
 
 /// The modules that the plan needs, loaded once.
@@ -105,47 +132,29 @@ pub fn open_sinks(plan: &Plan) -> Result<Vec<OpenSink>, EngineError> {
                 .iter()
                 .map(|input| (NodeId(input.node), input.name.clone()))
                 .collect(),
-            sources: by_id(&planned.source_names),
+            sources: planned.source_names.clone(),
         });
     }
     Ok(open)
 }
 
-fn by_id(names: &BTreeMap<usize, String>) -> BTreeMap<SourceId, String> {
-    names
-        .iter()
-        .map(|(at, name)| (SourceId(*at as u32), name.clone()))
-        .collect()
-}
-
-/// Opens the stores of a plan and names the place of each source's rows in them.
-pub fn open_stores(
-    plan: &Plan,
-    pack: &Pack,
-    locations: &[Location],
-) -> Result<Vec<OpenStore>, EngineError> {
+/// Opens the stores of a plan.
+pub fn open_stores(plan: &Plan, pack: &Pack) -> Result<Vec<OpenStore>, EngineError> {
     let mut open = Vec::new();
     for (at, planned) in plan.nodes.iter().enumerate() {
         let NodeKind::Index(spec) = &planned.kind else {
             continue;
         };
         let settings = settings(plan, at);
-        let shelf = |(source, name): (&usize, &String)| {
-            let content = locations[*source].fingerprint();
-            let pack = format!("{}-{}", pack.id(), digits(&[settings.as_bytes(), &content]));
-            (
-                SourceId(*source as u32),
-                Shelf {
-                    source: name.clone(),
-                    pack,
-                },
-            )
-        };
-        let shelves = planned.source_names.iter().map(shelf).collect();
         open.push(OpenStore {
             node: NodeId(at),
             store: Store::open(&spec.store)?,
-            shelves,
+            pack: format!("{}-{}", pack.id(), digits(settings.as_bytes())),
+            segments: above(plan, at)
+                .filter(|at| is_segment(plan, *at))
+                .map(NodeId)
+                .collect(),
+            sources: planned.source_names.clone(),
             held: BTreeMap::new(),
             clocks: BTreeSet::new(),
         });
@@ -153,8 +162,8 @@ pub fn open_stores(
     Ok(open)
 }
 
-/// The settings of everything above an index node, as text.
-fn settings(plan: &Plan, node: usize) -> String {
+/// All nodes above a node.
+fn above(plan: &Plan, node: usize) -> impl Iterator<Item = usize> {
     let mut above = HashSet::new();
     let mut next = vec![node];
     while let Some(at) = next.pop() {
@@ -166,20 +175,26 @@ fn settings(plan: &Plan, node: usize) -> String {
             }
         }
     }
+    above.into_iter()
+}
+
+fn is_segment(plan: &Plan, at: usize) -> bool {
+    matches!(plan.nodes[at].kind, NodeKind::Segment(_))
+}
+
+/// The settings of everything above an index node, as text.
+fn settings(plan: &Plan, node: usize) -> String {
     let text =
         |at: usize| serde_json::to_string(&plan.nodes[at].kind).expect("settings are plain data");
-    let mut kinds: Vec<_> = above.into_iter().map(text).collect();
+    let mut kinds: Vec<_> = above(plan, node).map(text).collect();
     kinds.sort();
     kinds.join("\n")
 }
 
 /// Eight hexadecimal digits that stand for some bytes.
-fn digits(parts: &[&[u8]]) -> String {
-    let hash = parts
-        .iter()
-        .fold(Sha256::new(), |hash, part| hash.chain_update(part));
-    hash.finalize()
-        .iter()
+fn digits(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter()
         .take(4)
         .map(|byte| format!("{byte:02x}"))
         .collect()
@@ -196,35 +211,73 @@ pub struct Start {
     pub begun: Option<Timestamp>,
 }
 
-/// Where each source begins; `None` if its stores hold all of it already. Without `resume` its stored rows count for
+/// How a source begins: where, and where its rows go.
+#[derive(Clone, Debug, Default)]
+pub struct Begin {
+    /// Where it begins; nothing if its stores hold all of it already.
+    pub start: Option<Start>,
+    /// Where its rows go, by index node.
+    pub shelves: BTreeMap<NodeId, Shelf>,
+}
+
+/// How each source of the plan begins; of a folder, nothing yet. Without `resume` its stored rows count for
 /// nothing from here on, so this comes after everything else that can fail.
-pub fn starts(
+pub fn begin_all(
     plan: &Plan,
     stores: &mut [OpenStore],
     resume: bool,
-) -> Result<Vec<Option<Start>>, EngineError> {
+) -> Result<Vec<Begin>, EngineError> {
     (0..plan.sources.len())
-        .map(|at| start(plan, stores, SourceId(at as u32), resume))
+        .map(|at| match plan.sources[at].is_folder() {
+            true => Ok(Begin::default()),
+            false => begin(plan, stores, at, None, resume),
+        })
         .collect()
+}
+
+/// How a source begins. A recording that was found in a folder is stored under the names given, by index node; any other
+/// source under what the index node's file calls it.
+pub(crate) fn begin(
+    plan: &Plan,
+    stores: &mut [OpenStore],
+    source: usize,
+    names: Option<&BTreeMap<NodeId, String>>,
+    resume: bool,
+) -> Result<Begin, EngineError> {
+    let shelf = |open: &OpenStore| {
+        let called = match names {
+            Some(names) => names.get(&open.node)?,
+            None => open.sources.get(&source)?,
+        };
+        let shelf = Shelf {
+            source: called.clone(),
+            pack: open.pack.clone(),
+        };
+        Some((open.node, shelf))
+    };
+    let shelves: BTreeMap<_, _> = stores.iter().filter_map(shelf).collect();
+    let start = match plan.sources[source].is_live() {
+        true => Some(start_live(stores, &shelves)?),
+        false => start(plan, stores, &shelves, resume)?,
+    };
+    Ok(Begin { start, shelves })
 }
 
 fn start(
     plan: &Plan,
     stores: &mut [OpenStore],
-    source: SourceId,
+    shelves: &BTreeMap<NodeId, Shelf>,
     resume: bool,
 ) -> Result<Option<Start>, EngineError> {
-    if plan.sources[source.0 as usize].is_live() {
-        return start_live(stores, source).map(Some);
+    if shelves.is_empty() {
+        return Ok(Some(Start::default()));
     }
     let mut earliest: Option<Start> = None;
-    let mut stored = false;
     for open in stores.iter_mut() {
-        let Some(shelf) = open.shelves.get(&source) else {
+        let Some(shelf) = shelves.get(&open.node) else {
             continue;
         };
         let known = open.store.begin(&shelf.source, &shelf.pack)?;
-        stored = true;
         if resume && known.ended {
             continue;
         }
@@ -241,19 +294,18 @@ fn start(
             earliest = Some(start);
         }
     }
-    Ok(if stored {
-        earliest
-    } else {
-        Some(Start::default())
-    })
+    Ok(earliest)
 }
 
 /// A live source always goes on: what it showed before cannot be seen again, so no stored row counts for nothing. It begins where
 /// no segment can begin that is stored already.
-fn start_live(stores: &mut [OpenStore], source: SourceId) -> Result<Start, EngineError> {
+fn start_live(
+    stores: &mut [OpenStore],
+    shelves: &BTreeMap<NodeId, Shelf>,
+) -> Result<Start, EngineError> {
     let mut start = Start::default();
     for open in stores {
-        let Some(shelf) = open.shelves.get(&source) else {
+        let Some(shelf) = shelves.get(&open.node) else {
             continue;
         };
         let known = open.store.begin(&shelf.source, &shelf.pack)?;

@@ -1,50 +1,76 @@
 //! The threads that play sources: one for each live source, a few for all recordings.
 //!
-//! A live source never ends by itself and must not wait for others; recordings wait their turn. Whatever becomes of a source,
-//! it is ended in the graph.
+//! A live source never ends by itself and must not wait for others, so it has a lane of its own; recordings take turns on
+//! theirs. Whatever becomes of a source, it is ended in the graph.
 
 use std::{
-    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     thread::{Scope, ScopedJoinHandle},
 };
 
+use atom_operators::{flow::Flow, intake::Record};
+use crossbeam::channel::{Receiver, Sender};
+use tracing::warn;
+
 use crate::{
+    assemble::News,
     error::{EngineError, chain},
+    feed::{Feed, Turn},
     source::{Ended, Outlet, Wanted, live, recording, standing::State},
 };
 
 /// So many recordings are played at a time.
-const AT_ONCE: usize = 4;
+pub(crate) const AT_ONCE: usize = 4;
+/// So many recordings that could not be played are named at the end; the others were told when it happened.
+const MOST_TOLD: usize = 100;
 
-/// A source and its side of the way into the graph.
+/// The source's side of a lane.
+pub(crate) struct Way {
+    /// Takes records.
+    pub(crate) sender: Sender<Record>,
+    /// The other end: what nobody has taken yet.
+    pub(crate) waiting: Receiver<Record>,
+    /// What is in flight on it.
+    pub(crate) flow: Arc<Flow>,
+}
+
+/// A source that is to be played, and its side of the way into the graph.
 pub(crate) type Job = (Wanted, Outlet);
 
-/// What is to be played, and what could not be.
+/// What could not be played.
 #[derive(Default)]
 pub(crate) struct Players {
-    recordings: Mutex<VecDeque<Job>>,
     broken: Mutex<Vec<String>>,
 }
 
 impl Players {
-    /// Starts all of them.
-    pub(crate) fn start<'s>(
+    /// Starts a thread for each live source of the plan, and one for each of the other ways.
+    pub(crate) fn start<'s, 'f: 's>(
         &'s self,
         threads: &'s Scope<'s, '_>,
-        jobs: impl IntoIterator<Item = Job>,
+        feed: &'s Feed<'f>,
+        (live, ways): (Vec<(usize, Way)>, Vec<Way>),
+        news: &Sender<News>,
     ) -> Vec<ScopedJoinHandle<'s, ()>> {
-        let (live, recordings): (Vec<_>, Vec<_>) = jobs
-            .into_iter()
-            .partition(|(wanted, _)| wanted.live.is_some());
-        let count = recordings.len().min(AT_ONCE);
-        *lock(&self.recordings) = recordings.into();
-        let alone = live
-            .into_iter()
-            .map(|job| threads.spawn(move || self.play(job)));
+        let alone = live.into_iter().map(|(source, way)| {
+            threads.spawn(move || {
+                let job = feed.planned(source, &way);
+                job.into_iter().for_each(|job| self.play(job, false));
+                hang_up(way);
+            })
+        });
         let mut players: Vec<_> = alone.collect();
-        players.extend((0..count).map(|_| threads.spawn(|| self.play_all())));
+        players.extend(ways.into_iter().map(|way| {
+            let news = news.clone();
+            threads.spawn(move || {
+                while let Some(turn) = feed.next() {
+                    self.take(&turn, feed, &way, &news);
+                    feed.over(&turn);
+                }
+                hang_up(way);
+            })
+        }));
         players
     }
 
@@ -55,16 +81,19 @@ impl Players {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Plays one recording after another until none is left.
-    fn play_all(&self) {
-        loop {
-            let job = lock(&self.recordings).pop_front();
-            let Some(job) = job else { return };
-            self.play(job);
+    fn take(&self, turn: &Turn, feed: &Feed, way: &Way, news: &Sender<News>) {
+        let job = match turn {
+            Turn::Planned(source) => Ok(feed.planned(*source, way)),
+            Turn::Found(found) => feed.found(found, way, news),
+        };
+        match job {
+            Ok(Some(job)) => self.play(job, turn.is_found()),
+            Ok(None) => {}
+            Err(error) => self.tell(&error, turn.is_found()),
         }
     }
 
-    fn play(&self, (wanted, outlet): Job) {
+    fn play(&self, (wanted, outlet): Job, found: bool) {
         let play = AssertUnwindSafe(|| {
             wanted.location.check()?;
             match wanted.live {
@@ -79,14 +108,29 @@ impl Players {
             })
         });
         let ended = played.unwrap_or_else(|error| {
-            lock(&self.broken).push(chain(&error));
+            self.tell(&error, found);
             Ended::default()
         });
         outlet.standing.set(State::Over, None);
         outlet.end(ended);
     }
+
+    /// A recording of a folder is told at once: the run may go on for days.
+    fn tell(&self, error: &EngineError, found: bool) {
+        let said = chain(error);
+        if found {
+            warn!("{said}");
+        }
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        if broken.len() < MOST_TOLD {
+            broken.push(said);
+        }
+    }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Nothing comes on a lane any more, which the graph has to see.
+fn hang_up(way: Way) {
+    let Way { sender, flow, .. } = way;
+    drop(sender);
+    flow.wake();
 }

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::{
     source::standing::{Gap, utc},
-    vitals::SourceVitals,
+    vitals::{SourceVitals, Vitals},
+    writer::Passed,
 };
 
 /// The report of a run.
@@ -48,6 +49,32 @@ pub struct SourceReport {
     /// Of a live source, how it stood.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live: Option<LiveReport>,
+}
+
+impl SourceReport {
+    /// What became of a source so far.
+    pub(crate) fn of(vitals: &Vitals, source: &SourceVitals, passed: Passed) -> Self {
+        let tally = vitals.tally.source(source.id);
+        Self {
+            frames_received: tally.frames_received(),
+            frames_sampled: tally.frames_sampled(),
+            frames_dropped: tally.frames_dropped(),
+            segments: passed.segments,
+            complete_through_ms: passed.complete_through.millis(),
+            live: source.live.then(|| LiveReport::of(source)),
+        }
+    }
+
+    /// Adds what became of another recording of a folder that is followed: there is no end to them.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.frames_received += other.frames_received;
+        self.frames_sampled += other.frames_sampled;
+        self.segments += other.segments;
+        self.complete_through_ms += other.complete_through_ms;
+        for (reason, frames) in &other.frames_dropped {
+            *self.frames_dropped.entry(*reason).or_default() += frames;
+        }
+    }
 }
 
 /// How a live source stood.

@@ -19,9 +19,12 @@ use atom_models::{Meters, Pack};
 use atom_operators::{
     archive::Archive,
     data::SourceId,
+    flow::{Bounds, Flow},
     intake::Inlet,
     offload::{Crew, Health},
+    pace::Pace,
     question::{Closer, Inbox},
+    tick::Lane,
 };
 use atom_pipelines::Plan;
 use crossbeam::channel::{Sender, bounded, unbounded};
@@ -29,14 +32,15 @@ use crossbeam::channel::{Sender, bounded, unbounded};
 use crate::{
     assemble::{News, Parts, assemble},
     error::EngineError,
+    feed::{Feed, Scout},
     metrics::Metrics,
-    open::{self, Modules, Start},
-    players::{Job, Players},
-    report::{self, DecoderReport, LiveReport, Report, SourceReport},
+    open::{self, Begin, Modules, Start},
+    players::{AT_ONCE, Job, Players, Way},
+    report::{self, DecoderReport, Report, SourceReport},
     serve::{Listener, Server},
-    source::{Choice, Live, Location, Outlet, Wanted, gst},
-    vitals::{Vitals, samplers},
-    writer::{Audience, OpenSink, OpenStore, Passed, Writer, Written},
+    source::{Choice, Live, Location, Outlet, Wanted, folder::Library, gst},
+    vitals::{SourceVitals, Vitals, live_bounds, samplers},
+    writer::{Audience, OpenSink, OpenStore, Writer, Written},
 };
 
 /// How often the worker looks whether the run has to end.
@@ -86,20 +90,28 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
     gst::init()?;
     let pack = Pack::open(&plan.pack)?;
     let locations = open::locations(plan)?;
-    let mut stores = open::open_stores(plan, &pack, &locations)?;
+    let libraries = open::libraries(plan)?;
+    let mut stores = open::open_stores(plan, &pack)?;
+    let feeding = match libraries.is_empty() {
+        true => Vec::new(),
+        false => open::open_stores(plan, &pack)?,
+    };
     let meters = Meters::default();
     let modules = Modules::load(plan, &pack, &meters, options.questions.is_some())?;
     let sinks = open::open_sinks(plan)?;
-    let starts = open::starts(plan, &mut stores, options.resume)?;
+    let begins = open::begin_all(plan, &mut stores, options.resume)?;
+    let lanes = Lanes::of(plan, &begins, !libraries.is_empty());
     let run = Run {
         plan,
         pack: &pack,
-        vitals: Vitals::of(plan, &starts, meters),
+        vitals: Vitals::new(lanes.flows(), meters),
+        resume: options.resume,
         metrics: Arc::default(),
         stop: options.stop,
         healths: Healths::default(),
     };
     run.metrics.listen_to(&run.vitals);
+    lanes.take_up(&run, &begins);
     let _server = options
         .listener
         .map(|listener| Server::start(listener, run.vitals.clone(), Arc::clone(&run.metrics)))
@@ -107,9 +119,12 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
     run.go(
         Opened {
             locations,
-            starts,
+            libraries,
+            begins,
+            lanes,
             sinks,
             stores,
+            feeding,
             modules,
             questions: options.questions,
         },
@@ -117,11 +132,88 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
     )
 }
 
+/// The ways on which sources come into the graph.
+struct Lanes {
+    /// Of each live source of the plan.
+    live: Vec<(usize, Arc<Flow>)>,
+    /// On which recordings take turns.
+    shared: Vec<Arc<Flow>>,
+}
+
+impl Lanes {
+    /// The lanes that the sources of a plan need.
+    fn of(plan: &Plan, begins: &[Begin], folders: bool) -> Self {
+        let mut recordings = if folders { AT_ONCE } else { 0 };
+        let mut live = Vec::new();
+        for (at, (source, begin)) in plan.sources.iter().zip(begins).enumerate() {
+            if source.is_live() {
+                live.push((at, Flow::new(live_bounds(plan, at))));
+            } else {
+                recordings += usize::from(begin.start.is_some());
+            }
+        }
+        let shared = (0..recordings.min(AT_ONCE)).map(|_| Flow::new(Bounds::default()));
+        Self {
+            live,
+            shared: shared.collect(),
+        }
+    }
+
+    fn flows(&self) -> Vec<Arc<Flow>> {
+        let live = self.live.iter().map(|(_, flow)| flow);
+        live.chain(&self.shared).cloned().collect()
+    }
+
+    /// Takes the sources of the plan up.
+    fn take_up(&self, run: &Run, begins: &[Begin]) {
+        for (at, begin) in begins.iter().enumerate() {
+            if run.plan.sources[at].is_folder() {
+                continue;
+            }
+            let flow = self.live.iter().find(|(live, _)| *live == at);
+            let flow = flow.map(|(_, flow)| flow);
+            let source = run
+                .vitals
+                .add(SourceVitals::planned(run.plan, at, begin, flow));
+            run.reach(&source, &begin.start.unwrap_or_default());
+        }
+    }
+
+    /// The graph's side of all lanes, and the sources' side of those of live sources and of the others.
+    fn open(self) -> (Vec<Inlet>, (Vec<(usize, Way)>, Vec<Way>)) {
+        let mut inlets = Vec::new();
+        let mut open = |flow: Arc<Flow>| {
+            let (sender, records) = bounded(2);
+            inlets.push(Inlet {
+                lane: Lane(inlets.len() as u32),
+                records: records.clone(),
+                flow: Arc::clone(&flow),
+            });
+            Way {
+                sender,
+                waiting: records,
+                flow,
+            }
+        };
+        let live = self.live.into_iter().map(|(at, flow)| (at, open(flow)));
+        let live = live.collect();
+        let shared = self.shared.into_iter().map(open).collect();
+        (inlets, (live, shared))
+    }
+
+    fn paces(&self) -> BTreeMap<usize, Arc<Pace>> {
+        let live = self.live.iter();
+        live.map(|(at, flow)| (*at, Arc::clone(flow.pace())))
+            .collect()
+    }
+}
+
 /// One run: what stays the same from its start to its report.
-struct Run<'p> {
-    plan: &'p Plan,
+pub(crate) struct Run<'p> {
+    pub(crate) plan: &'p Plan,
     pack: &'p Pack,
-    vitals: Vitals,
+    pub(crate) vitals: Vitals,
+    pub(crate) resume: bool,
     metrics: Arc<Metrics>,
     stop: Arc<AtomicBool>,
     healths: Healths,
@@ -129,10 +221,14 @@ struct Run<'p> {
 
 /// Everything that was opened before the start.
 struct Opened {
-    locations: Vec<Location>,
-    starts: Vec<Option<Start>>,
+    locations: Vec<Option<Location>>,
+    libraries: Vec<(usize, Library)>,
+    begins: Vec<Begin>,
+    lanes: Lanes,
     sinks: Vec<OpenSink>,
     stores: Vec<OpenStore>,
+    /// The same stores, for the one who says what is played.
+    feeding: Vec<OpenStore>,
     modules: Modules,
     questions: Option<Questions>,
 }
@@ -142,31 +238,29 @@ impl Run<'_> {
         let begun = Instant::now();
         let Opened {
             locations,
-            starts,
+            libraries,
+            begins,
+            lanes,
             sinks,
             stores,
+            feeding,
             modules,
             questions,
         } = opened;
         let (inbox, archive) = questions
             .map(|questions| (questions.inbox, questions.archive))
             .unzip();
-        let (inlets, jobs) = self.sources(locations, &starts);
         let mut writer = self.writer(sinks, stores, audience);
-        for (at, start) in starts.iter().enumerate() {
-            let sealed = start.unwrap_or_default().sealed;
-            writer
-                .written
-                .sources
-                .entry(SourceId(at as u32))
-                .or_default()
-                .complete_through = sealed;
-            let seconds = sealed.millis() as f64 / 1000.0;
-            self.metrics
-                .complete(&self.vitals.sources[at].name, seconds);
+        for (at, begin) in begins.iter().enumerate() {
+            let sealed = begin.start.unwrap_or_default().sealed;
+            let passed = writer.written.sources.entry(SourceId::of(at as u32));
+            passed.or_default().complete_through = sealed;
         }
+        let paces = lanes.paces();
+        let (inlets, ways) = lanes.open();
         let parts = Parts {
             inlets,
+            paces,
             vision: modules.vision,
             decoder: modules.decoder,
             text: modules.text,
@@ -179,13 +273,20 @@ impl Run<'_> {
             text_health: self.healths.text.clone(),
             tally: self.vitals.tally.clone(),
         };
-        let mut written = self.work_and_write(parts, jobs, writer);
+        let feed = Feed::new(self, locations, &begins, libraries, feeding);
+        let mut written = self.work_and_write(parts, feed, ways, writer);
         written.errors.extend(self.healths.hopeless());
-        Ok(self.outcome(written, begun, &starts))
+        Ok(self.outcome(written, begun, &begins))
     }
 
     /// Has the players, the graph and the writer work until everything is out.
-    fn work_and_write(&self, parts: Parts, jobs: Vec<Job>, writer: Writer) -> Written {
+    fn work_and_write(
+        &self,
+        parts: Parts,
+        (feed, scout): (Feed, Option<Scout>),
+        ways: (Vec<(usize, Way)>, Vec<Way>),
+        writer: Writer,
+    ) -> Written {
         let closer = parts.inbox.as_ref().map(Inbox::closer);
         // Without sources, only who asks says when it is enough.
         let after_sources = closer.clone().filter(|_| !self.plan.sources.is_empty());
@@ -193,7 +294,11 @@ impl Run<'_> {
         let (out, sealed) = unbounded();
         let mut written = thread::scope(|threads| {
             let writing = threads.spawn(|| writer.run(sealed));
-            let playing = players.start(threads, jobs);
+            let mut playing = players.start(threads, &feed, ways, &out);
+            if let Some(scout) = scout {
+                let (feed, news) = (&feed, out.clone());
+                playing.push(threads.spawn(move || scout.run(feed, &news)));
+            }
             threads.spawn(move || {
                 playing.into_iter().for_each(|player| drop(player.join()));
                 after_sources.iter().for_each(Closer::close);
@@ -213,49 +318,49 @@ impl Run<'_> {
         written
     }
 
-    /// The graph's ways in, and what the players have to play.
-    fn sources(
-        &self,
-        locations: Vec<Location>,
-        starts: &[Option<Start>],
-    ) -> (Vec<Inlet>, Vec<Job>) {
-        let (mut inlets, mut jobs) = (Vec::new(), Vec::new());
-        for ((at, location), start) in locations.into_iter().enumerate().zip(starts) {
-            let Some(start) = start else {
-                continue;
-            };
-            let source = SourceId(at as u32);
-            let vitals = &self.vitals.sources[at];
-            let (sender, records) = bounded(2);
-            let live = self.plan.sources[at]
-                .is_live()
-                .then(|| self.live(at, start));
-            let wanted = Wanted {
-                source,
-                location,
-                size: self.pack.frame_size(),
-                choice: Choice::Grids(vitals.grids.clone()),
-                from: start.from,
-                live,
-            };
-            let outlet = Outlet {
-                name: vitals.name.clone(),
-                waiting: live.map(|_| records.clone()),
-                samplers: vitals.grids.len() as u64,
-                flow: Arc::clone(&vitals.flow),
-                stop: Arc::clone(&self.stop),
-                length_ms: Arc::clone(&vitals.length_ms),
-                standing: Arc::clone(&vitals.standing),
-                ..Outlet::of_recording(source, sender, self.vitals.tally.clone())
-            };
-            inlets.push(Inlet {
-                source,
-                records,
-                flow: Arc::clone(&vitals.flow),
-            });
-            jobs.push((wanted, outlet));
+    /// Whether the run is to end early.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stop.load(SeqCst)
+    }
+
+    /// A source is complete as far as it is stored.
+    pub(crate) fn reach(&self, source: &SourceVitals, start: &Start) {
+        if source.found.is_none() {
+            let seconds = start.sealed.millis() as f64 / 1000.0;
+            self.metrics.complete(&source.name, seconds);
         }
-        (inlets, jobs)
+    }
+
+    /// A source that is to be played, and its side of the way into the graph.
+    pub(crate) fn job(
+        &self,
+        source: &SourceVitals,
+        location: Location,
+        start: &Start,
+        way: &Way,
+    ) -> Job {
+        let live = source
+            .live
+            .then(|| self.live(source.id.planned as usize, start));
+        let wanted = Wanted {
+            source: source.id,
+            location,
+            size: self.pack.frame_size(),
+            choice: Choice::Grids(source.grids.clone()),
+            from: start.from,
+            live,
+        };
+        let outlet = Outlet {
+            name: source.name.clone(),
+            waiting: live.map(|_| way.waiting.clone()),
+            samplers: source.grids.len() as u64,
+            flow: Arc::clone(&way.flow),
+            stop: Arc::clone(&self.stop),
+            length_ms: Arc::clone(&source.length_ms),
+            standing: Arc::clone(&source.standing),
+            ..Outlet::of_recording(source.id, way.sender.clone(), self.vitals.tally.clone())
+        };
+        (wanted, outlet)
     }
 
     /// How a live source is followed.
@@ -339,19 +444,21 @@ impl Run<'_> {
         })
     }
 
-    fn outcome(&self, written: Written, begun: Instant, starts: &[Option<Start>]) -> Outcome {
-        let (mut sources, mut skipped, mut cut) = (BTreeMap::new(), Vec::new(), Vec::new());
-        for ((at, planned), start) in self.plan.sources.iter().enumerate().zip(starts) {
-            let id = SourceId(at as u32);
-            if start.is_none() {
-                skipped.push(planned.name.clone());
+    fn outcome(&self, mut written: Written, begun: Instant, begins: &[Begin]) -> Outcome {
+        let (mut skipped, mut cut) = (Vec::new(), std::mem::take(&mut written.cut));
+        let mut sources = std::mem::take(&mut written.over);
+        for source in self.vitals.sources() {
+            let begin = &begins[source.id.planned as usize];
+            if source.found.is_none() && begin.start.is_none() {
+                skipped.push(source.name.clone());
                 continue;
             }
-            let passed = written.sources.get(&id).copied().unwrap_or_default();
-            if !(passed.whole || planned.is_live() || written.unheard) {
-                cut.push(planned.name.clone());
+            let passed = written.sources.get(&source.id).copied().unwrap_or_default();
+            if !(passed.whole || source.live || written.unheard) {
+                cut.push(source.name.clone());
             }
-            sources.insert(planned.name.clone(), self.source_report(id, passed));
+            let report = SourceReport::of(&self.vitals, &source, passed);
+            sources.insert(source.name.clone(), report);
         }
         let report = Report {
             wall_seconds: begun.elapsed().as_secs_f64(),
@@ -368,19 +475,6 @@ impl Run<'_> {
             errors: written.errors,
             skipped,
             cut,
-        }
-    }
-
-    fn source_report(&self, source: SourceId, passed: Passed) -> SourceReport {
-        let tally = self.vitals.tally.source(source);
-        let vitals = &self.vitals.sources[source.0 as usize];
-        SourceReport {
-            frames_received: tally.frames_received(),
-            frames_sampled: tally.frames_sampled(),
-            frames_dropped: tally.frames_dropped(),
-            segments: passed.segments,
-            complete_through_ms: passed.complete_through.millis(),
-            live: vitals.live.then(|| LiveReport::of(vitals)),
         }
     }
 }

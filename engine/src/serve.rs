@@ -238,7 +238,8 @@ struct Health {
 }
 
 async fn health(State(told): State<Told>) -> Response {
-    let live = told.vitals.sources.iter().filter(|source| source.live);
+    let sources = told.vitals.sources();
+    let live = sources.iter().filter(|source| source.live);
     let sources = live.map(|source| (source.name.clone(), source.standing.reading()));
     let (code, status) = match told.vitals.since_beat() < DEAD {
         true => (StatusCode::OK, "ok"),

@@ -16,20 +16,22 @@ use std::{
 use atom_models::{Connector, Reason};
 use atom_operators::{
     ask::Reply,
-    data::{Answer, Failure, MediaTime, NodeId, Row, Segment, SourceId, Stage},
+    data::{Answer, End, Failure, MediaTime, NodeId, Row, Segment, SourceId, Stage},
     seal::{Event, Sealed},
     summary::Stretch,
 };
+use jiff::Timestamp;
 use tracing::{debug, warn};
 
 use crate::{
     assemble::News,
     error::chain,
     metrics::{Branch, Metrics},
+    report::SourceReport,
     run::Healths,
     sink::{Kind, Question, Record, Sink, SinkError},
-    store::{self, Store, StoreError},
-    vitals::{SourceVitals, Vitals},
+    store::{self, Claim, Gap, Seal, Store, StoreError, Why},
+    vitals::{FoundFile, SourceVitals, Vitals},
 };
 
 /// Is told of results as they are sealed. An error means that nobody can be told any more.
@@ -51,8 +53,56 @@ pub trait Audience: Send {
         complete_through_ms: u64,
         length_ms: u64,
     ) -> io::Result<()>;
+    /// What became of a recording of a folder.
+    fn notice(&mut self, _notice: &Notice) -> io::Result<()> {
+        Ok(())
+    }
     /// Nothing comes any more.
     fn finish(&mut self) -> io::Result<()>;
+}
+
+/// What became of a recording of a folder.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// All of it is indexed already.
+    Known(String),
+    /// It has another name now, and was not indexed again.
+    Moved {
+        /// The name it had.
+        from: String,
+        /// The name it has.
+        to: String,
+    },
+    /// Another recording has taken its name; its rows are gone.
+    Replaced(String),
+    /// There is more of it than before.
+    Grown(String),
+    /// It is gone, and its rows with it.
+    Gone(String),
+    /// It was worked through, as far as there is something of it.
+    Over {
+        /// Its name.
+        name: String,
+        /// What became of it.
+        report: SourceReport,
+        /// Whether it was worked through to its end.
+        whole: bool,
+        /// Whether it still grows.
+        growing: bool,
+    },
+}
+
+impl Notice {
+    /// What is to be told of a claim, if anything is.
+    pub(crate) fn of(name: &str, claim: Claim) -> Option<Self> {
+        let name = name.to_owned();
+        match claim {
+            Claim::Moved(from) => Some(Self::Moved { from, to: name }),
+            Claim::Replaced => Some(Self::Replaced(name)),
+            Claim::Grown => Some(Self::Grown(name)),
+            Claim::New | Claim::Known | Claim::Taken => None,
+        }
+    }
 }
 
 /// A sink of the plan, opened.
@@ -65,8 +115,8 @@ pub struct OpenSink {
     pub drafts: bool,
     /// The nodes that it takes, by what its file calls them.
     pub inputs: BTreeMap<NodeId, String>,
-    /// What its file calls the sources.
-    pub sources: BTreeMap<SourceId, String>,
+    /// What its file calls the sources of the plan.
+    pub sources: BTreeMap<usize, String>,
 }
 
 /// The store of an index node, opened.
@@ -75,20 +125,33 @@ pub struct OpenStore {
     pub node: NodeId,
     /// The store.
     pub store: Store,
-    /// Where each source's rows go.
-    pub shelves: BTreeMap<SourceId, Shelf>,
-    /// Rows that wait until it is known whether the modules work.
-    pub held: BTreeMap<SourceId, Vec<store::Row>>,
+    /// The pack and settings under which rows are stored.
+    pub pack: String,
+    /// The segment nodes whose segments it holds.
+    pub segments: Vec<NodeId>,
+    /// What its file calls the sources of the plan.
+    pub sources: BTreeMap<usize, String>,
+    /// What waits until it is known whether the modules work.
+    pub held: BTreeMap<SourceId, Held>,
     /// The live sources whose beginning is kept in it.
     pub clocks: BTreeSet<SourceId>,
 }
 
+/// What of a source is to be stored.
+#[derive(Debug, Default)]
+pub struct Held {
+    rows: Vec<store::Row>,
+    gaps: Vec<Gap>,
+    passed: Passed,
+    shelf: Shelf,
+}
+
 /// The place of one source's rows in a store.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shelf {
     /// What the index node's file calls the source.
     pub source: String,
-    /// The key of its rows: pack, version, and a hash of the settings and of the source's content.
+    /// The key of its rows: pack, version, and a hash of the settings.
     pub pack: String,
 }
 
@@ -110,8 +173,12 @@ pub struct Written {
     pub captions: u64,
     /// Answers given out.
     pub answers: u64,
-    /// By source.
+    /// By source; those of folders only until they are over.
     pub sources: BTreeMap<SourceId, Passed>,
+    /// What became of recordings of folders; of a folder that is followed, in all.
+    pub over: BTreeMap<String, SourceReport>,
+    /// Recordings of folders that were not worked through to their end.
+    pub cut: Vec<String>,
     /// How often each stage failed, by reason.
     pub failures: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     /// What ended the run, or would have.
@@ -161,6 +228,10 @@ impl Writer {
                     let told = self.audience.reply(&reply);
                     self.heard(told);
                 }
+                News::Notice(notice) => {
+                    let told = self.audience.notice(&notice);
+                    self.heard(told);
+                }
             }
         }
         self.each_sink(|open| open.sink.finish());
@@ -175,7 +246,8 @@ impl Writer {
             events,
             complete_through,
         } = sealed;
-        let mut rows = Vec::new();
+        let vitals = self.of(source);
+        let (mut rows, mut gaps) = (Vec::new(), Vec::new());
         let mut end = None;
         for event in events {
             match event {
@@ -216,10 +288,21 @@ impl Writer {
                     self.publish(summary.node, place, &summary.text, &kind);
                 }
                 Event::Row(row) => rows.push(row),
-                Event::Failure(failure) => self.failed(&failure),
-                Event::Closed { .. } => {
-                    self.metrics.segment(&self.of(source).name);
+                Event::Failure(failure) => {
+                    gaps.extend(lost(&failure).map(|gap| (None, gap)));
+                    self.failed(&failure);
+                }
+                Event::Closed {
+                    node,
+                    start,
+                    end,
+                    seen,
+                    ..
+                } => {
+                    self.metrics.segment(vitals.label());
                     self.written.sources.entry(source).or_default().segments += 1;
+                    let gap = (!seen).then(|| failed(start, end));
+                    gaps.extend(gap.map(|gap| (Some(node), gap)));
                 }
                 Event::End(ended) => end = Some(ended),
             }
@@ -230,13 +313,41 @@ impl Writer {
             .max(passed.complete_through);
         passed.whole |= end.is_some_and(|end| end.whole);
         let passed = *passed;
-        self.store(source, rows, passed);
-        self.complete(source, passed.complete_through);
+        self.store(&vitals, rows, &gaps, passed);
+        self.complete(&vitals, passed.complete_through);
+        if let (Some(end), Some(found)) = (end, &vitals.found) {
+            self.over(&vitals, found, end, passed);
+        }
+    }
+
+    /// Nothing of a recording of a folder comes any more: lets go of all that is known of it.
+    fn over(&mut self, source: &SourceVitals, found: &FoundFile, end: End, passed: Passed) {
+        let report = SourceReport::of(&self.vitals, source, passed);
+        let over = &mut self.written.over;
+        match found.followed {
+            true => over.entry(found.folder.clone()).or_default().add(&report),
+            false => drop(over.insert(source.name.clone(), report.clone())),
+        }
+        self.metrics.frames(source.label(), &report);
+        if !(end.whole || found.growing) {
+            self.written.cut.push(source.name.clone());
+        }
+        self.written.sources.remove(&source.id);
+        self.vitals.forget(source.id);
+        self.vitals.queue.finish(found.bytes);
+        let told = self.audience.notice(&Notice::Over {
+            name: source.name.clone(),
+            report,
+            whole: end.whole,
+            growing: found.growing,
+        });
+        self.heard(told);
     }
 
     fn publish(&mut self, node: NodeId, place: Place, text: &str, kind: &dyn Fn(&str) -> Kind) {
         let Place { source, start, end } = place;
-        let begun = self.of(source).start();
+        let vitals = self.of(source);
+        let begun = vitals.start();
         let pack = self.pack.clone();
         let record = |source: &str, node: &str| Record {
             source: source.to_owned(),
@@ -247,7 +358,7 @@ impl Writer {
             kind: kind(node),
             start: begun,
         };
-        let mine = record(&self.of(source).name, &self.nodes[node.0]);
+        let mine = record(&vitals.name, &self.nodes[node.0]);
         let told = match mine.kind {
             Kind::Draft => self.audience.draft(&mine),
             _ => self.audience.result(&mine),
@@ -255,7 +366,10 @@ impl Writer {
         let records: Vec<_> = self
             .sinks
             .iter()
-            .map(|open| Some(record(open.sources.get(&source)?, open.inputs.get(&node)?)))
+            .map(|open| {
+                let called = vitals.called_by(&open.sources)?;
+                Some(record(called, open.inputs.get(&node)?))
+            })
             .collect();
         self.heard(told);
         let mut records = records.into_iter();
@@ -302,26 +416,38 @@ impl Writer {
 
     /// Stores rows and how far the source is complete, in one transaction. While it is in doubt whether the modules work,
     /// rows wait: what a broken module gave must not count as done.
-    fn store(&mut self, source: SourceId, rows: Vec<Row>, passed: Passed) {
+    fn store(
+        &mut self,
+        source: &SourceVitals,
+        rows: Vec<Row>,
+        gaps: &[(Option<NodeId>, Gap)],
+        passed: Passed,
+    ) {
         let doubt = !self.healths.hopeless().is_empty();
         let mut failed = Vec::new();
         for open in &mut self.stores {
-            if !open.shelves.contains_key(&source) {
+            let Some(shelf) = source.shelves.get(&open.node) else {
                 continue;
-            }
+            };
             let mine = rows.iter().filter(|row| row.node == open.node);
-            let held = open.held.entry(source).or_default();
-            held.extend(mine.map(|row| stored(row, &self.connector)));
+            let held = open.held.entry(source.id).or_default();
+            held.rows
+                .extend(mine.map(|row| stored(row, &self.connector)));
+            let of_all =
+                |node: &Option<NodeId>| node.is_none_or(|node| open.segments.contains(&node));
+            let gaps = gaps.iter().filter(|(node, _)| of_all(node));
+            held.gaps.extend(gaps.map(|(_, gap)| gap.clone()));
+            (held.passed, held.shelf) = (passed, shelf.clone());
             if doubt {
                 continue;
             }
-            let rows = std::mem::take(held);
-            let vitals = &self.vitals.sources[source.0 as usize];
-            let sealed = keep_start(open, source, vitals)
-                .and_then(|()| seal(&mut open.store, &open.shelves[&source], &rows, passed));
-            match sealed {
-                Ok(()) => self.metrics.indexed(rows.len()),
-                Err(error) => failed.push(error),
+            for (id, held) in std::mem::take(&mut open.held) {
+                let begun = self.vitals.source(id).and_then(|source| source.start());
+                let kept = keep_start(open, id, &held.shelf, begun);
+                match kept.and_then(|()| seal(&mut open.store, &held)) {
+                    Ok(()) => self.metrics.indexed(held.rows.len()),
+                    Err(error) => failed.push(error),
+                }
             }
         }
         for row in rows.iter() {
@@ -338,25 +464,27 @@ impl Writer {
         }
     }
 
-    fn complete(&mut self, source: SourceId, through: MediaTime) {
-        self.each_sink(|open| match open.sources.get(&source) {
+    fn complete(&mut self, source: &SourceVitals, through: MediaTime) {
+        self.each_sink(|open| match source.called_by(&open.sources) {
             Some(called) => open.sink.complete(called, through.millis()),
             None => Ok(()),
         });
         let SourceVitals {
             name, length_ms, ..
-        } = self.of(source);
-        let (name, length) = (name.clone(), length_ms.load(SeqCst));
+        } = source;
+        let length = length_ms.load(SeqCst);
         debug!(source = %name, complete_through = %through, "sealed");
-        self.metrics
-            .complete(&name, through.millis() as f64 / 1000.0);
-        let told = self.audience.progress(&name, through.millis(), length);
+        if source.found.is_none() {
+            self.metrics
+                .complete(name, through.millis() as f64 / 1000.0);
+        }
+        let told = self.audience.progress(name, through.millis(), length);
         self.heard(told);
     }
 
     fn failed(&mut self, failure: &Failure) {
         self.count(failure.stage, failure.fault.reason);
-        let source = &self.of(failure.source).name;
+        let source = self.of(failure.source).name.clone();
         // That a camera was lost was told when it happened.
         if failure.fault.reason == Reason::Lost {
             return;
@@ -364,8 +492,11 @@ impl Writer {
         warn!(%source, at = %failure.at, stage = failure.stage.name(), fault = %failure.fault, "failed");
     }
 
-    fn of(&self, source: SourceId) -> &SourceVitals {
-        &self.vitals.sources[source.0 as usize]
+    fn of(&self, source: SourceId) -> Arc<SourceVitals> {
+        let taken_up = self.vitals.source(source);
+        taken_up.expect(
+            "a source is taken up before anything of it is in the graph, and let go after its end",
+        )
     }
 
     /// Notes that a result about a segment is out.
@@ -418,13 +549,14 @@ fn of_answer(answer: &Answer, node: &str) -> Kind {
 fn keep_start(
     open: &mut OpenStore,
     source: SourceId,
-    vitals: &SourceVitals,
+    shelf: &Shelf,
+    start: Option<Timestamp>,
 ) -> Result<(), StoreError> {
-    let Some(start) = vitals.start().filter(|_| !open.clocks.contains(&source)) else {
+    let Some(start) = start.filter(|_| !open.clocks.contains(&source)) else {
         return Ok(());
     };
-    let name = &open.shelves[&source].source;
-    open.store.keep_start(name, start.as_millisecond())?;
+    open.store
+        .keep_start(&shelf.source, start.as_millisecond())?;
     open.clocks.insert(source);
     Ok(())
 }
@@ -446,18 +578,38 @@ impl Audience for Nobody {
     }
 }
 
-fn seal(
-    store: &mut Store,
-    shelf: &Shelf,
-    rows: &[store::Row],
-    passed: Passed,
-) -> Result<(), StoreError> {
-    let through = passed.complete_through.millis();
-    store.seal(&shelf.source, &shelf.pack, store::Seal::of(rows, through))?;
-    if passed.whole {
-        store.finish(&shelf.source, &shelf.pack, through)?;
+fn seal(store: &mut Store, held: &Held) -> Result<(), StoreError> {
+    let Shelf { source, pack } = &held.shelf;
+    let through = held.passed.complete_through.millis();
+    let seal = Seal {
+        rows: &held.rows,
+        gaps: &held.gaps,
+        sealed_ms: through,
+    };
+    store.seal(source, pack, seal)?;
+    if held.passed.whole {
+        store.finish(source, pack, through)?;
     }
     Ok(())
+}
+
+/// The gap that the loss of a source leaves; it ends with the next segment.
+fn lost(failure: &Failure) -> Option<Gap> {
+    let is_loss = failure.stage == Stage::Source && failure.fault.reason == Reason::Lost;
+    is_loss.then(|| Gap {
+        start_ms: failure.at.millis(),
+        end_ms: None,
+        why: Why::Lost,
+    })
+}
+
+/// The gap of a segment of which every frame was lost.
+fn failed(start: MediaTime, end: MediaTime) -> Gap {
+    Gap {
+        start_ms: start.millis(),
+        end_ms: Some(end.millis()),
+        why: Why::Failed,
+    }
 }
 
 fn stored(row: &Row, connector: &Connector) -> store::Row {

@@ -36,8 +36,12 @@ pub enum Event {
         source: SourceId,
         /// The segment node.
         node: NodeId,
+        /// Where the segment begins.
+        start: MediaTime,
         /// Where the segment ends.
         end: MediaTime,
+        /// Whether there is a segment: not if every frame of it was lost.
+        seen: bool,
     },
     /// The source is over.
     End(End),
@@ -207,7 +211,9 @@ mod tests {
         Event::Closed {
             source: SOURCE,
             node: NodeId(node),
+            start: MediaTime::default(),
             end: MediaTime::from_millis(end),
+            seen: true,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     sink::SinkKind,
     source::SourceSettings,
     spec::{InputSpec, NodeSpec, PipelineFile},
-    uri::same,
+    uri::{Uri, same},
 };
 
 /// All files of one run as one graph.
@@ -99,6 +99,11 @@ impl PlannedSource {
     /// Whether it shows the present.
     pub fn is_live(&self) -> bool {
         self.settings.is_live(&self.uri)
+    }
+
+    /// Whether it stands for all recordings of a folder.
+    pub fn is_folder(&self) -> bool {
+        matches!(Uri::parse(&self.uri), Ok(Uri::Folder(_)))
     }
 }
 

@@ -30,6 +30,10 @@ pub struct SourceSettings {
     pub retry_from_ms: u64,
     /// Of a live source: no attempt to connect waits longer than this. Milliseconds, at least `retry_from_ms`, to 3600000.
     pub retry_to_ms: u64,
+    /// Of a folder: whether to go on looking, for recordings that come, grow, change, or go.
+    pub watch: bool,
+    /// Of a folder: whether what is stored of a recording stays when the recording is gone.
+    pub keep_gone: bool,
     /// Of a live source: a caption that is not there so long after its segment was over is given up, and its draft
     /// stands; an answer is given up. Milliseconds, 500 to 600000.
     pub late_after_ms: u64,
@@ -43,6 +47,8 @@ impl Default for SourceSettings {
             live: None,
             user: None,
             password_file: None,
+            watch: false,
+            keep_gone: false,
             stall_ms: 5000,
             retry_from_ms: 1000,
             retry_to_ms: 60_000,

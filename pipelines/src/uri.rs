@@ -75,7 +75,7 @@ impl Uri {
                 path if path.starts_with('/') => Ok(Self::File(decoded(path))),
                 _ => Err(UriError::NotAbsolute(text.to_owned())),
             },
-            "folder" => Ok(Self::Folder(rest.into())),
+            "folder" => Ok(Self::Folder(decoded(rest))),
             "test" => Ok(Self::Test(rest.to_owned())),
             "rtsp" | "rtsps" => Ok(Self::Rtsp(text.to_owned())),
             "http" | "https" => Ok(Self::Http(text.to_owned())),
@@ -97,6 +97,11 @@ impl Uri {
         }
     }
 
+    /// The `folder://` uri of a file, folder or pattern, whatever bytes its name is made of.
+    pub fn of_folder(path: &Path) -> String {
+        format!("folder://{}", escaped(path))
+    }
+
     /// The `file://` uri of an absolute path, whatever bytes its name is made of.
     ///
     /// ```
@@ -104,16 +109,7 @@ impl Uri {
     /// assert_eq!(Uri::of_file("/a b/ü.mp4".as_ref()), "file:///a%20b/%C3%BC.mp4");
     /// ```
     pub fn of_file(path: &Path) -> String {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte);
-        let escaped = path
-            .as_os_str()
-            .as_bytes()
-            .iter()
-            .map(|byte| match plain(*byte) {
-                true => char::from(*byte).to_string(),
-                false => format!("%{byte:02X}"),
-            });
-        format!("file://{}", escaped.collect::<String>())
+        format!("file://{}", escaped(path))
     }
 
     /// The file or folder that this uri names on this machine.
@@ -177,6 +173,20 @@ pub(crate) fn resolved(path: PathBuf) -> PathBuf {
     path.canonicalize()
         .or_else(|_| std::path::absolute(&path))
         .unwrap_or(path)
+}
+
+/// A path with everything escaped that is no plain letter or sign.
+fn escaped(path: &Path) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte);
+    let signs = path
+        .as_os_str()
+        .as_bytes()
+        .iter()
+        .map(|byte| match plain(*byte) {
+            true => char::from(*byte).to_string(),
+            false => format!("%{byte:02X}"),
+        });
+    signs.collect()
 }
 
 /// `%20` and the like as the bytes they stand for; what is no valid escape stays as it is.

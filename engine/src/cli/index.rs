@@ -1,7 +1,7 @@
 //! `atom index`: makes recordings searchable, going on where it stopped.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -9,10 +9,10 @@ use std::{
 
 use anyhow::{Context, bail};
 use atom::{
-    run::{self, Options, Outcome},
-    store::Store,
+    run::{self, Options},
+    source::folder::{self, Library, VIDEOS},
 };
-use atom_operators::{data::MediaTime, node::NodeKind};
+use atom_operators::node::NodeKind;
 use atom_pipelines::{Input, Plan, PlannedSource, SourceSettings, Uri, override_sources, plan};
 use clap::Args;
 
@@ -21,16 +21,18 @@ use super::{
     terminal::{self, Printer, Style},
 };
 
-/// What in a folder is taken for a video, by the end of its name.
-const VIDEOS: [&str; 17] = [
-    "3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf", "ogv",
-    "ts", "webm", "wmv", "y4m",
-];
-
 /// Make recordings searchable; goes on where it stopped.
 #[derive(Args)]
+#[command(after_help = "\
+A recording is known by its content: one that was moved is not indexed again, one that was replaced is.
+What is stored of a recording that is gone from its folder is removed, unless --keep-gone is given, or the folder is empty.
+
+Examples:
+  atom index recordings/
+  atom index 'recordings/**/door-*.mp4'
+  atom index recordings/ --watch              goes on with what comes, until Ctrl-C")]
 pub struct Index {
-    /// Videos, and folders of videos.
+    /// Videos, folders of videos, and patterns.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The file of the index.
@@ -39,20 +41,27 @@ pub struct Index {
     /// The pack of models.
     #[arg(long, default_value = "mini")]
     pack: String,
+    /// Go on looking: recordings that come, grow, change or go are followed until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+    /// Keep what is stored of recordings that are gone.
+    #[arg(long)]
+    keep_gone: bool,
 }
 
 impl Index {
     /// Indexes all recordings that are not indexed yet.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let found = recordings(&self.paths)?;
-        let store = match self.store {
-            Some(store) => store,
+        if !self.watch {
+            self.check_videos()?;
+        }
+        let store = match &self.store {
+            Some(store) => store.clone(),
             None => default_store(true)?,
         };
-        let recordings = named(found, &store)?;
-        let plan = plan_of(&recordings, &store, &self.pack)?;
+        let plan = self.plan(&store)?;
         let stop = terminal::stop_on_signal()?;
-        let audience = Box::new(Printer::new(Style::Silent));
+        let audience = Box::new(Printer::new(Style::Indexed));
         let outcome = run::run(
             &plan,
             Options {
@@ -63,42 +72,70 @@ impl Index {
                 listener: None,
             },
         )?;
-        tell(&outcome, &store)?;
+        terminal::tell(&format!("the index is {}", store.display()));
         Ok(terminal::conclude(&outcome))
     }
-}
 
-/// The recordings by the names that the store gives them: one whose name belongs to another file that is still there goes
-/// by its whole path.
-fn named(
-    found: BTreeMap<String, PathBuf>,
-    store: &Path,
-) -> anyhow::Result<BTreeMap<String, PathBuf>> {
-    let mut store = Store::open(store)?;
-    let mut named = BTreeMap::new();
-    for (name, path) in found {
-        let name = match store.claim(&name, &path, Path::is_file)? {
-            true => name,
-            false => path.display().to_string(),
+    /// Refuses paths behind which there is no video at all.
+    fn check_videos(&self) -> anyhow::Result<()> {
+        for path in &self.paths {
+            let library =
+                Library::of(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let listing = folder::list(&library);
+            if !listing.files.is_empty() {
+                continue;
+            }
+            if let Some((folder, error)) = listing.closed.into_iter().next() {
+                return Err(error)
+                    .with_context(|| format!("cannot read the folder {}", folder.display()));
+            }
+            match library.pattern {
+                Some(_) => bail!("no file is like {}", path.display()),
+                None => bail!(
+                    "no video in the folder {}; expected names that end in one of {}",
+                    path.display(),
+                    VIDEOS.join(", ")
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    /// The library's index pipeline, over all recordings: one graph, each module loaded once.
+    fn plan(&self, store: &Path) -> anyhow::Result<Plan> {
+        let mut files = [ready("index", &self.pack)?];
+        override_sources(
+            &mut files,
+            &[("video".to_owned(), "test://black".to_owned())],
+        );
+        let mut plan = plan(&files);
+        let folder = |path: &PathBuf| PlannedSource {
+            // Recordings go by their path in the folder alone.
+            name: String::new(),
+            uri: Uri::of_folder(path),
+            settings: SourceSettings {
+                watch: self.watch,
+                keep_gone: self.keep_gone,
+                ..SourceSettings::default()
+            },
+            aliases: Vec::new(),
         };
-        named.insert(name, path);
+        plan.sources = self.paths.iter().map(folder).collect();
+        let sources = 0..plan.sources.len();
+        let names: BTreeMap<usize, String> =
+            sources.clone().map(|at| (at, String::new())).collect();
+        for node in &mut plan.nodes {
+            match &mut node.kind {
+                NodeKind::Sample(_) => node.inputs = sources.clone().map(Input::Source).collect(),
+                NodeKind::Index(spec) => {
+                    store.clone_into(&mut spec.store);
+                    node.source_names.clone_from(&names);
+                }
+                _ => {}
+            }
+        }
+        Ok(plan)
     }
-    Ok(named)
-}
-
-fn tell(outcome: &Outcome, store: &Path) -> anyhow::Result<()> {
-    for name in &outcome.skipped {
-        terminal::result(&format!("{name}: already indexed"))?;
-    }
-    for (name, source) in &outcome.report.sources {
-        let through = MediaTime::from_millis(source.complete_through_ms);
-        terminal::result(&format!(
-            "{name}: {} segments, complete through {through}",
-            source.segments
-        ))?;
-    }
-    terminal::tell(&format!("the index is {}", store.display()));
-    Ok(())
 }
 
 /// `atom/atom.db` in the user's data folder; with `make`, the folder is made.
@@ -116,104 +153,4 @@ pub fn default_store(make: bool) -> anyhow::Result<PathBuf> {
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     Ok(folder.join("atom.db"))
-}
-
-/// Recordings by the name that the index gives them: relative to the folder given, absolute for a single file.
-fn recordings(paths: &[PathBuf]) -> anyhow::Result<BTreeMap<String, PathBuf>> {
-    let mut found = BTreeMap::new();
-    for path in paths {
-        let absolute = path
-            .canonicalize()
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        if absolute.is_file() {
-            add(&mut found, absolute.display().to_string(), absolute);
-            continue;
-        }
-        let inside = videos_in(&absolute)?;
-        if inside.is_empty() {
-            bail!(
-                "no video in the folder {}; expected names that end in one of {}",
-                path.display(),
-                VIDEOS.join(", ")
-            );
-        }
-        for video in inside {
-            let relative = video.strip_prefix(&absolute).unwrap_or(&video);
-            add(&mut found, relative.display().to_string(), video.clone());
-        }
-    }
-    Ok(found)
-}
-
-/// Adds a recording, unless it is there under another name. A name that another file has makes room for the whole path.
-fn add(found: &mut BTreeMap<String, PathBuf>, name: String, path: PathBuf) {
-    if found.values().any(|other| *other == path) {
-        return;
-    }
-    let name = if found.contains_key(&name) {
-        path.display().to_string()
-    } else {
-        name
-    };
-    found.insert(name, path);
-}
-
-fn videos_in(folder: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
-    let mut found = BTreeSet::new();
-    let entries = fs::read_dir(folder)
-        .with_context(|| format!("cannot read the folder {}", folder.display()))?;
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("cannot read the folder {}", folder.display()))?
-            .path();
-        // A link to a folder could lead back here.
-        if path.is_dir() && !path.is_symlink() {
-            found.extend(videos_in(&path)?);
-        } else if path.is_file() && video(&path) {
-            found.insert(path);
-        }
-    }
-    Ok(found)
-}
-
-fn video(path: &Path) -> bool {
-    let ending = path
-        .extension()
-        .map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| VIDEOS.contains(&ending.as_str()))
-}
-
-/// The library's index pipeline, over all recordings at once: one graph, each module loaded once.
-fn plan_of(
-    recordings: &BTreeMap<String, PathBuf>,
-    store: &Path,
-    pack: &str,
-) -> anyhow::Result<Plan> {
-    let mut files = [ready("index", pack)?];
-    override_sources(
-        &mut files,
-        &[("video".to_owned(), "test://black".to_owned())],
-    );
-    let mut plan = plan(&files);
-    plan.sources = recordings
-        .iter()
-        .map(|(name, path)| PlannedSource {
-            name: name.clone(),
-            uri: Uri::of_file(path),
-            settings: SourceSettings::default(),
-            aliases: Vec::new(),
-        })
-        .collect();
-    let names: BTreeMap<usize, String> = recordings.keys().cloned().enumerate().collect();
-    for node in &mut plan.nodes {
-        match &mut node.kind {
-            NodeKind::Sample(_) => node.inputs = (0..names.len()).map(Input::Source).collect(),
-            NodeKind::Index(spec) => {
-                store.clone_into(&mut spec.store);
-                node.source_names.clone_from(&names);
-            }
-            _ => {}
-        }
-    }
-    Ok(plan)
 }

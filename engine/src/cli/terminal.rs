@@ -15,7 +15,7 @@ use atom::{
     error::chain,
     run::Outcome,
     sink::{Kind, Record, Sink, SinkError},
-    writer::Audience,
+    writer::{Audience, Notice},
 };
 use atom_operators::data::MediaTime;
 use clap::ValueEnum;
@@ -142,6 +142,8 @@ pub enum Style {
     Through(Box<dyn Sink>),
     /// Not at all.
     Silent,
+    /// Not at all, but what becomes of recordings.
+    Indexed,
 }
 
 /// Prints results and shows how far the sources are.
@@ -190,6 +192,28 @@ fn line(record: &Record) -> String {
     format!("{when}  {}  {said}", record.source)
 }
 
+/// What became of a recording, as a line.
+fn told(notice: &Notice) -> Option<String> {
+    Some(match notice {
+        Notice::Known(name) => format!("{name}: already indexed"),
+        Notice::Moved { from, to } => format!("{to}: was {from}"),
+        Notice::Replaced(name) => format!("{name}: is another recording now"),
+        Notice::Gone(name) => format!("{name}: is gone, and no longer in the index"),
+        Notice::Grown(_) => return None,
+        Notice::Over {
+            name,
+            report,
+            growing,
+            ..
+        } => {
+            let through = MediaTime::from_millis(report.complete_through_ms);
+            let grows = if *growing { ", and it grows" } else { "" };
+            let segments = report.segments;
+            format!("{name}: {segments} segments, complete through {through}{grows}")
+        }
+    })
+}
+
 /// When a live source showed something, by the clock on the wall, and how long ago that was over.
 fn of_live(record: &Record, start: Timestamp) -> String {
     let at = |ms: u64| start + SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
@@ -208,7 +232,19 @@ impl Audience for Printer {
             Style::Lines => result(&line(record)),
             Style::Json => result(&serde_json::to_string(record)?),
             Style::Through(sink) => BAR.suspend(|| sink.write(record)).map_err(of_stdout),
-            Style::Silent => Ok(()),
+            Style::Silent | Style::Indexed => Ok(()),
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice) -> io::Result<()> {
+        self.bar.count(notice);
+        match (&self.style, told(notice)) {
+            (Style::Indexed, Some(line)) => result(&line),
+            (_, Some(line)) => {
+                tracing::info!("{line}");
+                Ok(())
+            }
+            (_, None) => Ok(()),
         }
     }
 
@@ -254,6 +290,13 @@ struct Bar {
 }
 
 impl Bar {
+    /// A recording that is over does not count as work any more.
+    fn count(&mut self, notice: &Notice) {
+        if let Notice::Over { name, .. } = notice {
+            self.sources.remove(name);
+        }
+    }
+
     fn show(&mut self, source: &str, through_ms: u64, length_ms: u64) {
         if !drawn(OF_VIDEO) {
             return;

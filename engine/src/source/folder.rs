@@ -83,6 +83,11 @@ impl Library {
         }
     }
 
+    /// Whether a file, were it there, would be one of its recordings.
+    pub fn holds(&self, file: &Path) -> bool {
+        file.starts_with(&self.root) && (file == self.root || self.means(file))
+    }
+
     fn means(&self, file: &Path) -> bool {
         let options = MatchOptions {
             require_literal_separator: true,
@@ -218,6 +223,8 @@ pub struct Asking<'a> {
     pub busy: &'a dyn Fn(&Path) -> bool,
     /// Whether a file can be played before it is finished.
     pub grows: &'a dyn Fn(&Path) -> bool,
+    /// Whether to wait for files that are not settled.
+    pub patient: bool,
     /// The time on the wall.
     pub now: SystemTime,
 }
@@ -257,6 +264,11 @@ impl Watched {
         ready
     }
 
+    /// Takes note of a file that should be there.
+    pub fn expect(&mut self, path: PathBuf, now: Instant) {
+        self.gone.insert(path, now);
+    }
+
     /// Files that have been gone for longer than they are waited for.
     pub fn gone(&mut self, now: Instant, grace: Duration) -> Vec<PathBuf> {
         let over = |since: &Instant| now.duration_since(*since) >= grace;
@@ -271,6 +283,7 @@ impl File {
         let old = asking.now.duration_since(self.state.modified);
         let settled =
             now.duration_since(self.since) >= SETTLE || old.is_ok_and(|age| age >= SETTLE);
+        let settled = settled || !asking.patient;
         let long = |since: Instant| now.duration_since(since) >= GROWTH;
         match &self.handed {
             Some(handed) if handed.state == self.state && !handed.growing => None,
@@ -343,6 +356,7 @@ mod tests {
             let asking = Asking {
                 busy,
                 grows: &|path| path.extension().is_some_and(|end| end == "ts"),
+                patient: true,
                 now: self.wall + Duration::from_secs(second),
             };
             let now = self.begun + Duration::from_secs(second);

@@ -12,12 +12,15 @@
 //! | `convert` | decoded pictures made into what the vision encoder takes |
 //! | `recording` | plays a recording to its end |
 //! | `live`, `clock`, `retry`, `standing` | follows a camera for ever: its media time, when to connect anew, how it stands |
+//! | `folder` | which recordings a folder holds, and which of them are ready |
 //! | `outlet` | the source's side of the way into the graph |
 //! | `spread`, `jpeg` | some frames of a whole video, for measurements |
 
 mod clock;
 mod convert;
 mod elements;
+pub mod folder;
+pub mod growth;
 pub mod gst;
 mod jpeg;
 pub mod live;

@@ -13,6 +13,7 @@
 //! | `gaps` | stretches of which there is no row, and why |
 //! | `incomplete` | what of a span is not there, and why |
 //! | `compact` | vectors as bytes |
+//! | `places` | which file each source is, and what became of it |
 //! | `clock` | when the media time of sources was 0 |
 //! | `summaries` | what minutes were summed up to |
 //! | `query` | what can be asked, and what makes no sense to ask |
@@ -32,6 +33,7 @@ mod error;
 mod fuse;
 mod gaps;
 mod incomplete;
+mod places;
 mod query;
 mod read;
 mod schema;
@@ -54,6 +56,7 @@ use serde::Serialize;
 pub use error::StoreError;
 pub use gaps::{Gap, Why};
 pub use incomplete::Incomplete;
+pub use places::{Claim, Found, Place, text_of};
 pub use query::Query;
 pub use words::wanted_text;
 

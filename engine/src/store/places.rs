@@ -32,6 +32,8 @@ pub struct Found<'a> {
     pub path: &'a Path,
     /// What stands for its content.
     pub content: &'a str,
+    /// What changes when it is written to; the content of a file that shows the same need not be looked at.
+    pub touched: &'a str,
     /// Whether an older content is the beginning of this one.
     pub grown_from: &'a dyn Fn(&str) -> bool,
     /// Whether a file is still where it was.
@@ -64,6 +66,8 @@ pub struct Place {
     pub path: PathBuf,
     /// What stands for its content.
     pub content: String,
+    /// What it showed of when it was written to last.
+    pub touched: String,
 }
 
 impl Store {
@@ -79,8 +83,13 @@ impl Store {
             };
             if claim != Claim::Taken {
                 change.execute(
-                    "INSERT OR REPLACE INTO places (source, path, content) VALUES (?1, ?2, ?3)",
-                    params![found.name, text_of(found.path), found.content],
+                    "INSERT OR REPLACE INTO places VALUES (?1, ?2, ?3, ?4)",
+                    params![
+                        found.name,
+                        text_of(found.path),
+                        found.content,
+                        found.touched
+                    ],
                 )?;
             }
             Ok(claim)
@@ -95,7 +104,7 @@ impl Store {
         let read = || -> rusqlite::Result<_> {
             let mut places = self
                 .connection
-                .prepare("SELECT source, path, content FROM places ORDER BY source")?;
+                .prepare("SELECT source, path, content, touched FROM places ORDER BY source")?;
             places.query_map([], place)?.collect()
         };
         read().map_err(StoreError::at(&self.path, "read"))
@@ -126,11 +135,12 @@ fn place(row: &rusqlite::Row) -> rusqlite::Result<Place> {
         source: row.get(0)?,
         path: path_of(&row.get::<_, String>(1)?),
         content: row.get(2)?,
+        touched: row.get(3)?,
     })
 }
 
 fn holder(connection: &rusqlite::Connection, source: &str) -> rusqlite::Result<Option<Place>> {
-    let one = "SELECT source, path, content FROM places WHERE source = ?1";
+    let one = "SELECT source, path, content, touched FROM places WHERE source = ?1";
     connection.query_row(one, [source], place).optional()
 }
 
@@ -157,7 +167,7 @@ fn of_holder(change: &Transaction, found: &Found, holder: &Place) -> Result<Clai
 /// Nobody has the name: is the recording known under another one, under which it is no more?
 fn of_nobody(change: &Transaction, found: &Found) -> Result<Claim, Undone> {
     let mut alike =
-        change.prepare("SELECT source, path, content FROM places WHERE content = ?1")?;
+        change.prepare("SELECT source, path, content, touched FROM places WHERE content = ?1")?;
     let alike: Vec<Place> = alike
         .query_map([found.content], place)?
         .collect::<Result<_, _>>()?;
@@ -223,8 +233,8 @@ fn escaped(text: &str) -> Option<(usize, Option<u8>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{found as search, row, store};
     use super::super::Seal;
+    use super::super::testing::{found as search, row, store};
     use super::*;
 
     /// A recording of this content at a path; files whose names begin with "gone" are no more.
@@ -233,6 +243,7 @@ mod tests {
             name,
             path: Path::new(path),
             content,
+            touched: "",
             grown_from: &|old| content.starts_with(old),
             stays: &|path| !path.starts_with("gone"),
         };
@@ -242,12 +253,7 @@ mod tests {
     fn index(store: &mut Store, source: &str, caption: &str) {
         store.begin(source, "p").unwrap();
         let rows = [row(0, caption)];
-        let seal = Seal {
-            rows: &rows,
-            sealed_ms: 4000,
-            ..Seal::default()
-        };
-        store.seal(source, "p", &seal).unwrap();
+        store.seal(source, "p", Seal::of(&rows, 4000)).unwrap();
         store.finish(source, "p", 4000).unwrap();
     }
 

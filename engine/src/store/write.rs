@@ -4,8 +4,6 @@
 //! Rows and `sealed_ms` move together: a run that dies anywhere goes on at `sealed_ms` and writes equal rows over
 //! those already there, none lost, none twice.
 
-use std::path::Path;
-
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::json;
 
@@ -41,37 +39,6 @@ impl Store {
                     ended: row.get(1)?,
                 })
             })?)
-        })
-    }
-
-    /// Gives a source's name to a file. Where another file has it already, and `stays` says that it keeps it, nothing is
-    /// changed and the answer is no: two recordings of one name must not take each other's rows.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn claim(
-        &mut self,
-        source: &str,
-        path: &Path,
-        stays: impl Fn(&Path) -> bool,
-    ) -> Result<bool, StoreError> {
-        let path = path.to_string_lossy();
-        self.change("name a source in", |change| {
-            let holder: Option<String> = change
-                .query_row(
-                    "SELECT path FROM places WHERE source = ?1",
-                    [source],
-                    |row| row.get(0),
-                )
-                .optional()?;
-            if holder.is_some_and(|holder| holder != path && stays(Path::new(&holder))) {
-                return Ok(false);
-            }
-            change.execute(
-                "INSERT OR REPLACE INTO places (source, path) VALUES (?1, ?2)",
-                params![source, path],
-            )?;
-            Ok(true)
         })
     }
 
@@ -148,7 +115,7 @@ impl Store {
     }
 
     /// Runs `work` in one transaction; an error, or a panic, undoes all of it.
-    fn change<T>(
+    pub(super) fn change<T>(
         &mut self,
         attempt: &'static str,
         work: impl FnOnce(&Transaction) -> Result<T, Undone>,

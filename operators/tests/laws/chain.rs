@@ -320,9 +320,15 @@ pub fn chain(
     let rows = shared.tap(rows, |r| ("index", r.segment.key.source, tell_row(r)));
     let closed = cuts.flat_map(|cut| match cut {
         Cut::Closed(closed) => {
-            let (source, node, end) = (closed.key.source, SEGMENTS, closed.end);
-            let failure = closed.result.err().map(Event::Failure);
-            [Some(Event::Closed { source, node, end }), failure]
+            let SegmentKey { source, start } = closed.key;
+            let told = Event::Closed {
+                source,
+                node: SEGMENTS,
+                start,
+                end: closed.end,
+                seen: closed.result.is_ok(),
+            };
+            [Some(told), closed.result.err().map(Event::Failure)]
         }
         Cut::Quiet(..) => [None, None],
         Cut::End(end) => [Some(Event::End(end)), None],
