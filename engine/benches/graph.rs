@@ -2,7 +2,7 @@
 //!
 //! Would change a decision: if a frame costs more than a percent of an encoder run (some 60 ms), batching has to come.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use atom::assemble::{Parts, assemble};
 use atom_models::{Image, Meters, Pack, Scheduler, scheduler::Settings};
@@ -12,6 +12,7 @@ use atom_operators::{
     intake::{Inlet, Record},
     offload::{Crew, Health},
     tally::Tally,
+    tick::Lane,
 };
 use atom_pipelines::{Plan, library, parse, plan};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -59,6 +60,7 @@ fn work_through(plan: &Plan, pack: &Pack, inlets: Vec<Inlet>) {
     let (meters, plan) = (Meters::default(), plan.clone());
     let parts = Parts {
         inlets,
+        paces: BTreeMap::new(),
         vision: Some(pack.vision(meters.vision).expect("the fake loads")),
         decoder: Some(Scheduler::new(
             pack.decoder(meters.decoder).expect("the fake loads"),
@@ -72,7 +74,7 @@ fn work_through(plan: &Plan, pack: &Pack, inlets: Vec<Inlet>) {
         vision_health: Health::default(),
         decoder_health: Health::default(),
         text_health: Health::default(),
-        tally: Tally::new(plan.sources.len()),
+        tally: Tally::default(),
     };
     let parts = std::sync::Mutex::new(Some(parts));
     timely::execute_directly(move |worker| {
@@ -102,13 +104,10 @@ fn bench(c: &mut Criterion) {
             &sources,
             |b, sources| {
                 let inlets = || {
-                    let inlet = |n| {
-                        let source = SourceId::of(n as u32);
-                        Inlet {
-                            source,
-                            records: frames(source),
-                            flow: Flow::new(Bounds::default()),
-                        }
+                    let inlet = |n| Inlet {
+                        lane: Lane(n as u32),
+                        records: frames(SourceId::of(n as u32)),
+                        flow: Flow::new(Bounds::default()),
                     };
                     (0..*sources).map(inlet).collect::<Vec<_>>()
                 };

@@ -32,7 +32,7 @@ pub enum EngineError {
     },
     /// A folder of recordings that cannot be read.
     #[error(
-        "cannot read {path}: {reason}; expected a recording, a folder of recordings, or a pattern such as \"videos/*.mp4\""
+        "cannot index {path}: {reason}; expected a recording, a folder of recordings, or a pattern such as 'videos/*.mp4'"
     )]
     Folder {
         /// The folder, file or pattern.

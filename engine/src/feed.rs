@@ -146,12 +146,13 @@ impl<'r> Feed<'r> {
     ) -> Result<Option<Job>, EngineError> {
         let settled = self.settle(turn, news);
         self.unsettled.fetch_sub(1, SeqCst);
+        let queue = &self.run.vitals.queue;
+        let settled = settled.inspect_err(|_| queue.skip(turn.state.size));
         let Some((name, begin)) = settled? else {
             return Ok(None);
         };
-        let queue = &self.run.vitals.queue;
         let Some(start) = begin.start else {
-            queue.finish(turn.state.size);
+            queue.skip(turn.state.size);
             // Without its reader the run ends anyway.
             let _ = news.send(News::Notice(Notice::Known(name)));
             return Ok(None);

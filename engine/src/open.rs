@@ -49,17 +49,18 @@ pub fn libraries(plan: &Plan) -> Result<Vec<(usize, Library)>, EngineError> {
     let folders = plan.sources.iter().enumerate();
     let folders = folders.filter(|(_, source)| source.is_folder());
     let library = |(at, source): (usize, &PlannedSource)| {
+        let uri = Uri::parse(&source.uri).ok();
+        let path = uri.and_then(|uri| uri.path().cloned()).unwrap_or_default();
         let wrong = |reason: String| EngineError::Folder {
-            path: source.uri.clone(),
+            path: path.display().to_string(),
             reason,
         };
-        let uri = Uri::parse(&source.uri).map_err(|e| wrong(e.to_string()))?;
-        let path = uri.path().cloned().unwrap_or_default();
-        let library = Library::of(&path).map_err(|e| EngineError::Folder {
-            path: path.display().to_string(),
-            reason: e.to_string(),
-        })?;
-        Ok((at, library))
+        let library = Library::of(&path).map_err(|e| wrong(e.to_string()))?;
+        // Where nothing more can come, something has to be there.
+        match library.trouble().filter(|_| !source.settings.watch) {
+            Some(trouble) => Err(wrong(trouble)),
+            None => Ok((at, library)),
+        }
     };
     folders.map(library).collect()
 }
@@ -98,7 +99,10 @@ impl Modules {
         let decoder =
             (captions || asks || questions).then(|| pack.decoder(Arc::clone(&meters.decoder)));
         let chooses = captions && connector.caption_likeness() > 0.0;
-        let text = (chooses || reads || questions).then(|| pack.text(Arc::clone(&meters.text)));
+        // A caption that is stored is found by its vector too.
+        let stores = captions && any(&|kind| matches!(kind, NodeKind::Index(_)));
+        let text =
+            (chooses || stores || reads || questions).then(|| pack.text(Arc::clone(&meters.text)));
         let memory = captions.then(|| pack.memory()).transpose()?.flatten();
         Ok(Self {
             vision: vision.transpose()?,

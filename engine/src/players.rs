@@ -35,6 +35,14 @@ pub(crate) struct Way {
     pub(crate) flow: Arc<Flow>,
 }
 
+/// The source's side of all lanes.
+pub(crate) struct Ways {
+    /// Those of live sources of the plan.
+    pub(crate) live: Vec<(usize, Way)>,
+    /// Those on which recordings take turns.
+    pub(crate) shared: Vec<Way>,
+}
+
 /// A source that is to be played, and its side of the way into the graph.
 pub(crate) type Job = (Wanted, Outlet);
 
@@ -50,10 +58,10 @@ impl Players {
         &'s self,
         threads: &'s Scope<'s, '_>,
         feed: &'s Feed<'f>,
-        (live, ways): (Vec<(usize, Way)>, Vec<Way>),
+        ways: Ways,
         news: &Sender<News>,
     ) -> Vec<ScopedJoinHandle<'s, ()>> {
-        let alone = live.into_iter().map(|(source, way)| {
+        let alone = ways.live.into_iter().map(|(source, way)| {
             threads.spawn(move || {
                 let job = feed.planned(source, &way);
                 job.into_iter().for_each(|job| self.play(job, false));
@@ -61,7 +69,7 @@ impl Players {
             })
         });
         let mut players: Vec<_> = alone.collect();
-        players.extend(ways.into_iter().map(|way| {
+        players.extend(ways.shared.into_iter().map(|way| {
             let news = news.clone();
             threads.spawn(move || {
                 while let Some(turn) = feed.next() {

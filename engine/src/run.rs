@@ -35,7 +35,7 @@ use crate::{
     feed::{Feed, Scout},
     metrics::Metrics,
     open::{self, Begin, Modules, Start},
-    players::{AT_ONCE, Job, Players, Way},
+    players::{AT_ONCE, Job, Players, Way, Ways},
     report::{self, DecoderReport, Report, SourceReport},
     serve::{Listener, Server},
     source::{Choice, Live, Location, Outlet, Wanted, folder::Library, gst},
@@ -180,7 +180,7 @@ impl Lanes {
     }
 
     /// The graph's side of all lanes, and the sources' side of those of live sources and of the others.
-    fn open(self) -> (Vec<Inlet>, (Vec<(usize, Way)>, Vec<Way>)) {
+    fn open(self) -> (Vec<Inlet>, Ways) {
         let mut inlets = Vec::new();
         let mut open = |flow: Arc<Flow>| {
             let (sender, records) = bounded(2);
@@ -196,9 +196,11 @@ impl Lanes {
             }
         };
         let live = self.live.into_iter().map(|(at, flow)| (at, open(flow)));
-        let live = live.collect();
-        let shared = self.shared.into_iter().map(open).collect();
-        (inlets, (live, shared))
+        let ways = Ways {
+            live: live.collect(),
+            shared: self.shared.into_iter().map(open).collect(),
+        };
+        (inlets, ways)
     }
 
     fn paces(&self) -> BTreeMap<usize, Arc<Pace>> {
@@ -284,7 +286,7 @@ impl Run<'_> {
         &self,
         parts: Parts,
         (feed, scout): (Feed, Option<Scout>),
-        ways: (Vec<(usize, Way)>, Vec<Way>),
+        ways: Ways,
         writer: Writer,
     ) -> Written {
         let closer = parts.inbox.as_ref().map(Inbox::closer);

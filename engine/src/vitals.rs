@@ -43,9 +43,9 @@ pub struct Vitals {
 /// How many recordings were found in folders, and how many of them are over; the same in bytes, by which the rest is guessed.
 #[derive(Debug, Default)]
 pub struct Queue {
-    /// Recordings found.
+    /// Recordings found that need work, as far as that is known.
     pub found: AtomicU64,
-    /// Of these, those that need no more work.
+    /// Of these, those that are worked through.
     pub over: AtomicU64,
     /// Their bytes.
     pub bytes_found: AtomicU64,
@@ -60,7 +60,13 @@ impl Queue {
         self.bytes_found.fetch_add(bytes, Relaxed);
     }
 
-    /// One of so many bytes needs no more work.
+    /// A recording of so many bytes turned out to need no work.
+    pub(crate) fn skip(&self, bytes: u64) {
+        self.found.fetch_sub(1, Relaxed);
+        self.bytes_found.fetch_sub(bytes, Relaxed);
+    }
+
+    /// One of so many bytes is worked through.
     pub(crate) fn finish(&self, bytes: u64) {
         self.over.fetch_add(1, Relaxed);
         self.bytes_over.fetch_add(bytes, Relaxed);
@@ -123,6 +129,11 @@ impl SourceVitals {
             standing: Arc::new(Standing::begun(start)),
             length_ms: Arc::default(),
         }
+    }
+
+    /// Whether it goes on for ever: a camera, or a recording of a folder that is followed.
+    pub fn is_followed(&self) -> bool {
+        self.live || self.found.as_ref().is_some_and(|found| found.followed)
     }
 
     /// What metrics call it. There is no end to the recordings of a folder, so they go by its name.

@@ -11,6 +11,8 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
+    thread,
+    time::Duration,
 };
 
 use atom_models::{Connector, Reason};
@@ -21,7 +23,7 @@ use atom_operators::{
     summary::Stretch,
 };
 use jiff::Timestamp;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     assemble::News,
@@ -31,8 +33,11 @@ use crate::{
     run::Healths,
     sink::{Kind, Question, Record, Sink, SinkError},
     store::{self, Claim, Gap, Seal, Store, StoreError, Why},
-    vitals::{FoundFile, SourceVitals, Vitals},
+    vitals::{FoundFile, Queue, SourceVitals, Vitals},
 };
+
+/// How long it is waited before a store that cannot be written is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Is told of results as they are sealed. An error means that nobody can be told any more.
 pub trait Audience: Send {
@@ -46,19 +51,29 @@ pub trait Audience: Send {
     fn reply(&mut self, _reply: &Reply) -> io::Result<()> {
         Ok(())
     }
-    /// How far a source is complete, and its length if that is known, else 0.
-    fn progress(
-        &mut self,
-        source: &str,
-        complete_through_ms: u64,
-        length_ms: u64,
-    ) -> io::Result<()>;
+    /// How far a source is.
+    fn progress(&mut self, progress: &Progress) -> io::Result<()>;
     /// What became of a recording of a folder.
     fn notice(&mut self, _notice: &Notice) -> io::Result<()> {
         Ok(())
     }
     /// Nothing comes any more.
     fn finish(&mut self) -> io::Result<()>;
+}
+
+/// How far a source is, and how far all recordings of folders are.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    /// The source.
+    pub source: &'a str,
+    /// Everything of it before this is out.
+    pub complete_through_ms: u64,
+    /// Its length, if that is known, else 0.
+    pub length_ms: u64,
+    /// How large its file is, if it was found in a folder, else 0.
+    pub bytes: u64,
+    /// What was found in folders.
+    pub queue: &'a Queue,
 }
 
 /// What became of a recording of a folder.
@@ -443,8 +458,15 @@ impl Writer {
             }
             for (id, held) in std::mem::take(&mut open.held) {
                 let begun = self.vitals.source(id).and_then(|source| source.start());
-                let kept = keep_start(open, id, &held.shelf, begun);
-                match kept.and_then(|()| seal(&mut open.store, &held)) {
+                let mut write = || {
+                    keep_start(open, id, &held.shelf, begun)?;
+                    seal(&mut open.store, &held)
+                };
+                let written = match source.is_followed() {
+                    true => patiently(&mut write, &self.stop),
+                    false => write(),
+                };
+                match written {
                     Ok(()) => self.metrics.indexed(held.rows.len()),
                     Err(error) => failed.push(error),
                 }
@@ -478,7 +500,13 @@ impl Writer {
             self.metrics
                 .complete(name, through.millis() as f64 / 1000.0);
         }
-        let told = self.audience.progress(name, through.millis(), length);
+        let told = self.audience.progress(&Progress {
+            source: name,
+            complete_through_ms: through.millis(),
+            length_ms: length,
+            bytes: source.found.as_ref().map_or(0, |found| found.bytes),
+            queue: &self.vitals.queue,
+        });
         self.heard(told);
     }
 
@@ -569,7 +597,7 @@ impl Audience for Nobody {
         Ok(())
     }
 
-    fn progress(&mut self, _: &str, _: u64, _: u64) -> io::Result<()> {
+    fn progress(&mut self, _: &Progress) -> io::Result<()> {
         Ok(())
     }
 
@@ -591,6 +619,31 @@ fn seal(store: &mut Store, held: &Held) -> Result<(), StoreError> {
         store.finish(source, pack, through)?;
     }
     Ok(())
+}
+
+/// Writes what must be written for a run to go on for ever: while the disk is full or another process holds the store, it is
+/// tried again and again. Meanwhile nothing more is taken in than what may be in flight.
+fn patiently(
+    write: &mut dyn FnMut() -> Result<(), StoreError>,
+    stop: &AtomicBool,
+) -> Result<(), StoreError> {
+    let mut told = false;
+    loop {
+        let error = match write() {
+            Err(error) if error.may_pass() && !stop.load(SeqCst) => error,
+            written => {
+                if told && written.is_ok() {
+                    info!("the store can be written again");
+                }
+                return written;
+            }
+        };
+        if !told {
+            warn!("{}; it is tried again until that has passed", chain(&error));
+            told = true;
+        }
+        thread::sleep(RETRY);
+    }
 }
 
 /// The gap that the loss of a source leaves; it ends with the next segment.
@@ -625,6 +678,7 @@ fn stored(row: &Row, connector: &Connector) -> store::Row {
             .collect(),
         embedding: row.segment.impression.embedding.to_vec(),
         concepts: row.segment.impression.concepts.to_vec(),
+        caption_embedding: row.caption_vector.as_deref().unwrap_or_default().to_vec(),
         failed: row
             .failed
             .iter()

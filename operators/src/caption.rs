@@ -36,11 +36,14 @@ pub fn finish(decoded: &Decoded) -> Option<Outcome<Caption>> {
     let draft = decoded.item.draft.as_deref();
     let draft = draft.filter(|_| text.as_ref().is_err_and(late));
     let from_draft = draft.is_some();
+    let vector = decoded.result.as_ref().ok();
+    let vector = vector.and_then(|said| said.vector.clone());
     let text = draft.map_or(text, |draft| Ok(draft.to_owned()));
     Some(text.map(|text| Caption {
         segment,
         node,
         text,
+        vector,
         from_draft,
     }))
 }

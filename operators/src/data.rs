@@ -280,6 +280,8 @@ pub struct Caption {
     pub node: NodeId,
     /// The sentence.
     pub text: String,
+    /// Its vector, of length 1 and in the space of those of pictures, if a text encoder is there and it is no draft.
+    pub vector: Option<Arc<[f32]>>,
     /// Whether it is a draft that stands because the decoder's sentence would have come too late.
     pub from_draft: bool,
 }
@@ -310,6 +312,8 @@ pub struct Row {
     pub node: NodeId,
     /// Its caption, unless the captioning failed.
     pub caption: Option<String>,
+    /// The vector of its caption.
+    pub caption_vector: Option<Arc<[f32]>>,
     /// The answers about it, as (question, answer).
     pub answers: Vec<(Arc<str>, String)>,
     /// Stages that gave no result for this segment.

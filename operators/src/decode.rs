@@ -91,6 +91,8 @@ pub struct Said {
     pub text: Arc<str>,
     /// Where only some texts were allowed, how likely it is among them, 0 to 1.
     pub probability: Option<f32>,
+    /// Of a caption, the vector of its sentence, if there is a text encoder.
+    pub vector: Option<Arc<[f32]>>,
 }
 
 impl Said {
@@ -104,6 +106,7 @@ impl Said {
         Self {
             text: text.into(),
             probability: Some(probability),
+            vector: None,
         }
     }
 
@@ -118,6 +121,7 @@ impl Said {
         Self {
             text: generation.text().into(),
             probability: among.then(|| 1.0 / all),
+            vector: None,
         }
     }
 }

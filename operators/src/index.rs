@@ -112,13 +112,16 @@ impl Rows {
             segment,
             node: self.node,
             caption: None,
+            caption_vector: None,
             answers: Vec::new(),
             failed: Vec::new(),
         };
         for part in parts {
             match part {
                 Part::Segment(_) | Part::Nothing(_) => {}
-                Part::Caption(Ok(caption)) => row.caption = Some(caption.text),
+                Part::Caption(Ok(caption)) => {
+                    (row.caption, row.caption_vector) = (Some(caption.text), caption.vector);
+                }
                 Part::Answer(Ok(answer)) => row.answers.push((answer.ask, answer.text)),
                 Part::Caption(Err(failure)) | Part::Answer(Err(failure)) => {
                     row.failed.push(failure.stage)
@@ -191,6 +194,7 @@ mod tests {
                 segment: Arc::clone(segment),
                 node,
                 text: "x".into(),
+                vector: None,
                 from_draft: false,
             }))
         };

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use atom_models::{Connector, Fault, Generation, Impression, Judge, Prompt, Reason, TextEncoder};
+use atom_models::{
+    Connector, Fault, Generation, Impression, Judge, Prompt, Reason, TextEncoder, connector::tidy,
+};
 use timely::{dataflow::StreamVec, progress::Timestamp};
 
 use crate::{
@@ -47,11 +49,25 @@ impl Reader {
     fn read(&mut self, reading: &Reading) -> Result<Read, Fault> {
         match reading {
             Reading::Choose(done) => {
-                choose(done, &self.connector, Some(&mut *self.text)).map(Read::Said)
+                let said = choose(done, &self.connector, Some(&mut *self.text))?;
+                self.with_vector(done.item.task, said).map(Read::Said)
             }
             Reading::Judge(request) => self.judge(request).map(Read::Said),
             Reading::Find(question) => self.find(question).map(Read::Found),
         }
+    }
+
+    /// A caption with its vector, by which it is searched for.
+    fn with_vector(&mut self, task: Task, said: Said) -> Result<Said, Fault> {
+        if task != Task::Caption {
+            return Ok(said);
+        }
+        let vector = self.text.embed(&tidy(&said.text));
+        let vector = vector.map_err(|error| Fault::new(Reason::Model, error))?;
+        Ok(Said {
+            vector: Some(vector.into()),
+            ..said
+        })
     }
 
     fn judge(&mut self, request: &Request) -> Result<Said, Fault> {

@@ -103,6 +103,7 @@ fn recalled(done: Done<Wish, Known>) -> Recalled {
         segment: Arc::clone(&segment),
         node,
         text,
+        vector: None,
         from_draft: false,
     });
     let request = Request {

@@ -12,7 +12,7 @@ use atom::{
     run::{self, Options, Questions},
     sink::Record,
     store::{Seal, Store},
-    writer::Audience,
+    writer::{Audience, Progress},
 };
 use atom_operators::{
     ask::Reply,
@@ -260,7 +260,7 @@ impl Audience for Listener {
         self.0.send(reply.clone()).map_err(io::Error::other)
     }
 
-    fn progress(&mut self, _: &str, _: u64, _: u64) -> io::Result<()> {
+    fn progress(&mut self, _: &Progress) -> io::Result<()> {
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use atom::{
     archive::StoreArchive,
     run::{self, Options, Questions},
     sink::Record,
-    writer::Audience,
+    writer::{Audience, Progress},
 };
 use atom_models::Fault;
 use atom_operators::{
@@ -153,7 +153,7 @@ impl Audience for Listener {
         self.0.send(reply.result.clone()).map_err(io::Error::other)
     }
 
-    fn progress(&mut self, _: &str, _: u64, _: u64) -> io::Result<()> {
+    fn progress(&mut self, _: &Progress) -> io::Result<()> {
         Ok(())
     }
 

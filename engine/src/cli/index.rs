@@ -7,11 +7,8 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, bail};
-use atom::{
-    run::{self, Options},
-    source::folder::{self, Library, VIDEOS},
-};
+use anyhow::Context;
+use atom::run::{self, Options};
 use atom_operators::node::NodeKind;
 use atom_pipelines::{Input, Plan, PlannedSource, SourceSettings, Uri, override_sources, plan};
 use clap::Args;
@@ -52,9 +49,6 @@ pub struct Index {
 impl Index {
     /// Indexes all recordings that are not indexed yet.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        if !self.watch {
-            self.check_videos()?;
-        }
         let store = match &self.store {
             Some(store) => store.clone(),
             None => default_store(true)?,
@@ -74,31 +68,6 @@ impl Index {
         )?;
         terminal::tell(&format!("the index is {}", store.display()));
         Ok(terminal::conclude(&outcome))
-    }
-
-    /// Refuses paths behind which there is no video at all.
-    fn check_videos(&self) -> anyhow::Result<()> {
-        for path in &self.paths {
-            let library =
-                Library::of(path).with_context(|| format!("cannot read {}", path.display()))?;
-            let listing = folder::list(&library);
-            if !listing.files.is_empty() {
-                continue;
-            }
-            if let Some((folder, error)) = listing.closed.into_iter().next() {
-                return Err(error)
-                    .with_context(|| format!("cannot read the folder {}", folder.display()));
-            }
-            match library.pattern {
-                Some(_) => bail!("no file is like {}", path.display()),
-                None => bail!(
-                    "no video in the folder {}; expected names that end in one of {}",
-                    path.display(),
-                    VIDEOS.join(", ")
-                ),
-            }
-        }
-        Ok(())
     }
 
     /// The library's index pipeline, over all recordings: one graph, each module loaded once.

@@ -15,7 +15,7 @@ use atom::{
     error::chain,
     run::Outcome,
     sink::{Kind, Record, Sink, SinkError},
-    writer::{Audience, Notice},
+    writer::{Audience, Notice, Progress},
 };
 use atom_operators::data::MediaTime;
 use clap::ValueEnum;
@@ -199,7 +199,13 @@ fn told(notice: &Notice) -> Option<String> {
         Notice::Moved { from, to } => format!("{to}: was {from}"),
         Notice::Replaced(name) => format!("{name}: is another recording now"),
         Notice::Gone(name) => format!("{name}: is gone, and no longer in the index"),
-        Notice::Grown(_) => return None,
+        // Why it could not be worked through is told as a warning.
+        Notice::Grown(_)
+        | Notice::Over {
+            whole: false,
+            growing: false,
+            ..
+        } => return None,
         Notice::Over {
             name,
             report,
@@ -256,16 +262,11 @@ impl Audience for Printer {
         Ok(())
     }
 
-    fn progress(
-        &mut self,
-        source: &str,
-        complete_through_ms: u64,
-        length_ms: u64,
-    ) -> io::Result<()> {
-        self.bar.show(source, complete_through_ms, length_ms);
+    fn progress(&mut self, progress: &Progress) -> io::Result<()> {
+        self.bar.show(progress);
         match &mut self.style {
             Style::Through(sink) => BAR
-                .suspend(|| sink.complete(source, complete_through_ms))
+                .suspend(|| sink.complete(progress.source, progress.complete_through_ms))
                 .map_err(of_stdout),
             _ => Ok(()),
         }
@@ -286,31 +287,67 @@ const OF_VIDEO: &str = "{bar:30} {percent:>3} %  {msg}  {eta} left{prefix}";
 /// How far all sources are together.
 #[derive(Default)]
 struct Bar {
-    sources: BTreeMap<String, (u64, u64)>,
+    /// How far each is that is under way.
+    sources: BTreeMap<String, Part>,
+    /// Media time of those that are over.
+    over_ms: u64,
+}
+
+/// How far a source is.
+#[derive(Clone, Copy)]
+struct Part {
+    through_ms: u64,
+    length_ms: u64,
+    bytes: u64,
+}
+
+impl Part {
+    /// So many of its bytes are worked through, if they are spread evenly over its time.
+    fn bytes_done(self) -> u64 {
+        let share = self.through_ms as f64 / self.length_ms.max(1) as f64;
+        (self.bytes as f64 * share) as u64
+    }
 }
 
 impl Bar {
     /// A recording that is over does not count as work any more.
     fn count(&mut self, notice: &Notice) {
         if let Notice::Over { name, .. } = notice {
-            self.sources.remove(name);
+            let part = self.sources.remove(name);
+            self.over_ms += part.map_or(0, |part| part.through_ms);
         }
     }
 
-    fn show(&mut self, source: &str, through_ms: u64, length_ms: u64) {
+    fn show(&mut self, progress: &Progress) {
         if !drawn(OF_VIDEO) {
             return;
         }
         BAR.set_prefix("");
-        self.sources
-            .insert(source.to_owned(), (through_ms, length_ms.max(through_ms)));
-        let (through, length) = self
-            .sources
-            .values()
-            .fold((0, 0), |(a, b), (t, l)| (a + t, b + l));
-        BAR.set_length(length);
-        BAR.set_position(through);
-        BAR.set_message(format!("{} of video done", MediaTime::from_millis(through)));
+        let through_ms = progress.complete_through_ms;
+        let part = Part {
+            through_ms,
+            length_ms: progress.length_ms.max(through_ms),
+            bytes: progress.bytes,
+        };
+        self.sources.insert(progress.source.to_owned(), part);
+        let sum = |of: fn(Part) -> u64| self.sources.values().copied().map(of).sum::<u64>();
+        let through = self.over_ms + sum(|part| part.through_ms);
+        let video = format!("{} of video done", MediaTime::from_millis(through));
+        let queue = progress.queue;
+        match queue.found.load(SeqCst) {
+            0 => {
+                BAR.set_length(sum(|part| part.length_ms));
+                BAR.set_position(through);
+                BAR.set_message(video);
+            }
+            // Not even their lengths are known before they are played, but their sizes.
+            found => {
+                BAR.set_length(queue.bytes_found.load(SeqCst));
+                BAR.set_position(queue.bytes_over.load(SeqCst) + sum(Part::bytes_done));
+                let over = queue.over.load(SeqCst);
+                BAR.set_message(format!("{over} of {found} recordings, {video}"));
+            }
+        }
     }
 
     /// Shows a line under the bar until the next progress.

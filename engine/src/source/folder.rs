@@ -75,6 +75,22 @@ impl Library {
         }))
     }
 
+    /// Why there is nothing to play in it, if that is so.
+    pub fn trouble(&self) -> Option<String> {
+        let listing = list(self);
+        if !listing.files.is_empty() {
+            return None;
+        }
+        Some(match listing.closed.first() {
+            Some((folder, error)) => format!("{}: {error}", folder.display()),
+            None if self.pattern.is_some() => "no file is like it".to_owned(),
+            None => format!(
+                "no video is in it, no name ends in one of {}",
+                VIDEOS.join(", ")
+            ),
+        })
+    }
+
     /// The path of a file as it is named in the index: relative to a folder, whole for a single file.
     pub fn name_of<'p>(&self, file: &'p Path) -> &'p Path {
         match file.strip_prefix(&self.root) {

@@ -158,6 +158,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether waiting may help.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Locked { .. } | Self::DiskFull { .. })
+    }
+
     /// A translator of SQLite's errors for one attempt, fit for `map_err`.
     pub(super) fn at<'p>(
         path: &'p Path,

@@ -31,12 +31,26 @@ pub(super) fn check(files: &[PipelineFile], problems: &mut Vec<Problem>) {
     let written = files
         .iter()
         .flat_map(|file| file.sinks.iter().map(move |sink| (file, sink)));
-    problems.extend(
-        plan.sinks
-            .iter()
-            .zip(written)
-            .filter_map(|(sink, spec)| mixed_subtitles(&plan, sink, spec)),
+    problems.extend(plan.sinks.iter().zip(written).filter_map(|(sink, spec)| {
+        mixed_subtitles(&plan, sink, spec).or_else(|| many_subtitles(&plan, sink, spec))
+    }));
+}
+
+/// Subtitles of all recordings of a folder: each has its own clock.
+fn many_subtitles(
+    plan: &Plan,
+    sink: &PlannedSink,
+    (file, spec): (&PipelineFile, &SinkSpec),
+) -> Option<Problem> {
+    let subtitles = matches!(sink.kind, SinkKind::Webvtt(_) | SinkKind::Srt(_));
+    let folder = |at: &&usize| plan.sources[**at].is_folder();
+    let (at, _) = (subtitles.then(|| sink.source_names.iter())?).find(|(at, _)| folder(at))?;
+    let message = format!(
+        "sink {:?} would write subtitles of all recordings in the folder {:?} into one file",
+        spec.name, plan.sources[*at].name
     );
+    let hint = "write them with kind = \"jsonl\", or subtitles of one recording";
+    Some(Problem::new(&file.path, spec.line_of("inputs"), message).hint(hint))
 }
 
 /// Subtitles of segments from different segment nodes: they would overlap and come in no order.

@@ -82,10 +82,11 @@ fn refused(source: &SourceSpec) -> Option<(String, String)> {
         return Some(("has no uri".to_owned(), hint));
     };
     match Uri::parse(text) {
-        Ok(Uri::File(path)) => unreadable(&path),
-        Ok(Uri::Folder(path)) => Some((
-            format!("is the folder \"{}\"", path.display()),
-            format!("make it searchable by: atom index {}", path.display()),
+        Ok(Uri::File(path)) if !source.settings.watch => unreadable(&path),
+        Ok(Uri::Folder(path)) => no_folder(&path),
+        Ok(_) if source.settings.watch || source.settings.keep_gone => Some((
+            "has watch or keep_gone, but is no folder".to_owned(),
+            "write uri = \"folder://DIR\", or take these settings away".to_owned(),
         )),
         Ok(_) => unable_to_log_in(source, text),
         Err(error @ UriError::NotAbsolute(_)) => Some((
@@ -130,10 +131,23 @@ fn unable_to_log_in(source: &SourceSpec, uri: &str) -> Option<(String, String)> 
     })
 }
 
+/// What is wrong with a folder; a pattern is not looked up here.
+fn no_folder(path: &Path) -> Option<(String, String)> {
+    let shown = path.display();
+    let pattern = shown.to_string().contains(['*', '?', '[']);
+    let hint = "paths are relative to the working directory".to_owned();
+    (!pattern && !path.exists()).then(|| {
+        (
+            format!("names the folder \"{shown}\", which does not exist"),
+            hint,
+        )
+    })
+}
+
 fn unreadable(path: &Path) -> Option<(String, String)> {
     let shown = path.display();
     if path.is_dir() {
-        let hint = format!("name one recording; for all of them use: atom index {shown}");
+        let hint = format!("for all recordings in it write folder://{shown}");
         return Some((format!("is the folder \"{shown}\""), hint));
     }
     if !path.exists() {

@@ -139,7 +139,7 @@ fn sources_must_be_there_and_of_a_known_scheme() {
         ),
         (
             uri("src"),
-            "hint: name one recording; for all of them use: atom index src",
+            "hint: for all recordings in it write folder://src",
         ),
         (
             uri("gopher://x"),
@@ -147,7 +147,11 @@ fn sources_must_be_there_and_of_a_known_scheme() {
         ),
         (
             uri("folder://x"),
-            "is the folder \"x\"\n    hint: make it searchable by: atom index x",
+            "names the folder \"x\", which does not exist",
+        ),
+        (
+            uri("test://ball\"\nwatch = true\npassword_file = \"x"),
+            "watch or keep_gone, but is no folder",
         ),
         (
             uri("v4l2:///dev/video0\"\nuser = \"me"),
