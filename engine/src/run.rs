@@ -237,6 +237,7 @@ impl Run<'_> {
                 choice: Choice::Grids(vitals.grids.clone()),
                 from: start.from,
                 live,
+                growing: false,
             };
             let outlet = Outlet {
                 name: vitals.name.clone(),

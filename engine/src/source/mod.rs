@@ -9,6 +9,7 @@
 //! | `location` | what a uri names, and how to log in there |
 //! | `elements`, `gst` | a GStreamer pipeline and what it tells of trouble |
 //! | `missing`, `reach` | what to install, and who does not answer: GStreamer's own words do not say |
+//! | `skip`, `gate` | which parts of a recording need not be decoded |
 //! | `convert` | decoded pictures made into what the vision encoder takes |
 //! | `recording` | plays a recording to its end |
 //! | `live`, `clock`, `retry`, `standing` | follows a camera for ever: its media time, when to connect anew, how it stands |
@@ -18,6 +19,7 @@
 mod clock;
 mod convert;
 mod elements;
+mod gate;
 pub mod gst;
 mod jpeg;
 pub mod live;
@@ -27,6 +29,7 @@ mod outlet;
 mod reach;
 pub mod recording;
 mod retry;
+mod skip;
 pub mod spread;
 pub mod standing;
 
@@ -59,6 +62,8 @@ pub struct Wanted {
     pub from: MediaTime,
     /// How it is followed, if it shows the present.
     pub live: Option<Live>,
+    /// Whether the recording is still being written: then it may end anywhere, and only what is whole is given.
+    pub growing: bool,
 }
 
 /// Which frames of a source are wanted.
@@ -80,6 +85,14 @@ impl Choice {
             Self::Numbers(numbers) => numbers.contains(&number),
         }
     }
+
+    /// The earliest moment after a frame at `at` at which another one is wanted, if that can be told.
+    fn next(&self, at: MediaTime) -> Option<MediaTime> {
+        match self {
+            Self::Grids(grids) => grids.iter().map(|grid| grid.next(at)).min(),
+            Self::Numbers(_) => None,
+        }
+    }
 }
 
 /// Decides which frames are worth converting, and counts the rest.
@@ -96,6 +109,15 @@ impl Thinner {
             choice,
             from,
             offered: 0,
+        }
+    }
+
+    /// From when on frames are wanted again after one at `at`, if that can be told.
+    fn next(&self, at: MediaTime) -> Option<MediaTime> {
+        match at.reaches(self.from) {
+            true => self.choice.next(at),
+            // Counted are all frames from the first wanted one on.
+            false => Some(self.from),
         }
     }
 
