@@ -13,13 +13,18 @@
 //! | `convert` | decoded pictures made into what the vision encoder takes |
 //! | `recording` | plays a recording to its end |
 //! | `live`, `clock`, `retry`, `standing` | follows a camera for ever: its media time, when to connect anew, how it stands |
+//! | `growth`, `boxes` | what a recording holds so far, and whether it can be played while it grows |
+//! | `begun` | when a recording began, by its name or its container |
 //! | `outlet` | the source's side of the way into the graph |
 //! | `spread`, `jpeg` | some frames of a whole video, for measurements |
 
+pub mod begun;
+mod boxes;
 mod clock;
 mod convert;
 mod elements;
 mod gate;
+pub mod growth;
 pub mod gst;
 mod jpeg;
 pub mod live;
