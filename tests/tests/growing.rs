@@ -55,22 +55,16 @@ fn growing() -> Vec<PathBuf> {
             &["-c:v", "libx264", "-x264-params", "keyint=25:bframes=0"],
         ),
         video("mpeg2.ts", &["-c:v", "mpeg2video", "-bf", "2", "-g", "12"]),
-        video(
-            "sound.mp4",
-            &[
-                "-f",
-                "lavfi",
-                "-i",
-                "sine=d=4",
-                "-c:v",
-                "libx264",
-                "-x264-params",
-                B_FRAMES,
-                "-movflags",
-                FRAGMENTS,
-            ],
-        ),
+        with_sound(),
     ]
+}
+
+/// Sound lies between the pictures.
+fn with_sound() -> PathBuf {
+    let inputs = "-f lavfi -i testsrc2=s=160x120:r=25:d=4 -f lavfi -i sine=d=4 -pix_fmt yuv420p -threads 1 -c:v libx264";
+    let mut arguments: Vec<_> = inputs.split(' ').collect();
+    arguments.extend(["-x264-params", B_FRAMES, "-movflags", FRAGMENTS]);
+    media::made("sound.mp4", &arguments)
 }
 
 /// What a file gives that ends after so many bytes.

@@ -140,7 +140,6 @@ fn videos() -> Vec<PathBuf> {
         video("motion.mov", 6.0, &["-c:v", "mjpeg"]),
         video("theora.ogv", 6.0, &["-c:v", "libtheora", "-g", "20"]),
         video("raw.y4m", 3.0, &[]),
-        video("moving.gif", 3.0, &["-pix_fmt", "rgb8"]),
     ];
     all.push(cut_from(&all[0], "begun_late.mp4"));
     all

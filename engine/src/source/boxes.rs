@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(kinds(b"\0\0\0\x07ftyp"), [[0; 4]; 0]);
         assert_eq!(kinds(b"\0\0\0\x08ftyp\0\0\0\x10mo"), [*b"ftyp"]);
         assert_eq!(kinds(b"\0\0\0\x10\0\x01\x02\x03"), [[0; 4]; 0]);
-        assert_eq!(kinds(b"\0\0\0\x01hugeThe size"), [*b"huge"; 0]);
+        assert_eq!(kinds(b"\0\0\0\x01hugeThe si"), [*b"huge"; 0]);
     }
 
     #[test]

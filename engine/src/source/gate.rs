@@ -184,7 +184,7 @@ impl Keeper {
     fn whole(&mut self, piece: gst::Buffer) -> Verdict {
         self.able &= piece.pts().is_some();
         let Some(pts) = piece.pts().filter(|_| self.able) else {
-            let mut needed = self.skipper.release();
+            let mut needed = self.skipper.end();
             needed.pieces.push(piece);
             return Verdict::Instead(needed);
         };
@@ -234,7 +234,7 @@ impl Keeper {
 
     /// All that waits.
     fn release(&mut self) -> Needed<gst::Buffer> {
-        let mut needed = self.skipper.release();
+        let mut needed = self.skipper.end();
         needed.pieces.extend(self.last.take());
         needed
     }
