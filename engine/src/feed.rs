@@ -18,6 +18,7 @@ use std::{
 
 use atom_operators::data::{NodeId, SourceId};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use jiff::tz::TimeZone;
 use tracing::warn;
 
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     players::{Job, Way},
     run::Run,
     source::{
-        Location,
+        Location, begun,
         folder::{self, Asking, Entry, FileState, Library, Ready, Watched},
         growth::{Container, Content},
     },
@@ -186,17 +187,13 @@ impl<'r> Feed<'r> {
         news: &Sender<News>,
     ) -> Result<Option<(String, Begin)>, EngineError> {
         let path = &turn.ready.path;
-        let unreadable = |error: std::io::Error| EngineError::Unreadable {
-            path: path.clone(),
-            reason: error.to_string(),
-        };
         let whole = text_of(path);
         if !self.wait_for(&[&turn.name, &whole]) {
             return Ok(None);
         }
         let mut stores = lock(&self.stores);
         let touched = touched(&turn.state);
-        let content = self.content(&stores, turn, &touched).map_err(unreadable)?;
+        let content = self.content(&stores, turn, &touched)?;
         let mut names = BTreeMap::new();
         for open in stores.iter_mut() {
             if !open.sources.contains_key(&turn.planned) {
@@ -204,6 +201,11 @@ impl<'r> Feed<'r> {
             }
             let (name, claim) =
                 self.claim(open, [&turn.name, &whole], path, (&content, &touched))?;
+            if claim != Claim::Known
+                && let Some(begun) = begun::of(path, &TimeZone::system())
+            {
+                open.store.set_start(&name, begun.at.as_millisecond())?;
+            }
             if let Some(notice) = Notice::of(&name, claim) {
                 let _ = news.send(News::Notice(notice));
             }
@@ -254,7 +256,7 @@ impl<'r> Feed<'r> {
         stores: &[OpenStore],
         turn: &FoundTurn,
         touched: &str,
-    ) -> std::io::Result<String> {
+    ) -> Result<String, EngineError> {
         let known = stores
             .iter()
             .filter_map(|open| open.store.place(&turn.name).ok().flatten())
@@ -309,8 +311,11 @@ impl<'r> Feed<'r> {
 
 /// Whether a file begins with an older content.
 fn grown(old: &str, path: &Path) -> bool {
-    let old = old.parse::<Content>();
-    old.is_ok_and(|old| Content::of_first(path, old.size).is_ok_and(|now| now == old))
+    let old = old.parse::<Content>().ok();
+    old.is_some_and(|old| {
+        let first = Content::of_first(path, old.size);
+        first.is_ok_and(|first| first == Some(old))
+    })
 }
 
 /// What changes when a file is written to: its size and the time.
@@ -455,7 +460,7 @@ impl Folder {
             .collect();
         let asking = Asking {
             busy: &|path| lock(&feed.busy).contains(path),
-            grows: &|path| Container::sniff(path).is_ok_and(|container| container.grows()),
+            grows: &|path| Container::sniff(path).is_ok_and(Container::plays_while_it_grows),
             patient: self.watch,
             now: SystemTime::now(),
         };

@@ -351,6 +351,7 @@ impl Run<'_> {
             choice: Choice::Grids(source.grids.clone()),
             from: start.from,
             live,
+            growing: source.found.as_ref().is_some_and(|found| found.growing),
         };
         let outlet = Outlet {
             name: source.name.clone(),

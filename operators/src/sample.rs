@@ -145,6 +145,17 @@ impl Grid {
         true
     }
 
+    /// The earliest moment after a frame at `at` at which another one is wanted.
+    pub fn next(&self, at: MediaTime) -> MediaTime {
+        let (stretches, slot) = self.place(at);
+        let rate = ((self.fps() * 1e6).round() as u128).max(1);
+        let begins = ((slot + 1) * 1_000_000_000_000_000).div_ceil(rate);
+        let stretches = self.stretches_ms.iter().zip(stretches);
+        let ends = stretches.map(|(length, n)| (n + 1) * (length * 1_000_000).max(1));
+        let next = ends.fold(u64::try_from(begins).unwrap_or(u64::MAX), u64::min);
+        MediaTime::from_nanos(next.saturating_sub(ROUNDING))
+    }
+
     fn place(&self, at: MediaTime) -> Place {
         // Containers round times to their own clock: a frame a microsecond before a boundary belongs to it.
         let nanos = at.nanos() + ROUNDING;
@@ -323,6 +334,30 @@ mod tests {
             kept(&spec, 30000.0 / 1001.0, 91, |_| 0),
             [0, 15, 30, 45, 60, 75, 90]
         );
+    }
+
+    #[test]
+    fn knows_when_the_next_frame_is_wanted() {
+        for (fps, stretches) in [
+            (0.1, &[4000][..]),
+            (0.3, &[]),
+            (2.0, &[4000, 700]),
+            (7.7, &[]),
+        ] {
+            let mut at = MediaTime::from_nanos(123_456_789);
+            for _ in 0..50 {
+                let mut grid = Grid::new(fps, stretches);
+                grid.wants(at);
+                let next = grid.next(at);
+                assert!(next > at);
+                assert!(
+                    !grid.wants(MediaTime::from_nanos(next.nanos() - 1)),
+                    "{fps}"
+                );
+                assert!(grid.wants(next), "{fps}");
+                at = next;
+            }
+        }
     }
 
     #[test]

@@ -18,12 +18,31 @@ use crossbeam::channel::bounded;
 /// A frame with its media time.
 pub type Seen = (MediaTime, Arc<Image>);
 
+/// What playing a video gave.
+pub struct Played {
+    /// The frames in order.
+    pub seen: Vec<Seen>,
+    /// Faults that were told on the way.
+    pub told: Vec<String>,
+    /// Media time of the end.
+    pub end: MediaTime,
+    /// Whether all of it was played.
+    pub whole: bool,
+    /// How playing ended.
+    pub outcome: Result<(), EngineError>,
+    /// How many frames were offered to the samplers.
+    pub received: u64,
+}
+
 /// All frames in this size, the media time of the end, and how playing ended.
 pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(), EngineError>) {
-    gst::init().expect("GStreamer starts");
-    let (sender, records) = bounded(2);
-    let outlet = Outlet::of_recording(SourceId::of(0), sender, Tally::default());
-    let wanted = Wanted {
+    let played = play(every(video, size));
+    (played.seen, played.end, played.outcome)
+}
+
+/// Every frame of a video is wanted.
+pub fn every(video: &Path, size: (u32, u32)) -> Wanted {
+    Wanted {
         source: SourceId::of(0),
         location: Location::File(video.to_owned()),
         size,
@@ -31,22 +50,40 @@ pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(
         choice: Choice::Grids(vec![Grid::new(1000.0, &[])]),
         from: MediaTime::default(),
         live: None,
-    };
+        growing: false,
+    }
+}
+
+/// Plays what is wanted of a recording.
+pub fn play(wanted: Wanted) -> Played {
+    gst::init().expect("GStreamer starts");
+    let (sender, records) = bounded(2);
+    let tally = Tally::default();
+    let outlet = Outlet::of_recording(SourceId::of(0), sender, tally.clone());
     thread::scope(|threads| {
         let player = threads.spawn(move || {
             let played = recording::play(wanted, &outlet);
             let ended = played.as_ref().copied().unwrap_or_default();
             outlet.end(ended);
-            played.map(drop)
+            played
         });
-        let (mut seen, mut end) = (Vec::new(), MediaTime::default());
+        let (mut seen, mut told) = (Vec::new(), Vec::new());
+        let (mut end, mut whole) = (MediaTime::default(), false);
         for record in records {
             match record {
                 Record::Frame(frame) => seen.push((frame.at, Arc::new(frame.image.clone()))),
-                Record::End(told) => end = told.at,
-                Record::Lost(_) | Record::Quiet(_) => {}
+                Record::End(ended) => (end, whole) = (ended.at, ended.whole),
+                Record::Lost(failure) => told.push(failure.fault.detail.to_string()),
+                Record::Quiet(_) => {}
             }
         }
-        (seen, end, player.join().expect("the source does not panic"))
+        Played {
+            seen,
+            told,
+            end,
+            whole,
+            outcome: player.join().expect("the source does not panic").map(drop),
+            received: tally.source(SourceId::of(0)).frames_received(),
+        }
     })
 }

@@ -63,8 +63,9 @@ struct Converter {
 impl Converter {
     fn new(from: &gst_video::VideoInfo, (width, height): (u32, u32)) -> Result<Self, String> {
         let to = gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, width, height)
-            // The converter changes pictures, never their rate.
+            // The converter changes pictures, neither their rate nor how their lines were taken.
             .fps(from.fps())
+            .interlace_mode(from.interlace_mode())
             .build()
             .map_err(|e| e.to_string())?;
         let mut config = gst_video::VideoConverterConfig::new();

@@ -16,6 +16,7 @@ use gstreamer_video as gst_video;
 use super::{
     Location,
     elements::{self, Transport},
+    gate::Gate,
     missing,
 };
 use crate::error::EngineError;
@@ -38,6 +39,8 @@ pub(super) struct Pipe {
     missing: Option<String>,
     /// Set when the container is an MPEG stream, whose clock begins at any moment before the first picture.
     pub(super) clocked: Arc<AtomicBool>,
+    /// Lets only that into the decoder which is needed.
+    pub(super) gate: Gate,
 }
 
 /// How a pipeline is to play.
@@ -47,6 +50,8 @@ pub(super) struct Manner {
     pub(super) paced: bool,
     /// How a camera on the network is to send.
     pub(super) transport: Transport,
+    /// Whether the file is still being written: its last piece may be cut short.
+    pub(super) growing: bool,
 }
 
 /// What GStreamer tells of.
@@ -124,11 +129,14 @@ impl Pipe {
             .ok_or_else(|| lasting("the pipeline has no bus".into()))?;
         let clocked = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&clocked);
+        let gate = Gate::new(manner.growing);
+        let watching = gate.clone();
         pipeline.connect_deep_element_added(move |_, _, element| {
             let kind = element.factory().map(|factory| factory.name().to_string());
             if kind.is_some_and(|kind| ["tsdemux", "mpegpsdemux"].contains(&kind.as_str())) {
                 flag.store(true, Relaxed);
             }
+            watching.watch(element);
         });
         let mut pipe = Self {
             pipeline,
@@ -137,6 +145,7 @@ impl Pipe {
             location: location.clone(),
             missing: None,
             clocked,
+            gate,
         };
         match pipe.pipeline.set_state(gst::State::Playing) {
             Ok(_) => Ok(pipe),

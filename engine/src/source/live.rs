@@ -164,6 +164,7 @@ impl<'o> Follower<'o> {
             // What could be read faster is played as a camera would show it.
             paced: !self.location.is_paced(),
             transport: self.transport,
+            ..Manner::default()
         };
         let mut pipe = Pipe::open(&self.location, manner).map_err(Cause::Broken)?;
         loop {

@@ -9,17 +9,23 @@
 //! | `location` | what a uri names, and how to log in there |
 //! | `elements`, `gst` | a GStreamer pipeline and what it tells of trouble |
 //! | `missing`, `reach` | what to install, and who does not answer: GStreamer's own words do not say |
+//! | `skip`, `gate` | which parts of a recording need not be decoded |
 //! | `convert` | decoded pictures made into what the vision encoder takes |
 //! | `recording` | plays a recording to its end |
 //! | `live`, `clock`, `retry`, `standing` | follows a camera for ever: its media time, when to connect anew, how it stands |
 //! | `folder` | which recordings a folder holds, and which of them are ready |
+//! | `growth`, `boxes` | what a recording holds so far, and whether it can be played while it grows |
+//! | `begun` | when a recording began, by its name or its container |
 //! | `outlet` | the source's side of the way into the graph |
 //! | `spread`, `jpeg` | some frames of a whole video, for measurements |
 
+pub mod begun;
+mod boxes;
 mod clock;
 mod convert;
 mod elements;
 pub mod folder;
+mod gate;
 pub mod growth;
 pub mod gst;
 mod jpeg;
@@ -30,6 +36,7 @@ mod outlet;
 mod reach;
 pub mod recording;
 mod retry;
+mod skip;
 pub mod spread;
 pub mod standing;
 
@@ -62,6 +69,8 @@ pub struct Wanted {
     pub from: MediaTime,
     /// How it is followed, if it shows the present.
     pub live: Option<Live>,
+    /// Whether the recording is still being written: then it may end anywhere, and only what is whole is given.
+    pub growing: bool,
 }
 
 /// Which frames of a source are wanted.
@@ -83,6 +92,14 @@ impl Choice {
             Self::Numbers(numbers) => numbers.contains(&number),
         }
     }
+
+    /// The earliest moment after a frame at `at` at which another one is wanted, if that can be told.
+    fn next(&self, at: MediaTime) -> Option<MediaTime> {
+        match self {
+            Self::Grids(grids) => grids.iter().map(|grid| grid.next(at)).min(),
+            Self::Numbers(_) => None,
+        }
+    }
 }
 
 /// Decides which frames are worth converting, and counts the rest.
@@ -99,6 +116,15 @@ impl Thinner {
             choice,
             from,
             offered: 0,
+        }
+    }
+
+    /// From when on frames are wanted again after one at `at`, if that can be told.
+    fn next(&self, at: MediaTime) -> Option<MediaTime> {
+        match at.reaches(self.from) {
+            true => self.choice.next(at),
+            // Counted are all frames from the first wanted one on.
+            false => Some(self.from),
         }
     }
 

@@ -96,6 +96,7 @@ impl Playing {
             choice: Choice::Numbers(numbers),
             from: MediaTime::default(),
             live: None,
+            growing: false,
         };
         let ended = recording::play(wanted, &outlet)?;
         drop(outlet);

@@ -1,0 +1,259 @@
+//! What a recording gives from some moment on, or now and then, is what it gives there when it is decoded whole: the same
+//! pictures, bit for bit, at the same times, to the nanosecond.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::path::{Path, PathBuf};
+
+use atom::source::{Choice, Wanted};
+use atom_operators::{data::MediaTime, sample::Grid};
+use atom_tests::{
+    frames::{Played, Seen, every, play},
+    media,
+};
+
+const SIZE: (u32, u32) = (64, 48);
+
+/// A video in which every picture differs from all others.
+fn video(name: &str, seconds: f64, options: &[&str]) -> PathBuf {
+    let source = format!("testsrc2=s=160x120:r=25:d={seconds}");
+    let mut arguments = vec!["-f", "lavfi", "-i", &source, "-pix_fmt", "yuv420p"];
+    arguments.extend(options);
+    media::made(name, &arguments)
+}
+
+const H264: [&str; 4] = ["-c:v", "libx264", "-threads", "1"];
+
+/// Videos whose containers and codecs differ in what makes a jump hard.
+fn videos() -> Vec<PathBuf> {
+    let h264 = |name: &str, options: &[&str]| video(name, 9.0, &[&H264, options].concat());
+    let open = [
+        "-x264-params",
+        "open-gop=1:keyint=25:min-keyint=25:bframes=3:b-pyramid=normal:scenecut=0",
+    ];
+    let closed = ["-x264-params", "keyint=40:min-keyint=5:bframes=3:ref=4"];
+    let with = |options: &[&'static str], more: &[&'static str]| [options, more].concat();
+    let mut all = vec![
+        h264("closed.mp4", &closed),
+        h264("open.mp4", &open),
+        h264("open.mkv", &open),
+        h264("open.ts", &open),
+        h264("closed.ts", &closed),
+        h264("closed.m2ts", &closed),
+        h264("open.avi", &open),
+        h264("open.flv", &open),
+        h264(
+            "fragments.mp4",
+            &with(&closed, &["-movflags", "frag_keyframe+empty_moov"]),
+        ),
+        h264("few.mp4", &["-x264-params", "keyint=10000:scenecut=0"]),
+        h264(
+            "refresh.mp4",
+            &["-x264-params", "intra-refresh=1:keyint=25:bframes=0"],
+        ),
+        h264(
+            "refresh.ts",
+            &["-x264-params", "intra-refresh=1:keyint=25:bframes=0"],
+        ),
+        // Pictures that look like key frames but are none.
+        h264(
+            "refs.ts",
+            &[
+                "-x264-params",
+                "keyint=250:min-keyint=125:scenecut=100:ref=5:bframes=2",
+            ],
+        ),
+        h264(
+            "refs.mp4",
+            &[
+                "-force_key_frames",
+                "expr:gte(t,n_forced*0.6)",
+                "-x264-params",
+                "forced-idr=0:keyint=250:min-keyint=125:ref=5:bframes=2",
+            ],
+        ),
+        h264(
+            "interlaced.ts",
+            &with(
+                &["-flags", "+ildct+ilme", "-top", "1"],
+                &["-x264-params", "tff=1:keyint=25:bframes=2"],
+            ),
+        ),
+        h264("late.mp4", &with(&closed, &["-output_ts_offset", "3.3"])),
+        h264(
+            "turned.mp4",
+            &with(&closed, &["-metadata:s:v", "rotate=90"]),
+        ),
+        video(
+            "hevc.mkv",
+            9.0,
+            &[
+                "-c:v",
+                "libx265",
+                "-x265-params",
+                "log-level=error:keyint=25:open-gop=1:bframes=3:pools=1",
+            ],
+        ),
+        video(
+            "vp9.webm",
+            6.0,
+            &[
+                "-c:v",
+                "libvpx-vp9",
+                "-deadline",
+                "realtime",
+                "-cpu-used",
+                "8",
+                "-g",
+                "30",
+            ],
+        ),
+        video(
+            "vp8.webm",
+            6.0,
+            &[
+                "-c:v",
+                "libvpx",
+                "-deadline",
+                "good",
+                "-cpu-used",
+                "5",
+                "-auto-alt-ref",
+                "1",
+                "-lag-in-frames",
+                "16",
+                "-g",
+                "30",
+            ],
+        ),
+        video("mpeg4.avi", 9.0, &["-c:v", "mpeg4", "-bf", "2", "-g", "20"]),
+        video("mpeg4.mp4", 9.0, &["-c:v", "mpeg4", "-bf", "2", "-g", "20"]),
+        video(
+            "mpeg2.mpg",
+            9.0,
+            &["-c:v", "mpeg2video", "-bf", "2", "-g", "15"],
+        ),
+        video(
+            "mpeg2.ts",
+            9.0,
+            &["-c:v", "mpeg2video", "-bf", "2", "-g", "15"],
+        ),
+        video("motion.mov", 6.0, &["-c:v", "mjpeg"]),
+        video("theora.ogv", 6.0, &["-c:v", "libtheora", "-g", "20"]),
+        video("raw.y4m", 3.0, &[]),
+    ];
+    all.push(cut_from(&all[0], "begun_late.mp4"));
+    all
+}
+
+/// A part of a video taken without decoding: what its first pictures need lies hidden before its beginning.
+fn cut_from(whole: &Path, name: &str) -> PathBuf {
+    media::made(
+        name,
+        &["-ss", "2.3", "-i", whole.to_str().unwrap(), "-c", "copy"],
+    )
+}
+
+fn whole(video: &Path) -> Played {
+    let played = play(every(video, SIZE));
+    assert!(
+        played.outcome.is_ok(),
+        "{}: {:?}",
+        video.display(),
+        played.outcome
+    );
+    assert!(
+        played.seen.len() > 20,
+        "{}: {}",
+        video.display(),
+        played.seen.len()
+    );
+    played
+}
+
+#[track_caller]
+fn same(found: &[Seen], expected: &[&Seen], what: &str) {
+    let times = |seen: &[&Seen]| seen.iter().map(|(at, _)| at.nanos()).collect::<Vec<_>>();
+    assert_eq!(
+        times(&found.iter().collect::<Vec<_>>()),
+        times(expected),
+        "{what}"
+    );
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(
+            found.1 == expected.1,
+            "{what}: another picture at {}",
+            found.0
+        );
+    }
+}
+
+#[test]
+fn a_resumed_play_gives_the_tail_of_a_whole_one() {
+    for video in videos() {
+        let all = whole(&video);
+        let end = all.end.nanos();
+        let moments = [
+            end / 10,
+            end / 3,
+            end / 2,
+            end * 4 / 5,
+            all.seen[all.seen.len() / 3].0.nanos(),
+            4_000_000_000,
+            end - 1,
+            end,
+        ];
+        for from in moments.map(MediaTime::from_nanos) {
+            let resumed = play(Wanted {
+                from,
+                ..every(&video, SIZE)
+            });
+            let tail: Vec<_> = all.seen.iter().filter(|(at, _)| at.reaches(from)).collect();
+            let what = format!("{} from {from}", video.display());
+            assert!(resumed.outcome.is_ok(), "{what}: {:?}", resumed.outcome);
+            same(&resumed.seen, &tail, &what);
+            assert_eq!(
+                (resumed.end, resumed.whole, &resumed.told),
+                (all.end, all.whole, &all.told),
+                "{what}"
+            );
+        }
+    }
+}
+
+#[test]
+fn pictures_far_from_each_other_are_the_same_as_if_all_between_were_decoded() {
+    for video in videos() {
+        let all = whole(&video);
+        for (fps, stretches) in [
+            (0.1, &[][..]),
+            (0.3, &[]),
+            (0.5, &[4000]),
+            (1.7, &[]),
+            (4.0, &[3000]),
+        ] {
+            let grids = || vec![Grid::new(fps, stretches), Grid::new(fps / 3.0, &[])];
+            let mut choice = grids();
+            let chosen: Vec<_> = all
+                .seen
+                .iter()
+                .filter(|(at, _)| {
+                    choice
+                        .iter_mut()
+                        .fold(false, |wanted, grid| grid.wants(*at) | wanted)
+                })
+                .collect();
+            let sparse = play(Wanted {
+                choice: Choice::Grids(grids()),
+                ..every(&video, SIZE)
+            });
+            let what = format!("{} at {fps}", video.display());
+            same(&sparse.seen, &chosen, &what);
+            assert_eq!(
+                (sparse.end, sparse.whole, &sparse.told),
+                (all.end, all.whole, &all.told),
+                "{what}"
+            );
+            println!("{what}: {} of {} offered", sparse.received, all.received);
+        }
+    }
+}
