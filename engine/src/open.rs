@@ -153,6 +153,7 @@ pub fn open_stores(plan: &Plan, pack: &Pack) -> Result<Vec<OpenStore>, EngineErr
         open.push(OpenStore {
             node: NodeId(at),
             store: Store::open(&spec.store)?,
+            thumbnails: spec.thumbnails,
             pack: format!("{}-{}", pack.id(), digits(settings.as_bytes())),
             segments: above(plan, at)
                 .filter(|at| is_segment(plan, *at))

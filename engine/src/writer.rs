@@ -142,6 +142,8 @@ pub struct OpenStore {
     pub store: Store,
     /// The pack and settings under which rows are stored.
     pub pack: String,
+    /// Whether it holds a small picture of each segment.
+    pub thumbnails: bool,
     /// The segment nodes whose segments it holds.
     pub segments: Vec<NodeId>,
     /// What its file calls the sources of the plan.
@@ -447,7 +449,7 @@ impl Writer {
             let mine = rows.iter().filter(|row| row.node == open.node);
             let held = open.held.entry(source.id).or_default();
             held.rows
-                .extend(mine.map(|row| stored(row, &self.connector)));
+                .extend(mine.map(|row| stored(row, &self.connector, open.thumbnails)));
             let of_all =
                 |node: &Option<NodeId>| node.is_none_or(|node| open.segments.contains(&node));
             let gaps = gaps.iter().filter(|(node, _)| of_all(node));
@@ -665,7 +667,17 @@ fn failed(start: MediaTime, end: MediaTime) -> Gap {
     }
 }
 
-fn stored(row: &Row, connector: &Connector) -> store::Row {
+/// The quality of thumbnails as JPEG: what is small anyway needs no more.
+const QUALITY: u8 = 70;
+
+/// A picture from the middle of a segment, as JPEG; none if it cannot be made, which no search misses.
+fn thumbnail(segment: &Segment) -> Vec<u8> {
+    let middle = segment.frames.get(segment.frames.len() / 2);
+    let jpeg = middle.and_then(|frame| frame.thumbnail.jpeg(QUALITY).ok());
+    jpeg.unwrap_or_default()
+}
+
+fn stored(row: &Row, connector: &Connector, thumbnails: bool) -> store::Row {
     store::Row {
         start_ms: row.segment.key.start.millis(),
         end_ms: row.segment.end.millis(),
@@ -684,6 +696,9 @@ fn stored(row: &Row, connector: &Connector) -> store::Row {
             .iter()
             .map(|stage| stage.name().to_owned())
             .collect(),
-        ..store::Row::default()
+        thumbnail: match thumbnails {
+            true => thumbnail(&row.segment),
+            false => Vec::new(),
+        },
     }
 }

@@ -8,6 +8,12 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ModelError {
+    /// A picture that cannot be written as JPEG.
+    #[error("cannot write a picture as JPEG: {reason}")]
+    Jpeg {
+        /// Why.
+        reason: String,
+    },
     /// Pixel bytes that do not fit the size.
     #[error("a picture of {width}x{height} needs {} bytes, got {found}", *width as usize * *height as usize * 3)]
     ImageSize {

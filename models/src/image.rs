@@ -1,5 +1,7 @@
 //! A picture as bytes.
 
+use image::{ColorType, codecs::jpeg::JpegEncoder};
+
 use crate::error::ModelError;
 
 /// A picture: rows from the top, three bytes a pixel (red, green, blue), no padding.
@@ -8,6 +10,8 @@ pub struct Image {
     width: u32,
     height: u32,
     pixels: Vec<u8>,
+    /// In which proportions it is shown.
+    shown: (u32, u32),
 }
 
 impl Image {
@@ -28,6 +32,7 @@ impl Image {
             width,
             height,
             pixels,
+            shown: (width, height),
         })
     }
 
@@ -38,7 +43,70 @@ impl Image {
             width,
             height,
             pixels: rgb.repeat(width as usize * height as usize),
+            shown: (width, height),
         }
+    }
+
+    /// The same pixels, of a picture that had these proportions before it was stretched.
+    pub fn shown_as(self, width: u32, height: u32) -> Self {
+        let shown = (width.max(1), height.max(1));
+        Self { shown, ..self }
+    }
+
+    /// A small copy in the proportions in which the picture is shown, neither side longer than `longest`: each pixel is the
+    /// mean of those in its place.
+    pub fn thumbnail(&self, longest: u32) -> Self {
+        let (wide, high) = self.shown;
+        let scale = f64::from(longest.max(1)) / f64::from(wide.max(high));
+        let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+        let (width, height) = (side(wide), side(high));
+        let mut pixels = Vec::with_capacity((width * height * 3) as usize);
+        for y in 0..height {
+            let rows = part(y, height, self.height);
+            for x in 0..width {
+                let mean = self.mean(part(x, width, self.width), rows.clone());
+                pixels.extend_from_slice(&mean);
+            }
+        }
+        Self {
+            width,
+            height,
+            pixels,
+            shown: (width, height),
+        }
+    }
+
+    fn mean(&self, columns: std::ops::Range<u32>, rows: std::ops::Range<u32>) -> [u8; 3] {
+        let mut sums = [0u32; 3];
+        let count = columns.len() * rows.len();
+        for y in rows {
+            let row = &self.row(y)[columns.start as usize * 3..columns.end as usize * 3];
+            for pixel in row.chunks_exact(3) {
+                sums.iter_mut()
+                    .zip(pixel)
+                    .for_each(|(sum, value)| *sum += u32::from(*value));
+            }
+        }
+        sums.map(|sum| (sum / count as u32) as u8)
+    }
+
+    /// The picture as JPEG, of a quality from 1 to 100; the same bytes for the same picture.
+    ///
+    /// # Errors
+    /// If it is larger than JPEG allows, 65535 pixels a side.
+    pub fn jpeg(&self, quality: u8) -> Result<Vec<u8>, ModelError> {
+        let mut bytes = Vec::new();
+        JpegEncoder::new_with_quality(&mut bytes, quality)
+            .encode(
+                &self.pixels,
+                self.width,
+                self.height,
+                ColorType::Rgb8.into(),
+            )
+            .map_err(|error| ModelError::Jpeg {
+                reason: error.to_string(),
+            })?;
+        Ok(bytes)
     }
 
     /// Pixels in a row.
@@ -63,9 +131,38 @@ impl Image {
     }
 }
 
+/// The n-th of `count` even parts of a side, at least a pixel.
+fn part(n: u32, count: u32, side: u32) -> std::ops::Range<u32> {
+    let at = |n: u32| (u64::from(n) * u64::from(side) / u64::from(count)) as u32;
+    let from = at(n).min(side - 1);
+    from..at(n + 1).max(from + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thumbnail_has_the_proportions_in_which_the_picture_is_shown() {
+        let pixels = (0..8 * 8).flat_map(|n| [if n % 8 < 4 { 200 } else { 100 }, 0, 7]);
+        let square = Image::new(8, 8, pixels.collect()).unwrap();
+        let wide = square.shown_as(1920, 1080).thumbnail(16);
+        assert_eq!((wide.width(), wide.height()), (16, 9));
+        assert_eq!(wide.row(0)[..3], [200, 0, 7]);
+        assert_eq!(wide.row(8)[45..], [100, 0, 7]);
+        let tall = wide.shown_as(1, 400).thumbnail(10);
+        assert_eq!((tall.width(), tall.height()), (1, 10));
+        assert_eq!(tall.row(0), [150, 0, 7]);
+    }
+
+    #[test]
+    fn a_jpeg_is_the_same_each_time() {
+        let image = Image::filled(16, 9, [250, 10, 10]);
+        let jpeg = image.jpeg(70).unwrap();
+        assert!(jpeg.starts_with(&[0xFF, 0xD8]) && jpeg.ends_with(&[0xFF, 0xD9]));
+        assert_eq!(jpeg, image.jpeg(70).unwrap());
+        assert!(Image::filled(70_000, 1, [0; 3]).jpeg(70).is_err());
+    }
 
     #[test]
     fn refuses_a_wrong_number_of_bytes() {

@@ -188,6 +188,8 @@ pub struct Encoded {
     pub taken: Instant,
     /// The small copy of the picture.
     pub signature: Signature,
+    /// A copy for people to recognise.
+    pub thumbnail: Image,
     /// What the encoder made of it.
     pub impression: Impression,
     /// The flow that its frame was part of; a segment takes its place there.

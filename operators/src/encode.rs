@@ -63,6 +63,8 @@ struct Encoder {
     recent: VecDeque<((SourceId, MediaTime), Arc<Encoded>)>,
 }
 
+/// The longer side of a thumbnail, in pixels: enough to recognise a scene, and some kilobytes as JPEG.
+const THUMBNAIL: u32 = 160;
 /// How many encoded frames are remembered for a second sampler that chose them too.
 const RECENT: usize = 16;
 
@@ -100,6 +102,7 @@ impl Encoder {
             at: frame.at,
             taken: frame.taken,
             signature: frame.signature.clone(),
+            thumbnail: frame.image.thumbnail(THUMBNAIL),
             impression,
             flow: frame.slot.as_ref().map(Slot::flow),
         })

@@ -19,11 +19,27 @@ use crate::{
 };
 
 /// Makes segments searchable: one row a segment, sealed when each of the node's inputs has given its result.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IndexSpec {
     /// The file of the index; made if it is missing. Relative to the working directory.
     pub store: PathBuf,
+    /// Whether a small picture of each segment is stored too: some kilobytes, three quarters of all that is stored of it.
+    #[serde(default = "yes")]
+    pub thumbnails: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for IndexSpec {
+    fn default() -> Self {
+        Self {
+            store: PathBuf::new(),
+            thumbnails: true,
+        }
+    }
 }
 
 impl IndexSpec {

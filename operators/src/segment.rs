@@ -308,6 +308,7 @@ mod tests {
             at: MediaTime::from_millis(at),
             taken: Instant::now(),
             signature: Signature::of(&Image::filled(16, 16, [grey; 3])),
+            thumbnail: Image::filled(1, 1, [grey; 3]),
             impression: Impression {
                 embedding: [1.0].into(),
                 concepts: [].into(),

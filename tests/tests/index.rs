@@ -196,35 +196,6 @@ fn long() -> Place {
 }
 
 #[test]
-fn a_crash_at_any_moment_loses_nothing_and_doubles_nothing() {
-    let undisturbed = long();
-    index(&undisturbed);
-    let expected = rows(&undisturbed);
-    assert_eq!(expected.len(), 80);
-    let mut cut_off = 0;
-    for round in 0..5u64 {
-        let place = long();
-        for kill in 0..3 {
-            let running = place.start(&["index", "videos", "--pack", "fake", "--store", "s.db"]);
-            thread::sleep(Duration::from_millis(60 + 70 * round + 45 * kill));
-            running.kill();
-            let store = Store::open_existing(&place.path("s.db"));
-            let rows = store.map(|store| store.rows(None, None, None).unwrap());
-            cut_off += usize::from(rows.is_ok_and(|rows| (1..80).contains(&rows.len())));
-        }
-        index(&place);
-        assert_eq!(rows(&place), expected, "round {round}");
-        let found = search(&place, &["dark", "--limit", "100"]);
-        assert_eq!(found["complete_through_ms"]["long.mp4"], 320_000);
-        assert!(hits(&found).len() <= 80);
-    }
-    assert!(
-        cut_off > 0,
-        "no round was cut off in the middle of indexing"
-    );
-}
-
-#[test]
 fn an_interrupted_index_goes_on_where_it_stopped() {
     let place = long();
     let running = place.start(&["index", "videos", "--pack", "fake", "--store", "s.db"]);

@@ -53,6 +53,16 @@ pub(super) fn duration(info: &gst_video::VideoInfo, buffer: &gst::Buffer) -> u64
         .unwrap_or(40_000_000)
 }
 
+/// The proportions in which a picture is shown: its pixels need not be square.
+fn shown(info: &gst_video::VideoInfo) -> (u32, u32) {
+    let pixel = info.par();
+    let (wide, high) = (pixel.numer().max(1) as u32, pixel.denom().max(1) as u32);
+    (
+        info.width().saturating_mul(wide),
+        info.height().saturating_mul(high),
+    )
+}
+
 /// Turns decoded pictures of one format into packed RGB of the encoder's size, in one step.
 struct Converter {
     from: gst_video::VideoInfo,
@@ -93,6 +103,10 @@ impl Converter {
             .chunks(stride)
             .take(height as usize)
             .flat_map(|row| &row[..width as usize * 3]);
-        Image::new(width, height, rows.copied().collect()).map_err(|e| e.to_string())
+        let image = Image::new(width, height, rows.copied().collect());
+        let (wide, high) = shown(&self.from);
+        image
+            .map(|image| image.shown_as(wide, high))
+            .map_err(|e| e.to_string())
     }
 }
