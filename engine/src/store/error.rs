@@ -145,6 +145,19 @@ pub enum StoreError {
         /// Where it ends, in milliseconds.
         to_ms: u64,
     },
+    /// The query's span of wall time ends before it begins.
+    #[error("the span ends before it begins. Swap the two moments")]
+    InvertedMoments,
+    /// The token of a page is none, or one of another query.
+    #[error(
+        "{token:?} is no page of this search: {reason}. Give what `next` of the page before was, with the same query"
+    )]
+    Page {
+        /// The token.
+        token: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The query names a source the store does not hold.
     #[error("store {path:?} holds no source {name:?}. It holds: {known}")]
     UnknownSource {
