@@ -3,7 +3,7 @@
 //! Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, with k1 = 1.2 and b = 0.75. The
 //! full text gives which rows a word is in; the sums are made here, because SQLite's own `bm25` looks up every row that
 //! matches (2 microseconds each) and common words are in most of them.
-//! Two things are counted more coarsely than the formula asks: a phrase, and a word that is in more than `MOST_COUNTED` rows,
+//! Two things are counted more coarsely than the formula asks: a phrase, and a word that is there more than `MOST_COUNTED` times,
 //! count once in each row that has them. Either way every row that matches is ranked, and the cost is bounded.
 
 use std::collections::BTreeSet;
@@ -15,8 +15,8 @@ use super::index::Index;
 
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
-/// A word in more rows than this counts once in each.
-const MOST_COUNTED: usize = 20_000;
+/// A word that is there more often than this counts once in each row.
+const MOST_COUNTED: usize = 10_000;
 
 /// Splits words as the full text does; it stems them too.
 pub(super) struct Speller {
@@ -68,15 +68,20 @@ pub(super) fn rank(
         if !seen.insert(words.clone()) {
             continue;
         }
-        let mut found = matches(moment, index, expression)?;
-        found.retain(|place| known[*place]);
-        let times = match &words[..] {
-            [word] if found.len() <= MOST_COUNTED => times(moment, index, word)?,
-            _ => Vec::new(),
+        let counted = match &words[..] {
+            [word] => times(moment, index, word)?,
+            _ => None,
         };
+        let mut found = match counted {
+            Some(counted) => counted,
+            None => {
+                let found = matches(moment, index, expression)?;
+                found.into_iter().map(|place| (place, 1)).collect()
+            }
+        };
+        found.retain(|(place, _)| known[*place]);
         let rarity = lengths.rarity(found.len());
-        for place in found {
-            let times = times.get(place).copied().unwrap_or(0).max(1);
+        for (place, times) in found {
             scores[place] += rarity * lengths.weight(times, index.rows[place].words);
         }
     }
@@ -98,21 +103,30 @@ pub(super) fn matches(moment: &Connection, index: &Index, expression: &str) -> R
     Ok(places)
 }
 
-/// How often each row has a word, by place; rows after the last that has it are left out.
-fn times(moment: &Connection, index: &Index, word: &str) -> Result<Vec<u32>> {
+/// Places of the current rows that have a word, with how often; nothing if it is there too often to be counted.
+fn times(moment: &Connection, index: &Index, word: &str) -> Result<Option<Vec<(usize, u32)>>> {
+    // The rows of this table come by row: what belongs together stands together.
     let mut rows = moment.prepare("SELECT doc FROM temp.spoken WHERE term = ?1")?;
     let mut rows = rows.query([word])?;
-    let mut times = Vec::new();
+    let (mut times, mut seen, mut last) = (Vec::<(usize, u32)>::new(), 0, None);
     while let Some(row) = rows.next()? {
-        let Some(place) = index.place(row.get(0)?) else {
-            continue;
-        };
-        if times.len() <= place {
-            times.resize(place + 1, 0);
+        seen += 1;
+        if seen > MOST_COUNTED {
+            return Ok(None);
         }
-        times[place] += 1;
+        let id: i64 = row.get(0)?;
+        match times.last_mut().filter(|_| last == Some(id)) {
+            Some((_, times)) => *times += 1,
+            None => {
+                let Some(place) = index.place(id) else {
+                    continue;
+                };
+                times.push((place, 1));
+                last = Some(id);
+            }
+        }
     }
-    Ok(times)
+    Ok(Some(times))
 }
 
 /// How many rows there are, and how long they are on the average.

@@ -9,9 +9,9 @@
 /// The constant of the paper. Larger makes the top ranks less decisive.
 const K: f64 = 60.0;
 
-/// So many of the best rows of each ranking take part. What lies deeper would add less than a hundredth of what a first
-/// place gives, to rows that no person pages to.
-pub(super) const DEPTH: usize = 10_000;
+/// So many of the best rows of each ranking take part, or as many as hits are wanted on a page. What lies deeper would add
+/// less than a thirtieth of what a first place gives, to rows that no person pages to.
+pub(super) const DEPTH: usize = 2000;
 
 /// A row by its place in the index, with a score; more is better.
 pub(super) type Scored = (usize, f64);
@@ -19,11 +19,12 @@ pub(super) type Scored = (usize, f64);
 /// All places of some rankings by fused score, best first; `order` breaks ties.
 pub(super) fn fuse<O: Ord>(
     rankings: impl IntoIterator<Item = Vec<Scored>>,
+    depth: usize,
     order: &impl Fn(usize) -> O,
 ) -> Vec<Scored> {
     let mut sums: Vec<f64> = Vec::new();
     for mut ranking in rankings {
-        best(&mut ranking, DEPTH, order);
+        best(&mut ranking, depth, order);
         for (place, rank) in ranks(&ranking) {
             if sums.len() <= place {
                 sums.resize(place + 1, 0.0);
@@ -44,11 +45,15 @@ fn best<O: Ord>(scored: &mut Vec<Scored>, most: usize, order: &impl Fn(usize) ->
         b.1.total_cmp(&a.1)
             .then_with(|| order(a.0).cmp(&order(b.0)))
     };
-    if scored.len() > most {
-        scored.select_nth_unstable_by(most, compare);
-        scored.truncate(most);
+    if let Some(last) = most.checked_sub(1).filter(|_| scored.len() > most) {
+        // The scores alone tell what can be among the best; only that is put in order.
+        let mut scores: Vec<f64> = scored.iter().map(|(_, score)| *score).collect();
+        let (_, least, _) = scores.select_nth_unstable_by(last, |a, b| b.total_cmp(a));
+        let least = *least;
+        scored.retain(|(_, score)| score.total_cmp(&least).is_ge());
     }
     scored.sort_unstable_by(compare);
+    scored.truncate(most);
 }
 
 /// Ranks from 1 of what is in order already.
@@ -77,7 +82,7 @@ mod tests {
             (1, 1.0 / 61.0),
             (7, 1.0 / 61.0),
         ];
-        assert_eq!(fuse([words, vectors], &|place| place), expected);
+        assert_eq!(fuse([words, vectors], 9, &|place| place), expected);
     }
 
     #[test]
@@ -94,6 +99,6 @@ mod tests {
         best(&mut sorted, 1000, &|place| place);
         best(&mut scored, 33, &|place| place);
         assert_eq!(scored, sorted[..33]);
-        assert!(fuse([Vec::new(), Vec::new()], &|place| place).is_empty());
+        assert!(fuse([Vec::new(), Vec::new()], 9, &|place| place).is_empty());
     }
 }

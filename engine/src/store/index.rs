@@ -5,7 +5,7 @@
 //! of date. So an index can be searched while it is written.
 //! Invariant: a row that was replaced or removed stays where it was, marked, and takes part in nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Result, Row, params};
 
@@ -44,7 +44,7 @@ pub(super) struct Index {
     pub(super) sources: Vec<Source>,
     /// Rows as they came; their position is their place.
     pub(super) rows: Vec<Entry>,
-    places: HashMap<i64, usize>,
+    places: Places,
     pub(super) pictures: Vectors,
     pub(super) captions: Vectors,
 }
@@ -88,7 +88,7 @@ impl Index {
             true => self.follow(moment)?,
             false => *self = Self::read(moment)?,
         }
-        if self.rows.len() > 2 * self.places.len() + MOST_LEFT_OVER {
+        if self.rows.len() > 2 * self.places.count + MOST_LEFT_OVER {
             *self = Self::read(moment)?;
         }
         self.change = newest;
@@ -98,7 +98,7 @@ impl Index {
 
     /// The place of the row with this id, if the row is current.
     pub(super) fn place(&self, id: i64) -> Option<usize> {
-        self.places.get(&id).copied()
+        self.places.get(id)
     }
 
     /// What ties are broken by: the source's name, then time.
@@ -225,7 +225,7 @@ impl Index {
 
     /// Marks the row with this id as out of date, if there is one.
     fn leave(&mut self, id: i64) {
-        if let Some(place) = self.places.remove(&id) {
+        if let Some(place) = self.places.remove(id) {
             self.rows[place].current = false;
         }
     }
@@ -246,6 +246,41 @@ impl Index {
         self.pictures.push(place, row.get_ref(5)?.as_blob()?);
         self.captions.push(place, row.get_ref(6)?.as_blob()?);
         Ok(())
+    }
+}
+
+/// Where rows are, by id: pages of ids that stand together, since ids do.
+#[derive(Default)]
+struct Places {
+    pages: BTreeMap<i64, Box<[usize]>>,
+    count: usize,
+}
+
+impl Places {
+    const PAGE: usize = 4096;
+
+    fn get(&self, id: i64) -> Option<usize> {
+        let page = self.pages.get(&id.div_euclid(Self::PAGE as i64))?;
+        // A place is kept plus one; 0 is none.
+        page[Self::at(id)].checked_sub(1)
+    }
+
+    fn insert(&mut self, id: i64, place: usize) {
+        let page = self.pages.entry(id.div_euclid(Self::PAGE as i64));
+        let page = page.or_insert_with(|| vec![0; Self::PAGE].into());
+        self.count += usize::from(page[Self::at(id)] == 0);
+        page[Self::at(id)] = place + 1;
+    }
+
+    fn remove(&mut self, id: i64) -> Option<usize> {
+        let page = self.pages.get_mut(&id.div_euclid(Self::PAGE as i64))?;
+        let place = std::mem::take(&mut page[Self::at(id)]).checked_sub(1)?;
+        self.count -= 1;
+        Some(place)
+    }
+
+    fn at(id: i64) -> usize {
+        id.rem_euclid(Self::PAGE as i64) as usize
     }
 }
 

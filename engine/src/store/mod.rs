@@ -25,6 +25,7 @@
 //! | `vectors` | the vectors in memory, and the flat scan |
 //! | `fuse` | three rankings made one |
 //! | `moments` | neighbouring hits as one |
+//! | `care` | checks, copies, compaction and figures |
 //! | `wait` | waiting for what others write |
 //! | `error` | everything that can go wrong, with what to do about it |
 //!
@@ -33,6 +34,7 @@
 //! if one has, else the one begun last. `finish` removes the others.
 
 mod bm25;
+mod care;
 mod clock;
 mod compact;
 mod error;
@@ -63,6 +65,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use serde::Serialize;
 
+pub use care::{Bytes, Compacted, Problem, Stats};
 pub use error::StoreError;
 pub use filter::{Choice, Chosen, Filter};
 pub use gaps::{Gap, Why};

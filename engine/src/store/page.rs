@@ -62,9 +62,10 @@ fn base_36(mut number: u64) -> String {
     }
 }
 
-/// A number that stands for what is asked, without the page and its size (FNV-1a).
+/// A number that stands for what is asked, without the page (FNV-1a). The size of a page is part of it: it may decide how
+/// deep the rankings go.
 fn check_of(query: &Query) -> String {
-    let asked = format!("{:?}\n{:?}", query.text, query.filter);
+    let asked = format!("{:?}\n{:?}\n{}", query.text, query.filter, query.limit);
     let hash = asked.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

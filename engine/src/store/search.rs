@@ -13,10 +13,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::bm25::{self, Speller};
-use super::fuse::{Scored, fuse};
+use super::fuse::{DEPTH, Scored, fuse};
 use super::incomplete::Span;
 use super::index::{Entry, Index, Source};
 use super::page::Page;
+use super::vectors::Vectors;
 use super::words::{Words, any};
 use super::{Hit, Hits, Query, Store, StoreError};
 use crate::source::standing::utc;
@@ -52,13 +53,8 @@ impl Store {
         let searched = Searched::new(index, query, page);
         let found = searched.rank(&moment, speller, &words).map_err(&told)?;
         let offset = page.map_or(0, |page| page.offset);
-        let hits = found
-            .iter()
-            .skip(offset)
-            .take(query.limit)
-            .filter_map(|scored| searched.hit(&moment, &words, *scored).transpose())
-            .collect::<Result<_>>()
-            .map_err(&told)?;
+        let page = found.iter().skip(offset).take(query.limit);
+        let hits = searched.hits(&moment, &words, page).map_err(&told)?;
         let next = Page {
             newest: searched.newest,
             offset: offset.saturating_add(query.limit),
@@ -200,53 +196,60 @@ impl<'q> Searched<'q> {
             }
         }
         let vector = self.query.vector.as_deref().unwrap_or_default();
-        // SQLite works on this thread while another one goes through the vectors.
+        // SQLite works on this thread while others go through the vectors.
         let (by_words, by_vectors) = thread::scope(|threads| {
             let vectors = (!vector.is_empty()).then(|| {
-                threads.spawn(|| {
-                    [&index.pictures, &index.captions]
-                        .map(|vectors| vectors.similarities(vector, &kept))
-                })
+                let scan = |vectors: &'q Vectors| {
+                    let kept = &kept;
+                    threads.spawn(move || vectors.similarities(vector, kept))
+                };
+                [&index.pictures, &index.captions].map(scan)
             });
             let both = (&known[..], &kept[..]);
             let by_words = bm25::rank(moment, speller, index, &words.wanted, both);
             // A scan cannot panic; if it did, the words would still rank.
-            let by_vectors = vectors.and_then(|scan| scan.join().ok());
-            (by_words, by_vectors.unwrap_or_default())
+            let by_vectors = vectors.into_iter().flatten();
+            let by_vectors: Vec<_> = by_vectors.filter_map(|scan| scan.join().ok()).collect();
+            (by_words, by_vectors)
         });
         let rankings = by_vectors.into_iter().chain([by_words?]);
-        Ok(fuse(rankings, &|place| index.order(place)))
+        let depth = self.query.limit.max(DEPTH);
+        Ok(fuse(rankings, depth, &|place| index.order(place)))
     }
 
-    /// A hit as it is shown; nothing if its row is gone.
-    fn hit(
+    /// Hits as they are shown, without those whose rows are gone.
+    fn hits<'s>(
         &self,
         moment: &Connection,
         words: &Words,
-        (place, score): Scored,
-    ) -> Result<Option<Hit>> {
-        let row = &self.index.rows[place];
-        let source = &self.index.sources[row.source];
-        let text: Option<String> = moment
-            .query_row(TEXT, [row.id], |row| row.get(0))
-            .optional()?;
-        let snippet = match any(&words.wanted) {
-            Some(wanted) => moment
-                .query_row(SNIPPET, params![wanted, row.id], |row| row.get(0))
-                .optional()?,
-            None => None,
-        };
-        Ok(text.map(|text| Hit {
-            source: source.state.source.clone(),
-            start_ms: row.start_ms,
-            end_ms: row.end_ms,
-            text,
-            score,
-            start_utc: source
-                .start_utc_ms
-                .and_then(|start| at(start, row.start_ms)),
-            snippet,
-        }))
+        found: impl Iterator<Item = &'s Scored>,
+    ) -> Result<Vec<Hit>> {
+        let mut texts = moment.prepare(TEXT)?;
+        let mut snippets = moment.prepare(SNIPPET)?;
+        let wanted = any(&words.wanted);
+        let mut hits = Vec::new();
+        for (place, score) in found {
+            let row = &self.index.rows[*place];
+            let source = &self.index.sources[row.source];
+            let text: Option<String> = texts.query_row([row.id], |row| row.get(0)).optional()?;
+            let snippet = snippets
+                .query_row(params![wanted, row.id], |row| row.get(0))
+                .optional();
+            hits.extend(text.map(|text| {
+                Hit {
+                    source: source.state.source.clone(),
+                    start_ms: row.start_ms,
+                    end_ms: row.end_ms,
+                    text,
+                    score: *score,
+                    start_utc: source
+                        .start_utc_ms
+                        .and_then(|start| at(start, row.start_ms)),
+                    snippet: snippet.unwrap_or_default(),
+                }
+            }));
+        }
+        Ok(hits)
     }
 }
 

@@ -6,8 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::compact::parts;
+use super::compact::{blob, parts};
 use super::fuse::Scored;
+
+/// Numbers added up side by side.
+const LANES: usize = 16;
 
 /// The vectors of one kind, of pictures or of captions, by their length, since packs may differ in it.
 #[derive(Default)]
@@ -57,32 +60,30 @@ impl Vectors {
     }
 }
 
-/// The query as whole numbers, as large as a sum of products with bytes has room for, and their scale: so nearly nothing of
-/// the query is lost. None if a number is none.
-fn whole(query: &[f32]) -> Option<(Vec<i16>, f32)> {
-    if query.iter().any(|x| !x.is_finite()) {
-        return None;
-    }
-    let room = i32::MAX as usize / (127 * query.len().max(1));
-    let most = room.min(i16::MAX as usize) as f32;
-    let largest = query.iter().fold(0.0f32, |most, x| most.max(x.abs()));
-    let scale = if largest > 0.0 { largest / most } else { 1.0 };
-    let numbers = query.iter().map(|x| (x / scale).clamp(-most, most) as i16);
+/// The query as bytes, and their scale. None if a number is none.
+fn whole(query: &[f32]) -> Option<(Vec<i8>, f32)> {
+    let blob = blob(query);
+    let (scale, numbers) = parts(&blob)?;
     Some((numbers.collect(), scale))
 }
 
-/// The compiler makes vector instructions of this: products of 16 bits, sums of 32.
-fn dot(query: &[i16], vector: &[i8]) -> i32 {
-    query
-        .iter()
-        .zip(vector)
-        .map(|(a, b)| i32::from(*a) * i32::from(*b))
-        .sum()
+/// Products of 16 bits, added up side by side: the compiler makes vector instructions of this.
+fn dot(query: &[i8], vector: &[i8]) -> i64 {
+    let product = |(a, b): (&i8, &i8)| i32::from(i16::from(*a) * i16::from(*b));
+    let (query, query_rest) = query.as_chunks::<LANES>();
+    let (vector, rest) = vector.as_chunks::<LANES>();
+    let mut sums = [0i32; LANES];
+    for (query, vector) in query.iter().zip(vector) {
+        for (sum, pair) in sums.iter_mut().zip(query.iter().zip(vector)) {
+            *sum += product(pair);
+        }
+    }
+    let rest = query_rest.iter().zip(rest).map(product).map(i64::from);
+    sums.into_iter().map(i64::from).sum::<i64>() + rest.sum::<i64>()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::compact::blob;
     use super::*;
 
     fn of(vectors: &[&[f32]]) -> Vectors {
@@ -96,9 +97,9 @@ mod tests {
     #[test]
     fn the_dot_product_counts_every_number_once() {
         for length in [0usize, 1, 15, 16, 17, 384] {
-            let ones = vec![1i16; length];
+            let ones = vec![1i8; length];
             let counting: Vec<i8> = (0..length).map(|n| (n % 100) as i8).collect();
-            let sum: i32 = counting.iter().map(|n| i32::from(*n)).sum();
+            let sum: i64 = counting.iter().map(|n| i64::from(*n)).sum();
             assert_eq!(dot(&ones, &counting), sum);
         }
     }
@@ -121,7 +122,7 @@ mod tests {
         let all = of(&[&[1.0, 0.0], &[1.0], &[], &[f32::NAN, 1.0]]);
         let found = all.similarities(&[0.5, 0.5], &[true; 4]);
         assert_eq!(found.len(), 1);
-        assert!((found[0].1 - 0.5).abs() < 1e-3, "{found:?}");
+        assert!((found[0].1 - 0.5).abs() < 1e-2, "{found:?}");
         assert!(all.similarities(&[0.5, 0.5], &[false; 4]).is_empty());
         assert!(all.similarities(&[], &[true; 4]).is_empty());
         assert!(all.similarities(&[0.0; 7], &[true; 4]).is_empty());
