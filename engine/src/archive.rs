@@ -8,34 +8,67 @@ use atom_operators::{
 
 use crate::{
     error::chain,
-    store::{Query, SourceState, Store, StoreError, StoredRow},
+    store::{Chosen, Filter, Query, Store, StoreError, StoredRow},
 };
 
-/// A store that answers questions.
-pub struct StoreArchive(pub Store);
+/// A store that answers questions about some of its sources.
+pub struct StoreArchive {
+    /// The store.
+    pub store: Store,
+    /// What of it questions are about, besides what they say themselves.
+    pub filter: Filter,
+}
 
 fn fault(error: StoreError) -> Fault {
     Fault::new(Reason::Missing, chain(&error))
 }
 
-/// How far these sources are complete, for whoever asks about what is shown before `to_ms`.
-pub(crate) fn extent(states: &[SourceState], to_ms: Option<u64>) -> Extent {
-    let through = states
+/// How far these sources are complete, for whoever asks about their spans.
+pub(crate) fn extent(chosen: &[Chosen]) -> Extent {
+    let through = chosen
         .iter()
-        .map(|state| (state.source.clone(), state.sealed_ms));
-    // A recording that was worked through has nothing after its end.
-    let enough = |state: &SourceState| state.ended || to_ms.is_some_and(|to| to <= state.sealed_ms);
-    let incomplete = states.iter().filter(|state| !enough(state));
+        .map(|chosen| (chosen.state.source.clone(), chosen.state.sealed_ms));
+    let incomplete = chosen.iter().filter(|chosen| !chosen.complete());
     Extent {
         complete_through_ms: through.collect(),
-        incomplete: incomplete.map(|state| state.source.clone()).collect(),
+        incomplete: incomplete
+            .map(|chosen| chosen.state.source.clone())
+            .collect(),
+    }
+}
+
+impl StoreArchive {
+    /// All of a store.
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            filter: Filter::default(),
+        }
+    }
+
+    /// What a question is about.
+    fn about(&self, question: &Question) -> Filter {
+        let own = &self.filter;
+        Filter {
+            sources: match &question.source {
+                Some(source) => vec![source.clone()],
+                None => own.sources.clone(),
+            },
+            from_ms: own.from_ms.max(question.from_ms),
+            to_ms: own.to_ms.into_iter().chain(question.to_ms).min(),
+            ..own.clone()
+        }
+    }
+
+    fn chosen(&self, question: &Question) -> Result<Vec<Chosen>, Fault> {
+        let choice = self.store.choose(&self.about(question)).map_err(fault)?;
+        Ok(choice.sources)
     }
 }
 
 impl Archive for StoreArchive {
     fn extent(&mut self, question: &Question) -> Result<Extent, Fault> {
-        let states = self.0.current(question.source.as_deref()).map_err(fault)?;
-        Ok(extent(&states, question.to_ms))
+        Ok(extent(&self.chosen(question)?))
     }
 
     fn best(
@@ -49,24 +82,21 @@ impl Archive for StoreArchive {
             text: words.to_owned(),
             vector: Some(vector),
             limit,
-            from_ms: question.from_ms,
-            to_ms: question.to_ms,
-            source: question.source.clone(),
+            filter: self.about(question),
+            page: None,
         };
-        let hits = self.0.search(&query).map_err(fault)?.hits;
+        let hits = self.store.search(&query).map_err(fault)?.hits;
         let mut moments = Vec::new();
         for hit in hits {
-            let row = self.0.rows(
-                Some(&hit.source),
-                Some(hit.start_ms),
-                Some(hit.start_ms + 1),
-            );
-            let row = row
-                .map_err(fault)?
-                .into_iter()
-                .find(|row| row.row.start_ms == hit.start_ms);
+            let (from, to) = (Some(hit.start_ms), Some(hit.start_ms + 1));
+            let mut found = None;
+            let visited = self.store.visit(Some(&hit.source), from, to, &mut |row| {
+                found = Some(row).filter(|row| row.row.start_ms == hit.start_ms);
+                found.is_none()
+            });
+            visited.map_err(fault)?;
             // A row may have gone since; then it is no answer any more.
-            moments.extend(row.map(moment));
+            moments.extend(found.map(moment));
         }
         Ok(moments)
     }
@@ -76,16 +106,19 @@ impl Archive for StoreArchive {
         question: &Question,
         visit: &mut dyn FnMut(Moment) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        let mut failed = Ok(());
-        let source = question.source.as_deref();
-        let visited = self
-            .0
-            .visit(source, question.from_ms, question.to_ms, &mut |row| {
-                failed = visit(moment(row));
-                failed.is_ok()
-            });
-        visited.map_err(fault)?;
-        failed
+        for chosen in self.chosen(question)? {
+            let source = Some(&*chosen.state.source);
+            let mut failed = Ok(());
+            let visited =
+                self.store
+                    .visit(source, Some(chosen.from_ms), chosen.to_ms, &mut |row| {
+                        failed = visit(moment(row));
+                        failed.is_ok()
+                    });
+            visited.map_err(fault)?;
+            failed?;
+        }
+        Ok(())
     }
 }
 

@@ -20,24 +20,13 @@ use tracing::warn;
 use crate::{
     archive::extent,
     error::EngineError,
-    store::{SourceState, Store},
+    store::{Chosen, Filter, SourceState, Store},
 };
 
 /// Length of a minute.
 const MINUTE_MS: u64 = 60_000;
 /// So many sentences are put into one at a time: more than a small decoder keeps apart are not worth giving it.
 const TOGETHER: usize = 5;
-
-/// What is to be summed up.
-#[derive(Clone, Debug, Default)]
-pub struct Span {
-    /// This source only.
-    pub source: Option<String>,
-    /// Only what is shown at or after this media time, in milliseconds.
-    pub from_ms: Option<u64>,
-    /// Only what is shown before this media time, in milliseconds.
-    pub to_ms: Option<u64>,
-}
 
 /// What happened, by source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -98,16 +87,20 @@ impl Summarizer {
     ///
     /// # Errors
     /// When the source is not there, the store cannot be used, or the decoder fails.
-    pub fn summarize(&mut self, store: &mut Store, span: &Span) -> Result<Summaries, EngineError> {
-        let states = store.current(span.source.as_deref())?;
+    pub fn summarize(
+        &mut self,
+        store: &mut Store,
+        filter: &Filter,
+    ) -> Result<Summaries, EngineError> {
+        let chosen = store.choose(filter)?.sources;
         let mut summaries = Vec::new();
-        for state in &states {
-            let minutes = self.minutes(store, span, state)?;
+        for chosen in &chosen {
+            let minutes = self.minutes(store, chosen)?;
             let (Some(first), Some(last)) = (minutes.first(), minutes.last()) else {
                 continue;
             };
             summaries.push(SourceSummary {
-                source: state.source.clone(),
+                source: chosen.state.source.clone(),
                 start_ms: first.start_ms,
                 end_ms: last.end_ms,
                 text: self.all(minutes.iter().map(|minute| minute.text.clone()).collect())?,
@@ -116,20 +109,15 @@ impl Summarizer {
         }
         Ok(Summaries {
             summaries,
-            extent: extent(&states, span.to_ms),
+            extent: extent(&chosen),
         })
     }
 
     /// The minutes of one source, those put into words now that were not before.
-    fn minutes(
-        &mut self,
-        store: &mut Store,
-        span: &Span,
-        state: &SourceState,
-    ) -> Result<Vec<Minute>, EngineError> {
-        let SourceState { source, pack, .. } = state;
+    fn minutes(&mut self, store: &mut Store, chosen: &Chosen) -> Result<Vec<Minute>, EngineError> {
+        let SourceState { source, pack, .. } = &chosen.state;
         let (mut told, mut open) = (BTreeMap::new(), Vec::new());
-        for draft in drafts(store, span, state)? {
+        for draft in drafts(store, chosen)? {
             let bounds = bounds(draft.number);
             let known = match draft.whole {
                 true => store.summary(source, pack, bounds.0, bounds.1)?,
@@ -226,18 +214,18 @@ fn minute(draft: &Draft, text: String) -> Minute {
 }
 
 /// The captions of a span by minute; of segments without a caption, what they show.
-fn drafts(store: &Store, span: &Span, state: &SourceState) -> Result<Vec<Draft>, EngineError> {
+fn drafts(store: &Store, chosen: &Chosen) -> Result<Vec<Draft>, EngineError> {
+    let state = &chosen.state;
     let mut drafts: BTreeMap<u64, Draft> = BTreeMap::new();
     store.visit(
         Some(&state.source),
-        span.from_ms,
-        span.to_ms,
+        Some(chosen.from_ms),
+        chosen.to_ms,
         &mut |stored| {
             let row = stored.row;
             let number = row.start_ms / MINUTE_MS;
             let (start, end) = bounds(number);
-            let inside = span.from_ms.is_none_or(|from| from <= start)
-                && span.to_ms.is_none_or(|to| to >= end);
+            let inside = chosen.from_ms <= start && chosen.to_ms.is_none_or(|to| to >= end);
             let draft = drafts.entry(number).or_insert(Draft {
                 number,
                 start_ms: row.start_ms,

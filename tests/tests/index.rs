@@ -103,13 +103,14 @@ fn a_search_in_json_has_the_promised_keys() {
     index(&place);
     let found = search(&place, &["red", "--limit", "1"]);
     let keys = |value: &Value| -> Vec<_> { value.as_object().unwrap().keys().cloned().collect() };
-    assert_eq!(keys(&found), ["complete_through_ms", "hits"]);
+    assert_eq!(keys(&found), ["complete_through_ms", "hits", "next"]);
     assert_eq!(
         keys(&found["hits"][0]),
-        ["end_ms", "score", "source", "start_ms", "text"]
+        ["end_ms", "score", "snippet", "source", "start_ms", "text"]
     );
     assert_eq!(found["hits"].as_array().unwrap().len(), 1);
     assert_eq!(found["hits"][0]["text"], "A picture of red.");
+    assert_eq!(found["hits"][0]["snippet"], "A picture of [red].");
     assert_eq!(found["complete_through_ms"]["red.mp4"], 8000);
     assert_eq!(found["complete_through_ms"]["deep/blue.mkv"], 8000);
 }

@@ -164,9 +164,7 @@ impl Finder {
             text: sentence.to_owned(),
             vector: Some(vector.unwrap()),
             limit: 10,
-            from_ms: None,
-            to_ms: None,
-            source: None,
+            ..Query::default()
         };
         let hits = self.store.search(&query).unwrap().hits;
         let ms = |key: &str| scene[key].as_u64().unwrap();

@@ -1,6 +1,6 @@
 //! What a recording gives from some moment on, or now and then, is what it gives there when it is decoded whole: the same
 //! pictures, bit for bit, at the same times, to the nanosecond.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs, clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
 

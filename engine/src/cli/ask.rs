@@ -64,12 +64,10 @@ impl Ask {
     /// Prints the answer, what it rests on, and how far that is complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let store = self.scope.open()?;
+        let filter = self.scope.filter();
         let plan = Plan {
             name: "ask".to_owned(),
-            pack: pack_of(&store, self.scope.source.as_deref())?
-                .manifest()
-                .name
-                .clone(),
+            pack: pack_of(&store, &filter)?.manifest().name.clone(),
             sources: Vec::new(),
             nodes: Vec::new(),
             sinks: Vec::new(),
@@ -77,9 +75,8 @@ impl Ask {
         let stop = terminal::stop_on_signal()?;
         let (hearing, growing) = channel();
         let question = Question {
-            source: self.scope.source.clone(),
-            from_ms: self.scope.from,
-            to_ms: self.scope.to,
+            from_ms: filter.from_ms,
+            to_ms: filter.to_ms,
             deadline: self
                 .within
                 .map(|s| Instant::now() + Duration::from_secs(s.into())),
@@ -97,7 +94,7 @@ impl Ask {
                 .for_each(|text: String| terminal::growing(&text))
         });
         let (answers, answer) = channel();
-        let archive = Box::new(StoreArchive(store));
+        let archive = Box::new(StoreArchive { store, filter });
         let options = Options {
             resume: false,
             stop,

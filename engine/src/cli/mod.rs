@@ -13,6 +13,7 @@ pub mod models;
 pub mod run;
 pub mod scope;
 pub mod search;
+pub mod store;
 pub mod summarize;
 pub mod terminal;
 
@@ -67,6 +68,8 @@ pub enum Command {
     Ask(ask::Ask),
     /// Say what happened, minute by minute and in all.
     Summarize(summarize::Summarize),
+    /// Take care of the index: check, back up, compact, see what is in it.
+    Store(store::Care),
     /// Check pipeline files without running them.
     Check(check::Check),
     /// Draw pipeline files as a graph.
@@ -89,6 +92,7 @@ impl Command {
             Self::Search(command) => command.run(),
             Self::Ask(command) => command.run(),
             Self::Summarize(command) => command.run(),
+            Self::Store(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Graph(command) => command.run(),
             Self::Docs(command) => command.run(),

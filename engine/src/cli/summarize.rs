@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use atom::summarize::{Span, Summaries, Summarizer};
+use atom::summarize::{Summaries, Summarizer};
 use atom_models::{Meters, Scheduler, scheduler::Settings};
 use atom_operators::data::MediaTime;
 use clap::Args;
@@ -30,20 +30,14 @@ impl Summarize {
     /// Prints the summaries, and how far each source is complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let mut store = self.scope.open()?;
-        let pack = pack_of(&store, self.scope.source.as_deref())?;
+        let filter = self.scope.filter();
+        let pack = pack_of(&store, &filter)?;
         let decoder = pack.decoder(Meters::default().decoder)?;
         let mut summarizer = Summarizer {
             scheduler: Scheduler::new(decoder, Settings::default()),
             connector: pack.connector().clone(),
         };
-        let told = summarizer.summarize(
-            &mut store,
-            &Span {
-                source: self.scope.source,
-                from_ms: self.scope.from,
-                to_ms: self.scope.to,
-            },
-        )?;
+        let told = summarizer.summarize(&mut store, &filter)?;
         match self.json {
             true => terminal::result(&serde_json::to_string(&told)?)?,
             false => print(&told)?,

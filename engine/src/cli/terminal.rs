@@ -370,6 +370,22 @@ pub fn grown() {
     BAR.finish_and_clear();
 }
 
+/// A text with the words that matched in bold, on a terminal: those of the snippet, which stand in brackets there. What was
+/// found elsewhere than in the text stands behind it.
+pub fn marked(text: &str, snippet: Option<&str>) -> String {
+    let bold = |marked: &str| marked.replace('[', "\x1b[1m").replace(']', "\x1b[0m");
+    match snippet {
+        Some(snippet) if io::stdout().is_terminal() => {
+            let plain = snippet.replace(['[', ']'], "");
+            match text.contains(&plain) {
+                true => text.replacen(&plain, &bold(snippet), 1),
+                false => format!("{text}  ({})", bold(snippet)),
+            }
+        }
+        _ => text.to_owned(),
+    }
+}
+
 /// Tells how far sources are complete, and which are not indexed to the end.
 pub fn tell_extent(complete_through_ms: &BTreeMap<String, u64>, incomplete: &[String]) {
     for (source, through) in complete_through_ms {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::params;
+use rusqlite::{Connection, Result, params};
 
 use super::{Store, StoreError};
 
@@ -12,23 +12,19 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn starts(&self) -> Result<BTreeMap<String, i64>, StoreError> {
-        let read = || -> rusqlite::Result<_> {
-            let mut starts = self
-                .connection
-                .prepare("SELECT source, start_utc_ms FROM clocks")?;
-            starts
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-        };
-        read().map_err(StoreError::at(&self.path, "read"))
+    pub fn starts(&self) -> std::result::Result<BTreeMap<String, i64>, StoreError> {
+        starts(&self.connection).map_err(StoreError::at(&self.path, "read"))
     }
 
     /// Keeps when a live source's media time was 0; what is kept already stays.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn keep_start(&mut self, source: &str, start_utc_ms: i64) -> Result<(), StoreError> {
+    pub fn keep_start(
+        &mut self,
+        source: &str,
+        start_utc_ms: i64,
+    ) -> std::result::Result<(), StoreError> {
         let kept = self.connection.execute(
             "INSERT OR IGNORE INTO clocks VALUES (?1, ?2)",
             params![source, start_utc_ms],
@@ -41,7 +37,11 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn set_start(&mut self, source: &str, start_utc_ms: i64) -> Result<(), StoreError> {
+    pub fn set_start(
+        &mut self,
+        source: &str,
+        start_utc_ms: i64,
+    ) -> std::result::Result<(), StoreError> {
         let set = self.connection.execute(
             "INSERT OR REPLACE INTO clocks VALUES (?1, ?2)",
             params![source, start_utc_ms],
@@ -49,6 +49,13 @@ impl Store {
         set.map(drop)
             .map_err(StoreError::at(&self.path, "write to"))
     }
+}
+
+pub(super) fn starts(connection: &Connection) -> Result<BTreeMap<String, i64>> {
+    let mut starts = connection.prepare("SELECT source, start_utc_ms FROM clocks")?;
+    starts
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 #[cfg(test)]

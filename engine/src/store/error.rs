@@ -145,6 +145,43 @@ pub enum StoreError {
         /// Where it ends, in milliseconds.
         to_ms: u64,
     },
+    /// What stands beside the store cannot be read.
+    #[error(
+        "store {path:?} cannot be read where it is: it is read-only and has changes in its log. Copy it with its -wal file to a folder that can be written"
+    )]
+    Log {
+        /// The store.
+        path: PathBuf,
+    },
+    /// A backup would write over something.
+    #[error(
+        "there is something at {path:?} already, and a backup never overwrites. Name another file"
+    )]
+    Exists {
+        /// Where the backup was to go.
+        path: PathBuf,
+    },
+    /// A backup cannot be put in its place.
+    #[error("cannot write the backup {path:?}. See that its folder is there and can be written")]
+    Backup {
+        /// Where the backup was to go.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The query's span of wall time ends before it begins.
+    #[error("the span ends before it begins. Swap the two moments")]
+    InvertedMoments,
+    /// The token of a page is none, or one of another query.
+    #[error(
+        "{token:?} is no page of this search: {reason}. Give what `next` of the page before was, with the same query"
+    )]
+    Page {
+        /// The token.
+        token: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The query names a source the store does not hold.
     #[error("store {path:?} holds no source {name:?}. It holds: {known}")]
     UnknownSource {

@@ -84,6 +84,13 @@ pub(super) struct Span {
     pub(super) to_ms: u64,
 }
 
+impl Span {
+    /// Whether a segment shares time with the span, or begins in it.
+    pub(super) fn admits(self, start_ms: u64, end_ms: u64) -> bool {
+        start_ms < self.to_ms && (end_ms > self.from_ms || start_ms >= self.from_ms)
+    }
+}
+
 fn stretches(
     statement: &mut Statement,
     state: &SourceState,
@@ -204,6 +211,24 @@ mod tests {
             (10_000, Some(11_000), Why::Waiting, 0)
         );
         assert!(store.incomplete(Some("yard"), None, None).is_err());
+    }
+
+    #[test]
+    fn a_segment_is_admitted_if_it_shares_time_with_the_span_or_begins_in_it() {
+        let span = Span {
+            from_ms: 1000,
+            to_ms: 2000,
+        };
+        let cases = [
+            (0, 1000, false),
+            (0, 1001, true),
+            (1000, 1000, true),
+            (1999, 5000, true),
+            (2000, 3000, false),
+        ];
+        for (start, end, admitted) in cases {
+            assert_eq!(span.admits(start, end), admitted, "{start} to {end}");
+        }
     }
 
     #[test]

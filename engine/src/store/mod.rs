@@ -16,23 +16,36 @@
 //! | `places` | which file each source is, and what became of it |
 //! | `clock` | when the media time of sources was 0 |
 //! | `summaries` | what minutes were summed up to |
+//! | `filter` | which sources and which span are meant, in media time or in wall time |
 //! | `query` | what can be asked, and what makes no sense to ask |
 //! | `search` | a query from its text to its hits |
+//! | `page` | the token by which a search goes on |
 //! | `words` | what a person typed, as full-text expressions that cannot be malformed |
-//! | `vectors` | the embeddings in memory, and the flat scan |
-//! | `fuse` | two rankings made one |
+//! | `bm25` | rows ranked by words |
+//! | `index` | what searches keep in memory, and how it follows the store |
+//! | `vectors` | the vectors in memory, and the flat scan |
+//! | `fuse` | three rankings made one |
+//! | `moments` | neighbouring hits as one |
+//! | `care` | checks, copies, compaction and figures |
+//! | `wait` | waiting for what others write |
 //! | `error` | everything that can go wrong, with what to do about it |
 //!
 //! A source is stored under a *pack*, a string the caller makes of the pack's version and the settings. One source
 //! may be there under several while it is indexed anew; only its **current** pack is read: the one that has ended,
 //! if one has, else the one begun last. `finish` removes the others.
 
+mod bm25;
+mod care;
 mod clock;
 mod compact;
 mod error;
+mod filter;
 mod fuse;
 mod gaps;
 mod incomplete;
+mod index;
+mod moments;
+mod page;
 mod places;
 mod query;
 mod read;
@@ -43,19 +56,23 @@ mod tables;
 #[cfg(test)]
 mod testing;
 mod vectors;
+mod wait;
 mod words;
 mod write;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use serde::Serialize;
 
+pub use care::{Bytes, Compacted, Problem, Stats};
 pub use error::StoreError;
+pub use filter::{Choice, Chosen, Filter};
 pub use gaps::{Gap, Why};
 pub use incomplete::Incomplete;
+pub use moments::Moment;
 pub use places::{Claim, Found, Place, text_of};
 pub use query::Query;
 pub use words::wanted_text;
@@ -63,11 +80,13 @@ pub use words::wanted_text;
 /// An index on disk, through one connection.
 ///
 /// Several processes may hold the same file: one writes at a time, readers never wait. A `Store` can move to another
-/// thread but not be shared; open one per thread instead. The first search reads all vectors into memory.
+/// thread but not be shared; open one per thread instead. The first search reads all vectors into memory; later ones what
+/// changed since.
 pub struct Store {
     connection: Connection,
     path: PathBuf,
-    index: RefCell<Option<vectors::Index>>,
+    index: RefCell<index::Index>,
+    speller: OnceCell<bm25::Speller>,
 }
 
 impl Store {
@@ -97,7 +116,8 @@ impl Store {
         Self {
             connection,
             path: path.to_path_buf(),
-            index: RefCell::new(None),
+            index: RefCell::default(),
+            speller: OnceCell::new(),
         }
     }
 }
@@ -195,18 +215,33 @@ pub struct Hit {
     pub end_ms: u64,
     /// Its caption, or its tags if it has none.
     pub text: String,
-    /// Sum of `1 / (60 + rank)` over the two rankings; comparable only within one answer.
+    /// Sum of `1 / (60 + rank)` over the three rankings; comparable only within one answer.
     pub score: f64,
+    /// When it was shown, if it is known when the source began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_utc: Option<String>,
+    /// What of its words matched, `[marked]`, with some words around; nothing where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snippet: Option<String>,
 }
 
 /// The answer to a query: the best first, and how far it can be relied upon.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Hits {
     /// Segments by falling score; equal scores by source, then start.
     pub hits: Vec<Hit>,
     /// Of each source searched, the media time before which no segment is missing, in milliseconds.
     pub complete_through_ms: BTreeMap<String, u64>,
-    /// Of each live source searched, when its media time was 0.
+    /// Of each source searched, when its media time was 0, if that is known.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub start_utc: BTreeMap<String, String>,
+    /// What of the span that was searched is not there, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<Incomplete>,
+    /// What brings the hits after these, if there are more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Sources that were left out because it is not known when they began.
+    #[serde(skip)]
+    pub without_start: Vec<String>,
 }

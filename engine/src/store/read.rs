@@ -134,20 +134,20 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn sources(&self) -> std::result::Result<Vec<SourceState>, StoreError> {
-        let read = || -> Result<_> {
-            let mut sources = self.connection.prepare(SOURCES)?;
-            sources.query_map([], source_state)?.collect()
-        };
-        read().map_err(StoreError::at(&self.path, "read"))
+        states(&self.connection).map_err(StoreError::at(&self.path, "read"))
     }
 }
 
-/// What a hit shows of the row with this id; nothing if it is gone.
-pub(super) fn shown_text(connection: &Connection, id: i64) -> Result<Option<String>> {
-    let text = "SELECT coalesce(caption, tags) FROM segments WHERE id = ?1";
-    connection
-        .query_row(text, [id], |row| row.get(0))
-        .optional()
+fn states(connection: &Connection) -> Result<Vec<SourceState>> {
+    let mut sources = connection.prepare(SOURCES)?;
+    sources.query_map([], source_state)?.collect()
+}
+
+/// The states of all sources under their current packs, by name.
+pub(super) fn current_states(connection: &Connection) -> Result<Vec<SourceState>> {
+    let mut states = states(connection)?;
+    states.retain(|state| state.current);
+    Ok(states)
 }
 
 fn source_state(row: &rusqlite::Row) -> Result<SourceState> {

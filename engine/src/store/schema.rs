@@ -66,12 +66,43 @@ pub(super) fn open_existing(path: &Path) -> std::result::Result<Connection, Stor
         });
     }
     let attempt = StoreError::at(path, "open");
-    let mut connection = connect(path, OpenFlags::empty()).map_err(&attempt)?;
+    let opened = connect(path, OpenFlags::empty());
+    let mut connection = match opened.and_then(|opened| version(&opened).map(|_| opened)) {
+        Err(error) if unwritable(&error) => still(path)?,
+        other => other.map_err(&attempt)?,
+    };
     check_version(&connection, path)?;
     if version(&connection).map_err(&attempt)? < VERSION {
         prepare(&mut connection).map_err(&attempt)?;
     }
     Ok(connection)
+}
+
+/// Whether SQLite wanted to write beside the file, and could not.
+fn unwritable(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+/// Opens a store whose folder cannot be written, as one that does not change. What stands only in its log would be missed.
+fn still(path: &Path) -> std::result::Result<Connection, StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if fs::metadata(log).is_ok_and(|log| log.len() > 0) {
+        return Err(StoreError::Log {
+            path: path.to_path_buf(),
+        });
+    }
+    let attempt = StoreError::at(path, "open");
+    let place = path.to_string_lossy();
+    let place = place
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(format!("file:{place}?immutable=1"), flags).map_err(attempt)
 }
 
 /// Reads the header as plain bytes, and refuses what is not ours.

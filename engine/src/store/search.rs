@@ -1,70 +1,99 @@
 //! A query from its text to its hits.
 //!
-//! Words are ranked by BM25, vectors by cosine; `fuse` makes one ranking of the two. Rows that the query's source,
-//! span or minus words leave out take no part in either ranking.
-//! A vector is like every other to some degree, so with a vector there are always `limit` hits while rows last; it is
-//! their order that says something.
+//! Three rankings, fused by `fuse`: words by BM25, the vectors of pictures and those of captions by cosine. Rows that the
+//! query's sources, span or minus words leave out take no part in any of them.
+//! A vector is like every other to some degree, so with a vector there are hits while rows last; it is their order that
+//! says something.
 //! Invariant: everything an answer holds, hits and completeness, is of one moment of the store.
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, OptionalExtension, Result, params};
 
-use super::fuse::{Scored, fuse};
-use super::read::shown_text;
-use super::vectors::Index;
-use super::words::Words;
+use super::bm25::{self, Speller};
+use super::fuse::{DEPTH, Scored, fuse};
+use super::incomplete::Span;
+use super::index::{Entry, Index, Source};
+use super::page::Page;
+use super::vectors::Vectors;
+use super::words::{Words, any};
 use super::{Hit, Hits, Query, Store, StoreError};
 use crate::source::standing::utc;
 
 /// Names of known sources that an error lists.
 const MOST_NAMES: usize = 8;
 
+/// What a hit shows, and what of it matched: about this many words, the matches marked.
+const TEXT: &str = "SELECT coalesce(caption, tags) FROM segments WHERE id = ?1";
+const SNIPPET: &str = "
+    SELECT snippet(segments_fts, -1, '[', ']', '…', 24) FROM segments_fts
+    WHERE segments_fts MATCH ?1 AND rowid = ?2";
+
 impl Store {
     /// The best segments for `query`, and how far each source is complete.
     ///
-    /// Costs one look into the full text and one pass over all vectors; the first call of a process, and the first
-    /// after a change, also read all vectors from disk.
+    /// Costs one look into the full text and one pass over all vectors; the first call of a process also reads all vectors
+    /// from disk, one after a change what changed.
     ///
     /// # Errors
     /// When the query asks for nothing (no word, limit 0, a span that ends before it begins), names a source that is
-    /// not there, or the store cannot be read.
+    /// not there or a page that is none, or the store cannot be read.
     pub fn search(&self, query: &Query) -> std::result::Result<Hits, StoreError> {
         let words = query.check()?;
+        let page = Page::of(query)?;
         let told = StoreError::at(&self.path, "search");
+        let speller = self.speller().map_err(&told)?;
         let moment = self.connection.unchecked_transaction().map_err(&told)?;
-        let mut cached = self.index.borrow_mut();
-        let index = current(&mut cached, &moment).map_err(&told)?;
-        self.check_source(query, index)?;
-        let found = rank(&moment, index, query, &words).map_err(&told)?;
-        let hits = found
-            .into_iter()
-            .filter_map(|scored| hit(&moment, index, scored).transpose())
-            .collect::<Result<_>>()
-            .map_err(&told)?;
-        let complete = index
-            .sources
-            .iter()
-            .filter(|(name, _)| query.source.as_ref().is_none_or(|wanted| wanted == name));
-        let complete_through_ms: BTreeMap<_, _> = complete.cloned().collect();
-        let mut starts = self.starts()?;
-        starts.retain(|source, _| complete_through_ms.contains_key(source));
-        let start = |(source, ms)| Some((source, utc(Timestamp::from_millisecond(ms).ok()?)));
+        let mut index = self.index.borrow_mut();
+        index.refresh(&moment).map_err(&told)?;
+        let index = &*index;
+        self.check_sources(query, index)?;
+        let searched = Searched::new(index, query, page);
+        let found = searched.rank(&moment, speller, &words).map_err(&told)?;
+        let offset = page.map_or(0, |page| page.offset);
+        let page = found.iter().skip(offset).take(query.limit);
+        let hits = searched.hits(&moment, &words, page).map_err(&told)?;
+        let next = Page {
+            newest: searched.newest,
+            offset: offset.saturating_add(query.limit),
+        };
+        let states = searched
+            .sources()
+            .map(|(source, span)| (&source.state, span));
         Ok(Hits {
             hits,
-            complete_through_ms,
-            start_utc: starts.into_iter().filter_map(start).collect(),
+            complete_through_ms: states
+                .clone()
+                .map(|(state, _)| (state.source.clone(), state.sealed_ms))
+                .collect(),
+            start_utc: searched.starts(),
+            incomplete: self.incomplete_of(states).map_err(&told)?,
+            next: (next.offset < found.len()).then(|| next.token(query)),
+            without_start: searched.without_start(),
         })
     }
 
-    fn check_source(&self, query: &Query, index: &Index) -> std::result::Result<(), StoreError> {
-        let names = || index.sources.iter().map(|(name, _)| name.as_str());
-        match &query.source {
-            Some(wanted) if !names().any(|name| name == wanted) => {
-                Err(self.unknown(wanted, names()))
-            }
-            _ => Ok(()),
+    fn speller(&self) -> Result<&Speller> {
+        if let Some(speller) = self.speller.get() {
+            return Ok(speller);
+        }
+        bm25::prepare(&self.connection)?;
+        let speller = Speller::new()?;
+        Ok(self.speller.get_or_init(|| speller))
+    }
+
+    fn check_sources(&self, query: &Query, index: &Index) -> std::result::Result<(), StoreError> {
+        let mut names: Vec<&str> = index
+            .sources
+            .iter()
+            .map(|source| source.state.source.as_str())
+            .collect();
+        names.sort_unstable();
+        match query.filter.unmet(&names) {
+            Some(unmet) => Err(self.unknown(unmet, names.into_iter())),
+            None => Ok(()),
         }
     }
 
@@ -87,58 +116,147 @@ impl Store {
     }
 }
 
-/// The cached index, read anew if the store has changed.
-fn current<'i>(cached: &'i mut Option<Index>, moment: &Connection) -> Result<&'i Index> {
-    // A transaction fixes its moment at its first read; the version asked for afterwards is of that moment.
-    moment.query_row("SELECT count(*) FROM sources", [], |_| Ok(()))?;
-    let index = match cached.take() {
-        Some(index) if index.fresh(moment)? => index,
-        _ => Index::load(moment)?,
-    };
-    Ok(cached.insert(index))
+/// What of the index a query is about.
+struct Searched<'q> {
+    index: &'q Index,
+    query: &'q Query,
+    /// The newest row that takes part.
+    newest: i64,
+    /// Of each source, what of it is searched.
+    spans: Vec<Option<Span>>,
 }
 
-fn rank(moment: &Connection, index: &Index, query: &Query, words: &Words) -> Result<Vec<Scored>> {
-    let mut kept: Vec<bool> = index
-        .rows
-        .iter()
-        .map(|row| query.admits(&index.sources[row.source].0, row.start_ms, row.end_ms))
-        .collect();
-    for (place, _) in matches(moment, index, words.unwanted.as_deref())? {
-        kept[place] = false;
+impl<'q> Searched<'q> {
+    fn new(index: &'q Index, query: &'q Query, page: Option<Page>) -> Self {
+        let span = |source: &Source| {
+            let meant = query.filter.names(&source.state.source);
+            meant.then(|| query.filter.span(source.start_utc_ms))?
+        };
+        let newest = index
+            .rows
+            .iter()
+            .filter(|row| row.current)
+            .map(|row| row.id);
+        Self {
+            index,
+            query,
+            newest: page.map_or_else(|| newest.max().unwrap_or(0), |page| page.newest),
+            spans: index.sources.iter().map(span).collect(),
+        }
     }
-    let mut by_words = matches(moment, index, words.wanted.as_deref())?;
-    by_words.retain(|(place, _)| kept[*place]);
-    let vector = query.vector.as_deref().unwrap_or_default();
-    let by_vector = index.similarities(vector, &kept);
-    Ok(fuse([by_words, by_vector], query.limit))
+
+    /// The sources that are searched, by name, with their spans.
+    fn sources(&self) -> impl Iterator<Item = (&'q Source, Span)> + Clone {
+        let mut sources: Vec<_> = self
+            .index
+            .sources
+            .iter()
+            .zip(&self.spans)
+            .filter_map(|(source, span)| Some((source, (*span)?)))
+            .collect();
+        sources.sort_by_key(|(source, _)| &source.state.source);
+        sources.into_iter()
+    }
+
+    fn starts(&self) -> BTreeMap<String, String> {
+        let start = |(source, _): (&Source, Span)| {
+            let start = at(source.start_utc_ms?, 0)?;
+            Some((source.state.source.clone(), start))
+        };
+        self.sources().filter_map(start).collect()
+    }
+
+    fn without_start(&self) -> Vec<String> {
+        let left_out = |(source, span): &(&Source, &Option<Span>)| {
+            span.is_none() && self.query.filter.names(&source.state.source)
+        };
+        let sources = self.index.sources.iter().zip(&self.spans).filter(left_out);
+        let mut names: Vec<_> = sources
+            .map(|(source, _)| source.state.source.clone())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// All rows that match, best first.
+    fn rank(&self, moment: &Connection, speller: &Speller, words: &Words) -> Result<Vec<Scored>> {
+        let index = self.index;
+        let rows = index.rows.iter();
+        let known: Vec<bool> = rows
+            .map(|row| row.current && row.id <= self.newest)
+            .collect();
+        let admitted = |row: &Entry| {
+            self.spans[row.source].is_some_and(|span| span.admits(row.start_ms, row.end_ms))
+        };
+        let rows = index.rows.iter().zip(&known);
+        let mut kept: Vec<bool> = rows.map(|(row, known)| *known && admitted(row)).collect();
+        if let Some(unwanted) = &words.unwanted {
+            for place in bm25::matches(moment, index, unwanted)? {
+                kept[place] = false;
+            }
+        }
+        let vector = self.query.vector.as_deref().unwrap_or_default();
+        // SQLite works on this thread while others go through the vectors.
+        let (by_words, by_vectors) = thread::scope(|threads| {
+            let vectors = (!vector.is_empty()).then(|| {
+                let scan = |vectors: &'q Vectors| {
+                    let kept = &kept;
+                    threads.spawn(move || vectors.similarities(vector, kept))
+                };
+                [&index.pictures, &index.captions].map(scan)
+            });
+            let both = (&known[..], &kept[..]);
+            let by_words = bm25::rank(moment, speller, index, &words.wanted, both);
+            // A scan cannot panic; if it did, the words would still rank.
+            let by_vectors = vectors.into_iter().flatten();
+            let by_vectors: Vec<_> = by_vectors.filter_map(|scan| scan.join().ok()).collect();
+            (by_words, by_vectors)
+        });
+        let rankings = by_vectors.into_iter().chain([by_words?]);
+        let depth = self.query.limit.max(DEPTH);
+        Ok(fuse(rankings, depth, &|place| index.order(place)))
+    }
+
+    /// Hits as they are shown, without those whose rows are gone.
+    fn hits<'s>(
+        &self,
+        moment: &Connection,
+        words: &Words,
+        found: impl Iterator<Item = &'s Scored>,
+    ) -> Result<Vec<Hit>> {
+        let mut texts = moment.prepare(TEXT)?;
+        let mut snippets = moment.prepare(SNIPPET)?;
+        let wanted = any(&words.wanted);
+        let mut hits = Vec::new();
+        for (place, score) in found {
+            let row = &self.index.rows[*place];
+            let source = &self.index.sources[row.source];
+            let text: Option<String> = texts.query_row([row.id], |row| row.get(0)).optional()?;
+            let snippet = snippets
+                .query_row(params![wanted, row.id], |row| row.get(0))
+                .optional();
+            hits.extend(text.map(|text| {
+                Hit {
+                    source: source.state.source.clone(),
+                    start_ms: row.start_ms,
+                    end_ms: row.end_ms,
+                    text,
+                    score: *score,
+                    start_utc: source
+                        .start_utc_ms
+                        .and_then(|start| at(start, row.start_ms)),
+                    snippet: snippet.unwrap_or_default(),
+                }
+            }));
+        }
+        Ok(hits)
+    }
 }
 
-/// Current rows that match a full-text expression. SQLite's BM25 is the less the better, so its sign is turned.
-fn matches(moment: &Connection, index: &Index, expression: Option<&str>) -> Result<Vec<Scored>> {
-    let Some(expression) = expression else {
-        return Ok(Vec::new());
-    };
-    let mut matches = moment.prepare(
-        "SELECT rowid, -bm25(segments_fts) FROM segments_fts WHERE segments_fts MATCH ?1",
-    )?;
-    let found = matches.query_map([expression], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    found
-        .map(|found| found.map(|(id, score)| Some((index.place(id)?, score))))
-        .filter_map(Result::transpose)
-        .collect()
-}
-
-fn hit(moment: &Connection, index: &Index, (place, score): Scored) -> Result<Option<Hit>> {
-    let row = &index.rows[place];
-    let text = shown_text(moment, row.id)?;
-    Ok(text.map(|text| Hit {
-        source: index.sources[row.source].0.clone(),
-        start_ms: row.start_ms,
-        end_ms: row.end_ms,
-        text,
-        score,
-    }))
+/// The moment so many milliseconds of media time after the start of a source, in words.
+fn at(start_utc_ms: i64, ms: u64) -> Option<String> {
+    let moment = start_utc_ms.checked_add_unsigned(ms)?;
+    Some(utc(Timestamp::from_millisecond(moment).ok()?))
 }
 
 #[cfg(test)]
@@ -146,7 +264,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::super::testing::{found, query, row, store};
-    use super::super::{Row, Seal};
+    use super::super::{Filter, Row, Seal};
     use super::*;
 
     fn seal(store: &mut Store, source: &str, rows: &[Row]) {
@@ -244,15 +362,15 @@ mod tests {
                 ..row(0, "ball ball ball")
             }],
         );
-        let base = Query {
-            vector: Some(vec![1.0, 0.0]),
-            source: Some("door".to_owned()),
-            ..query("ball")
-        };
         let span = Query {
-            from_ms: Some(1500),
-            to_ms: Some(3001),
-            ..base
+            vector: Some(vec![1.0, 0.0]),
+            filter: Filter {
+                sources: vec!["door".to_owned()],
+                from_ms: Some(1500),
+                to_ms: Some(3001),
+                ..Filter::default()
+            },
+            ..query("ball")
         };
         let hits = store.search(&span).unwrap();
         let got: Vec<_> = hits
@@ -274,7 +392,10 @@ mod tests {
         let (mut store, _folder) = five_rows();
         seal(&mut store, "yard", &[]);
         let unknown = Query {
-            source: Some("dor".to_owned()),
+            filter: Filter {
+                sources: vec!["dor".to_owned()],
+                ..Filter::default()
+            },
             ..query("ball")
         };
         let said = store.search(&unknown).unwrap_err().to_string();

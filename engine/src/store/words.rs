@@ -32,11 +32,11 @@ pub fn wanted_text(text: &str) -> String {
     wanted.join(" ")
 }
 
-/// The two full-text expressions of a query; none where it has no such words.
+/// The full-text expressions of a query.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Words {
-    /// Rows that match this are ranked.
-    pub(super) wanted: Option<String>,
+    /// Rows that match any of these are ranked; each an expression of one word or phrase.
+    pub(super) wanted: Vec<String>,
     /// Rows that match this are left out.
     pub(super) unwanted: Option<String>,
 }
@@ -51,10 +51,15 @@ impl Words {
             plus.retain(|piece| !piece.says_nothing());
         }
         Self {
-            wanted: expression(plus),
-            unwanted: expression(minus),
+            wanted: expressions(plus),
+            unwanted: any(&expressions(minus)),
         }
     }
+}
+
+/// The expression that matches what any of these matches.
+pub(super) fn any(expressions: &[String]) -> Option<String> {
+    (!expressions.is_empty()).then(|| expressions.join(" OR "))
 }
 
 struct Piece {
@@ -105,16 +110,15 @@ fn plain(c: char) -> char {
     }
 }
 
-fn expression(pieces: Vec<Piece>) -> Option<String> {
+fn expressions(pieces: Vec<Piece>) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    let words: Vec<String> = pieces
+    pieces
         .into_iter()
         .map(|piece| piece.text.to_lowercase())
         .filter(|word| seen.insert(word.clone()))
         .take(MOST_WORDS)
         .map(|word| format!("\"{word}\""))
-        .collect();
-    (!words.is_empty()).then(|| words.join(" OR "))
+        .collect()
 }
 
 #[cfg(test)]
@@ -122,7 +126,7 @@ mod tests {
     use super::*;
 
     fn wanted(text: &str) -> String {
-        Words::of(text).wanted.unwrap_or_default()
+        any(&Words::of(text).wanted).unwrap_or_default()
     }
 
     fn unwanted(text: &str) -> String {
@@ -166,10 +170,10 @@ mod tests {
     #[test]
     fn what_has_no_letter_or_digit_is_no_word() {
         for text in ["", " \t\n", "🚪", "\"\"", "()*^", "-", "\0"] {
-            assert_eq!(Words::of(text).wanted, None, "{text:?}");
+            assert!(Words::of(text).wanted.is_empty(), "{text:?}");
         }
         assert_eq!(wanted_text("🚪 -x"), "🚪");
-        assert_eq!(Words::of("-dog").wanted, None);
+        assert!(Words::of("-dog").wanted.is_empty());
         assert_eq!(wanted("dog\0cat"), r#""dog" OR "cat""#);
     }
 

@@ -1,0 +1,266 @@
+//! How quick the store is at size: searches of 1,000, 10,000 and 100,000 segments, writing, room on disk, and what vectors of
+//! bytes lose. Writes a section of Markdown to stdout.
+//!
+//! Would change a decision: if half the searches of 100,000 segments take longer than 30 ms, a flat scan over all vectors
+//! and BM25 over all rows are not enough; if of the ten nearest fewer than nine stay, bytes are too few.
+//! Everything follows from fixed seeds. Captions are ten words of 2,000 whose frequency falls as in language (Zipf), so that
+//! some words are in most rows.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use atom::store::{Query, Row, Seal, Store};
+use fastrand::Rng;
+use tempfile::tempdir;
+
+/// Numbers of a vector.
+const LENGTH: usize = 384;
+/// Words there are.
+const WORDS: usize = 2000;
+/// Searches of each kind.
+const SEARCHES: u64 = 200;
+/// Segments of a source.
+const OF_A_SOURCE: u64 = 900;
+
+/// What the segments are stored under.
+const PACK: &str = "mini-1-0";
+
+type Done = Result<(), Box<dyn std::error::Error>>;
+
+fn main() -> Done {
+    let mut out = io::stdout().lock();
+    writeln!(out, "## The store at size\n")?;
+    writeln!(
+        out,
+        "Vectors of {LENGTH} numbers, of pictures and of captions; queries of three words and a vector.\n"
+    )?;
+    writeln!(
+        out,
+        "| segments | search p50 | p95 | common words p50 | p95 | open | first search | after a seal p50 | p95 | bytes a segment |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|---|---|---|")?;
+    for segments in [1000, 10_000, 100_000] {
+        writeln!(out, "{}", at_size(segments)?)?;
+    }
+    writeln!(out, "\n| written | rows a second |\n|---|---|")?;
+    for (of, rows) in [(4, 4000), (100, 20_000)] {
+        writeln!(out, "| in seals of {of} | {:.0} |", insert_rate(of, rows)?)?;
+    }
+    let bare = bytes_a_segment(0)?;
+    let with = bytes_a_segment(4096)?;
+    writeln!(
+        out,
+        "\n10,000 segments take {bare:.0} bytes each, with thumbnails of 4 kB {with:.0}.\n"
+    )?;
+    writeln!(
+        out,
+        "| vectors | of the ten nearest, found with bytes |\n|---|---|"
+    )?;
+    writeln!(out, "| random | {:.3} |", recall(0)?)?;
+    writeln!(out, "| in 100 clusters | {:.3} |", recall(100)?)?;
+    Ok(())
+}
+
+/// A line of the table of searches.
+fn at_size(segments: u64) -> Result<String, Box<dyn std::error::Error>> {
+    let folder = tempdir()?;
+    let path = folder.path().join("atom.db");
+    let mut writer = Store::open(&path)?;
+    fill(&mut writer, segments, 100, 0)?;
+    drop(writer);
+    let bytes = fs::metadata(&path)?.len() / segments;
+    let begun = Instant::now();
+    let store = Store::open_existing(&path)?;
+    let open = begun.elapsed();
+    let begun = Instant::now();
+    store.search(&query(&mut Rng::with_seed(1), [30, 300, WORDS]))?;
+    let first = begun.elapsed();
+    let usual = searches(&store, [30, 300, WORDS], &mut |_| Ok(()))?;
+    let common = searches(&store, [3, 5, 10], &mut |_| Ok(()))?;
+    let mut writer = Store::open(&path)?;
+    writer.begin("after", PACK)?;
+    let sealed = searches(&store, [30, 300, WORDS], &mut |n| {
+        let rows: Vec<Row> = (0..4).map(|k| row(segments + 4 * n + k, 0)).collect();
+        seal(&mut writer, "after", &rows)
+    })?;
+    Ok(format!(
+        "| {segments} | {} | {} | {} | {} | {} | {} | {} | {} | {bytes} |",
+        ms(usual.0),
+        ms(usual.1),
+        ms(common.0),
+        ms(common.1),
+        ms(open),
+        ms(first),
+        ms(sealed.0),
+        ms(sealed.1)
+    ))
+}
+
+/// Median and 95th of 100 times of a search, with something done before each that is not counted.
+fn searches(
+    store: &Store,
+    ranks: [usize; 3],
+    before: &mut dyn FnMut(u64) -> Done,
+) -> Result<(Duration, Duration), Box<dyn std::error::Error>> {
+    let mut times = Vec::new();
+    for n in 0..SEARCHES {
+        before(n)?;
+        let query = query(&mut Rng::with_seed(n), ranks);
+        let begun = Instant::now();
+        store.search(&query)?;
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    let at = |part: usize| times[times.len() * part / 100];
+    Ok((at(50), at(95)))
+}
+
+fn insert_rate(of: usize, rows: u64) -> Result<f64, Box<dyn std::error::Error>> {
+    let folder = tempdir()?;
+    let mut store = Store::open(&folder.path().join("atom.db"))?;
+    let took = fill(&mut store, rows, of, 0)?;
+    Ok(rows as f64 / took.as_secs_f64())
+}
+
+fn bytes_a_segment(thumbnail: usize) -> Result<f64, Box<dyn std::error::Error>> {
+    let folder = tempdir()?;
+    let path = folder.path().join("atom.db");
+    let mut store = Store::open(&path)?;
+    fill(&mut store, 10_000, 100, thumbnail)?;
+    drop(store);
+    Ok(size(&path)? / 10_000.0)
+}
+
+fn size(path: &Path) -> io::Result<f64> {
+    Ok(fs::metadata(path)?.len() as f64)
+}
+
+/// The part of the ten nearest by 32-bit numbers that a search by vector alone gives as its ten.
+fn recall(clusters: u64) -> Result<f64, Box<dyn std::error::Error>> {
+    let folder = tempdir()?;
+    let mut store = Store::open(&folder.path().join("atom.db"))?;
+    let vectors: Vec<Vec<f32>> = (0..10_000).map(|n| near(n, clusters)).collect();
+    let rows = (0..).zip(&vectors).map(|(n, vector): (u64, _)| Row {
+        start_ms: n,
+        end_ms: n + 1,
+        embedding: vector.clone(),
+        ..Row::default()
+    });
+    store.begin("all", PACK)?;
+    seal(&mut store, "all", &rows.collect::<Vec<_>>())?;
+    let mut kept = 0;
+    for n in 0..100 {
+        let wanted = near(1_000_000 + n, clusters);
+        let hits = store.search(&Query {
+            text: "\u{1f6aa}".to_owned(),
+            vector: Some(wanted.clone()),
+            limit: 10,
+            ..Query::default()
+        })?;
+        let dot =
+            |at: &usize| -> f32 { vectors[*at].iter().zip(&wanted).map(|(a, b)| a * b).sum() };
+        let mut nearest: Vec<usize> = (0..vectors.len()).collect();
+        nearest.sort_by(|a, b| dot(b).total_cmp(&dot(a)));
+        let found = |at: &&usize| hits.hits.iter().any(|hit| hit.start_ms == **at as u64);
+        kept += nearest[..10].iter().filter(found).count();
+    }
+    Ok(kept as f64 / 1000.0)
+}
+
+/// Writes segments in seals of some; how long that took without making them.
+fn fill(
+    store: &mut Store,
+    segments: u64,
+    of: usize,
+    thumbnail: usize,
+) -> Result<Duration, Box<dyn std::error::Error>> {
+    let mut took = Duration::ZERO;
+    for first in (0..segments).step_by(of) {
+        let last = segments.min(first + of as u64);
+        let rows: Vec<Row> = (first..last).map(|n| row(n, thumbnail)).collect();
+        let source = format!("recordings/{:04}.mp4", first / OF_A_SOURCE);
+        let begun = Instant::now();
+        if first % OF_A_SOURCE == 0 {
+            store.begin(&source, PACK)?;
+        }
+        seal(store, &source, &rows)?;
+        took += begun.elapsed();
+    }
+    Ok(took)
+}
+
+fn seal(store: &mut Store, source: &str, rows: &[Row]) -> Done {
+    let end = rows.last().map_or(0, |row| row.end_ms);
+    Ok(store.seal(source, PACK, Seal::of(rows, end))?)
+}
+
+/// A segment whose words and vectors follow from its number alone.
+fn row(n: u64, thumbnail: usize) -> Row {
+    let mut rng = Rng::with_seed(n);
+    let words = |rng: &mut Rng, count: usize| -> Vec<String> {
+        (0..count).map(|_| word(zipf(rng, WORDS))).collect()
+    };
+    let caption = words(&mut rng, 10).join(" ");
+    let tags = words(&mut rng, 5).join(", ");
+    Row {
+        start_ms: n * 4000,
+        end_ms: n * 4000 + 4000,
+        caption: Some(format!("{caption} number{n}")),
+        tags,
+        embedding: random(&mut rng),
+        caption_embedding: random(&mut rng),
+        concepts: (0..100).map(|_| rng.f32()).collect(),
+        thumbnail: (0..thumbnail).map(|_| rng.u8(..)).collect(),
+        ..Row::default()
+    }
+}
+
+/// Three words, each among so many of the most frequent, and a vector.
+fn query(rng: &mut Rng, ranks: [usize; 3]) -> Query {
+    Query {
+        text: ranks.map(|rank| word(rng.usize(..rank))).join(" "),
+        vector: Some(random(rng)),
+        limit: 10,
+        ..Query::default()
+    }
+}
+
+fn word(rank: usize) -> String {
+    format!("word{rank}x")
+}
+
+/// A rank below `most`, the first ones far more often: their frequency falls with 1 / rank.
+fn zipf(rng: &mut Rng, most: usize) -> usize {
+    ((most as f64 + 1.0).powf(rng.f64()) - 1.0) as usize
+}
+
+/// A vector of length 1 in no direction.
+fn random(rng: &mut Rng) -> Vec<f32> {
+    // The sum of some even numbers is nearly normal.
+    let normal = |rng: &mut Rng| (0..6).map(|_| rng.f32() - 0.5).sum::<f32>();
+    unit((0..LENGTH).map(|_| normal(rng)).collect())
+}
+
+/// The vector of a number; with clusters, near the middle of one of them.
+fn near(n: u64, clusters: u64) -> Vec<f32> {
+    let own = random(&mut Rng::with_seed(n));
+    if clusters == 0 {
+        return own;
+    }
+    let middle = random(&mut Rng::with_seed(u64::MAX - n % clusters));
+    unit(own.iter().zip(middle).map(|(a, b)| 0.5 * a + b).collect())
+}
+
+fn unit(mut vector: Vec<f32>) -> Vec<f32> {
+    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    vector.iter_mut().for_each(|x| *x /= length);
+    vector
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}

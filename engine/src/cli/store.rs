@@ -1,0 +1,120 @@
+//! `atom store`: care of the index.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use atom::store::{Stats, Store};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{index::default_store, terminal};
+
+/// Take care of the index: check it, copy it, make it smaller, see what is in it.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  atom store check                         whether the index is sound; exit code 1 if not
+  atom store backup atom-monday.db         a copy, also while it is written
+  atom store stats --json")]
+pub struct Care {
+    #[command(subcommand)]
+    what: What,
+    /// The file of the index.
+    #[arg(long, value_name = "FILE", global = true)]
+    store: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Look for anything that is wrong with it.
+    Check,
+    /// Copy it to a new file, also while it is written.
+    Backup {
+        /// The file to make; nothing is ever overwritten.
+        file: PathBuf,
+    },
+    /// Give room back that holds nothing any more.
+    Compact,
+    /// Tell what is in it and where its room goes.
+    Stats,
+}
+
+impl Care {
+    /// Does it, and tells what came of it.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let path = match &self.store {
+            Some(path) => path.clone(),
+            None => default_store(false)?,
+        };
+        let mut store = Store::open_existing(&path)?;
+        match &self.what {
+            What::Check => return self.check(&store),
+            What::Backup { file } => {
+                store.backup(file)?;
+                let told = format!("{} is a copy of {}", file.display(), path.display());
+                self.tell(&told, &json!({"backup": file}))?;
+            }
+            What::Compact => {
+                let done = store.compact()?;
+                let told = format!(
+                    "{} bytes before, {} bytes after",
+                    done.before_bytes, done.after_bytes
+                );
+                self.tell(&told, &serde_json::to_value(done)?)?;
+            }
+            What::Stats => {
+                let stats = store.stats()?;
+                self.tell(&lines(&stats), &serde_json::to_value(stats)?)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn check(&self, store: &Store) -> anyhow::Result<ExitCode> {
+        let problems = store.check()?;
+        let told = match problems.is_empty() {
+            true => "ok".to_owned(),
+            false => {
+                let lines = problems
+                    .iter()
+                    .map(|problem| format!("{}: {}", problem.what, problem.remedy));
+                lines.collect::<Vec<_>>().join("\n")
+            }
+        };
+        self.tell(&told, &json!({"problems": problems}))?;
+        Ok(match problems.is_empty() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        })
+    }
+
+    fn tell(&self, words: &str, data: &serde_json::Value) -> anyhow::Result<()> {
+        match self.json {
+            true => terminal::result(&data.to_string())?,
+            false => terminal::result(words)?,
+        }
+        Ok(())
+    }
+}
+
+fn lines(stats: &Stats) -> String {
+    let Stats { bytes, .. } = stats;
+    format!(
+        "{} sources, {} segments, {:.2} hours\n\
+        {} bytes, {:.0} for each segment\n  text {}\n  full text {}\n  vectors {}\n  thumbnails {}\n\
+        {} free pages, version {}",
+        stats.sources,
+        stats.segments,
+        stats.hours,
+        bytes.file,
+        stats.bytes_per_segment,
+        bytes.text,
+        bytes.full_text,
+        bytes.vectors,
+        bytes.thumbnails,
+        stats.free_pages,
+        stats.version
+    )
+}

@@ -1,0 +1,238 @@
+//! Searching an index: some sources, spans of wall time, moments, pages, and waiting for what is not there yet.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use atom::store::{Gap, Row, Seal, Store, Why};
+use atom_tests::program::Place;
+use serde_json::{Value, json};
+
+/// The pack of what is stored: of the fake one, so that no model is needed.
+const PACK: &str = "fake-1-0";
+
+fn row(start_ms: u64, caption: &str) -> Row {
+    Row {
+        start_ms,
+        end_ms: start_ms + 4000,
+        caption: Some(caption.to_owned()),
+        ..Row::default()
+    }
+}
+
+/// An index of two yards and a door, twelve segments each, every third one with rain.
+fn indexed() -> Place {
+    let place = Place::new();
+    let mut store = Store::open(&place.path("s.db")).unwrap();
+    for source in ["yard/1", "yard/2", "door"] {
+        store.begin(source, PACK).unwrap();
+        let text = |n: u64| {
+            if n % 3 == 0 {
+                "rain on a roof"
+            } else {
+                "a red ball"
+            }
+        };
+        let rows: Vec<Row> = (0..12).map(|n| row(n * 4000, text(n))).collect();
+        store.seal(source, PACK, Seal::of(&rows, 48_000)).unwrap();
+        store.finish(source, PACK, 48_000).unwrap();
+    }
+    place
+}
+
+#[track_caller]
+fn search(place: &Place, arguments: &[&str]) -> Value {
+    let mut all = vec!["search", "--json", "--store", "s.db"];
+    all.extend(arguments);
+    place.atom(&all).ok().json_lines().remove(0)
+}
+
+fn keys(found: &Value) -> Vec<(String, u64)> {
+    let hits = found["hits"].as_array().unwrap().iter();
+    hits.map(|hit| {
+        let source = hit["source"].as_str().unwrap().to_owned();
+        (source, hit["start_ms"].as_u64().unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn sources_are_named_several_times_and_by_patterns() {
+    let place = indexed();
+    let sources = |arguments: &[&str]| -> Vec<String> {
+        let mut all = vec!["rain"];
+        all.extend(arguments);
+        let found = search(&place, &all);
+        let through = found["complete_through_ms"].as_object().unwrap();
+        through.keys().cloned().collect()
+    };
+    assert_eq!(sources(&["--source", "yard/*"]), ["yard/1", "yard/2"]);
+    assert_eq!(
+        sources(&["--source", "door", "--source", "*2"]),
+        ["door", "yard/2"]
+    );
+    place
+        .atom(&["search", "rain", "--store", "s.db", "--source", "barn*"])
+        .refused(&["\"barn*\"", "door, yard/1, yard/2"]);
+}
+
+#[test]
+fn a_moment_in_wall_time_is_sought_where_it_is_known_when_a_source_began() {
+    let place = indexed();
+    let mut store = Store::open(&place.path("s.db")).unwrap();
+    // 2026-11-22T14:05:00Z
+    store.set_start("door", 1_795_356_300_000).unwrap();
+    drop(store);
+    let arguments = [
+        "search",
+        "--json",
+        "--store",
+        "s.db",
+        "rain",
+        "--limit",
+        "100",
+        "--from",
+        "2026-11-22T14:05:12Z",
+        "--to",
+        "2026-11-22T14:05:24Z",
+    ];
+    let said = place
+        .atom(&arguments)
+        .warned(&["left out", "yard/1, yard/2"]);
+    let found = said.json_lines().remove(0);
+    assert!(
+        keys(&found)
+            .iter()
+            .all(|(source, start)| source == "door" && (12_000..24_000).contains(start))
+    );
+    assert_eq!(keys(&found)[0], ("door".to_owned(), 12_000));
+    assert_eq!(found["hits"][0]["start_utc"], "2026-11-22T14:05:12.000Z");
+    assert_eq!(
+        found["start_utc"],
+        json!({"door": "2026-11-22T14:05:00.000Z"})
+    );
+}
+
+#[test]
+fn pages_give_every_hit_once_while_rows_arrive() {
+    let place = indexed();
+    let all = keys(&search(&place, &["rain", "--limit", "100"]));
+    let (mut seen, mut next) = (Vec::new(), None::<String>);
+    loop {
+        let mut arguments = vec!["rain", "--limit", "5"];
+        if let Some(next) = &next {
+            arguments.extend(["--page", next]);
+        }
+        let found = search(&place, &arguments);
+        seen.extend(keys(&found));
+        let mut store = Store::open(&place.path("s.db")).unwrap();
+        store.begin("new", PACK).unwrap();
+        let rows = [row(seen.len() as u64 * 4000, "rain rain rain")];
+        store.seal("new", PACK, Seal::of(&rows, 400_000)).unwrap();
+        next = found["next"].as_str().map(str::to_owned);
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, all);
+    let broken = ["search", "rain", "--store", "s.db", "--page", "x-y"];
+    place
+        .atom(&broken)
+        .refused(&["\"x-y\" is no page of this search"]);
+}
+
+#[test]
+fn neighbouring_hits_are_one_moment() {
+    let place = indexed();
+    let found = search(&place, &["ball", "--source", "door", "--moments"]);
+    let first = &found["moments"][0];
+    assert_eq!(
+        first["hits"].as_array().unwrap().len() as u64 * 4000,
+        first["end_ms"].as_u64().unwrap() - first["start_ms"].as_u64().unwrap()
+    );
+    assert!(search(&place, &["ball"]).get("moments").is_none());
+    let said = place
+        .atom(&[
+            "search",
+            "\"red ball\"",
+            "--store",
+            "s.db",
+            "--source",
+            "door",
+        ])
+        .ok();
+    assert!(said.stdout.contains("a red ball"), "{said}");
+}
+
+#[test]
+fn what_of_a_span_is_not_there_is_told_with_why() {
+    let place = indexed();
+    let mut store = Store::open(&place.path("s.db")).unwrap();
+    store.begin("live", PACK).unwrap();
+    let lost = Gap {
+        start_ms: 4000,
+        end_ms: Some(8000),
+        why: Why::Lost,
+    };
+    let failed = Row {
+        failed: vec!["caption".to_owned()],
+        ..row(0, "rain")
+    };
+    let sealed = Seal {
+        rows: &[failed],
+        gaps: &[lost],
+        sealed_ms: 8000,
+    };
+    store.seal("live", PACK, sealed).unwrap();
+    drop(store);
+    let found = search(&place, &["rain", "--source", "live"]);
+    let expected = json!([
+        {"source": "live", "from_ms": 0, "to_ms": 4000, "why": "failed", "stages": ["caption"]},
+        {"source": "live", "from_ms": 4000, "to_ms": 8000, "why": "lost"},
+        {"source": "live", "from_ms": 8000, "why": "waiting"},
+    ]);
+    assert_eq!(found["incomplete"], expected);
+    place.atom(&["search", "rain", "--store", "s.db"]).warned(&[
+        "failed: caption",
+        "the source gave no pictures",
+        "not indexed yet",
+    ]);
+    assert!(
+        search(&place, &["rain", "--source", "door"])
+            .get("incomplete")
+            .is_none()
+    );
+}
+
+#[test]
+fn a_search_waits_until_what_it_is_about_is_indexed() {
+    let place = indexed();
+    let mut store = Store::open(&place.path("s.db")).unwrap();
+    let wait = [
+        "search",
+        "--json",
+        "--store",
+        "s.db",
+        "rain",
+        "--source",
+        "late",
+        "--wait-until",
+        "4",
+    ];
+    let waiting = place.start(&wait);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    store.begin("late", PACK).unwrap();
+    store
+        .seal("late", PACK, Seal::of(&[row(0, "rain")], 4000))
+        .unwrap();
+    let found = waiting
+        .wait(atom_tests::program::BOUND)
+        .ok()
+        .json_lines()
+        .remove(0);
+    assert_eq!(keys(&found), [("late".to_owned(), 0)]);
+    let mut more = wait.to_vec();
+    more.extend(["--wait-at-most", "0"]);
+    more[8] = "1:00";
+    let said = place
+        .atom(&more)
+        .warned(&["after 0 s not all of it is indexed"]);
+    assert_eq!(said.json_lines()[0]["incomplete"][0]["why"], "waiting");
+}
