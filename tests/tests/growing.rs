@@ -1,6 +1,6 @@
 //! A recording that is still being written is played as far as it is whole: what it gives is the beginning of what the whole
 //! recording will give, wherever it ends.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs, clippy::print_stdout)]
 
 use std::{
     fs,
