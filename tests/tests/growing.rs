@@ -20,8 +20,8 @@ use atom_tests::{
 };
 
 const SIZE: (u32, u32) = (64, 48);
-/// No playing of such a small file takes as long.
-const LONG: Duration = Duration::from_secs(10);
+/// A file of which GStreamer says nothing at all is given up after 30 s.
+const LONG: Duration = Duration::from_secs(45);
 
 const B_FRAMES: &str = "keyint=20:min-keyint=20:bframes=3:b-pyramid=normal:scenecut=0";
 const FRAGMENTS: &str = "frag_keyframe+empty_moov+default_base_moof";
@@ -117,7 +117,6 @@ fn what_grows_gives_the_beginning_of_the_whole() {
                 );
             }
             most = most.max(part.seen.len());
-            println!("{what}: {} of {}", part.seen.len(), whole.seen.len());
         }
         // Some pictures wait for those that are shown before them.
         assert!(most + 8 >= whole.seen.len(), "{}: {most}", video.display());
@@ -130,14 +129,8 @@ fn what_broke_off_is_played_without_a_hang() {
     for video in growing() {
         let size = fs::metadata(&video).unwrap().len() as usize;
         for length in lengths(size).into_iter().step_by(4) {
-            let played = cut(&place, &video, length, false);
-            println!(
-                "{} to {length} of {size}: {} {:?} {:?}",
-                video.display(),
-                played.seen.len(),
-                played.told,
-                played.outcome
-            );
+            // However it ends, it ends.
+            cut(&place, &video, length, false);
         }
     }
 }

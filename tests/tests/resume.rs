@@ -253,7 +253,23 @@ fn pictures_far_from_each_other_are_the_same_as_if_all_between_were_decoded() {
                 (all.end, all.whole, &all.told),
                 "{what}"
             );
-            println!("{what}: {} of {} offered", sparse.received, all.received);
+            assert!(sparse.received <= all.received, "{what}");
         }
     }
+}
+
+#[test]
+fn what_lies_far_from_wanted_pictures_is_not_decoded() {
+    let keys = "keyint=25:min-keyint=25:scenecut=0";
+    let video = video(
+        "spared.mp4",
+        20.0,
+        &["-c:v", "libx264", "-x264-params", keys],
+    );
+    let sparse = play(Wanted {
+        choice: Choice::Grids(vec![Grid::new(0.1, &[])]),
+        ..every(&video, SIZE)
+    });
+    assert_eq!(sparse.seen.len(), 2);
+    assert!(sparse.received < 150, "{} of 500", sparse.received);
 }
