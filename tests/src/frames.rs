@@ -30,8 +30,10 @@ pub struct Played {
     pub whole: bool,
     /// How playing ended.
     pub outcome: Result<(), EngineError>,
-    /// How many frames were offered to the samplers.
+    /// How many frames were counted.
     pub received: u64,
+    /// How many of them were decoded.
+    pub decoded: u64,
 }
 
 /// All frames in this size, the media time of the end, and how playing ended.
@@ -77,12 +79,14 @@ pub fn play(wanted: Wanted) -> Played {
                 Record::Quiet(_) => {}
             }
         }
+        let played = player.join().expect("the source does not panic");
         Played {
+            decoded: played.as_ref().map_or(0, |ended| ended.frames),
             seen,
             told,
             end,
             whole,
-            outcome: player.join().expect("the source does not panic").map(drop),
+            outcome: played.map(drop),
             received: tally.source(SourceId::of(0)).frames_received(),
         }
     })

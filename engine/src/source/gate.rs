@@ -6,7 +6,7 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering::SeqCst},
+    atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
 };
 
 use atom_operators::data::MediaTime;
@@ -20,7 +20,9 @@ use super::skip::{Needed, Piece, Skipper};
 pub(super) struct Gate {
     growing: bool,
     wanted: Arc<AtomicU64>,
-    skipped: Arc<AtomicU64>,
+    counted_from: Arc<AtomicU64>,
+    skipped: Arc<AtomicBool>,
+    passed_over: Arc<AtomicU64>,
     horizon: Arc<AtomicU64>,
 }
 
@@ -30,7 +32,9 @@ impl Gate {
         Self {
             growing,
             wanted: Arc::default(),
+            counted_from: Arc::default(),
             skipped: Arc::default(),
+            passed_over: Arc::default(),
             horizon: Arc::default(),
         }
     }
@@ -40,9 +44,30 @@ impl Gate {
         self.wanted.store(from.nanos(), SeqCst);
     }
 
+    /// What lies before is not counted.
+    pub(super) fn count_from(&self, from: MediaTime) {
+        self.counted_from.store(from.nanos(), SeqCst);
+    }
+
     /// Whether anything was let go.
     pub(super) fn skipped(&self) -> bool {
-        self.skipped.load(SeqCst) > 0
+        self.skipped.load(SeqCst)
+    }
+
+    /// How many pictures that count were let go since this was asked last.
+    pub(super) fn passed_over(&self) -> u64 {
+        self.passed_over.swap(0, SeqCst)
+    }
+
+    /// Takes note of what was let go.
+    fn let_go(&self, pieces: impl Iterator<Item = MediaTime>) {
+        let from = MediaTime::from_nanos(self.counted_from.load(SeqCst));
+        let mut count = 0;
+        for at in pieces {
+            self.skipped.store(true, SeqCst);
+            count += u64::from(at.reaches(from));
+        }
+        self.passed_over.fetch_add(count, SeqCst);
     }
 
     /// Of a recording that grows: every picture to come is shown then or later.
@@ -196,7 +221,7 @@ impl Keeper {
         };
         let wanted = MediaTime::from_nanos(self.gate.wanted.load(SeqCst));
         let needed = self.skipper.push(looked_at, wanted);
-        self.gate.skipped.store(self.skipper.skipped, SeqCst);
+        self.gate.let_go(self.skipper.skipped.drain(..));
         Verdict::Instead(needed)
     }
 
@@ -235,6 +260,7 @@ impl Keeper {
     /// All that waits.
     fn release(&mut self) -> Needed<gst::Buffer> {
         let mut needed = self.skipper.end();
+        self.gate.let_go(self.skipper.skipped.drain(..));
         needed.pieces.extend(self.last.take());
         needed
     }

@@ -143,6 +143,13 @@ impl Thinner {
         }
         wanted
     }
+
+    /// Counts frames that no sampler wants and that were not even decoded.
+    fn pass_over(&self, frames: u64, outlet: &Outlet) {
+        let tally = outlet.tally.source(outlet.source);
+        tally.received(frames * outlet.samplers);
+        tally.dropped(DropReason::Rate, frames * outlet.samplers);
+    }
 }
 
 /// Hands a frame over.

@@ -84,7 +84,11 @@ fn play_on(playing: &mut Playing, outlet: &Outlet) -> Result<(), Cause> {
     let pipe = opened.map_err(|broken| Cause::Fault(broken.said))?;
     playing.gate = pipe.gate.clone();
     playing.clocked = Arc::clone(&pipe.clocked);
-    Player { pipe }.run(playing, outlet)
+    let played = Player { pipe }.run(playing, outlet);
+    playing
+        .thinner
+        .pass_over(playing.gate.passed_over(), outlet);
+    played
 }
 
 /// Why playing ended early.
@@ -303,8 +307,10 @@ impl Playing {
         if let Some(next) = self.thinner.next(at).filter(|_| self.skips) {
             self.next = next;
             let origin = self.origin.unwrap_or_default();
-            self.gate
-                .want(MediaTime::from_nanos(next.nanos().saturating_add(origin)));
+            let in_stream =
+                |at: MediaTime| MediaTime::from_nanos(at.nanos().saturating_add(origin));
+            self.gate.count_from(in_stream(self.thinner.from));
+            self.gate.want(in_stream(next));
         }
     }
 

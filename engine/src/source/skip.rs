@@ -49,8 +49,8 @@ pub(super) struct Skipper<P> {
     /// The last that waits is a key frame shown after the wanted moment. Some encoders let pictures follow that are shown
     /// before it and need what came before it as well; the next piece tells.
     doubtful: bool,
-    /// How many pieces were let go.
-    pub(super) skipped: u64,
+    /// When the pieces would be shown that were let go and of which nobody took note yet.
+    pub(super) skipped: Vec<MediaTime>,
 }
 
 impl<P> Default for Skipper<P> {
@@ -62,7 +62,7 @@ impl<P> Default for Skipper<P> {
             anew: false,
             begun: None,
             doubtful: false,
-            skipped: 0,
+            skipped: Vec::new(),
         }
     }
 }
@@ -72,7 +72,7 @@ impl<P> Skipper<P> {
     pub(super) fn push(&mut self, piece: Piece<P>, wanted: MediaTime) -> Needed<P> {
         let (at, key) = (piece.at, piece.key);
         if !key && self.begun.is_some_and(|begun| at < begun) {
-            self.skipped += 1;
+            self.skipped.push(at);
             return self.nothing();
         }
         if mem::take(&mut self.doubtful) {
@@ -135,12 +135,12 @@ impl<P> Skipper<P> {
         let Some(cut) = self.cut.take() else {
             return;
         };
-        let all = self.waiting.len();
-        self.waiting.drain(..cut);
+        let before = self.waiting.drain(..cut);
+        self.skipped.extend(before.map(|piece| piece.at));
         let begun = self.waiting.first().map(|key| key.at);
-        self.waiting
-            .retain(|piece| piece.key || Some(piece.at) >= begun);
-        self.skipped += (all - self.waiting.len()) as u64;
+        let needs_more = |piece: &mut Piece<P>| !piece.key && Some(piece.at) < begun;
+        let leading = self.waiting.extract_if(.., needs_more);
+        self.skipped.extend(leading.map(|piece| piece.at));
         self.bytes = self.waiting.iter().map(|piece| piece.size).sum();
         (self.anew, self.begun) = (true, begun);
     }
