@@ -24,7 +24,7 @@ fn indexed() -> Place {
     for source in ["yard/1", "yard/2", "door"] {
         store.begin(source, PACK).unwrap();
         let text = |n: u64| {
-            if n % 3 == 0 {
+            if n.is_multiple_of(3) {
                 "rain on a roof"
             } else {
                 "a red ball"
