@@ -184,7 +184,7 @@ fn fill(
         let rows: Vec<Row> = (first..last).map(|n| row(n, thumbnail)).collect();
         let source = format!("recordings/{:04}.mp4", first / OF_A_SOURCE);
         let begun = Instant::now();
-        if first % OF_A_SOURCE == 0 {
+        if first.is_multiple_of(OF_A_SOURCE) {
             store.begin(&source, PACK)?;
         }
         seal(store, &source, &rows)?;
