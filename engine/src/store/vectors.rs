@@ -74,8 +74,8 @@ fn dot(query: &[i8], vector: &[i8]) -> i64 {
     let (vector, rest) = vector.as_chunks::<LANES>();
     let mut sums = [0i32; LANES];
     for (query, vector) in query.iter().zip(vector) {
-        for (sum, pair) in sums.iter_mut().zip(query.iter().zip(vector)) {
-            *sum += product(pair);
+        for (n, sum) in sums.iter_mut().enumerate() {
+            *sum += i32::from(i16::from(query[n]) * i16::from(vector[n]));
         }
     }
     let rest = query_rest.iter().zip(rest).map(product).map(i64::from);
