@@ -5,7 +5,7 @@
 //! of date. So an index can be searched while it is written.
 //! Invariant: a row that was replaced or removed stays where it was, marked, and takes part in nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Result, Row, params};
 
@@ -84,7 +84,10 @@ impl Index {
             return Ok(());
         }
         let newest = newest.unwrap_or(0);
-        match self.stamp.is_some() && self.reaches_back(moment, newest)? {
+        let follows = self.stamp.is_some()
+            && self.reaches_back(moment, newest)?
+            && self.all_are_there(moment)?;
+        match follows {
             true => self.follow(moment)?,
             false => *self = Self::read(moment)?,
         }
@@ -113,6 +116,14 @@ impl Index {
             moment.query_row("SELECT min(n) FROM changes", [], |row| row.get(0))?;
         let known = newest >= self.change;
         Ok(known && (newest == self.change || oldest.is_some_and(|n| n <= self.change + 1)))
+    }
+
+    /// Whether no source was removed or has another name.
+    fn all_are_there(&self, moment: &Connection) -> Result<bool> {
+        let states = current_states(moment)?;
+        let there: BTreeSet<&str> = states.iter().map(|state| state.source.as_str()).collect();
+        let mut known = self.sources.iter();
+        Ok(known.all(|known| there.contains(known.state.source.as_str())))
     }
 
     fn read(moment: &Connection) -> Result<Self> {
@@ -347,6 +358,20 @@ mod tests {
         assert_eq!(index.rows.len(), 4, "what did not change was not read");
         store.finish("door", "p", 1000).unwrap();
         assert_eq!(follow(&mut index, &store).len(), 2);
+    }
+
+    #[test]
+    fn it_knows_no_source_that_was_removed() {
+        let (mut store, _folder) = store();
+        let mut index = Index::default();
+        for source in ["door", "barn"] {
+            seal(&mut store, source, &[row(0, "one")], 2000);
+        }
+        assert_eq!(follow(&mut index, &store).len(), 2);
+        store.forget("door").unwrap();
+        assert_eq!(follow(&mut index, &store), [("barn".to_owned(), 0)]);
+        let names: Vec<_> = index.by_name().into_keys().collect();
+        assert_eq!(names, ["barn"]);
     }
 
     #[test]
