@@ -34,7 +34,7 @@ use crate::{
     },
     store::{Claim, Found, text_of},
     vitals::{FoundFile, SourceVitals},
-    writer::{Notice, OpenStore},
+    writer::{Notice, OpenStore, Patience},
 };
 
 /// How often folders are looked at.
@@ -145,7 +145,7 @@ impl<'r> Feed<'r> {
         way: &Way,
         news: &Sender<News>,
     ) -> Result<Option<Job>, EngineError> {
-        let settled = self.settle(turn, news);
+        let settled = self.settle_patiently(turn, news);
         self.unsettled.fetch_sub(1, SeqCst);
         let queue = &self.run.vitals.queue;
         let settled = settled.inspect_err(|_| queue.skip(turn.state.size));
@@ -175,9 +175,28 @@ impl<'r> Feed<'r> {
             ..SourceVitals::planned(self.run.plan, turn.planned, &begin, None)
         };
         let vitals = self.run.vitals.add(vitals);
-        self.run.reach(&vitals, &start);
         let location = Location::File(turn.ready.path.clone());
         Ok(Some(self.run.job(&vitals, location, &start, way)))
+    }
+
+    /// Settles a recording's place. Who follows a folder waits until the stores can be written.
+    fn settle_patiently(
+        &self,
+        turn: &FoundTurn,
+        news: &Sender<News>,
+    ) -> Result<Option<(String, Begin)>, EngineError> {
+        let followed = self.run.plan.sources[turn.planned].settings.watch;
+        let mut patience = Patience::default();
+        loop {
+            match self.settle(turn, news) {
+                Err(EngineError::Store(error))
+                    if followed && error.may_pass() && !self.run.stopped() =>
+                {
+                    patience.wait(&error);
+                }
+                settled => return settled,
+            }
+        }
     }
 
     /// Settles a recording's place in all stores: its name, and how it begins.

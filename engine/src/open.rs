@@ -152,7 +152,7 @@ pub fn open_stores(plan: &Plan, pack: &Pack) -> Result<Vec<OpenStore>, EngineErr
         let settings = settings(plan, at);
         open.push(OpenStore {
             node: NodeId(at),
-            store: Store::open(&spec.store)?,
+            store: Box::new(Store::open(&spec.store)?),
             thumbnails: spec.thumbnails,
             pack: format!("{}-{}", pack.id(), digits(settings.as_bytes())),
             segments: above(plan, at)

@@ -18,7 +18,6 @@ use std::{
 use atom_models::{Meters, Pack};
 use atom_operators::{
     archive::Archive,
-    data::SourceId,
     flow::{Bounds, Flow},
     intake::Inlet,
     offload::{Crew, Health},
@@ -40,7 +39,7 @@ use crate::{
     serve::{Listener, Server},
     source::{Choice, Live, Location, Outlet, Wanted, folder::Library, gst},
     vitals::{SourceVitals, Vitals, live_bounds, samplers},
-    writer::{Audience, OpenSink, OpenStore, Writer, Written},
+    writer::{Audience, OpenSink, OpenStore, Passed, Writer, Written},
 };
 
 /// How often the worker looks whether the run has to end.
@@ -172,10 +171,10 @@ impl Lanes {
             }
             let flow = self.live.iter().find(|(live, _)| *live == at);
             let flow = flow.map(|(_, flow)| flow);
-            let source = run
-                .vitals
-                .add(SourceVitals::planned(run.plan, at, begin, flow));
-            run.reach(&source, &begin.start.unwrap_or_default());
+            let source = SourceVitals::planned(run.plan, at, begin, flow);
+            let seconds = source.sealed.millis() as f64 / 1000.0;
+            run.metrics.complete(&source.name, seconds);
+            run.vitals.add(source);
         }
     }
 
@@ -252,12 +251,7 @@ impl Run<'_> {
         let (inbox, archive) = questions
             .map(|questions| (questions.inbox, questions.archive))
             .unzip();
-        let mut writer = self.writer(sinks, stores, audience);
-        for (at, begin) in begins.iter().enumerate() {
-            let sealed = begin.start.unwrap_or_default().sealed;
-            let passed = writer.written.sources.entry(SourceId::of(at as u32));
-            passed.or_default().complete_through = sealed;
-        }
+        let writer = self.writer(sinks, stores, audience);
         let paces = lanes.paces();
         let (inlets, ways) = lanes.open();
         let parts = Parts {
@@ -323,14 +317,6 @@ impl Run<'_> {
     /// Whether the run is to end early.
     pub(crate) fn stopped(&self) -> bool {
         self.stop.load(SeqCst)
-    }
-
-    /// A source is complete as far as it is stored.
-    pub(crate) fn reach(&self, source: &SourceVitals, start: &Start) {
-        if source.found.is_none() {
-            let seconds = start.sealed.millis() as f64 / 1000.0;
-            self.metrics.complete(&source.name, seconds);
-        }
     }
 
     /// A source that is to be played, and its side of the way into the graph.
@@ -456,7 +442,11 @@ impl Run<'_> {
                 skipped.push(source.name.clone());
                 continue;
             }
-            let passed = written.sources.get(&source.id).copied().unwrap_or_default();
+            let passed = written.sources.get(&source.id).copied();
+            let passed = passed.unwrap_or(Passed {
+                complete_through: source.sealed,
+                ..Passed::default()
+            });
             if !(passed.whole || source.live || written.unheard) {
                 cut.push(source.name.clone());
             }

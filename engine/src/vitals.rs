@@ -13,7 +13,7 @@ use std::{
 
 use atom_models::Meters;
 use atom_operators::{
-    data::{NodeId, SourceId},
+    data::{MediaTime, NodeId, SourceId},
     flow::{Bounds, Flow},
     node::NodeKind,
     sample::{Grid, SampleSpec},
@@ -84,6 +84,8 @@ pub struct SourceVitals {
     pub live: bool,
     /// Of a recording found in a folder, the file.
     pub found: Option<FoundFile>,
+    /// Everything of it before this was stored when it began.
+    pub sealed: MediaTime,
     /// Where its rows go, by index node.
     pub shelves: BTreeMap<NodeId, Shelf>,
     /// How it stands, if it is live.
@@ -124,6 +126,7 @@ impl SourceVitals {
             name: planned.name.clone(),
             live: planned.is_live(),
             found: None,
+            sealed: begin.start.unwrap_or_default().sealed,
             shelves: begin.shelves.clone(),
             grids: samplers(plan, at).map(grid).collect(),
             standing: Arc::new(Standing::begun(start)),

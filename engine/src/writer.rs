@@ -23,7 +23,7 @@ use atom_operators::{
     summary::Stretch,
 };
 use jiff::Timestamp;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::{
     assemble::News,
@@ -32,7 +32,7 @@ use crate::{
     report::SourceReport,
     run::Healths,
     sink::{Kind, Question, Record, Sink, SinkError},
-    store::{self, Claim, Gap, Seal, Store, StoreError, Why},
+    store::{self, Backend, Claim, Gap, Seal, StoreError, Why},
     vitals::{FoundFile, Queue, SourceVitals, Vitals},
 };
 
@@ -139,7 +139,7 @@ pub struct OpenStore {
     /// The index node.
     pub node: NodeId,
     /// The store.
-    pub store: Store,
+    pub store: Box<dyn Backend>,
     /// The pack and settings under which rows are stored.
     pub pack: String,
     /// Whether it holds a small picture of each segment.
@@ -317,14 +317,14 @@ impl Writer {
                     ..
                 } => {
                     self.metrics.segment(vitals.label());
-                    self.written.sources.entry(source).or_default().segments += 1;
+                    self.passed(&vitals).segments += 1;
                     let gap = (!seen).then(|| failed(start, end));
                     gaps.extend(gap.map(|gap| (Some(node), gap)));
                 }
                 Event::End(ended) => end = Some(ended),
             }
         }
-        let passed = self.written.sources.entry(source).or_default();
+        let passed = self.passed(&vitals);
         passed.complete_through = complete_through
             .unwrap_or_default()
             .max(passed.complete_through);
@@ -335,6 +335,14 @@ impl Writer {
         if let (Some(end), Some(found)) = (end, &vitals.found) {
             self.over(&vitals, found, end, passed);
         }
+    }
+
+    /// The counts of a source, which is complete from the beginning as far as it is stored.
+    fn passed(&mut self, source: &SourceVitals) -> &mut Passed {
+        self.written.sources.entry(source.id).or_insert(Passed {
+            complete_through: source.sealed,
+            ..Passed::default()
+        })
     }
 
     /// Nothing of a recording of a folder comes any more: lets go of all that is known of it.
@@ -462,7 +470,7 @@ impl Writer {
                 let begun = self.vitals.source(id).and_then(|source| source.start());
                 let mut write = || {
                     keep_start(open, id, &held.shelf, begun)?;
-                    seal(&mut open.store, &held)
+                    seal(&mut *open.store, &held)
                 };
                 let written = match source.is_followed() {
                     true => patiently(&mut write, &self.stop),
@@ -608,7 +616,7 @@ impl Audience for Nobody {
     }
 }
 
-fn seal(store: &mut Store, held: &Held) -> Result<(), StoreError> {
+fn seal(store: &mut dyn Backend, held: &Held) -> Result<(), StoreError> {
     let Shelf { source, pack } = &held.shelf;
     let through = held.passed.complete_through.millis();
     let seal = Seal {
@@ -629,20 +637,25 @@ fn patiently(
     write: &mut dyn FnMut() -> Result<(), StoreError>,
     stop: &AtomicBool,
 ) -> Result<(), StoreError> {
-    let mut told = false;
+    let mut patience = Patience::default();
     loop {
-        let error = match write() {
-            Err(error) if error.may_pass() && !stop.load(SeqCst) => error,
-            written => {
-                if told && written.is_ok() {
-                    info!("the store can be written again");
-                }
-                return written;
-            }
-        };
-        if !told {
-            warn!("{}; it is tried again until that has passed", chain(&error));
-            told = true;
+        match write() {
+            Err(error) if error.may_pass() && !stop.load(SeqCst) => patience.wait(&error),
+            written => return written,
+        }
+    }
+}
+
+/// Waits for a store that cannot be written, and tells once why.
+#[derive(Default)]
+pub(crate) struct Patience {
+    told: bool,
+}
+
+impl Patience {
+    pub(crate) fn wait(&mut self, error: &StoreError) {
+        if !std::mem::replace(&mut self.told, true) {
+            warn!("{}; it is tried again until that has passed", chain(error));
         }
         thread::sleep(RETRY);
     }

@@ -82,7 +82,10 @@ fn a_folder_is_followed_while_a_recorder_writes_thirty_files_into_it() {
                 for (source, (sealed, last)) in &now {
                     assert!(sealed <= last, "{source} is ahead of its rows");
                     let then = before.get(source).map_or(0, |(sealed, _)| *sealed);
-                    assert!(*sealed >= then, "{source} went back from {then} to {sealed}");
+                    assert!(
+                        *sealed >= then,
+                        "{source} went back from {then} to {sealed}"
+                    );
                 }
                 (before, looks) = (now, looks + 1);
             }
@@ -115,7 +118,11 @@ fn a_recording_that_grows_is_searchable_before_it_is_finished() {
     let bytes = fs::read(&whole).unwrap();
     let running = follow(&place);
     let mut file = fs::File::create(place.path("v/grows.ts")).unwrap();
-    let through = || extent(&place).get("grows.ts").map_or(0, |(sealed, _)| *sealed);
+    let through = || {
+        extent(&place)
+            .get("grows.ts")
+            .map_or(0, |(sealed, _)| *sealed)
+    };
     let mut early = 0;
     for part in bytes.chunks(bytes.len() / 30 + 1) {
         std::io::Write::write_all(&mut file, part).unwrap();
@@ -149,7 +156,9 @@ fn renames_deletions_and_replacements_are_followed() {
         place.copy(video, name);
     }
     let running = follow(&place);
-    until("all are indexed", || names(&place) == ["a.mp4", "b.mp4", "c.mp4"]);
+    until("all are indexed", || {
+        names(&place) == ["a.mp4", "b.mp4", "c.mp4"]
+    });
     running.until(|said| said.matches("complete through").count() == 3);
     fs::rename(place.path("v/c.mp4"), place.path("v/moved.mp4")).unwrap();
     running.until(|said| said.contains("moved.mp4: was c.mp4"));
@@ -244,7 +253,9 @@ fn a_recording_that_is_replaced_while_it_is_read_is_read_again() {
     place.copy(&long, "v/x.mp4");
     let running = follow(&place);
     until("it is being read", || {
-        extent(&place).get("x.mp4").is_some_and(|(sealed, _)| *sealed > 0)
+        extent(&place)
+            .get("x.mp4")
+            .is_some_and(|(sealed, _)| *sealed > 0)
     });
     let aside = place.copy(&red, "aside.mp4");
     fs::rename(aside, place.path("v/x.mp4")).unwrap();
@@ -282,7 +293,9 @@ fn a_pipeline_file_may_watch_a_folder() {
     let report = place.report("r.json");
     assert_eq!(report["sources"]["clips/a.mp4"]["segments"], 2, "{report}");
     place.write("vtt.toml", file.replace("jsonl", "webvtt"));
-    place.atom(&["check", "vtt.toml"]).refused(&["clips", "one file", "jsonl"]);
+    place
+        .atom(&["check", "vtt.toml"])
+        .refused(&["clips", "one file", "jsonl"]);
 }
 
 /// A file system of its own, so small that it is soon full. Nothing where none can be mounted.
@@ -295,13 +308,18 @@ impl<'p> Small<'p> {
             .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
             .arg(path)
             .output();
-        mounted.is_ok_and(|said| said.status.success()).then_some(Self(path))
+        mounted
+            .is_ok_and(|said| said.status.success())
+            .then_some(Self(path))
     }
 }
 
 impl Drop for Small<'_> {
     fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(self.0).status();
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(self.0)
+            .status();
     }
 }
 
@@ -369,13 +387,19 @@ fn one_run_ends_with_a_clear_word_where_its_store_is_read_only() {
     place.atom(&INDEX).ok();
     place.copy(&red, "v/b.mp4");
     let own = place.path("s.db");
-    let mounted = std::process::Command::new("chattr").arg("+i").arg(&own).output();
+    let mounted = std::process::Command::new("chattr")
+        .arg("+i")
+        .arg(&own)
+        .output();
     if !mounted.is_ok_and(|said| said.status.success()) {
         // Only the owner of everything, and only on some file systems, can make a file read-only for itself.
         return;
     }
     let said = place.atom(&INDEX);
-    let _ = std::process::Command::new("chattr").arg("-i").arg(&own).status();
+    let _ = std::process::Command::new("chattr")
+        .arg("-i")
+        .arg(&own)
+        .status();
     said.refused(&["s.db"]);
     place.atom(&INDEX).ok();
     assert_eq!(names(&place), ["a.mp4", "b.mp4"]);

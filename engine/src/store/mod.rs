@@ -13,6 +13,7 @@
 //! | `gaps` | stretches of which there is no row, and why |
 //! | `incomplete` | what of a span is not there, and why |
 //! | `compact` | vectors as bytes |
+//! | `backend` | what a run needs of an index, wherever that is kept |
 //! | `places` | which file each source is, and what became of it |
 //! | `clock` | when the media time of sources was 0 |
 //! | `summaries` | what minutes were summed up to |
@@ -34,6 +35,7 @@
 //! may be there under several while it is indexed anew; only its **current** pack is read: the one that has ended,
 //! if one has, else the one begun last. `finish` removes the others.
 
+mod backend;
 mod bm25;
 mod care;
 mod clock;
@@ -67,6 +69,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use serde::Serialize;
 
+pub use backend::Backend;
 pub use care::{Bytes, Compacted, Problem, Stats};
 pub use error::StoreError;
 pub use filter::{Choice, Chosen, Filter};
