@@ -19,16 +19,16 @@ test: setup ## all tests
 	@./setup.sh prometheus
 	cargo test --release --locked --workspace
 
-torture: setup ## what tests do in seconds, for many minutes: cameras that are cut, and overload
+torture: setup ## what tests do in seconds, for many minutes: cameras that are cut, overload, kills
 	cargo build --release --locked --workspace
 	ATOM_CUTS=100 cargo test --release --locked -p atom-tests --test live again_and_again -- --nocapture
 	ATOM_OVERLOAD_SECONDS=120 cargo test --release --locked -p atom-tests --test overload -- --nocapture
+	ATOM_KILLS=200 cargo test --release --locked -p atom-tests --test kill -- --nocapture
 
 check: ## format, lints, documentation
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps
 
-bench: setup ## costs of the graph itself, and what it saves to serve requests together
-	cargo bench --locked -p atom --bench graph
-	cargo bench --locked -p atom --bench decoder
+bench: setup ## writes BENCHMARKS.md: indexing, the store at size; then what the graph costs, and what batching saves
+	@./bench.sh

@@ -109,7 +109,7 @@ impl Summarizer {
         }
         Ok(Summaries {
             summaries,
-            extent: extent(&chosen),
+            extent: extent(store, &chosen)?,
         })
     }
 

@@ -29,8 +29,25 @@ pub struct Moment {
 pub struct Extent {
     /// Of each source, the media time before which no segment is missing, in milliseconds.
     pub complete_through_ms: BTreeMap<String, u64>,
-    /// Sources that are not indexed to the end of what is asked about.
-    pub incomplete: Vec<String>,
+    /// What of it is not there, by source and time.
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// A stretch of a source that is not wholly there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Incomplete {
+    /// Name of the source.
+    pub source: String,
+    /// Media time at which it begins, in milliseconds.
+    pub from_ms: u64,
+    /// Media time at which it ends, if it is known to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_ms: Option<u64>,
+    /// Why: `waiting` (not indexed yet), `lost` (the source gave no pictures), `failed` (not everything could be made of them).
+    pub why: &'static str,
+    /// The stages that gave nothing, where there are segments all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<String>,
 }
 
 /// Where segments are stored.

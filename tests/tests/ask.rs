@@ -136,7 +136,8 @@ fn a_source_that_is_not_indexed_to_its_end_is_told() {
     store.seal("red.mp4", &pack, Seal::of(&[], 4000)).unwrap();
     drop(store);
     let told = ask(&place, &["Is it red?"]);
-    assert_eq!(told["incomplete"], serde_json::json!(["red.mp4"]));
+    let waits = serde_json::json!([{"source": "red.mp4", "from_ms": 4000, "why": "waiting"}]);
+    assert_eq!(told["incomplete"], waits);
     assert_eq!(told["complete_through_ms"]["red.mp4"], 4000);
     let told = ask(&place, &["Is it red?", "--to", "4"]);
     assert_eq!(told["incomplete"], serde_json::json!([]));

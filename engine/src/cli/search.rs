@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
-use atom::store::{Hits, Incomplete, Moment, Query, Store, Why, wanted_text};
+use atom::{
+    archive::told,
+    store::{Hits, Moment, Query, Store, wanted_text},
+};
 use atom_models::Meters;
-use atom_operators::data::MediaTime;
 use clap::Args;
 use serde::Serialize;
 
@@ -12,9 +14,6 @@ use super::{
     scope::{Scope, pack_of},
     terminal,
 };
-
-/// Stretches that are not complete of which people are told.
-const MOST_LINES: usize = 10;
 
 /// Find moments in what was indexed.
 #[derive(Args)]
@@ -89,7 +88,7 @@ struct Told {
 
 fn print(hits: &Hits) -> anyhow::Result<()> {
     for moment in hits.moments() {
-        let times = span(moment.start_ms, Some(moment.end_ms));
+        let times = terminal::span(moment.start_ms, Some(moment.end_ms));
         let best = &hits.hits[moment.hits[0]];
         terminal::result(&format!(
             "{:.4}  {times}  {}  {}",
@@ -104,31 +103,7 @@ fn print(hits: &Hits) -> anyhow::Result<()> {
     if let Some(next) = &hits.next {
         terminal::tell(&format!("there is more: --page {next}"));
     }
-    terminal::tell_extent(&hits.complete_through_ms, &[]);
-    for one in hits.incomplete.iter().take(MOST_LINES) {
-        terminal::tell(&line(one));
-    }
-    if let Some(more @ 1..) = hits.incomplete.len().checked_sub(MOST_LINES) {
-        terminal::tell(&format!("not complete: {more} more stretches"));
-    }
+    let incomplete: Vec<_> = hits.incomplete.iter().cloned().map(told).collect();
+    terminal::tell_extent(&hits.complete_through_ms, &incomplete);
     Ok(())
-}
-
-fn line(one: &Incomplete) -> String {
-    let why = match one.why {
-        Why::Waiting => "not indexed yet".to_owned(),
-        Why::Lost => "the source gave no pictures".to_owned(),
-        Why::Failed if one.stages.is_empty() => "nothing could be made of it".to_owned(),
-        Why::Failed => format!("failed: {}", one.stages.join(", ")),
-    };
-    let times = span(one.from_ms, one.to_ms);
-    format!("not complete: {times}  {}  {why}", one.source)
-}
-
-fn span(start_ms: u64, end_ms: Option<u64>) -> String {
-    let start = MediaTime::from_millis(start_ms);
-    match end_ms.map(MediaTime::from_millis) {
-        Some(end) => format!("{start} - {end}"),
-        None => format!("{start} - "),
-    }
 }

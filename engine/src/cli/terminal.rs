@@ -17,7 +17,7 @@ use atom::{
     sink::{Kind, Record, Sink, SinkError},
     writer::{Audience, Notice, Progress},
 };
-use atom_operators::data::MediaTime;
+use atom_operators::{archive::Incomplete, data::MediaTime};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -386,15 +386,52 @@ pub fn marked(text: &str, snippet: Option<&str>) -> String {
     }
 }
 
-/// Tells how far sources are complete, and which are not indexed to the end.
-pub fn tell_extent(complete_through_ms: &BTreeMap<String, u64>, incomplete: &[String]) {
-    for (source, through) in complete_through_ms {
-        let rest = match incomplete.contains(source) {
+/// So many lines are told about what is complete, and about what is not.
+const MOST_LINES: usize = 20;
+
+/// Tells how far sources are complete, and what is not there and why.
+pub fn tell_extent(complete_through_ms: &BTreeMap<String, u64>, incomplete: &[Incomplete]) {
+    let waits = |source: &str| {
+        let mut waiting = incomplete.iter().filter(|one| one.why == "waiting");
+        waiting.any(|one| one.source == source)
+    };
+    for (source, through) in complete_through_ms.iter().take(MOST_LINES) {
+        let rest = match waits(source) {
             true => "; the rest is not indexed yet",
             false => "",
         };
         let through = MediaTime::from_millis(*through);
         tell(&format!("complete through {through}  {source}{rest}"));
+    }
+    tell_more(complete_through_ms.len(), "sources");
+    let others: Vec<_> = incomplete
+        .iter()
+        .filter(|one| one.why != "waiting")
+        .collect();
+    for one in others.iter().take(MOST_LINES) {
+        let times = span(one.from_ms, one.to_ms);
+        let why = match one.why {
+            "lost" => "the source gave no pictures".to_owned(),
+            _ if one.stages.is_empty() => "nothing could be made of it".to_owned(),
+            _ => format!("failed: {}", one.stages.join(", ")),
+        };
+        tell(&format!("not complete: {times}  {}  {why}", one.source));
+    }
+    tell_more(others.len(), "stretches that are not complete");
+}
+
+fn tell_more(all: usize, what: &str) {
+    if let Some(more @ 1..) = all.checked_sub(MOST_LINES) {
+        tell(&format!("and {more} more {what}"));
+    }
+}
+
+/// A span of media time, which may have no end yet.
+pub fn span(start_ms: u64, end_ms: Option<u64>) -> String {
+    let start = MediaTime::from_millis(start_ms);
+    match end_ms.map(MediaTime::from_millis) {
+        Some(end) => format!("{start} - {end}"),
+        None => format!("{start} - "),
     }
 }
 

@@ -32,6 +32,26 @@ pub(super) fn parts(blob: &[u8]) -> Option<(f32, impl ExactSizeIterator<Item = i
         .then(|| (scale, numbers.iter().map(|byte| i8::from_le_bytes([*byte]))))
 }
 
+/// What a caption's vector adds to that of its pictures, where both are searched as one. Measured as in `fuse`.
+const CAPTION: f32 = 0.4;
+
+/// Pictures and their caption as one vector: its dot product with a query is the sum of theirs. Of vectors of different lengths
+/// the caption's counts for nothing.
+pub(super) fn joined(pictures: &[u8], caption: &[u8]) -> Vec<u8> {
+    let (Some((of_pictures, seen)), Some((of_caption, said))) = (parts(pictures), parts(caption))
+    else {
+        return pictures.to_vec();
+    };
+    if seen.len() != said.len() {
+        return pictures.to_vec();
+    }
+    let numbers = seen.zip(said);
+    let both = |(seen, said): (i8, i8)| {
+        f32::from(seen) * of_pictures + CAPTION * f32::from(said) * of_caption
+    };
+    blob(&numbers.map(both).collect::<Vec<f32>>())
+}
+
 /// The vector in a blob.
 pub(super) fn floats(blob: &[u8]) -> Vec<f32> {
     let parts = parts(blob);
@@ -43,6 +63,17 @@ pub(super) fn floats(blob: &[u8]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_joined_vector_is_as_near_to_a_query_as_both_together() {
+        let (seen, said) = ([0.6, -0.8, 0.0], [0.0, 0.8, 0.6]);
+        let both = floats(&joined(&blob(&seen), &blob(&said)));
+        for ((both, seen), said) in both.iter().zip(seen).zip(said) {
+            assert!((both - (seen + CAPTION * said)).abs() < 0.01, "{both}");
+        }
+        assert_eq!(joined(&blob(&seen), &[]), blob(&seen));
+        assert_eq!(joined(&blob(&seen), &blob(&[1.0])), blob(&seen));
+    }
 
     #[test]
     fn a_vector_comes_back_to_a_254th_of_its_largest_number() {

@@ -1,13 +1,19 @@
-//! Makes one ranking of several, by reciprocal rank fusion.
+//! Makes one ranking of two, by words and by vectors, with reciprocal rank fusion.
 //!
-//! BM25 scores and cosines have no common scale, ranks do. A row gets `1 / (60 + rank)` from each ranking it is in,
+//! BM25 scores and cosines have no common scale, ranks do. A row gets `weight / (10 + rank)` from each ranking it is in,
 //! and the sums rank anew: Cormack, Clarke, Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual
-//! rank learning methods", SIGIR 2009, which also gives the 60.
+//! rank learning methods", SIGIR 2009. Its constant of 60 is for rankings that are equally good; here vectors know more
+//! than words, and a smaller one lets their first places count. The 10 and the weights are measured: 48 sentences over the
+//! scenes of a recording and 108 over 36 clips were found more often, at the first place and among five, than with 60.
 //! Equal scores share the rank of the first of them, so that many rows with one caption are told apart by their
 //! vectors and not by their order in the store.
 
-/// The constant of the paper. Larger makes the top ranks less decisive.
-const K: f64 = 60.0;
+/// Larger makes the top ranks less decisive.
+const K: f64 = 10.0;
+/// What a ranking by vectors counts.
+pub(super) const VECTORS: f64 = 1.0;
+/// What a ranking by words counts: the words of a sentence say less of what is meant than its vector.
+pub(super) const WORDS: f64 = 0.5;
 
 /// So many of the best rows of each ranking take part, or as many as hits are wanted on a page. What lies deeper would add
 /// less than a thirtieth of what a first place gives, to rows that no person pages to.
@@ -16,20 +22,20 @@ pub(super) const DEPTH: usize = 2000;
 /// A row by its place in the index, with a score; more is better.
 pub(super) type Scored = (usize, f64);
 
-/// All places of some rankings by fused score, best first; `order` breaks ties.
+/// All places of some rankings, each with its weight, by fused score, best first; `order` breaks ties.
 pub(super) fn fuse<O: Ord>(
-    rankings: impl IntoIterator<Item = Vec<Scored>>,
+    rankings: impl IntoIterator<Item = (f64, Vec<Scored>)>,
     depth: usize,
     order: &impl Fn(usize) -> O,
 ) -> Vec<Scored> {
     let mut sums: Vec<f64> = Vec::new();
-    for mut ranking in rankings {
+    for (weight, mut ranking) in rankings {
         best(&mut ranking, depth, order);
         for (place, rank) in ranks(&ranking) {
             if sums.len() <= place {
                 sums.resize(place + 1, 0.0);
             }
-            sums[place] += 1.0 / (K + rank as f64);
+            sums[place] += weight / (K + rank as f64);
         }
     }
     let mut fused: Vec<Scored> = sums.into_iter().enumerate().collect();
@@ -78,11 +84,12 @@ mod tests {
         let words = vec![(7, 9.0), (3, 5.0)];
         let vectors = vec![(3, 0.4), (1, 0.9)];
         let expected = [
-            (3, 1.0 / 62.0 + 1.0 / 62.0),
-            (1, 1.0 / 61.0),
-            (7, 1.0 / 61.0),
+            (3, 0.5 / 12.0 + 1.0 / 12.0),
+            (1, 1.0 / 11.0),
+            (7, 0.5 / 11.0),
         ];
-        assert_eq!(fuse([words, vectors], 9, &|place| place), expected);
+        let rankings = [(WORDS, words), (VECTORS, vectors)];
+        assert_eq!(fuse(rankings, 9, &|place| place), expected);
     }
 
     #[test]
@@ -99,6 +106,6 @@ mod tests {
         best(&mut sorted, 1000, &|place| place);
         best(&mut scored, 33, &|place| place);
         assert_eq!(scored, sorted[..33]);
-        assert!(fuse([Vec::new(), Vec::new()], 9, &|place| place).is_empty());
+        assert!(fuse([(1.0, Vec::new())], 9, &|place| place).is_empty());
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::gaps::Why;
 use super::write::{signed, unsigned};
-use super::{SourceState, Store, StoreError};
+use super::{Chosen, SourceState, Store, StoreError};
 
 /// Stretches of one kind that lie no further apart are told as one, in milliseconds.
 pub(super) const NEXT_TO: u64 = 1000;
@@ -55,6 +55,23 @@ impl Store {
             to_ms: to_ms.unwrap_or(u64::MAX),
         };
         self.incomplete_of(states.iter().map(|state| (state, span)))
+            .map_err(StoreError::at(&self.path, "read"))
+    }
+
+    /// The same of what a filter takes.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn incomplete_in(
+        &self,
+        chosen: &[Chosen],
+    ) -> std::result::Result<Vec<Incomplete>, StoreError> {
+        let span = |chosen: &Chosen| Span {
+            from_ms: chosen.from_ms,
+            to_ms: chosen.to_ms.unwrap_or(u64::MAX),
+        };
+        let wanted = chosen.iter().map(|chosen| (&chosen.state, span(chosen)));
+        self.incomplete_of(wanted)
             .map_err(StoreError::at(&self.path, "read"))
     }
 

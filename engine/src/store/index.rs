@@ -11,6 +11,7 @@ use rusqlite::{Connection, Result, Row, params};
 
 use super::SourceState;
 use super::clock::starts;
+use super::compact;
 use super::read::current_states;
 use super::vectors::Vectors;
 use super::write::unsigned;
@@ -45,8 +46,7 @@ pub(super) struct Index {
     /// Rows as they came; their position is their place.
     pub(super) rows: Vec<Entry>,
     places: Places,
-    pub(super) pictures: Vectors,
-    pub(super) captions: Vectors,
+    pub(super) vectors: Vectors,
 }
 
 /// A source with what a search asks of it.
@@ -254,8 +254,9 @@ impl Index {
             current: true,
         });
         self.places.insert(id, place);
-        self.pictures.push(place, row.get_ref(5)?.as_blob()?);
-        self.captions.push(place, row.get_ref(6)?.as_blob()?);
+        let (pictures, caption) = (row.get_ref(5)?.as_blob()?, row.get_ref(6)?.as_blob()?);
+        self.vectors
+            .push(place, &compact::joined(pictures, caption));
         Ok(())
     }
 }

@@ -25,7 +25,7 @@
 //! | `bm25` | rows ranked by words |
 //! | `index` | what searches keep in memory, and how it follows the store |
 //! | `vectors` | the vectors in memory, and the flat scan |
-//! | `fuse` | three rankings made one |
+//! | `fuse` | two rankings made one |
 //! | `moments` | neighbouring hits as one |
 //! | `care` | checks, copies, compaction and figures |
 //! | `wait` | waiting for what others write |
@@ -218,7 +218,7 @@ pub struct Hit {
     pub end_ms: u64,
     /// Its caption, or its tags if it has none.
     pub text: String,
-    /// Sum of `1 / (60 + rank)` over the three rankings; comparable only within one answer.
+    /// `1 / (10 + rank)` by vectors plus `0.5 / (10 + rank)` by words; comparable only within one answer.
     pub score: f64,
     /// When it was shown, if it is known when the source began.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! A query from its text to its hits.
 //!
-//! Three rankings, fused by `fuse`: words by BM25, the vectors of pictures and those of captions by cosine. Rows that the
+//! Two rankings, fused by `fuse`: words by BM25, and vectors by the cosines with pictures and caption. Rows that the
 //! query's sources, span or minus words leave out take no part in any of them.
 //! A vector is like every other to some degree, so with a vector there are hits while rows last; it is their order that
 //! says something.
@@ -13,11 +13,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::bm25::{self, Speller};
-use super::fuse::{DEPTH, Scored, fuse};
+use super::fuse::{DEPTH, Scored, VECTORS, WORDS, fuse};
 use super::incomplete::Span;
 use super::index::{Entry, Index, Source};
 use super::page::Page;
-use super::vectors::Vectors;
 use super::words::{Words, any};
 use super::{Hit, Hits, Query, Store, StoreError};
 use crate::source::standing::utc;
@@ -196,23 +195,15 @@ impl<'q> Searched<'q> {
             }
         }
         let vector = self.query.vector.as_deref().unwrap_or_default();
-        // SQLite works on this thread while others go through the vectors.
+        // SQLite works on this thread while another goes through the vectors.
         let (by_words, by_vectors) = thread::scope(|threads| {
-            let vectors = (!vector.is_empty()).then(|| {
-                let scan = |vectors: &'q Vectors| {
-                    let kept = &kept;
-                    threads.spawn(move || vectors.similarities(vector, kept))
-                };
-                [&index.pictures, &index.captions].map(scan)
-            });
+            let scan = threads.spawn(|| index.vectors.similarities(vector, &kept));
             let both = (&known[..], &kept[..]);
             let by_words = bm25::rank(moment, speller, index, &words.wanted, both);
             // A scan cannot panic; if it did, the words would still rank.
-            let by_vectors = vectors.into_iter().flatten();
-            let by_vectors: Vec<_> = by_vectors.filter_map(|scan| scan.join().ok()).collect();
-            (by_words, by_vectors)
+            (by_words, scan.join().unwrap_or_default())
         });
-        let rankings = by_vectors.into_iter().chain([by_words?]);
+        let rankings = [(VECTORS, by_vectors), (WORDS, by_words?)];
         let depth = self.query.limit.max(DEPTH);
         Ok(fuse(rankings, depth, &|place| index.order(place)))
     }
@@ -303,11 +294,11 @@ mod tests {
             .unwrap();
         // By words: "a ball, a ball" (twice), then "a red ball". By vector: 2000, 4000, 1000, 0, 3000.
         let expected = [
-            (3000, 1.0 / 61.0 + 1.0 / 65.0),
-            (0, 1.0 / 62.0 + 1.0 / 64.0),
-            (2000, 1.0 / 61.0),
-            (4000, 1.0 / 62.0),
-            (1000, 1.0 / 63.0),
+            (0, 1.0 / 14.0 + 0.5 / 12.0),
+            (3000, 1.0 / 15.0 + 0.5 / 11.0),
+            (2000, 1.0 / 11.0),
+            (4000, 1.0 / 12.0),
+            (1000, 1.0 / 13.0),
         ];
         let got: Vec<_> = hits
             .hits
@@ -379,8 +370,8 @@ mod tests {
             .map(|hit| (hit.start_ms, hit.score))
             .collect();
         // The row from 1000 to 2000 touches the span; ranks count only what is kept.
-        let both = 1.0 / 61.0 + 1.0 / 63.0;
-        assert_eq!(got, [(3000, both), (2000, 1.0 / 61.0), (1000, 1.0 / 62.0)]);
+        let both = 1.0 / 13.0 + 0.5 / 11.0;
+        assert_eq!(got, [(3000, both), (2000, 1.0 / 11.0), (1000, 1.0 / 12.0)]);
         assert_eq!(
             hits.complete_through_ms.keys().collect::<Vec<_>>(),
             ["door"]

@@ -12,7 +12,7 @@ use super::fuse::Scored;
 /// Numbers added up side by side.
 const LANES: usize = 16;
 
-/// The vectors of one kind, of pictures or of captions, by their length, since packs may differ in it.
+/// The vectors of rows, pictures and caption as one, by their length, since packs may differ in it.
 #[derive(Default)]
 pub(super) struct Vectors {
     blocks: BTreeMap<usize, Block>,

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Writes BENCHMARKS.md: what was measured, on which machine, and how. Takes some minutes; nothing else should run meanwhile.
+set -euo pipefail
+root="$(cd "$(dirname "$0")" && pwd)"
+cd "$root"
+atom="$root/target/release/atom"
+video="${ATOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/atom}/demo/bikes.mp4"
+folder="$(mktemp -d)"
+trap 'rm -r "$folder"' EXIT
+
+say() { printf '%s\n' "$*" >&2; }
+
+# Seconds that a command takes.
+seconds() {
+    local begun
+    begun="$(date +%s.%N)"
+    "$@" > /dev/null 2>&1
+    date +%s.%N | awk -v begun="$begun" '{ printf "%.2f", $1 - begun }'
+}
+
+# A recording of so many seconds in 720p, of real streets, with a key frame every two seconds.
+recording() {
+    ffmpeg -v error -nostdin -y -stream_loop -1 -i "$video" -t "$1" -vf scale=1280:720 -r 30 \
+        -c:v libx264 -preset veryfast -g 60 -pix_fmt yuv420p "$2"
+}
+
+# A line of the table: what, seconds of video, seconds taken.
+line() { awk -v what="$1" -v video="$2" -v took="$3" 'BEGIN { printf "| %s | %.0f s | %.1f s | %.1f |\n", what, video, took, video / took }'; }
+
+indexing() {
+    recording 120 "$folder/two.mp4"
+    recording 600 "$folder/ten.mp4"
+    sed -e 's/^fps = 2$/fps = 0.1/' -e 's/^pack = .*//' pipelines/library/index.toml > "$folder/sparse.toml"
+    sed -i 's/^name = "index"$/name = "index"\npack = "fake"/' "$folder/sparse.toml"
+    printf '## Indexing\n\nMinutes of 720p video (H.264, 30 pictures a second, a key frame every two seconds) indexed in a minute, start of the program and loading of models included.\n\n'
+    printf '| what | video | takes | minutes a minute |\n|---|---|---|---|\n'
+    line "default pack: captions, vectors, thumbnails; 2 pictures a second, segments of 4 s" 120 \
+        "$(seconds "$atom" index "$folder/two.mp4" --store "$folder/two.db")"
+    line "the same again, nothing left to do" 120 "$(seconds "$atom" index "$folder/two.mp4" --store "$folder/two.db")"
+    line "fake pack: all but the models; 2 pictures a second" 600 \
+        "$(seconds "$atom" index "$folder/ten.mp4" --pack fake --store "$folder/ten.db")"
+    cd "$folder"
+    line "fake pack; a picture every ten seconds" 600 \
+        "$(seconds "$atom" run sparse.toml --source video=ten.mp4)"
+    cd "$root"
+}
+
+{
+    printf '# Benchmarks\n\nMade by `make bench` on %s; compare figures of one run only.\n\n' "$(date +%F)"
+    printf '| | |\n|---|---|\n'
+    printf '| processor | %s, %s cores |\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" "$(nproc)"
+    printf '| memory | %s |\n' "$(awk '/MemTotal/ { printf "%.0f GB", $2 / 1e6 }' /proc/meminfo)"
+    printf '| system | %s |\n' "$(. /etc/os-release; echo "$PRETTY_NAME")"
+    printf '| Rust | %s |\n' "$(rustc --version | cut -d' ' -f2)"
+    printf '| GStreamer | %s |\n\n' "$(gst-launch-1.0 --version | sed -n 's/^GStreamer //p')"
+    say "indexing ..."
+    indexing
+    say "the store at size ..."
+    printf '\n'
+    cargo bench --quiet --locked -p atom --bench store
+} > "$folder/BENCHMARKS.md"
+mv "$folder/BENCHMARKS.md" BENCHMARKS.md
+say "wrote BENCHMARKS.md"
+say "the graph, and the decoder ..."
+cargo bench --locked -p atom --bench graph
+cargo bench --locked -p atom --bench decoder
