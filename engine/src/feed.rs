@@ -16,10 +16,10 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use atom_operators::data::{NodeId, SourceId};
+use atom_operators::data::SourceId;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use jiff::tz::TimeZone;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::{
     assemble::News,
@@ -32,7 +32,7 @@ use crate::{
         folder::{self, Asking, Entry, FileState, Library, Ready, Watched},
         growth::{Container, Content},
     },
-    store::{Claim, Found, text_of},
+    store::{Claim, Found, StoreError, text_of},
     vitals::{FoundFile, SourceVitals},
     writer::{Notice, OpenStore, Patience},
 };
@@ -41,6 +41,8 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(1);
 /// Looking takes no more than this share of the time: a folder on a slow disk is looked at less often.
 const SHARE: u32 = 20;
+/// What is gone and cannot be removed from the index now is tried again after so long.
+const LATER: Duration = Duration::from_secs(30);
 /// How long a wait is before it is seen whether the run has to end.
 const WAIT: Duration = Duration::from_millis(50);
 
@@ -62,6 +64,14 @@ pub(crate) struct FoundTurn {
 }
 
 impl Turn {
+    /// What is played, for people.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Planned(_) => "a source of the plan",
+            Self::Found(found) => &found.name,
+        }
+    }
+
     pub(crate) fn is_found(&self) -> bool {
         matches!(self, Self::Found(_))
     }
@@ -77,6 +87,8 @@ pub(crate) struct Feed<'r> {
     busy: Mutex<BTreeSet<PathBuf>>,
     /// Recordings that were handed out and have no place in the stores yet.
     unsettled: AtomicUsize,
+    /// Recordings that were begun in this run: only the first time all of it is made anew, where that is wanted.
+    begun: Mutex<BTreeSet<PathBuf>>,
     count: AtomicU32,
 }
 
@@ -97,6 +109,7 @@ impl<'r> Feed<'r> {
                 let _ = sender.send(Turn::Planned(at));
             }
         }
+        let scout = (!libraries.is_empty()).then(|| Scout::new(run, libraries, &stores, sender));
         let feed = Self {
             run,
             locations,
@@ -105,9 +118,9 @@ impl<'r> Feed<'r> {
             stores: Mutex::new(stores),
             busy: Mutex::default(),
             unsettled: AtomicUsize::new(0),
+            begun: Mutex::default(),
             count: AtomicU32::new(0),
         };
-        let scout = (!libraries.is_empty()).then(|| Scout::new(run, libraries, sender));
         (feed, scout)
     }
 
@@ -131,7 +144,7 @@ impl<'r> Feed<'r> {
     }
 
     /// What is to be played of a source of the plan.
-    pub(crate) fn planned(&self, source: usize, way: &Way) -> Option<Job> {
+    pub(crate) fn planned(&self, source: usize, way: &mut Way) -> Option<Job> {
         let vitals = self.run.vitals.source(SourceId::of(source as u32))?;
         let location = self.locations[source].clone()?;
         let start = self.starts[source].unwrap_or_default();
@@ -142,15 +155,28 @@ impl<'r> Feed<'r> {
     pub(crate) fn found(
         &self,
         turn: &FoundTurn,
-        way: &Way,
+        way: &mut Way,
         news: &Sender<News>,
     ) -> Result<Option<Job>, EngineError> {
+        let settling = Settling(&self.unsettled);
         let settled = self.settle_patiently(turn, news);
-        self.unsettled.fetch_sub(1, SeqCst);
+        drop(settling);
         let queue = &self.run.vitals.queue;
-        let settled = settled.inspect_err(|_| queue.skip(turn.state.size));
-        let Some((name, begin)) = settled? else {
-            return Ok(None);
+        let (name, begin) = match settled {
+            Ok(Some(settled)) => settled,
+            // What is gone by now is no failure.
+            Ok(None) => {
+                queue.skip(turn.state.size);
+                return Ok(None);
+            }
+            Err(error) => {
+                queue.skip(turn.state.size);
+                return if is_gone(&turn.ready.path) {
+                    Ok(None)
+                } else {
+                    Err(error)
+                };
+            }
         };
         let Some(start) = begin.start else {
             queue.skip(turn.state.size);
@@ -167,6 +193,7 @@ impl<'r> Feed<'r> {
             id,
             name,
             found: Some(FoundFile {
+                path: turn.ready.path.clone(),
                 bytes: turn.state.size,
                 growing: turn.ready.growing,
                 folder: planned.name.clone(),
@@ -210,80 +237,59 @@ impl<'r> Feed<'r> {
         if !self.wait_for(&[&turn.name, &whole]) {
             return Ok(None);
         }
-        let mut stores = lock(&self.stores);
         let touched = touched(&turn.state);
-        let content = self.content(&stores, turn, &touched)?;
+        let known = self.known(turn, &touched);
+        let begun = match &known {
+            Some(_) => None,
+            None => begun::of(path, &TimeZone::system()),
+        };
+        let content = match known {
+            Some(content) => content,
+            None => Content::of(path)?.to_string(),
+        };
+        let found = Found {
+            name: "",
+            path,
+            content: &content,
+            touched: &touched,
+            start_utc_ms: begun.map(|begun| begun.at.as_millisecond()),
+            grown_from: &|old| grown(old, path),
+            stays: &|other| other.is_file() || self.in_flight_at(other),
+            holds: &|other, content| holds(other, content) || self.in_flight_at(other),
+        };
+        let mut stores = lock(&self.stores);
         let mut names = BTreeMap::new();
         for open in stores.iter_mut() {
             if !open.sources.contains_key(&turn.planned) {
                 continue;
             }
-            let (name, claim) =
-                self.claim(open, [&turn.name, &whole], path, (&content, &touched))?;
-            if claim != Claim::Known
-                && let Some(begun) = begun::of(path, &TimeZone::system())
-            {
-                open.store.set_start(&name, begun.at.as_millisecond())?;
-            }
+            let (name, claim) = claim(open, [&turn.name, &whole], &found)?;
             if let Some(notice) = Notice::of(&name, claim) {
                 let _ = news.send(News::Notice(notice));
             }
             names.insert(open.node, name);
         }
         let name = names.values().next().unwrap_or(&turn.name).clone();
-        let begin = self.begin(&mut stores, turn.planned, &names)?;
+        let again = !lock(&self.begun).insert(path.clone());
+        let resume = self.run.resume || again;
+        let begin = open::begin(
+            self.run.plan,
+            &mut stores,
+            turn.planned,
+            Some(&names),
+            resume,
+        )?;
         Ok(Some((name, begin)))
     }
 
-    fn begin(
-        &self,
-        stores: &mut [OpenStore],
-        planned: usize,
-        names: &BTreeMap<NodeId, String>,
-    ) -> Result<Begin, EngineError> {
-        open::begin(self.run.plan, stores, planned, Some(names), self.run.resume)
-    }
-
-    /// Claims the first of these names that no other file has.
-    fn claim(
-        &self,
-        open: &mut OpenStore,
-        names: [&str; 2],
-        path: &Path,
-        (content, touched): (&str, &str),
-    ) -> Result<(String, Claim), EngineError> {
-        for name in names {
-            let claim = open.store.claim(&Found {
-                name,
-                path,
-                content,
-                touched,
-                grown_from: &|old| grown(old, path),
-                stays: &|other| other.is_file() || self.in_flight_at(other),
-            })?;
-            if claim != Claim::Taken {
-                return Ok((name.to_owned(), claim));
-            }
-        }
-        // Nobody but this file has its whole path for a name.
-        Ok((names[1].to_owned(), Claim::Taken))
-    }
-
-    /// What stands for a file's content. One that was not touched since it was indexed is not read again.
-    fn content(
-        &self,
-        stores: &[OpenStore],
-        turn: &FoundTurn,
-        touched: &str,
-    ) -> Result<String, EngineError> {
-        let known = stores
+    /// The content of a file that was not touched since it was indexed: it need not be read again.
+    fn known(&self, turn: &FoundTurn, touched: &str) -> Option<String> {
+        let stores = lock(&self.stores);
+        let mut places = stores
             .iter()
-            .filter_map(|open| open.store.place(&turn.name).ok().flatten())
-            .find(|place| place.path == turn.ready.path && place.touched == touched);
-        match known {
-            Some(place) => Ok(place.content),
-            None => Ok(Content::of(&turn.ready.path)?.to_string()),
-        }
+            .filter_map(|open| open.store.place(&turn.name).ok().flatten());
+        let same = places.find(|place| place.path == turn.ready.path && place.touched == touched);
+        same.map(|place| place.content)
     }
 
     /// Waits until nothing of sources with these names is in the graph any more. Whether that came before the run had to end.
@@ -305,27 +311,77 @@ impl<'r> Feed<'r> {
             .any(|shelf| wanted(&shelf.source))
     }
 
-    /// Whether a file that may be gone is still being played or in the graph.
+    /// Whether a file is still being played, or something of it is in the graph.
     fn in_flight_at(&self, path: &Path) -> bool {
-        let whole = text_of(path);
-        lock(&self.busy).contains(path) || self.in_flight(|source| whole.ends_with(source))
+        let sources = self.run.vitals.sources();
+        let mut found = sources.iter().filter_map(|source| source.found.as_ref());
+        lock(&self.busy).contains(path) || found.any(|found| found.path == path)
     }
 
-    /// Removes what is known of a file that is gone.
-    fn forget(&self, path: &Path, news: &Sender<News>) {
+    /// Removes what is known of a file that is gone. Whether nothing is left of it.
+    fn forget(&self, path: &Path, news: &Sender<News>) -> bool {
+        let mut forgotten = true;
         for open in lock(&self.stores).iter_mut() {
-            let places = open.store.places().unwrap_or_default();
-            for place in places.into_iter().filter(|place| place.path == path) {
-                match open.store.forget(&place.source) {
-                    Ok(true) => {
-                        let _ = news.send(News::Notice(Notice::Gone(place.source)));
+            match forget(open, path) {
+                Ok(sources) => {
+                    for source in sources {
+                        let _ = news.send(News::Notice(Notice::Gone(source)));
                     }
-                    Ok(false) => {}
-                    Err(error) => warn!(source = %place.source, %error, "cannot be removed"),
+                }
+                Err(error) => {
+                    forgotten = false;
+                    debug!(%error, "what is gone is removed later");
                 }
             }
         }
+        forgotten
     }
+}
+
+/// Counts a recording as settled when it is let go, whatever became of it.
+struct Settling<'f>(&'f AtomicUsize);
+
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Claims the first of these names that no other file has.
+fn claim(
+    open: &mut OpenStore,
+    names: [&str; 2],
+    found: &Found,
+) -> Result<(String, Claim), EngineError> {
+    for name in names {
+        let claim = open.store.claim(&Found { name, ..*found })?;
+        if claim != Claim::Taken {
+            return Ok((name.to_owned(), claim));
+        }
+    }
+    // Nobody but this file has its whole path for a name.
+    Ok((names[1].to_owned(), Claim::Taken))
+}
+
+/// Removes the sources that a file was.
+fn forget(open: &mut OpenStore, path: &Path) -> Result<Vec<String>, StoreError> {
+    let mut sources = Vec::new();
+    for place in open.store.places()? {
+        if place.path == path && open.store.forget(&place.source)? {
+            sources.push(place.source);
+        }
+    }
+    Ok(sources)
+}
+
+/// Whether a file still holds this content.
+fn holds(path: &Path, content: &str) -> bool {
+    Content::of(path).is_ok_and(|now| now.to_string() == content)
+}
+
+fn is_gone(path: &Path) -> bool {
+    let missing = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    path.symlink_metadata().is_err_and(missing)
 }
 
 /// Whether a file begins with an older content.
@@ -366,11 +422,18 @@ struct Folder {
     prefix: String,
     watch: bool,
     keep_gone: bool,
+    /// Whether what is made of it goes into an index.
+    stored: bool,
     watched: Watched,
 }
 
 impl Scout {
-    fn new(run: &Run, libraries: Vec<(usize, Library)>, turns: Sender<Turn>) -> Self {
+    fn new(
+        run: &Run,
+        libraries: Vec<(usize, Library)>,
+        stores: &[OpenStore],
+        turns: Sender<Turn>,
+    ) -> Self {
         let folder = |(planned, library): (usize, Library)| {
             let source = &run.plan.sources[planned];
             let prefix = match source.name.is_empty() {
@@ -383,6 +446,9 @@ impl Scout {
                 prefix,
                 watch: source.settings.watch,
                 keep_gone: source.settings.keep_gone,
+                stored: stores
+                    .iter()
+                    .any(|open| open.sources.contains_key(&planned)),
                 watched: Watched::default(),
             }
         };
@@ -461,10 +527,13 @@ impl Scout {
         }
         for folder in &mut self.folders {
             for path in folder.watched.gone(Instant::now(), grace) {
-                if feed.in_flight_at(&path) {
-                    folder.watched.expect(path, Instant::now());
-                } else if !folder.keep_gone && folder::was_removed(&path, &folder.library.root) {
-                    feed.forget(&path, news);
+                if folder.keep_gone {
+                    continue;
+                }
+                let now = !feed.in_flight_at(&path) && folder::was_removed(&path);
+                if !(now && feed.forget(&path, news)) {
+                    // It may be removed later, or come back.
+                    folder.watched.expect(path, Instant::now() + LATER);
                 }
             }
         }
@@ -479,7 +548,10 @@ impl Folder {
             .collect();
         let asking = Asking {
             busy: &|path| lock(&feed.busy).contains(path),
-            grows: &|path| Container::sniff(path).is_ok_and(Container::plays_while_it_grows),
+            // Without a store it would be played from its beginning each time.
+            grows: &|path| {
+                self.stored && Container::sniff(path).is_ok_and(Container::plays_while_it_grows)
+            },
             patient: self.watch,
             now: SystemTime::now(),
         };

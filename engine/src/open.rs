@@ -99,10 +99,7 @@ impl Modules {
         let decoder =
             (captions || asks || questions).then(|| pack.decoder(Arc::clone(&meters.decoder)));
         let chooses = captions && connector.caption_likeness() > 0.0;
-        // A caption that is stored is found by its vector too.
-        let stores = captions && any(&|kind| matches!(kind, NodeKind::Index(_)));
-        let text =
-            (chooses || stores || reads || questions).then(|| pack.text(Arc::clone(&meters.text)));
+        let text = (chooses || reads || questions).then(|| pack.text(Arc::clone(&meters.text)));
         let memory = captions.then(|| pack.memory()).transpose()?.flatten();
         Ok(Self {
             vision: vision.transpose()?,
@@ -160,6 +157,7 @@ pub fn open_stores(plan: &Plan, pack: &Pack) -> Result<Vec<OpenStore>, EngineErr
                 .map(NodeId)
                 .collect(),
             sources: planned.source_names.clone(),
+            given_up: false,
             held: BTreeMap::new(),
             clocks: BTreeSet::new(),
         });

@@ -4,8 +4,9 @@
 //! theirs. Whatever becomes of a source, it is ended in the graph.
 
 use std::{
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{Scope, ScopedJoinHandle},
 };
 
@@ -17,7 +18,7 @@ use crate::{
     assemble::News,
     error::{EngineError, chain},
     feed::{Feed, Turn},
-    source::{Ended, Outlet, Wanted, live, recording, standing::State},
+    source::{Ended, Location, Outlet, Wanted, live, recording, standing::State},
 };
 
 /// So many recordings are played at a time.
@@ -29,8 +30,9 @@ const MOST_TOLD: usize = 100;
 pub(crate) struct Way {
     /// Takes records.
     pub(crate) sender: Sender<Record>,
-    /// The other end: what nobody has taken yet.
-    pub(crate) waiting: Receiver<Record>,
+    /// Of a live source, the other end: what nobody has taken yet. Nobody else may keep it, or who sends would never see that
+    /// the graph is gone.
+    pub(crate) waiting: Option<Receiver<Record>>,
     /// What is in flight on it.
     pub(crate) flow: Arc<Flow>,
 }
@@ -49,7 +51,8 @@ pub(crate) type Job = (Wanted, Outlet);
 /// What could not be played.
 #[derive(Default)]
 pub(crate) struct Players {
-    broken: Mutex<Vec<String>>,
+    /// By what it was.
+    broken: Mutex<BTreeMap<String, String>>,
 }
 
 impl Players {
@@ -63,7 +66,8 @@ impl Players {
     ) -> Vec<ScopedJoinHandle<'s, ()>> {
         let alone = ways.live.into_iter().map(|(source, way)| {
             threads.spawn(move || {
-                let job = feed.planned(source, &way);
+                let mut way = way;
+                let job = feed.planned(source, &mut way);
                 job.into_iter().for_each(|job| self.play(job, false));
                 hang_up(way);
             })
@@ -72,8 +76,12 @@ impl Players {
         players.extend(ways.shared.into_iter().map(|way| {
             let news = news.clone();
             threads.spawn(move || {
+                let mut way = way;
                 while let Some(turn) = feed.next() {
-                    self.take(&turn, feed, &way, &news);
+                    let take = AssertUnwindSafe(|| self.take(&turn, feed, &mut way, &news));
+                    if catch_unwind(take).is_err() {
+                        self.tell(turn.name(), &panicked(), turn.is_found());
+                    }
                     feed.over(&turn);
                 }
                 hang_up(way);
@@ -84,12 +92,12 @@ impl Players {
 
     /// What could not be played.
     pub(crate) fn broken(self) -> Vec<String> {
-        self.broken
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+        let broken = self.broken.into_inner();
+        let broken = broken.unwrap_or_else(PoisonError::into_inner);
+        broken.into_values().collect()
     }
 
-    fn take(&self, turn: &Turn, feed: &Feed, way: &Way, news: &Sender<News>) {
+    fn take(&self, turn: &Turn, feed: &Feed, way: &mut Way, news: &Sender<News>) {
         let job = match turn {
             Turn::Planned(source) => Ok(feed.planned(*source, way)),
             Turn::Found(found) => feed.found(found, way, news),
@@ -97,11 +105,16 @@ impl Players {
         match job {
             Ok(Some(job)) => self.play(job, turn.is_found()),
             Ok(None) => {}
-            Err(error) => self.tell(&error, turn.is_found()),
+            Err(error) => self.tell(turn.name(), &error, turn.is_found()),
         }
     }
 
     fn play(&self, (wanted, outlet): Job, found: bool) {
+        let what = wanted.location.shown();
+        let file = match &wanted.location {
+            Location::File(path) => Some(path.clone()),
+            _ => None,
+        };
         let play = AssertUnwindSafe(|| {
             wanted.location.check()?;
             match wanted.live {
@@ -110,29 +123,45 @@ impl Players {
                 None => recording::play(wanted, &outlet),
             }
         });
-        let played = catch_unwind(play).unwrap_or_else(|_| {
-            Err(EngineError::Graph {
-                reason: "a source panicked".into(),
-            })
-        });
-        let ended = played.unwrap_or_else(|error| {
-            self.tell(&error, found);
-            Ended::default()
-        });
+        let played = catch_unwind(play).unwrap_or_else(|_| Err(panicked()));
+        let gone = || found && file.is_some_and(|file| !file.exists());
+        let ended = match played {
+            Ok(ended) => {
+                self.lock().remove(&what);
+                ended
+            }
+            Err(error) => {
+                // What somebody took away is no failure.
+                if !gone() {
+                    self.tell(&what, &error, found);
+                }
+                Ended::default()
+            }
+        };
         outlet.standing.set(State::Over, None);
         outlet.end(ended);
     }
 
     /// A recording of a folder is told at once: the run may go on for days.
-    fn tell(&self, error: &EngineError, found: bool) {
+    fn tell(&self, what: &str, error: &EngineError, found: bool) {
         let said = chain(error);
         if found {
             warn!("{said}");
         }
-        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut broken = self.lock();
         if broken.len() < MOST_TOLD {
-            broken.push(said);
+            broken.insert(what.to_owned(), said);
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn panicked() -> EngineError {
+    EngineError::Graph {
+        reason: "a source panicked".into(),
     }
 }
 

@@ -44,7 +44,7 @@ pub struct SourceReport {
     pub frames_dropped: BTreeMap<DropReason, u64>,
     /// Segments that closed.
     pub segments: u64,
-    /// Everything before this is out.
+    /// Everything before this is out; 0 of a folder that is followed, whose recordings each have their own.
     pub complete_through_ms: u64,
     /// Of a live source, how it stood.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,6 @@ impl SourceReport {
         self.frames_received += other.frames_received;
         self.frames_sampled += other.frames_sampled;
         self.segments += other.segments;
-        self.complete_through_ms += other.complete_through_ms;
         for (reason, frames) in &other.frames_dropped {
             *self.frames_dropped.entry(*reason).or_default() += frames;
         }

@@ -77,8 +77,8 @@ pub struct Outcome {
     pub errors: Vec<String>,
     /// Sources left out because their store holds all of them already.
     pub skipped: Vec<String>,
-    /// Sources that were not worked through to their end.
-    pub cut: Vec<String>,
+    /// Sources that were not worked through to their end, and how far they are complete, in milliseconds.
+    pub cut: BTreeMap<String, u64>,
 }
 
 /// Runs a plan until its sources are over.
@@ -181,7 +181,7 @@ impl Lanes {
     /// The graph's side of all lanes, and the sources' side of those of live sources and of the others.
     fn open(self) -> (Vec<Inlet>, Ways) {
         let mut inlets = Vec::new();
-        let mut open = |flow: Arc<Flow>| {
+        let mut open = |flow: Arc<Flow>, live: bool| {
             let (sender, records) = bounded(2);
             inlets.push(Inlet {
                 lane: Lane(inlets.len() as u32),
@@ -190,14 +190,21 @@ impl Lanes {
             });
             Way {
                 sender,
-                waiting: records,
+                waiting: live.then_some(records),
                 flow,
             }
         };
-        let live = self.live.into_iter().map(|(at, flow)| (at, open(flow)));
+        let live = self
+            .live
+            .into_iter()
+            .map(|(at, flow)| (at, open(flow, true)));
         let ways = Ways {
             live: live.collect(),
-            shared: self.shared.into_iter().map(open).collect(),
+            shared: self
+                .shared
+                .into_iter()
+                .map(|flow| open(flow, false))
+                .collect(),
         };
         (inlets, ways)
     }
@@ -325,7 +332,7 @@ impl Run<'_> {
         source: &SourceVitals,
         location: Location,
         start: &Start,
-        way: &Way,
+        way: &mut Way,
     ) -> Job {
         let live = source
             .live
@@ -341,7 +348,7 @@ impl Run<'_> {
         };
         let outlet = Outlet {
             name: source.name.clone(),
-            waiting: live.map(|_| way.waiting.clone()),
+            waiting: live.and_then(|_| way.waiting.take()),
             samplers: source.grids.len() as u64,
             flow: Arc::clone(&way.flow),
             stop: Arc::clone(&self.stop),
@@ -448,7 +455,7 @@ impl Run<'_> {
                 ..Passed::default()
             });
             if !(passed.whole || source.live || written.unheard) {
-                cut.push(source.name.clone());
+                cut.insert(source.name.clone(), passed.complete_through.millis());
             }
             let report = SourceReport::of(&self.vitals, &source, passed);
             sources.insert(source.name.clone(), report);

@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -99,6 +100,8 @@ pub struct SourceVitals {
 /// A recording found in a folder.
 #[derive(Clone, Debug, Default)]
 pub struct FoundFile {
+    /// Where it is.
+    pub path: PathBuf,
     /// How large it is.
     pub bytes: u64,
     /// Whether it still grows: then its end is not the end.

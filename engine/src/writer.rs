@@ -36,6 +36,8 @@ use crate::{
     vitals::{FoundFile, Queue, SourceVitals, Vitals},
 };
 
+/// So many recordings that were cut short are remembered; all of them were told.
+const MOST_CUT: usize = 1000;
 /// How long it is waited before a store that cannot be written is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -148,6 +150,8 @@ pub struct OpenStore {
     pub segments: Vec<NodeId>,
     /// What its file calls the sources of the plan.
     pub sources: BTreeMap<usize, String>,
+    /// Something could not be written: nothing is written any more, and the next run goes on where this one failed.
+    pub given_up: bool,
     /// What waits until it is known whether the modules work.
     pub held: BTreeMap<SourceId, Held>,
     /// The live sources whose beginning is kept in it.
@@ -194,8 +198,8 @@ pub struct Written {
     pub sources: BTreeMap<SourceId, Passed>,
     /// What became of recordings of folders; of a folder that is followed, in all.
     pub over: BTreeMap<String, SourceReport>,
-    /// Recordings of folders that were not worked through to their end.
-    pub cut: Vec<String>,
+    /// Recordings of folders that were not worked through to their end, and how far they are complete, in milliseconds.
+    pub cut: BTreeMap<String, u64>,
     /// How often each stage failed, by reason.
     pub failures: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     /// What ended the run, or would have.
@@ -246,6 +250,9 @@ impl Writer {
                     self.heard(told);
                 }
                 News::Notice(notice) => {
+                    if let Notice::Gone(name) | Notice::Replaced(name) = &notice {
+                        self.written.cut.remove(name);
+                    }
                     let told = self.audience.notice(&notice);
                     self.heard(told);
                 }
@@ -354,8 +361,13 @@ impl Writer {
             false => drop(over.insert(source.name.clone(), report.clone())),
         }
         self.metrics.frames(source.label(), &report);
-        if !(end.whole || found.growing) {
-            self.written.cut.push(source.name.clone());
+        let cut = &mut self.written.cut;
+        match end.whole || found.growing {
+            true => drop(cut.remove(&source.name)),
+            false if cut.len() < MOST_CUT => {
+                cut.insert(source.name.clone(), passed.complete_through.millis());
+            }
+            false => {}
         }
         self.written.sources.remove(&source.id);
         self.vitals.forget(source.id);
@@ -463,10 +475,10 @@ impl Writer {
             let gaps = gaps.iter().filter(|(node, _)| of_all(node));
             held.gaps.extend(gaps.map(|(_, gap)| gap.clone()));
             (held.passed, held.shelf) = (passed, shelf.clone());
-            if doubt {
+            if doubt || open.given_up {
                 continue;
             }
-            for (id, held) in std::mem::take(&mut open.held) {
+            while let Some((id, held)) = open.held.pop_first() {
                 let begun = self.vitals.source(id).and_then(|source| source.start());
                 let mut write = || {
                     keep_start(open, id, &held.shelf, begun)?;
@@ -478,7 +490,12 @@ impl Writer {
                 };
                 match written {
                     Ok(()) => self.metrics.indexed(held.rows.len()),
-                    Err(error) => failed.push(error),
+                    Err(error) => {
+                        // Whatever came after would be sealed over what is missing now.
+                        open.given_up = true;
+                        failed.push(error);
+                        break;
+                    }
                 }
             }
         }

@@ -489,13 +489,8 @@ pub fn conclude(outcome: &Outcome) -> ExitCode {
     for error in &outcome.errors {
         tell(&format!("error: {error}"));
     }
-    for source in &outcome.cut {
-        let through = outcome
-            .report
-            .sources
-            .get(source)
-            .map_or(0, |report| report.complete_through_ms);
-        let through = MediaTime::from_millis(through);
+    for (source, through) in &outcome.cut {
+        let through = MediaTime::from_millis(*through);
         tell(&format!(
             "error: {source} was not worked through to its end, it is complete through {through}"
         ));

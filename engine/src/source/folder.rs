@@ -313,18 +313,15 @@ impl File {
     }
 }
 
-/// Whether a file that is gone was removed. Where nothing else is left beside it, its disk may only be away.
-pub fn was_removed(path: &Path, root: &Path) -> bool {
-    let above = path.ancestors().skip(1);
-    let still = above
-        .take_while(|folder| folder.starts_with(root))
-        .find(|folder| folder.is_dir());
+/// Whether a file that is gone was removed. Where its folder is gone too, cannot be read, or holds nothing else, its disk may
+/// only be away.
+pub fn was_removed(path: &Path) -> bool {
+    let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
     let holds = |folder: &Path| {
-        folder
-            .read_dir()
-            .is_ok_and(|mut inside| inside.next().is_some())
+        let inside = folder.read_dir();
+        inside.is_ok_and(|mut inside| inside.next().is_some_and(|entry| entry.is_ok()))
     };
-    !path.exists() && still.is_some_and(holds)
+    path.symlink_metadata().is_err_and(missing) && path.parent().is_some_and(holds)
 }
 
 #[cfg(test)]
@@ -500,13 +497,12 @@ mod tests {
     fn an_empty_folder_may_be_a_disk_that_is_away() {
         let folder = tempdir().unwrap();
         let root = folder.path();
-        let removed = |name: &str| was_removed(&root.join(name), root);
+        let removed = |name: &str| was_removed(&root.join(name));
         assert!(!removed("a.mp4"));
         fs::write(root.join("b.mp4"), "x").unwrap();
         assert!(removed("a.mp4") && !removed("b.mp4"));
         fs::create_dir(root.join("day")).unwrap();
         assert!(!removed("day/a.mp4"));
-        assert!(removed("other/a.mp4"));
-        assert!(!was_removed(Path::new("/x/a.mp4"), Path::new("/x")));
+        assert!(!removed("other/a.mp4") && !removed("b.mp4/a.mp4"));
     }
 }

@@ -24,6 +24,11 @@ const NAMED: [&str; 6] = [
     "gaps",
 ];
 
+/// Recordings of the same content, and what was known of the same file.
+const ALIKE: &str = "
+    SELECT source, path, content, touched FROM places WHERE content = ?1
+    UNION SELECT source, path, content, touched FROM places WHERE path = ?2";
+
 /// A recording as it was found.
 pub struct Found<'a> {
     /// The name that it would have.
@@ -34,10 +39,14 @@ pub struct Found<'a> {
     pub content: &'a str,
     /// What changes when it is written to; the content of a file that shows the same need not be looked at.
     pub touched: &'a str,
+    /// When it began, in milliseconds since 1970 (UTC), if that is known.
+    pub start_utc_ms: Option<i64>,
     /// Whether an older content is the beginning of this one.
     pub grown_from: &'a dyn Fn(&str) -> bool,
-    /// Whether a file is still where it was.
+    /// Whether there is still a file where one was.
     pub stays: &'a dyn Fn(&Path) -> bool,
+    /// Whether a file still holds this content.
+    pub holds: &'a dyn Fn(&Path, &str) -> bool,
 }
 
 /// What a recording that was found is to the store.
@@ -90,6 +99,10 @@ impl Store {
                         found.content,
                         found.touched
                     ],
+                )?;
+                change.execute(
+                    "INSERT OR REPLACE INTO clocks SELECT ?1, ?2 WHERE ?2 IS NOT NULL",
+                    params![found.name, found.start_utc_ms],
                 )?;
             }
             Ok(claim)
@@ -166,13 +179,20 @@ fn of_holder(change: &Transaction, found: &Found, holder: &Place) -> Result<Clai
 
 /// Nobody has the name: is the recording known under another one, under which it is no more?
 fn of_nobody(change: &Transaction, found: &Found) -> Result<Claim, Undone> {
-    let mut alike =
-        change.prepare("SELECT source, path, content, touched FROM places WHERE content = ?1")?;
+    let mut alike = change.prepare(ALIKE)?;
     let alike: Vec<Place> = alike
-        .query_map([found.content], place)?
+        .query_map(params![found.content, text_of(found.path)], place)?
         .collect::<Result<_, _>>()?;
-    let moved = alike.into_iter().find(|place| !(found.stays)(&place.path));
-    let Some(Place { source, .. }) = moved else {
+    let mut moved = None;
+    for place in alike {
+        if place.content != found.content {
+            // The file had another name and held something else.
+            forget(change, &place.source)?;
+        } else if place.path == found.path || !(found.holds)(&place.path, &place.content) {
+            moved = moved.or(Some(place.source));
+        }
+    }
+    let Some(source) = moved else {
         return Ok(Claim::New);
     };
     // What else went by the new name was no recording that is known.
@@ -194,12 +214,11 @@ fn forget(change: &Transaction, source: &str) -> Result<usize, Undone> {
     Ok(removed)
 }
 
-/// A path as text, whatever bytes it is made of: those that are no UTF-8 are written `\xE9`, and a backslash before such a
-/// sign is doubled.
+/// A path as text, whatever bytes it is made of: those that are no UTF-8 are written `\xE9`, and backslashes are doubled.
 pub fn text_of(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
-        text.push_str(&chunk.valid().replace("\\x", "\\\\x"));
+        text.push_str(&chunk.valid().replace('\\', "\\\\"));
         for byte in chunk.invalid() {
             text.push_str(&format!("\\x{byte:02X}"));
         }
@@ -224,7 +243,7 @@ pub fn path_of(text: &str) -> PathBuf {
 
 /// An escape at the beginning: how long it is, and the byte that it stands for.
 fn escaped(text: &str) -> Option<(usize, Option<u8>)> {
-    if text.starts_with("\\\\x") {
+    if text.starts_with("\\\\") {
         return Some((2, Some(b'\\')));
     }
     let hex = text.strip_prefix("\\x")?.get(..2)?;
@@ -244,8 +263,10 @@ mod tests {
             path: Path::new(path),
             content,
             touched: "",
+            start_utc_ms: None,
             grown_from: &|old| content.starts_with(old),
             stays: &|path| !path.starts_with("gone"),
+            holds: &|path, _| !path.starts_with("gone"),
         };
         store.claim(&found).unwrap()
     }
@@ -282,6 +303,38 @@ mod tests {
         assert_eq!(search(&store, "ball"), [0]);
         let names: Vec<_> = store.rows(None, None, None).unwrap();
         assert_eq!(names[0].source, "b");
+    }
+
+    #[test]
+    fn one_file_is_one_source_under_whatever_name_it_is_found() {
+        let (mut store, _folder) = store();
+        claim(&mut store, "/v/a", "/v/a", "x");
+        index(&mut store, "/v/a", "ball");
+        let moved = claim(&mut store, "a", "/v/a", "x");
+        assert_eq!(moved, Claim::Moved("/v/a".to_owned()));
+        assert_eq!(claim(&mut store, "b", "/v/a", "y"), Claim::New);
+        assert_eq!(store.places().unwrap().len(), 1);
+        assert!(search(&store, "ball").is_empty());
+    }
+
+    #[test]
+    fn a_start_is_kept_with_the_claim_and_goes_with_the_source() {
+        let (mut store, _folder) = store();
+        let found = |start_utc_ms| Found {
+            name: "a",
+            path: Path::new("a"),
+            content: "x",
+            touched: "",
+            start_utc_ms,
+            grown_from: &|_| false,
+            stays: &|_| true,
+            holds: &|_, _| true,
+        };
+        store.claim(&found(Some(7))).unwrap();
+        store.claim(&found(None)).unwrap();
+        assert_eq!(store.starts().unwrap()["a"], 7);
+        store.forget("a").unwrap();
+        assert!(store.starts().unwrap().is_empty());
     }
 
     #[test]
@@ -328,7 +381,8 @@ mod tests {
 
     #[test]
     fn every_path_has_a_text_of_its_own() {
-        let odd: [&[u8]; 6] = [
+        let odd: [&[u8]; 7] = [
+            b"\\\xe9",
             b"a b.mp4",
             b"caf\xe9.mp4",
             "\u{1f6aa}\n\".mp4".as_bytes(),

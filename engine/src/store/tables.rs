@@ -127,6 +127,8 @@ ALTER TABLE segments ADD COLUMN caption_embedding BLOB NOT NULL DEFAULT x'';
 ALTER TABLE places ADD COLUMN content TEXT NOT NULL DEFAULT '';
 ALTER TABLE places ADD COLUMN touched TEXT NOT NULL DEFAULT '';
 CREATE INDEX places_by_content ON places (content);
+CREATE INDEX places_by_path ON places (path);
+CREATE INDEX sources_by_begun ON sources (begun);
 CREATE INDEX failed_segments ON segments (source, pack, start_ms) WHERE failed <> '[]';
 CREATE TABLE thumbnails (
     segment INTEGER PRIMARY KEY,
