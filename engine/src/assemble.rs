@@ -29,7 +29,7 @@ use timely::dataflow::{
     operators::{Concatenate, Inspect, vec::Map},
 };
 
-use crate::{branches::Speech, writer::Notice};
+use crate::{audience::Notice, branches::Speech};
 
 pub(crate) type Stream<'s, D> = StreamVec<'s, Tick, D>;
 

@@ -23,10 +23,12 @@ use tracing::{debug, warn};
 
 use crate::{
     assemble::News,
+    audience::Notice,
     error::EngineError,
     open::{self, Begin, Start},
     players::{Job, Way},
     run::Run,
+    shelf::{OpenStore, Patience},
     source::{
         Location, begun,
         folder::{self, Asking, Entry, FileState, Library, Ready, Watched},
@@ -34,7 +36,6 @@ use crate::{
     },
     store::{Claim, Found, StoreError, text_of},
     vitals::{FoundFile, SourceVitals},
-    writer::{Notice, OpenStore, Patience},
 };
 
 /// How often folders are looked at.

@@ -17,10 +17,11 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     error::EngineError,
+    shelf::{OpenStore, Shelf},
     sink::{self, Format},
     source::{Location, folder::Library},
     store::Store,
-    writer::{OpenSink, OpenStore, Shelf},
+    writer::OpenSink,
 };
 
 /// Where each source's frames come from; nothing of folders, whose recordings have places of their own.

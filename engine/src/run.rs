@@ -30,6 +30,7 @@ use crossbeam::channel::{Sender, bounded, unbounded};
 
 use crate::{
     assemble::{News, Parts, assemble},
+    audience::Audience,
     error::EngineError,
     feed::{Feed, Scout},
     metrics::Metrics,
@@ -37,9 +38,10 @@ use crate::{
     players::{AT_ONCE, Job, Players, Way, Ways},
     report::{self, DecoderReport, Report, SourceReport},
     serve::{Listener, Server},
+    shelf::OpenStore,
     source::{Choice, Live, Location, Outlet, Wanted, folder::Library, gst},
     vitals::{SourceVitals, Vitals, live_bounds, samplers},
-    writer::{Audience, OpenSink, OpenStore, Passed, Writer, Written},
+    writer::{OpenSink, Passed, Writer, Written},
 };
 
 /// How often the worker looks whether the run has to end.

@@ -24,7 +24,7 @@ use atom_pipelines::{Input, Plan, PlannedNode};
 
 use jiff::Timestamp;
 
-use crate::{open::Begin, source::Standing, writer::Shelf};
+use crate::{open::Begin, shelf::Shelf, source::Standing};
 
 /// What of a run can be read while it goes on. Clones share it.
 #[derive(Clone, Debug)]

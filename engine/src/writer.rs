@@ -5,122 +5,37 @@
 //! flow is free again: a slow disk slows the sources, it loses nothing.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
-    thread,
-    time::Duration,
 };
 
 use atom_models::{Connector, Reason};
 use atom_operators::{
-    ask::Reply,
     data::{Answer, End, Failure, MediaTime, NodeId, Row, Segment, SourceId, Stage},
     seal::{Event, Sealed},
     summary::Stretch,
 };
-use jiff::Timestamp;
 use tracing::{debug, warn};
 
 use crate::{
     assemble::News,
+    audience::{Audience, Nobody, Notice, Progress},
     error::chain,
     metrics::{Branch, Metrics},
     report::SourceReport,
     run::Healths,
+    shelf::{OpenStore, failed, keep_start, lost, patiently, seal, stored},
     sink::{Kind, Question, Record, Sink, SinkError},
-    store::{self, Backend, Claim, Gap, Seal, StoreError, Why},
-    vitals::{FoundFile, Queue, SourceVitals, Vitals},
+    store::Gap,
+    vitals::{FoundFile, SourceVitals, Vitals},
 };
 
 /// So many recordings that were cut short are remembered; all of them were told.
 const MOST_CUT: usize = 1000;
-/// How long it is waited before a store that cannot be written is tried again.
-const RETRY: Duration = Duration::from_secs(1);
-
-/// Is told of results as they are sealed. An error means that nobody can be told any more.
-pub trait Audience: Send {
-    /// A caption or an answer.
-    fn result(&mut self, record: &Record) -> io::Result<()>;
-    /// A draft of a caption, which comes before the caption and is replaced by it; most have no use for it.
-    fn draft(&mut self, _record: &Record) -> io::Result<()> {
-        Ok(())
-    }
-    /// The answer to a person's question.
-    fn reply(&mut self, _reply: &Reply) -> io::Result<()> {
-        Ok(())
-    }
-    /// How far a source is.
-    fn progress(&mut self, progress: &Progress) -> io::Result<()>;
-    /// What became of a recording of a folder.
-    fn notice(&mut self, _notice: &Notice) -> io::Result<()> {
-        Ok(())
-    }
-    /// Nothing comes any more.
-    fn finish(&mut self) -> io::Result<()>;
-}
-
-/// How far a source is, and how far all recordings of folders are.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress<'a> {
-    /// The source.
-    pub source: &'a str,
-    /// Everything of it before this is out.
-    pub complete_through_ms: u64,
-    /// Its length, if that is known, else 0.
-    pub length_ms: u64,
-    /// How large its file is, if it was found in a folder, else 0.
-    pub bytes: u64,
-    /// What was found in folders.
-    pub queue: &'a Queue,
-}
-
-/// What became of a recording of a folder.
-#[derive(Clone, Debug)]
-pub enum Notice {
-    /// All of it is indexed already.
-    Known(String),
-    /// It has another name now, and was not indexed again.
-    Moved {
-        /// The name it had.
-        from: String,
-        /// The name it has.
-        to: String,
-    },
-    /// Another recording has taken its name; its rows are gone.
-    Replaced(String),
-    /// There is more of it than before.
-    Grown(String),
-    /// It is gone, and its rows with it.
-    Gone(String),
-    /// It was worked through, as far as there is something of it.
-    Over {
-        /// Its name.
-        name: String,
-        /// What became of it.
-        report: SourceReport,
-        /// Whether it was worked through to its end.
-        whole: bool,
-        /// Whether it still grows.
-        growing: bool,
-    },
-}
-
-impl Notice {
-    /// What is to be told of a claim, if anything is.
-    pub(crate) fn of(name: &str, claim: Claim) -> Option<Self> {
-        let name = name.to_owned();
-        match claim {
-            Claim::Moved(from) => Some(Self::Moved { from, to: name }),
-            Claim::Replaced => Some(Self::Replaced(name)),
-            Claim::Grown => Some(Self::Grown(name)),
-            Claim::New | Claim::Known | Claim::Taken => None,
-        }
-    }
-}
 
 /// A sink of the plan, opened.
 pub struct OpenSink {
@@ -134,46 +49,6 @@ pub struct OpenSink {
     pub inputs: BTreeMap<NodeId, String>,
     /// What its file calls the sources of the plan.
     pub sources: BTreeMap<usize, String>,
-}
-
-/// The store of an index node, opened.
-pub struct OpenStore {
-    /// The index node.
-    pub node: NodeId,
-    /// The store.
-    pub store: Box<dyn Backend>,
-    /// The pack and settings under which rows are stored.
-    pub pack: String,
-    /// Whether it holds a small picture of each segment.
-    pub thumbnails: bool,
-    /// The segment nodes whose segments it holds.
-    pub segments: Vec<NodeId>,
-    /// What its file calls the sources of the plan.
-    pub sources: BTreeMap<usize, String>,
-    /// Something could not be written: nothing is written any more, and the next run goes on where this one failed.
-    pub given_up: bool,
-    /// What waits until it is known whether the modules work.
-    pub held: BTreeMap<SourceId, Held>,
-    /// The live sources whose beginning is kept in it.
-    pub clocks: BTreeSet<SourceId>,
-}
-
-/// What of a source is to be stored.
-#[derive(Debug, Default)]
-pub struct Held {
-    rows: Vec<store::Row>,
-    gaps: Vec<Gap>,
-    passed: Passed,
-    shelf: Shelf,
-}
-
-/// The place of one source's rows in a store.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shelf {
-    /// What the index node's file calls the source.
-    pub source: String,
-    /// The key of its rows: pack, version, and a hash of the settings.
-    pub pack: String,
 }
 
 /// A source's counts that only the writer knows.
@@ -598,137 +473,4 @@ fn of_answer(answer: &Answer, node: &str) -> Kind {
         probability: answer.probability,
         rests_on: answer.rests_on.iter().map(span).collect(),
     })
-}
-
-/// Keeps when a live source began, once that is known.
-fn keep_start(
-    open: &mut OpenStore,
-    source: SourceId,
-    shelf: &Shelf,
-    start: Option<Timestamp>,
-) -> Result<(), StoreError> {
-    let Some(start) = start.filter(|_| !open.clocks.contains(&source)) else {
-        return Ok(());
-    };
-    open.store
-        .keep_start(&shelf.source, start.as_millisecond())?;
-    open.clocks.insert(source);
-    Ok(())
-}
-
-/// An audience that is not there.
-struct Nobody;
-
-impl Audience for Nobody {
-    fn result(&mut self, _: &Record) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn progress(&mut self, _: &Progress) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn seal(store: &mut dyn Backend, held: &Held) -> Result<(), StoreError> {
-    let Shelf { source, pack } = &held.shelf;
-    let through = held.passed.complete_through.millis();
-    let seal = Seal {
-        rows: &held.rows,
-        gaps: &held.gaps,
-        sealed_ms: through,
-    };
-    store.seal(source, pack, seal)?;
-    if held.passed.whole {
-        store.finish(source, pack, through)?;
-    }
-    Ok(())
-}
-
-/// Writes what must be written for a run to go on for ever: while the disk is full or another process holds the store, it is
-/// tried again and again. Meanwhile nothing more is taken in than what may be in flight.
-fn patiently(
-    write: &mut dyn FnMut() -> Result<(), StoreError>,
-    stop: &AtomicBool,
-) -> Result<(), StoreError> {
-    let mut patience = Patience::default();
-    loop {
-        match write() {
-            Err(error) if error.may_pass() && !stop.load(SeqCst) => patience.wait(&error),
-            written => return written,
-        }
-    }
-}
-
-/// Waits for a store that cannot be written, and tells once why.
-#[derive(Default)]
-pub(crate) struct Patience {
-    told: bool,
-}
-
-impl Patience {
-    pub(crate) fn wait(&mut self, error: &StoreError) {
-        if !std::mem::replace(&mut self.told, true) {
-            warn!("{}; it is tried again until that has passed", chain(error));
-        }
-        thread::sleep(RETRY);
-    }
-}
-
-/// The gap that the loss of a source leaves; it ends with the next segment.
-fn lost(failure: &Failure) -> Option<Gap> {
-    let is_loss = failure.stage == Stage::Source && failure.fault.reason == Reason::Lost;
-    is_loss.then(|| Gap {
-        start_ms: failure.at.millis(),
-        end_ms: None,
-        why: Why::Lost,
-    })
-}
-
-/// The gap of a segment of which every frame was lost.
-fn failed(start: MediaTime, end: MediaTime) -> Gap {
-    Gap {
-        start_ms: start.millis(),
-        end_ms: Some(end.millis()),
-        why: Why::Failed,
-    }
-}
-
-/// The quality of thumbnails as JPEG: what is small anyway needs no more.
-const QUALITY: u8 = 70;
-
-/// A picture from the middle of a segment, as JPEG; none if it cannot be made, which no search misses.
-fn thumbnail(segment: &Segment) -> Vec<u8> {
-    let middle = segment.frames.get(segment.frames.len() / 2);
-    let jpeg = middle.and_then(|frame| frame.thumbnail.jpeg(QUALITY).ok());
-    jpeg.unwrap_or_default()
-}
-
-fn stored(row: &Row, connector: &Connector, thumbnails: bool) -> store::Row {
-    store::Row {
-        start_ms: row.segment.key.start.millis(),
-        end_ms: row.segment.end.millis(),
-        caption: row.caption.clone(),
-        tags: connector.tags(&row.segment.impression),
-        answers: row
-            .answers
-            .iter()
-            .map(|(ask, text)| (ask.to_string(), text.clone()))
-            .collect(),
-        embedding: row.segment.impression.embedding.to_vec(),
-        concepts: row.segment.impression.concepts.to_vec(),
-        caption_embedding: row.caption_vector.as_deref().unwrap_or_default().to_vec(),
-        failed: row
-            .failed
-            .iter()
-            .map(|stage| stage.name().to_owned())
-            .collect(),
-        thumbnail: match thumbnails {
-            true => thumbnail(&row.segment),
-            false => Vec::new(),
-        },
-    }
 }

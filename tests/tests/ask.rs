@@ -9,10 +9,10 @@ use std::{
 
 use atom::{
     archive::StoreArchive,
+    audience::{Audience, Progress},
     run::{self, Options, Questions},
     sink::Record,
     store::{Seal, Store},
-    writer::{Audience, Progress},
 };
 use atom_operators::{
     ask::Reply,

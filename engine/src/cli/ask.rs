@@ -11,9 +11,9 @@ use std::{
 use anyhow::anyhow;
 use atom::{
     archive::StoreArchive,
+    audience::{Audience, Progress},
     run::{self, Options, Questions},
     sink::Record,
-    writer::{Audience, Progress},
 };
 use atom_models::Fault;
 use atom_operators::{

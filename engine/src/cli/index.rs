@@ -22,7 +22,7 @@ use super::{
 #[derive(Args)]
 #[command(after_help = "\
 A recording is known by its content: one that was moved is not indexed again, one that was replaced is.
-What is stored of a recording that is gone from its folder is removed, unless --keep-gone is given, or the folder is empty.
+What is stored of a recording that is gone from its folder is removed, unless --keep-gone is given, or the folder is gone or empty.
 
 Examples:
   atom index recordings/

@@ -12,10 +12,10 @@ use std::{
 
 use anyhow::Context;
 use atom::{
+    audience::{Audience, Notice, Progress},
     error::chain,
     run::Outcome,
     sink::{Kind, Record, Sink, SinkError},
-    writer::{Audience, Notice, Progress},
 };
 use atom_operators::{archive::Incomplete, data::MediaTime};
 use clap::ValueEnum;
