@@ -51,6 +51,8 @@ const MAY_NAME: [(&str, &[&str]); 9] = [
             "operators/src/question.rs",
             "operators/tests/",
             "engine/src/source/",
+            "engine/src/feed.rs",
+            "engine/src/players.rs",
             "engine/src/run.rs",
             "engine/benches",
             "tests/camera/",
