@@ -2,13 +2,13 @@
 
 use atom_models::{Fault, Impression, Reason};
 use atom_operators::{
-    archive::{self, Archive, Extent, Moment},
+    archive::{Archive, Extent, Moment},
     question::Question,
 };
 
 use crate::{
     error::chain,
-    store::{Chosen, Filter, Incomplete, Query, Store, StoreError, StoredRow},
+    store::{Chosen, Filter, Query, Store, StoreError, StoredRow},
 };
 
 /// A store that answers questions about some of its sources.
@@ -23,33 +23,14 @@ fn fault(error: StoreError) -> Fault {
     Fault::new(Reason::Missing, chain(&error))
 }
 
-/// A stretch of the store that is not wholly there, as people are told of it.
-pub fn told(incomplete: Incomplete) -> archive::Incomplete {
-    let Incomplete {
-        source,
-        from_ms,
-        to_ms,
-        why,
-        stages,
-    } = incomplete;
-    archive::Incomplete {
-        source,
-        from_ms,
-        to_ms,
-        why: why.name(),
-        stages,
-    }
-}
-
 /// How far these sources are complete, for whoever asks about their spans.
 pub(crate) fn extent(store: &Store, chosen: &[Chosen]) -> Result<Extent, StoreError> {
     let through = chosen
         .iter()
         .map(|chosen| (chosen.state.source.clone(), chosen.state.sealed_ms));
-    let incomplete = store.incomplete_in(chosen)?;
     Ok(Extent {
         complete_through_ms: through.collect(),
-        incomplete: incomplete.into_iter().map(told).collect(),
+        incomplete: store.incomplete_in(chosen)?,
     })
 }
 

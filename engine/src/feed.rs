@@ -34,7 +34,7 @@ use crate::{
         folder::{self, Asking, Entry, FileState, Library, Ready, Watched},
         growth::{Container, Content},
     },
-    store::{Claim, Found, StoreError, text_of},
+    store::{Claim, Found, text_of},
     vitals::{FoundFile, SourceVitals},
 };
 
@@ -172,7 +172,7 @@ impl<'r> Feed<'r> {
             }
             Err(error) => {
                 queue.skip(turn.state.size);
-                return if is_gone(&turn.ready.path) {
+                return if folder::is_missing(&turn.ready.path) {
                     Ok(None)
                 } else {
                     Err(error)
@@ -271,8 +271,7 @@ impl<'r> Feed<'r> {
             names.insert(open.node, name);
         }
         let name = names.values().next().unwrap_or(&turn.name).clone();
-        let again = !lock(&self.begun).insert(path.clone());
-        let resume = self.run.resume || again;
+        let resume = self.run.resume || !lock(&self.begun).insert(path.clone());
         let begin = open::begin(
             self.run.plan,
             &mut stores,
@@ -323,7 +322,7 @@ impl<'r> Feed<'r> {
     fn forget(&self, path: &Path, news: &Sender<News>) -> bool {
         let mut forgotten = true;
         for open in lock(&self.stores).iter_mut() {
-            match forget(open, path) {
+            match open.store.forget_file(path) {
                 Ok(sources) => {
                     for source in sources {
                         let _ = news.send(News::Notice(Notice::Gone(source)));
@@ -364,25 +363,9 @@ fn claim(
     Ok((names[1].to_owned(), Claim::Taken))
 }
 
-/// Removes the sources that a file was.
-fn forget(open: &mut OpenStore, path: &Path) -> Result<Vec<String>, StoreError> {
-    let mut sources = Vec::new();
-    for place in open.store.places()? {
-        if place.path == path && open.store.forget(&place.source)? {
-            sources.push(place.source);
-        }
-    }
-    Ok(sources)
-}
-
 /// Whether a file still holds this content.
 fn holds(path: &Path, content: &str) -> bool {
     Content::of(path).is_ok_and(|now| now.to_string() == content)
-}
-
-fn is_gone(path: &Path) -> bool {
-    let missing = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
-    path.symlink_metadata().is_err_and(missing)
 }
 
 /// Whether a file begins with an older content.

@@ -43,11 +43,37 @@ pub struct Incomplete {
     /// Media time at which it ends, if it is known to end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_ms: Option<u64>,
-    /// Why: `waiting` (not indexed yet), `lost` (the source gave no pictures), `failed` (not everything could be made of them).
-    pub why: &'static str,
+    /// Why it is not there.
+    pub why: Why,
     /// The stages that gave nothing, where there are segments all the same.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<String>,
+}
+
+/// Why something is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Why {
+    /// It has not been worked on yet.
+    Waiting,
+    /// The source gave no pictures.
+    Lost,
+    /// Nothing, or not everything, could be made of its pictures.
+    Failed,
+}
+
+impl Why {
+    /// All reasons.
+    pub const ALL: [Self; 3] = [Self::Waiting, Self::Lost, Self::Failed];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Lost => "lost",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Where segments are stored.

@@ -49,10 +49,7 @@ pub struct Index {
 impl Index {
     /// Indexes all recordings that are not indexed yet.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let store = match &self.store {
-            Some(store) => store.clone(),
-            None => default_store(true)?,
-        };
+        let store = store_path(self.store.as_deref(), true)?;
         let plan = self.plan(&store)?;
         let stop = terminal::stop_on_signal()?;
         let audience = Box::new(Printer::new(Style::Indexed));
@@ -107,8 +104,11 @@ impl Index {
     }
 }
 
-/// `atom/atom.db` in the user's data folder; with `make`, the folder is made.
-pub fn default_store(make: bool) -> anyhow::Result<PathBuf> {
+/// The store that was given, else `atom/atom.db` in the user's data folder; with `make`, that folder is made.
+pub fn store_path(given: Option<&Path>, make: bool) -> anyhow::Result<PathBuf> {
+    if let Some(given) = given {
+        return Ok(given.to_owned());
+    }
     let set = |name| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())

@@ -8,7 +8,7 @@ use atom_models::Pack;
 use clap::Args;
 use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 
-use super::{index::default_store, terminal};
+use super::{index::store_path, terminal};
 
 /// Sources of one kind that are named in a line at most.
 const MOST_NAMES: usize = 8;
@@ -67,10 +67,7 @@ impl Scope {
     /// # Errors
     /// If it is not there, a source is not in it, or the span ends before it begins.
     pub fn open(&self) -> anyhow::Result<Store> {
-        let path = match &self.store {
-            Some(path) => path.clone(),
-            None => default_store(false)?,
-        };
+        let path = store_path(self.store.as_deref(), false)?;
         let store = Store::open_existing(&path)?;
         self.wait(&store)?;
         let left_out = store.choose(&self.filter())?.without_start;

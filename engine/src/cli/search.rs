@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use atom::{
-    archive::told,
-    store::{Hits, Moment, Query, Store, wanted_text},
-};
+use atom::store::{Hits, Moment, Query, Store, wanted_text};
 use atom_models::Meters;
 use clap::Args;
 use serde::Serialize;
@@ -103,7 +100,6 @@ fn print(hits: &Hits) -> anyhow::Result<()> {
     if let Some(next) = &hits.next {
         terminal::tell(&format!("there is more: --page {next}"));
     }
-    let incomplete: Vec<_> = hits.incomplete.iter().cloned().map(told).collect();
-    terminal::tell_extent(&hits.complete_through_ms, &incomplete);
+    terminal::tell_extent(&hits.complete_through_ms, &hits.incomplete);
     Ok(())
 }

@@ -6,7 +6,7 @@ use atom::store::{Stats, Store};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{index::default_store, terminal};
+use super::{index::store_path, terminal};
 
 /// Take care of the index: check it, copy it, make it smaller, see what is in it.
 #[derive(Args)]
@@ -44,10 +44,7 @@ enum What {
 impl Care {
     /// Does it, and tells what came of it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let path = match &self.store {
-            Some(path) => path.clone(),
-            None => default_store(false)?,
-        };
+        let path = store_path(self.store.as_deref(), false)?;
         let mut store = Store::open_existing(&path)?;
         match &self.what {
             What::Check => return self.check(&store),

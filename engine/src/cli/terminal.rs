@@ -17,7 +17,10 @@ use atom::{
     run::Outcome,
     sink::{Kind, Record, Sink, SinkError},
 };
-use atom_operators::{archive::Incomplete, data::MediaTime};
+use atom_operators::{
+    archive::{Incomplete, Why},
+    data::MediaTime,
+};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -392,7 +395,7 @@ const MOST_LINES: usize = 20;
 /// Tells how far sources are complete, and what is not there and why.
 pub fn tell_extent(complete_through_ms: &BTreeMap<String, u64>, incomplete: &[Incomplete]) {
     let waits = |source: &str| {
-        let mut waiting = incomplete.iter().filter(|one| one.why == "waiting");
+        let mut waiting = incomplete.iter().filter(|one| one.why == Why::Waiting);
         waiting.any(|one| one.source == source)
     };
     for (source, through) in complete_through_ms.iter().take(MOST_LINES) {
@@ -406,12 +409,12 @@ pub fn tell_extent(complete_through_ms: &BTreeMap<String, u64>, incomplete: &[In
     tell_more(complete_through_ms.len(), "sources");
     let others: Vec<_> = incomplete
         .iter()
-        .filter(|one| one.why != "waiting")
+        .filter(|one| one.why != Why::Waiting)
         .collect();
     for one in others.iter().take(MOST_LINES) {
         let times = span(one.from_ms, one.to_ms);
         let why = match one.why {
-            "lost" => "the source gave no pictures".to_owned(),
+            Why::Lost => "the source gave no pictures".to_owned(),
             _ if one.stages.is_empty() => "nothing could be made of it".to_owned(),
             _ => format!("failed: {}", one.stages.join(", ")),
         };

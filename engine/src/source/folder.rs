@@ -313,15 +313,20 @@ impl File {
     }
 }
 
+/// Whether there is no such file; one that cannot be asked for may well be there.
+pub fn is_missing(path: &Path) -> bool {
+    let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+    path.symlink_metadata().is_err_and(missing)
+}
+
 /// Whether a file that is gone was removed. Where its folder is gone too, cannot be read, or holds nothing else, its disk may
 /// only be away.
 pub fn was_removed(path: &Path) -> bool {
-    let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
     let holds = |folder: &Path| {
         let inside = folder.read_dir();
         inside.is_ok_and(|mut inside| inside.next().is_some_and(|entry| entry.is_ok()))
     };
-    path.symlink_metadata().is_err_and(missing) && path.parent().is_some_and(holds)
+    is_missing(path) && path.parent().is_some_and(holds)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! rows, gaps and the sealed time of a [`Seal`] move together or not at all, and that a claim settles everything in one
 //! step. Searching is not part of it: who searches opens the store that was written.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{Claim, Found, Place, Progress, Seal, Store, StoreError};
 
@@ -25,11 +25,11 @@ pub trait Backend: Send {
     /// # Errors
     /// When nothing can be read.
     fn places(&self) -> Result<Vec<Place>, StoreError>;
-    /// See [`Store::forget`].
+    /// See [`Store::forget_file`].
     ///
     /// # Errors
     /// When nothing can be written.
-    fn forget(&mut self, source: &str) -> Result<bool, StoreError>;
+    fn forget_file(&mut self, path: &Path) -> Result<Vec<String>, StoreError>;
     /// See [`Store::starts`].
     ///
     /// # Errors
@@ -40,11 +40,6 @@ pub trait Backend: Send {
     /// # Errors
     /// When nothing can be written.
     fn keep_start(&mut self, source: &str, start_utc_ms: i64) -> Result<(), StoreError>;
-    /// See [`Store::set_start`].
-    ///
-    /// # Errors
-    /// When nothing can be written.
-    fn set_start(&mut self, source: &str, start_utc_ms: i64) -> Result<(), StoreError>;
     /// See [`Store::begin`].
     ///
     /// # Errors
@@ -85,8 +80,8 @@ impl Backend for Store {
         self.places()
     }
 
-    fn forget(&mut self, source: &str) -> Result<bool, StoreError> {
-        self.forget(source)
+    fn forget_file(&mut self, path: &Path) -> Result<Vec<String>, StoreError> {
+        self.forget_file(path)
     }
 
     fn starts(&self) -> Result<BTreeMap<String, i64>, StoreError> {
@@ -95,10 +90,6 @@ impl Backend for Store {
 
     fn keep_start(&mut self, source: &str, start_utc_ms: i64) -> Result<(), StoreError> {
         self.keep_start(source, start_utc_ms)
-    }
-
-    fn set_start(&mut self, source: &str, start_utc_ms: i64) -> Result<(), StoreError> {
-        self.set_start(source, start_utc_ms)
     }
 
     fn begin(&mut self, source: &str, pack: &str) -> Result<Progress, StoreError> {

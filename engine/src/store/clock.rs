@@ -42,13 +42,16 @@ impl Store {
         source: &str,
         start_utc_ms: i64,
     ) -> std::result::Result<(), StoreError> {
-        let set = self.connection.execute(
-            "INSERT OR REPLACE INTO clocks VALUES (?1, ?2)",
-            params![source, start_utc_ms],
-        );
-        set.map(drop)
+        set_start(&self.connection, source, start_utc_ms)
             .map_err(StoreError::at(&self.path, "write to"))
     }
+}
+
+pub(super) fn set_start(connection: &Connection, source: &str, start_utc_ms: i64) -> Result<()> {
+    let set = "INSERT OR REPLACE INTO clocks VALUES (?1, ?2)";
+    connection
+        .execute(set, params![source, start_utc_ms])
+        .map(drop)
 }
 
 pub(super) fn starts(connection: &Connection) -> Result<BTreeMap<String, i64>> {

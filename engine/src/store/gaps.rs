@@ -3,9 +3,9 @@
 //! A gap stands under the key of a row, and whichever of the two is written last stays. One whose end is not known yet ends
 //! where the next row of its source begins.
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use atom_operators::archive::Why;
+use rusqlite::types::Type;
 use rusqlite::{Connection, Result, params};
-use serde::Serialize;
 
 use super::Row;
 use super::write::{Shelf, signed};
@@ -21,40 +21,14 @@ pub struct Gap {
     pub why: Why,
 }
 
-/// Why something is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Why {
-    /// It has not been worked on yet.
-    Waiting,
-    /// The source gave no pictures.
-    Lost,
-    /// Nothing, or not everything, could be made of its pictures.
-    Failed,
-}
-
-impl Why {
-    /// The word for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Lost => "lost",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl FromSql for Why {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_str()? {
-            "waiting" => Ok(Self::Waiting),
-            "lost" => Ok(Self::Lost),
-            "failed" => Ok(Self::Failed),
-            other => Err(FromSqlError::Other(
-                format!("expected waiting, lost or failed, found {other:?}").into(),
-            )),
-        }
-    }
+/// Why something is not there, by its word in a column.
+pub(super) fn why(row: &rusqlite::Row, column: usize) -> Result<Why> {
+    let word = row.get_ref(column)?.as_str()?;
+    let found = Why::ALL.into_iter().find(|why| why.name() == word);
+    found.ok_or_else(|| {
+        let reason = format!("expected waiting, lost or failed, found {word:?}");
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, reason.into())
+    })
 }
 
 /// Writes gaps over gaps of equal start.

@@ -3,32 +3,15 @@
 //! Three things make a stretch incomplete: it lies after the time through which its source is complete and the source has
 //! not ended, it is a gap, or a stage gave nothing for a segment in it.
 
+use atom_operators::archive::{Incomplete, Why};
 use rusqlite::{Result, Statement, params};
-use serde::Serialize;
 
-use super::gaps::Why;
+use super::gaps::why;
 use super::write::{signed, unsigned};
 use super::{Chosen, SourceState, Store, StoreError};
 
 /// Stretches of one kind that lie no further apart are told as one, in milliseconds.
 pub(super) const NEXT_TO: u64 = 1000;
-
-/// A stretch of a source that is not wholly there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Incomplete {
-    /// Name of the source.
-    pub source: String,
-    /// Media time at which it begins, in milliseconds.
-    pub from_ms: u64,
-    /// Media time at which it ends, if it is known to end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to_ms: Option<u64>,
-    /// Why it is not there.
-    pub why: Why,
-    /// The stages that gave nothing, where there are segments all the same.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub stages: Vec<String>,
-}
 
 const GAPS: &str = "
     SELECT start_ms, end_ms, why, '[]' FROM gaps
@@ -126,7 +109,7 @@ fn stretches(
             source: state.source.clone(),
             from_ms: unsigned(row.get(0)?).max(span.from_ms),
             to_ms: (end < u64::MAX).then_some(end),
-            why: row.get(2)?,
+            why: why(row, 2)?,
             stages: super::read::from_json(row, 3)?,
         })
     })?;

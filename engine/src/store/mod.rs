@@ -69,12 +69,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use serde::Serialize;
 
+pub use atom_operators::archive::{Incomplete, Why};
 pub use backend::Backend;
 pub use care::{Bytes, Compacted, Problem, Stats};
 pub use error::StoreError;
 pub use filter::{Choice, Chosen, Filter};
-pub use gaps::{Gap, Why};
-pub use incomplete::Incomplete;
+pub use gaps::Gap;
 pub use moments::Moment;
 pub use places::{Claim, Found, Place, text_of};
 pub use query::Query;

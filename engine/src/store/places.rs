@@ -12,7 +12,7 @@ use std::{
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Store, StoreError, write::Undone};
+use super::{Store, StoreError, clock::set_start, write::Undone};
 
 /// All tables in which a source is named.
 const NAMED: [&str; 6] = [
@@ -100,10 +100,9 @@ impl Store {
                         found.touched
                     ],
                 )?;
-                change.execute(
-                    "INSERT OR REPLACE INTO clocks SELECT ?1, ?2 WHERE ?2 IS NOT NULL",
-                    params![found.name, found.start_utc_ms],
-                )?;
+                if let Some(start_utc_ms) = found.start_utc_ms {
+                    set_start(change, found.name, start_utc_ms)?;
+                }
             }
             Ok(claim)
         })
@@ -139,6 +138,23 @@ impl Store {
     pub fn forget(&mut self, source: &str) -> Result<bool, StoreError> {
         self.change("remove a source from", |change| {
             Ok(forget(change, source)? > 0)
+        })
+    }
+
+    /// Removes all sources that a file was, with all that is known of them; gives their names.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing changes then.
+    pub fn forget_file(&mut self, path: &Path) -> Result<Vec<String>, StoreError> {
+        self.change("remove a source from", |change| {
+            let mut of_file = change.prepare("SELECT source FROM places WHERE path = ?1")?;
+            let sources: Vec<String> = of_file
+                .query_map([text_of(path)], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            for source in &sources {
+                forget(change, source)?;
+            }
+            Ok(sources)
         })
     }
 }
@@ -377,6 +393,19 @@ mod tests {
         assert!(store.forget("a").unwrap() && !store.forget("a").unwrap());
         assert!(search(&store, "ball").is_empty());
         assert!(store.places().unwrap().is_empty() && store.sources().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_file_is_forgotten_with_all_that_it_was() {
+        let (mut store, _folder) = store();
+        claim(&mut store, "a", "one/a", "x");
+        claim(&mut store, "b", "two/b", "y");
+        index(&mut store, "a", "ball");
+        let forgotten = store.forget_file(Path::new("one/a")).unwrap();
+        assert_eq!(forgotten, ["a"]);
+        assert!(search(&store, "ball").is_empty());
+        let left = store.places().unwrap();
+        assert_eq!((left.len(), left[0].source.as_str()), (1, "b"));
     }
 
     #[test]
