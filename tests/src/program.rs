@@ -243,7 +243,7 @@ impl Running {
     #[track_caller]
     pub fn interrupted(self) -> Said {
         self.signal("INT");
-        self.wait(Duration::from_secs(30))
+        self.wait(BOUND)
     }
 
     /// Waits for its end, and kills it when it is late.
