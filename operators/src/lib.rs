@@ -9,6 +9,7 @@
 //! - [`question`], [`archive`], [`find`], [`finding`], [`ask`]: what people want to know of what is stored
 //! - [`decode`], `desk`, `read`: from requests to words, through the one decoder and the one text encoder
 //! - [`index`], [`change`], [`seal`]: rows, and the moment from which everything of a span is known
+//! - [`standing`]: queries whose best matches are kept, and counts, as segments come and go
 //! - [`offload`]: how a model runs beside the graph
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -37,6 +38,7 @@ pub mod sample;
 pub mod seal;
 pub mod segment;
 pub mod signature;
+pub mod standing;
 pub mod summary;
 pub mod tally;
 pub mod tick;
