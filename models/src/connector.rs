@@ -30,6 +30,18 @@ pub struct Told<'a> {
     pub maybe: Vec<&'a str>,
 }
 
+/// What is seen where no concept has any score.
+const NOTHING: &str = "something";
+
+/// The words of tags (see [`Connector::tags`]) that are sure.
+pub fn sure(tags: &str) -> impl Iterator<Item = &str> {
+    let sure = tags.split(';').next().unwrap_or_default();
+    let sure = if sure.starts_with("maybe ") { "" } else { sure };
+    sure.split(", ")
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+}
+
 /// Turns impressions into prompts, by the pack's names and templates.
 #[derive(Clone, Debug)]
 pub struct Connector {
@@ -131,7 +143,7 @@ impl Connector {
             .filter(|(_, score)| **score > 0.0)
             .reduce(|best, next| if next.1 > best.1 { next } else { best });
         best.map_or_else(
-            || "something".to_owned(),
+            || NOTHING.to_owned(),
             |(concept, _)| format!("maybe {}", concept.word),
         )
     }

@@ -12,7 +12,7 @@ use crate::{
     concept::{Concept, Lexicon, forms, words},
     manifest::{Named, YesNo},
     text::TextEncoder,
-    vision::Impression,
+    vision::{Impression, dot},
 };
 
 /// So many questions about concepts tell what is usual.
@@ -49,47 +49,66 @@ impl Judge {
         impression: &Impression,
         text: &mut dyn TextEncoder,
     ) -> Result<f32, ModelError> {
-        let likeness = impression.likeness(&text.embed(question)?);
-        let apart = likeness - impression.likeness(self.usual(text)?);
-        let named = self.rule.named.as_ref();
-        let borne_out =
-            named.and_then(|named| self.borne_out(question, named, &impression.concepts));
-        let odds = match (named, borne_out) {
-            (Some(rule), Some(odds)) => rule.scale * apart + rule.weight * odds + rule.shift,
-            _ => self.rule.scale * apart + self.rule.shift,
-        };
-        Ok(1.0 / (1.0 + (-odds).exp()))
+        let measure = self.measure(question, text)?;
+        Ok(measure.yes(&impression.embedding, &impression.concepts))
     }
 
-    /// The log-odds of the least likely of the concepts that a question names; `None` if it names none.
-    fn borne_out(&self, question: &str, rule: &Named, scores: &[f32]) -> Option<f32> {
+    /// A question, ready to be asked of any number of pictures without the text encoder.
+    ///
+    /// # Errors
+    /// If the text encoder fails.
+    pub fn measure(
+        &mut self,
+        question: &str,
+        text: &mut dyn TextEncoder,
+    ) -> Result<Measure, ModelError> {
+        let vector = text.embed(question)?;
+        let usual = self.usual(text)?;
+        let apart = vector.iter().zip(usual).map(|(x, usual)| x - usual);
+        let apart = apart.collect();
+        let named = self.rule.named.as_ref();
+        let borne_out = named.map(|rule| (rule, self.named(question, rule)));
+        Ok(match borne_out.filter(|(_, columns)| !columns.is_empty()) {
+            Some((rule, columns)) => Measure {
+                apart,
+                scale: rule.scale,
+                weight: rule.weight,
+                shift: rule.shift,
+                columns,
+            },
+            None => Measure {
+                apart,
+                scale: self.rule.scale,
+                weight: 0.0,
+                shift: self.rule.shift,
+                columns: Vec::new(),
+            },
+        })
+    }
+
+    /// The columns of each word of a question that stands for concepts: of its own, or of all its kinds.
+    fn named(&self, question: &str, rule: &Named) -> Vec<Vec<usize>> {
         let named = words(question)
             .into_iter()
             .filter(|word| !rule.ignored.contains(word));
-        let least = named
-            .filter_map(|word| self.score(&word, rule, scores))
-            .reduce(f32::min)?
-            .clamp(SCORES.0, SCORES.1);
-        Some((least / (1.0 - least)).ln())
+        let columns = named.map(|word| self.columns(&word, rule));
+        columns.filter(|columns| !columns.is_empty()).collect()
     }
 
-    /// The score of the concept of a word, or the best of its kinds.
-    fn score(&self, word: &str, rule: &Named, scores: &[f32]) -> Option<f32> {
+    fn columns(&self, word: &str, rule: &Named) -> Vec<usize> {
         let forms = forms(word);
         let kinds = rule
             .kinds
             .iter()
             .find(|kinds| forms.iter().any(|form| kinds.words.contains(form)));
-        let score = |column: usize| scores.get(column).copied();
         match kinds {
             Some(kinds) => {
-                let columns = kinds
-                    .concepts
-                    .iter()
-                    .filter_map(|concept| self.lexicon.exact(concept));
-                columns.filter_map(score).reduce(f32::max)
+                let concepts = kinds.concepts.iter();
+                concepts
+                    .filter_map(|concept| self.lexicon.exact(concept))
+                    .collect()
             }
-            None => self.lexicon.column(word).and_then(score),
+            None => self.lexicon.column(word).into_iter().collect(),
         }
     }
 
@@ -113,6 +132,36 @@ impl Judge {
             self.usual = Some(sum);
         }
         Ok(self.usual.as_deref().unwrap_or_default())
+    }
+}
+
+/// A question as numbers: what its likeness to pictures counts, and which concepts must be there.
+#[derive(Clone, Debug)]
+pub struct Measure {
+    /// The question's vector less the usual one, `[D]`.
+    apart: Vec<f32>,
+    scale: f32,
+    weight: f32,
+    shift: f32,
+    /// The concepts that it names, by word; of each word the likeliest counts, of several words the least likely.
+    columns: Vec<Vec<usize>>,
+}
+
+impl Measure {
+    /// How likely it is, 0 to 1, that the answer is yes, by the index vector `[D]` of pictures and the scores of concepts in them.
+    pub fn yes(&self, embedding: &[f32], concepts: &[f32]) -> f32 {
+        let odds = self.scale * dot(&self.apart, embedding) + self.shift;
+        let odds = odds + self.weight * self.borne_out(concepts).unwrap_or(0.0);
+        1.0 / (1.0 + (-odds).exp())
+    }
+
+    /// The log-odds of the least likely of the concepts that the question names.
+    fn borne_out(&self, scores: &[f32]) -> Option<f32> {
+        let score = |column: &usize| scores.get(*column).copied();
+        let likeliest = |columns: &Vec<usize>| columns.iter().filter_map(score).reduce(f32::max);
+        let least = self.columns.iter().filter_map(likeliest).reduce(f32::min)?;
+        let least = least.clamp(SCORES.0, SCORES.1);
+        Some((least / (1.0 - least)).ln())
     }
 }
 

@@ -1,6 +1,10 @@
 //! The text encoder: a sentence in, its index vector out, in the same space as the vision encoder's embeddings.
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::{
     error::ModelError,
@@ -14,6 +18,25 @@ use crate::{
 pub trait TextEncoder: Send {
     /// The vector of a text, `[D]`, of length 1. What is beyond the encoder's token bound is cut off.
     fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError>;
+}
+
+/// One text encoder for several threads: it is loaded once, and each waits its turn.
+#[derive(Clone)]
+pub struct SharedText(Arc<Mutex<Box<dyn TextEncoder>>>);
+
+impl SharedText {
+    /// Shares this one.
+    pub fn new(encoder: Box<dyn TextEncoder>) -> Self {
+        Self(Arc::new(Mutex::new(encoder)))
+    }
+}
+
+impl TextEncoder for SharedText {
+    fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError> {
+        // Nothing half done is left behind by a panic: the next text starts anew.
+        let mut encoder = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        encoder.embed(text)
+    }
 }
 
 /// A text encoder that remembers the vectors of texts that come again, as questions do.

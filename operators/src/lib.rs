@@ -9,7 +9,7 @@
 //! - [`question`], [`archive`], [`find`], [`finding`], [`ask`]: what people want to know of what is stored
 //! - [`decode`], `desk`, `read`: from requests to words, through the one decoder and the one text encoder
 //! - [`index`], [`change`], [`seal`]: rows, and the moment from which everything of a span is known
-//! - [`standing`]: queries whose best matches are kept, and counts, as segments come and go
+//! - [`query`], [`standing`]: queries whose best matches are kept, and counts, as segments come and go
 //! - [`offload`]: how a model runs beside the graph
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -30,6 +30,7 @@ pub mod minutes;
 pub mod node;
 pub mod offload;
 pub mod pace;
+pub mod query;
 pub mod question;
 mod read;
 pub mod reason;

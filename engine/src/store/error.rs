@@ -5,6 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use atom_operators::node::SpecError;
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
@@ -69,6 +70,38 @@ pub enum StoreError {
     Locked {
         /// The store.
         path: PathBuf,
+    },
+    /// A standing query has a name that cannot be one.
+    #[error(
+        "a query cannot be named {name:?}; expected 1 to 100 letters, digits, spaces, dots, _ and -"
+    )]
+    QueryName {
+        /// The name as given.
+        name: String,
+    },
+    /// A standing query asks for something that makes no sense.
+    #[error("query {name:?} was refused")]
+    Query {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        source: SpecError,
+    },
+    /// There is no room for another query.
+    #[error(
+        "the store has {most} standing queries already, the most there can be. Remove some with `atom query remove NAME`"
+    )]
+    TooManyQueries {
+        /// So many there can be.
+        most: u64,
+    },
+    /// There is no such query.
+    #[error("there is no query {name:?}. There {}", listed(known))]
+    UnknownQuery {
+        /// The name as given.
+        name: String,
+        /// Those that are there.
+        known: Vec<String>,
     },
     /// The file or its folder cannot be written.
     #[error(
@@ -192,6 +225,17 @@ pub enum StoreError {
         /// Some of the names it has, separated by commas.
         known: String,
     },
+}
+
+/// Which names there are, in a few words.
+fn listed(known: &[String]) -> String {
+    let shown = known.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
+    match known.len() {
+        0 => "are none".to_owned(),
+        1 => format!("is only {shown}"),
+        more @ 9.. => format!("are {shown} and {} more", more - 8),
+        _ => format!("are {shown}"),
+    }
 }
 
 impl StoreError {

@@ -1,18 +1,14 @@
-//! What of all current rows is kept in memory for searches, and how it follows the store.
+//! What of all current rows is kept in memory for searches. It follows the store (see `follow`), so that an index can be
+//! searched while it is written.
 //!
-//! The first search of a process reads all rows. Later ones read what changed since, by the list of changes that the store
-//! keeps; all is read anew only where that list does not reach back far enough, or where most of what is in memory is out
-//! of date. So an index can be searched while it is written.
 //! Invariant: a row that was replaced or removed stays where it was, marked, and takes part in nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Result, Row, params};
+use rusqlite::{Connection, Result, Row};
 
-use super::SourceState;
-use super::clock::starts;
 use super::compact;
-use super::read::current_states;
+use super::follow::{Follower, Keep, Source};
 use super::vectors::Vectors;
 use super::write::unsigned;
 
@@ -30,32 +26,14 @@ macro_rules! entries {
     };
 }
 
-const ALL: &str = entries!("");
-const OF_PACK: &str = entries!("WHERE source = ?1 AND pack = ?2");
-const ONE: &str = entries!("WHERE s.id = ?1");
-
 /// All current rows as they were at one moment.
 #[derive(Default)]
 pub(super) struct Index {
-    /// When it was read; see [`Stamp`].
-    stamp: Option<Stamp>,
-    /// The newest change that it knows.
-    change: i64,
-    /// Sources as they were met first.
-    pub(super) sources: Vec<Source>,
+    follower: Follower,
     /// Rows as they came; their position is their place.
     pub(super) rows: Vec<Entry>,
     places: Places,
     pub(super) vectors: Vectors,
-}
-
-/// A source with what a search asks of it.
-pub(super) struct Source {
-    pub(super) state: SourceState,
-    /// When its media time was 0, in milliseconds since 1970, if that is known.
-    pub(super) start_utc_ms: Option<i64>,
-    /// Its place among all sources by name.
-    order: usize,
 }
 
 /// Where a row stands in time and in the store.
@@ -70,33 +48,19 @@ pub(super) struct Entry {
     pub(super) current: bool,
 }
 
-/// Changes of other connections and of our own: equal stamps mean equal rows.
-type Stamp = (i64, u64);
-
 impl Index {
     /// Brings it to the moment of the transaction it is called in.
     pub(super) fn refresh(&mut self, moment: &Connection) -> Result<()> {
-        // A transaction fixes its moment at its first read; the version asked for afterwards is of that moment.
-        let newest: Option<i64> =
-            moment.query_row("SELECT max(n) FROM changes", [], |row| row.get(0))?;
-        let stamp = stamp(moment)?;
-        if self.stamp == Some(stamp) {
-            return Ok(());
-        }
-        let newest = newest.unwrap_or(0);
-        let follows = self.stamp.is_some()
-            && self.reaches_back(moment, newest)?
-            && self.all_are_there(moment)?;
-        match follows {
-            true => self.follow(moment)?,
-            false => *self = Self::read(moment)?,
-        }
-        if self.rows.len() > 2 * self.places.count + MOST_LEFT_OVER {
-            *self = Self::read(moment)?;
-        }
-        self.change = newest;
-        self.stamp = Some(stamp);
+        let mut follower = std::mem::take(&mut self.follower);
+        // Should this fail, all is read anew the next time.
+        follower.follow(moment, self)?;
+        self.follower = follower;
         Ok(())
+    }
+
+    /// The sources by number, those that are gone among them.
+    pub(super) fn sources(&self) -> &[Source] {
+        self.follower.sources()
     }
 
     /// The place of the row with this id, if the row is current.
@@ -107,141 +71,17 @@ impl Index {
     /// What ties are broken by: the source's name, then time.
     pub(super) fn order(&self, place: usize) -> (usize, u64) {
         let row = &self.rows[place];
-        (self.sources[row.source].order, row.start_ms)
+        (self.sources()[row.source].order, row.start_ms)
     }
+}
 
-    /// Whether the store still lists all changes since the newest known one.
-    fn reaches_back(&self, moment: &Connection, newest: i64) -> Result<bool> {
-        let oldest: Option<i64> =
-            moment.query_row("SELECT min(n) FROM changes", [], |row| row.get(0))?;
-        let known = newest >= self.change;
-        Ok(known && (newest == self.change || oldest.is_some_and(|n| n <= self.change + 1)))
-    }
+impl Keep for Index {
+    const ALL: &str = entries!("");
+    const OF_PACK: &str = entries!("WHERE source = ?1 AND pack = ?2");
+    const ONE: &str = entries!("WHERE s.id = ?1");
+    const TIMED: bool = false;
 
-    /// Whether no source was removed or has another name.
-    fn all_are_there(&self, moment: &Connection) -> Result<bool> {
-        let states = current_states(moment)?;
-        let there: BTreeSet<&str> = states.iter().map(|state| state.source.as_str()).collect();
-        let mut known = self.sources.iter();
-        Ok(known.all(|known| there.contains(known.state.source.as_str())))
-    }
-
-    fn read(moment: &Connection) -> Result<Self> {
-        let mut index = Self::default();
-        index.set_sources(moment)?;
-        let by_name: BTreeMap<String, usize> = index.by_name();
-        let mut all = moment.prepare(ALL)?;
-        let mut all = all.query([])?;
-        let mut last = 0;
-        while let Some(row) = all.next()? {
-            let source = row.get_ref(1)?.as_str()?;
-            // Most rows stand beside others of their source.
-            if index
-                .sources
-                .get(last)
-                .is_none_or(|known| known.state.source != source)
-            {
-                let Some(found) = by_name.get(source) else {
-                    continue;
-                };
-                last = *found;
-            }
-            if index.sources[last].state.pack == row.get_ref(2)?.as_str()? {
-                index.push(last, row)?;
-            }
-        }
-        Ok(index)
-    }
-
-    /// Takes in what changed since the newest known change.
-    fn follow(&mut self, moment: &Connection) -> Result<()> {
-        let again = self.set_sources(moment)?;
-        for source in &again {
-            self.read_again(moment, *source)?;
-        }
-        let by_name = self.by_name();
-        let mut changed = moment.prepare("SELECT DISTINCT segment FROM changes WHERE n > ?1")?;
-        let mut one = moment.prepare(ONE)?;
-        let mut changed = changed.query([self.change])?;
-        while let Some(change) = changed.next()? {
-            let id: i64 = change.get(0)?;
-            let mut found = one.query([id])?;
-            let row = found.next()?;
-            let source = match row {
-                Some(row) => by_name.get(row.get_ref(1)?.as_str()?),
-                None => None,
-            };
-            if source.is_some_and(|source| again.contains(source)) {
-                continue;
-            }
-            self.leave(id);
-            if let (Some(row), Some(source)) = (row, source)
-                && self.sources[*source].state.pack == row.get_ref(2)?.as_str()?
-            {
-                self.push(*source, row)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the states of all sources; gives those whose rows have to be read because another pack is current now.
-    fn set_sources(&mut self, moment: &Connection) -> Result<Vec<usize>> {
-        let by_name = self.by_name();
-        let mut changed = Vec::new();
-        let states = current_states(moment)?;
-        let starts = starts(moment)?;
-        for (order, state) in states.into_iter().enumerate() {
-            let start_utc_ms = starts.get(&state.source).copied();
-            let known = by_name.get(&state.source).copied();
-            let before = known.map(|at| self.sources[at].state.pack == state.pack);
-            let at = known.unwrap_or(self.sources.len());
-            let source = Source {
-                state,
-                start_utc_ms,
-                order,
-            };
-            match known {
-                Some(at) => self.sources[at] = source,
-                None => self.sources.push(source),
-            }
-            if before != Some(true) {
-                changed.push(at);
-            }
-        }
-        Ok(changed)
-    }
-
-    fn by_name(&self) -> BTreeMap<String, usize> {
-        let names = self.sources.iter().map(|source| &source.state.source);
-        names.cloned().zip(0..).collect()
-    }
-
-    /// Lets all rows of a source go and reads those of its current pack.
-    fn read_again(&mut self, moment: &Connection, source: usize) -> Result<()> {
-        let old: Vec<i64> = self
-            .rows
-            .iter()
-            .filter(|row| row.source == source && row.current)
-            .map(|row| row.id)
-            .collect();
-        old.into_iter().for_each(|id| self.leave(id));
-        let state = &self.sources[source].state;
-        let mut rows = moment.prepare(OF_PACK)?;
-        let mut rows = rows.query(params![state.source, state.pack])?;
-        while let Some(row) = rows.next()? {
-            self.push(source, row)?;
-        }
-        Ok(())
-    }
-
-    /// Marks the row with this id as out of date, if there is one.
-    fn leave(&mut self, id: i64) {
-        if let Some(place) = self.places.remove(id) {
-            self.rows[place].current = false;
-        }
-    }
-
-    fn push(&mut self, source: usize, row: &Row) -> Result<()> {
+    fn push(&mut self, source: usize, _: &[Source], row: &Row) -> Result<()> {
         let place = self.rows.len();
         let id = row.get(0)?;
         self.leave(id);
@@ -258,6 +98,30 @@ impl Index {
         self.vectors
             .push(place, &compact::joined(pictures, caption));
         Ok(())
+    }
+
+    /// Marks the row as out of date.
+    fn leave(&mut self, id: i64) {
+        if let Some(place) = self.places.remove(id) {
+            self.rows[place].current = false;
+        }
+    }
+
+    fn leave_source(&mut self, source: usize) {
+        let old = self.rows.iter();
+        let old: Vec<i64> = old
+            .filter(|row| row.source == source && row.current)
+            .map(|row| row.id)
+            .collect();
+        old.into_iter().for_each(|id| self.leave(id));
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn is_worn(&self) -> bool {
+        self.rows.len() > 2 * self.places.count + MOST_LEFT_OVER
     }
 }
 
@@ -296,11 +160,6 @@ impl Places {
     }
 }
 
-fn stamp(connection: &Connection) -> Result<Stamp> {
-    let foreign = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
-    Ok((foreign, connection.total_changes()))
-}
-
 /// The words of a row: the full text keeps those of each column as SQLite's variable-length numbers.
 fn words(sizes: &[u8]) -> u32 {
     let (mut sum, mut number) = (0u32, 0u32);
@@ -326,7 +185,7 @@ mod tests {
             .filter(|place| index.rows[*place].current)
             .collect();
         places.sort_by_key(|place| index.order(*place));
-        let name = |row: &Entry| index.sources[row.source].state.source.clone();
+        let name = |row: &Entry| index.sources()[row.source].state.source.clone();
         let rows = places.into_iter().map(|place| &index.rows[place]);
         rows.map(|row| (name(row), row.start_ms)).collect()
     }
@@ -335,7 +194,8 @@ mod tests {
     fn follow(index: &mut Index, store: &Store) -> Vec<(String, u64)> {
         index.refresh(&store.connection).unwrap();
         let followed = keys(index);
-        let read = Index::read(&store.connection).unwrap();
+        let mut read = Index::default();
+        read.refresh(&store.connection).unwrap();
         assert_eq!(followed, keys(&read));
         let sums = |index: &Index| -> u32 {
             let current = index.rows.iter().filter(|row| row.current);
@@ -371,7 +231,8 @@ mod tests {
         assert_eq!(follow(&mut index, &store).len(), 2);
         store.forget("door").unwrap();
         assert_eq!(follow(&mut index, &store), [("barn".to_owned(), 0)]);
-        let names: Vec<_> = index.by_name().into_keys().collect();
+        let there = index.sources().iter().filter(|source| source.there);
+        let names: Vec<_> = there.map(|source| &source.state.source).collect();
         assert_eq!(names, ["barn"]);
     }
 

@@ -23,10 +23,14 @@
 //! | `page` | the token by which a search goes on |
 //! | `words` | what a person typed, as full-text expressions that cannot be malformed |
 //! | `bm25` | rows ranked by words |
-//! | `index` | what searches keep in memory, and how it follows the store |
+//! | `follow` | following the rows of a store, for who keeps something of them in memory |
+//! | `index` | what searches keep in memory |
 //! | `vectors` | the vectors in memory, and the flat scan |
 //! | `fuse` | two rankings made one |
 //! | `moments` | neighbouring hits as one |
+//! | `queries` | standing queries: added, listed, removed |
+//! | `keeper`, `segments`, `seen` | what matches them and what was seen when, kept in step with the rows |
+//! | `matches` | what matches, and the events of what came and went |
 //! | `care` | checks, copies, compaction and figures |
 //! | `wait` | waiting for what others write |
 //! | `error` | everything that can go wrong, with what to do about it |
@@ -42,17 +46,23 @@ mod clock;
 mod compact;
 mod error;
 mod filter;
+mod follow;
 mod fuse;
 mod gaps;
 mod incomplete;
 mod index;
+mod keeper;
+mod matches;
 mod moments;
 mod page;
 mod places;
+mod queries;
 mod query;
 mod read;
 mod schema;
 mod search;
+mod seen;
+mod segments;
 mod summaries;
 mod tables;
 #[cfg(test)]
@@ -75,9 +85,13 @@ pub use care::{Bytes, Compacted, Problem, Stats};
 pub use error::StoreError;
 pub use filter::{Choice, Chosen, Filter};
 pub use gaps::Gap;
+pub use keeper::{Keeper, Scales};
+pub use matches::{Became, Match, QueryEvent};
 pub use moments::Moment;
 pub use places::{Claim, Found, Place, text_of};
+pub use queries::{MOST_QUERIES, StandingQuery};
 pub use query::Query;
+pub use seen::{Hour, Seen, What};
 pub use words::wanted_text;
 
 /// An index on disk, through one connection.

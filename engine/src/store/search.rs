@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::bm25::{self, Speller};
+use super::follow::Source;
 use super::fuse::{DEPTH, Scored, VECTORS, WORDS, fuse};
 use super::incomplete::Span;
-use super::index::{Entry, Index, Source};
+use super::index::{Entry, Index};
 use super::page::Page;
 use super::words::{Words, any};
 use super::{Hit, Hits, Query, Store, StoreError};
@@ -85,7 +86,7 @@ impl Store {
 
     fn check_sources(&self, query: &Query, index: &Index) -> std::result::Result<(), StoreError> {
         let mut names: Vec<&str> = index
-            .sources
+            .sources()
             .iter()
             .map(|source| source.state.source.as_str())
             .collect();
@@ -128,7 +129,7 @@ struct Searched<'q> {
 impl<'q> Searched<'q> {
     fn new(index: &'q Index, query: &'q Query, page: Option<Page>) -> Self {
         let span = |source: &Source| {
-            let meant = query.filter.names(&source.state.source);
+            let meant = source.there && query.filter.names(&source.state.source);
             meant.then(|| query.filter.span(source.start_utc_ms))?
         };
         let newest = index
@@ -140,7 +141,7 @@ impl<'q> Searched<'q> {
             index,
             query,
             newest: page.map_or_else(|| newest.max().unwrap_or(0), |page| page.newest),
-            spans: index.sources.iter().map(span).collect(),
+            spans: index.sources().iter().map(span).collect(),
         }
     }
 
@@ -148,7 +149,7 @@ impl<'q> Searched<'q> {
     fn sources(&self) -> impl Iterator<Item = (&'q Source, Span)> + Clone {
         let mut sources: Vec<_> = self
             .index
-            .sources
+            .sources()
             .iter()
             .zip(&self.spans)
             .filter_map(|(source, span)| Some((source, (*span)?)))
@@ -167,9 +168,14 @@ impl<'q> Searched<'q> {
 
     fn without_start(&self) -> Vec<String> {
         let left_out = |(source, span): &(&Source, &Option<Span>)| {
-            span.is_none() && self.query.filter.names(&source.state.source)
+            span.is_none() && source.there && self.query.filter.names(&source.state.source)
         };
-        let sources = self.index.sources.iter().zip(&self.spans).filter(left_out);
+        let sources = self
+            .index
+            .sources()
+            .iter()
+            .zip(&self.spans)
+            .filter(left_out);
         let mut names: Vec<_> = sources
             .map(|(source, _)| source.state.source.clone())
             .collect();
@@ -221,7 +227,7 @@ impl<'q> Searched<'q> {
         let mut hits = Vec::new();
         for (place, score) in found {
             let row = &self.index.rows[*place];
-            let source = &self.index.sources[row.source];
+            let source = &self.index.sources()[row.source];
             let text: Option<String> = texts.query_row([row.id], |row| row.get(0)).optional()?;
             let snippet = snippets
                 .query_row(params![wanted, row.id], |row| row.get(0))

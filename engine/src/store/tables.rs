@@ -10,7 +10,7 @@ use rusqlite::{Connection, Result, params};
 use super::compact;
 
 /// The version this code writes.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 /// `begun` orders the packs of a source by their last `begin`; `run` counts restarts, and a row remembers the run that
 /// wrote it, so that `finish` can tell rows that were not written anew. `segments` has an `id` of its own because a
@@ -78,6 +78,7 @@ const STEPS: [Step; (VERSION - 1) as usize] = [
     |connection| connection.execute_batch(CONCEPTS),
     |connection| connection.execute_batch(CLOCKS),
     to_compact_vectors,
+    |connection| connection.execute_batch(QUERIES),
 ];
 
 /// Version 2: what is seen of each concept, and what minutes came to.
@@ -171,6 +172,68 @@ CREATE TRIGGER removed_listed AFTER DELETE ON segments BEGIN
 END;
 CREATE TRIGGER oldest_change_dropped AFTER INSERT ON changes BEGIN
     DELETE FROM changes WHERE n <= new.n - 16384;
+END;
+";
+
+/// Version 5: standing queries. `spec` is JSON. `matches` are the segments among the best of a query that have been told,
+/// `events` what was told, the newest so many of them. `revision` counts changes of queries; `kept_change` and `kept_revision` say which
+/// change of rows and which revision `matches` stands for. `newest` is the newest moment of each line of time, which
+/// spans count back from: it never goes back. `query_vectors` are those of texts that queries need.
+const QUERIES: &str = "
+CREATE TABLE queries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    spec TEXT NOT NULL,
+    pipeline TEXT
+) STRICT;
+CREATE TABLE matches (
+    query INTEGER NOT NULL,
+    segment INTEGER NOT NULL,
+    score INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    PRIMARY KEY (query, segment)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    query TEXT NOT NULL,
+    event TEXT NOT NULL,
+    score INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    text TEXT,
+    at_utc_ms INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER oldest_event_dropped AFTER INSERT ON events BEGIN
+    DELETE FROM events WHERE id <= new.id - 65536;
+END;
+CREATE TABLE standing (
+    revision INTEGER NOT NULL,
+    kept_change INTEGER NOT NULL,
+    kept_revision INTEGER NOT NULL
+) STRICT;
+INSERT INTO standing VALUES (0, 0, 0);
+CREATE TABLE newest (
+    line TEXT NOT NULL PRIMARY KEY,
+    moment_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE query_vectors (
+    pack TEXT NOT NULL,
+    text TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (pack, text)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER query_added AFTER INSERT ON queries BEGIN
+    UPDATE standing SET revision = revision + 1;
+END;
+CREATE TRIGGER query_changed AFTER UPDATE ON queries BEGIN
+    UPDATE standing SET revision = revision + 1;
+END;
+CREATE TRIGGER query_removed AFTER DELETE ON queries BEGIN
+    UPDATE standing SET revision = revision + 1;
+    DELETE FROM matches WHERE query = old.id;
 END;
 ";
 

@@ -1,0 +1,520 @@
+//! What matches standing queries, and what became of that, as the store keeps it.
+//!
+//! Who keeps the matches (see `crate::queries`) works out which segments are among the best of a query and hands over what
+//! changed. One transaction brings the table of matches to that and writes an event for each difference, so that an event is
+//! written once however often the same is handed over, by however many programs, and none is lost by a kill.
+//! Invariant: the table of matches changes if and only if an event says so, or its query goes.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction, params};
+use serde::Serialize;
+
+use super::write::{signed, unsigned};
+use super::{Store, StoreError};
+use crate::source::standing::utc;
+
+/// What became of a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Became {
+    /// The segment is among the best of the query now.
+    Matched,
+    /// It is no longer: it went, is another now, or better ones came.
+    Left,
+}
+
+impl Became {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Matched, Self::Left];
+
+    /// Its word, in tables and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::Left => "left",
+        }
+    }
+}
+
+/// A change of what matches a query.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QueryEvent {
+    /// Its number: it rises, and none is given twice in a store.
+    pub id: u64,
+    /// The query's name.
+    pub query: String,
+    /// What became of the segment.
+    pub event: Became,
+    /// How likely the query is true of the segment, 0 to 1.
+    pub score: f64,
+    /// The segment.
+    #[serde(flatten)]
+    pub segment: Place,
+    /// What was said of it, if it is still there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// When the event was written.
+    pub at_utc: String,
+}
+
+/// Where a segment stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Its source.
+    pub source: String,
+    /// Media time at which it begins, in milliseconds.
+    pub start_ms: u64,
+    /// Media time at which it ends, in milliseconds.
+    pub end_ms: u64,
+}
+
+/// A segment that matches a query.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Match {
+    /// How likely the query is true of it, 0 to 1.
+    pub score: f64,
+    /// The segment.
+    #[serde(flatten)]
+    pub segment: Place,
+    /// What was said of it.
+    pub text: String,
+}
+
+/// Whether a segment is among the best of a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stand {
+    pub(crate) query: u64,
+    /// The segment's number.
+    pub(crate) segment: i64,
+    /// If it is: its score in millionths, and where it is.
+    pub(crate) found: Option<(u32, Place)>,
+    /// From this score on it begins to match.
+    pub(crate) enters: u32,
+}
+
+/// Which changes of rows and of queries something stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) change: i64,
+    pub(crate) revision: i64,
+}
+
+impl Kept {
+    /// Whether all of `other` is in it.
+    fn covers(self, other: Self) -> bool {
+        self.change >= other.change && self.revision >= other.revision
+    }
+}
+
+/// What came of handing over what changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settling {
+    /// The matches stand for this now.
+    Done,
+    /// Another program was here since: all of the matches have to be handed over.
+    WantsAll,
+    /// Another program is further ahead; there is nothing to do until that is caught up with.
+    Behind,
+}
+
+const EVENTS: &str = "SELECT id, query, event, score, source, start_ms, end_ms, text, at_utc_ms
+    FROM events WHERE id > ?1 AND (?2 IS NULL OR query = ?2) ORDER BY id LIMIT ?3";
+
+const MATCHES: &str =
+    "SELECT m.score, m.source, m.start_ms, m.end_ms, coalesce(s.caption, s.tags, '')
+    FROM matches m JOIN queries q ON q.id = m.query LEFT JOIN segments s ON s.id = m.segment
+    WHERE q.name = ?1 ORDER BY m.score DESC, m.segment";
+
+const EVENT: &str =
+    "INSERT INTO events (query, event, score, source, start_ms, end_ms, text, at_utc_ms)
+    VALUES ((SELECT name FROM queries WHERE id = ?1), ?2, ?3, ?4, ?5, ?6,
+        (SELECT coalesce(caption, tags) FROM segments WHERE id = ?7), ?8)";
+
+impl Store {
+    /// What matches a query now, the best first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn matches(&self, query: &str) -> std::result::Result<Vec<Match>, StoreError> {
+        let read = || -> Result<Vec<Match>> {
+            let mut matches = self.connection.prepare(MATCHES)?;
+            let found = |row: &Row| {
+                Ok(Match {
+                    score: share(row.get(0)?),
+                    segment: place(row, 1)?,
+                    text: row.get(4)?,
+                })
+            };
+            matches.query_map([query], found)?.collect()
+        };
+        read().map_err(StoreError::at(&self.path, "read"))
+    }
+
+    /// At most so many events after one, of a query or of all, in order. The store keeps the newest 65,536.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn events(
+        &self,
+        after: u64,
+        query: Option<&str>,
+        limit: usize,
+    ) -> std::result::Result<Vec<QueryEvent>, StoreError> {
+        let read = || -> Result<Vec<QueryEvent>> {
+            let mut events = self.connection.prepare(EVENTS)?;
+            let key = params![signed(after), query, limit as i64];
+            events.query_map(key, event)?.collect()
+        };
+        read().map_err(StoreError::at(&self.path, "read"))
+    }
+
+    /// The number of the newest event, 0 if there was none yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn newest_event(&self) -> std::result::Result<u64, StoreError> {
+        let newest = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)";
+        let newest = self.connection.query_row(newest, [], |row| row.get(0));
+        newest
+            .map(unsigned)
+            .map_err(StoreError::at(&self.path, "read"))
+    }
+
+    /// Brings the matches from what they stand for to `to`, writing events. `stands` is what changed since `from`, or with
+    /// `from` missing all of the best.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing changes then.
+    pub(crate) fn settle(
+        &mut self,
+        from: Option<Kept>,
+        to: Kept,
+        stands: &[Stand],
+        newest: &[(String, i64)],
+    ) -> std::result::Result<Settling, StoreError> {
+        self.change("write to", |change| {
+            let kept = kept(change)?;
+            if !to.covers(kept) {
+                return Ok(Settling::Behind);
+            }
+            if from.is_some_and(|from| from != kept) {
+                return Ok(Settling::WantsAll);
+            }
+            if from.is_none() {
+                leave_others(change, stands)?;
+            }
+            for stand in stands {
+                bring(change, stand)?;
+            }
+            for (line, moment) in newest {
+                change.execute(
+                    "INSERT INTO newest VALUES (?1, ?2)
+                     ON CONFLICT DO UPDATE SET moment_ms = max(moment_ms, excluded.moment_ms)",
+                    params![line, moment],
+                )?;
+            }
+            change.execute(
+                "UPDATE standing SET kept_change = ?1, kept_revision = ?2",
+                [to.change, to.revision],
+            )?;
+            Ok(Settling::Done)
+        })
+    }
+}
+
+fn kept(connection: &Connection) -> Result<Kept> {
+    let kept = "SELECT kept_change, kept_revision FROM standing";
+    connection.query_row(kept, [], |row| {
+        Ok(Kept {
+            change: row.get(0)?,
+            revision: row.get(1)?,
+        })
+    })
+}
+
+/// The newest moment of each line of time that was ever kept.
+pub(super) fn newest(connection: &Connection) -> Result<Vec<(String, i64)>> {
+    let mut newest = connection.prepare("SELECT line, moment_ms FROM newest")?;
+    newest
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// Lets all matches go that are not among the best handed over.
+fn leave_others(change: &Transaction, stands: &[Stand]) -> Result<()> {
+    let best: std::collections::HashSet<_> = stands
+        .iter()
+        .map(|stand| (stand.query, stand.segment))
+        .collect();
+    let mut matches =
+        change.prepare("SELECT query, segment FROM matches ORDER BY query, segment")?;
+    let known: Vec<(i64, i64)> = matches
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_>>()?;
+    for (query, segment) in known {
+        if !best.contains(&(unsigned(query), segment)) {
+            let gone = Stand {
+                query: unsigned(query),
+                segment,
+                found: None,
+                enters: 0,
+            };
+            bring(change, &gone)?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings one match to where it stands.
+fn bring(change: &Transaction, stand: &Stand) -> Result<()> {
+    let key = params![signed(stand.query), stand.segment];
+    let known =
+        "SELECT source, start_ms, end_ms, score FROM matches WHERE query = ?1 AND segment = ?2";
+    let known = change
+        .prepare(known)?
+        .query_row(key, |row| Ok((place(row, 0)?, row.get(3)?)))
+        .optional()?;
+    match (&known, &stand.found) {
+        // The number of a segment that went may be given to another.
+        (Some((before, score)), now) if now.as_ref().is_none_or(|(_, now)| now != before) => {
+            let gone = "DELETE FROM matches WHERE query = ?1 AND segment = ?2";
+            change.prepare(gone)?.execute(key)?;
+            tell(change, stand, Became::Left, *score, before)?;
+        }
+        (Some(_), Some((score, _))) => {
+            let again = "UPDATE matches SET score = ?3 WHERE query = ?1 AND segment = ?2";
+            let again = change.prepare(again)?.execute(params![
+                signed(stand.query),
+                stand.segment,
+                score
+            ])?;
+            debug_assert_eq!(again, 1);
+            return Ok(());
+        }
+        _ => {}
+    }
+    let Some((score, place)) = stand
+        .found
+        .as_ref()
+        .filter(|(score, _)| *score >= stand.enters)
+    else {
+        return Ok(());
+    };
+    let row = params![
+        signed(stand.query),
+        stand.segment,
+        score,
+        place.source,
+        signed(place.start_ms),
+        signed(place.end_ms)
+    ];
+    // The query may have gone since it was weighed.
+    let new = "INSERT INTO matches (query, segment, score, source, start_ms, end_ms)
+        SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM queries WHERE id = ?1)";
+    match change.prepare(new)?.execute(row)? {
+        0 => Ok(()),
+        _ => tell(change, stand, Became::Matched, *score, place),
+    }
+}
+
+fn tell(
+    change: &Transaction,
+    stand: &Stand,
+    event: Became,
+    score: u32,
+    place: &Place,
+) -> Result<()> {
+    let row = params![
+        signed(stand.query),
+        event.name(),
+        score,
+        place.source,
+        signed(place.start_ms),
+        signed(place.end_ms),
+        stand.segment,
+        Timestamp::now().as_millisecond(),
+    ];
+    change.prepare(EVENT)?.execute(row).map(drop)
+}
+
+fn event(row: &Row) -> Result<QueryEvent> {
+    let became = row.get_ref(2)?.as_str()?;
+    let at = Timestamp::from_millisecond(row.get(8)?).unwrap_or_default();
+    Ok(QueryEvent {
+        id: unsigned(row.get(0)?),
+        query: row.get(1)?,
+        event: match became == Became::Left.name() {
+            true => Became::Left,
+            false => Became::Matched,
+        },
+        score: share(row.get(3)?),
+        segment: place(row, 4)?,
+        text: row.get(7)?,
+        at_utc: utc(at),
+    })
+}
+
+fn place(row: &Row, first: usize) -> Result<Place> {
+    Ok(Place {
+        source: row.get(first)?,
+        start_ms: unsigned(row.get(first + 1)?),
+        end_ms: unsigned(row.get(first + 2)?),
+    })
+}
+
+fn share(millionths: u32) -> f64 {
+    f64::from(millionths) / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use atom_operators::query::QuerySpec;
+
+    use super::super::testing::{row, seal, store};
+    use super::*;
+
+    fn stand(segment: i64, score: Option<u32>) -> Stand {
+        let place = Place {
+            source: "door".to_owned(),
+            start_ms: segment.unsigned_abs() * 1000,
+            end_ms: segment.unsigned_abs() * 1000 + 1000,
+        };
+        Stand {
+            query: 1,
+            segment,
+            found: score.map(|score| (score, place)),
+            enters: 500_000,
+        }
+    }
+
+    fn told(store: &Store) -> Vec<(Became, u64)> {
+        let events = store.events(0, None, 100).unwrap();
+        events
+            .iter()
+            .map(|event| (event.event, event.segment.start_ms))
+            .collect()
+    }
+
+    fn with_query() -> (Store, tempfile::TempDir) {
+        let (mut store, folder) = store();
+        seal(&mut store, "door", &[row(1000, "a van")], 2000);
+        store.add_query("van", &QuerySpec::of("a van")).unwrap();
+        (store, folder)
+    }
+
+    fn at(change: i64) -> Kept {
+        Kept {
+            change,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn an_event_is_written_once_however_often_the_same_is_handed_over() {
+        let (mut store, _folder) = with_query();
+        let stands = [stand(1, Some(900_000)), stand(2, Some(450_000))];
+        for _ in 0..3 {
+            assert_eq!(
+                store.settle(None, at(3), &stands, &[]).unwrap(),
+                Settling::Done
+            );
+        }
+        assert_eq!(told(&store), [(Became::Matched, 1000)]);
+        let events = store.events(0, Some("van"), 9).unwrap();
+        assert_eq!(events[0].text.as_deref(), Some("a van"));
+        assert_eq!(
+            (events[0].score, store.newest_event().unwrap()),
+            (0.9, events[0].id)
+        );
+        assert!(store.events(events[0].id, None, 9).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_match_stays_while_it_is_among_the_best_and_leaves_once() {
+        let (mut store, _folder) = with_query();
+        let mut settle = |from: i64, stands: &[Stand]| {
+            store
+                .settle(Some(at(from)), at(from + 1), stands, &[])
+                .unwrap()
+        };
+        assert_eq!(settle(7, &[stand(1, Some(900_000))]), Settling::WantsAll);
+        assert_eq!(
+            store
+                .settle(None, at(7), &[stand(1, Some(900_000))], &[])
+                .unwrap(),
+            Settling::Done
+        );
+        let mut settle = |from: i64, stands: &[Stand]| {
+            store
+                .settle(Some(at(from)), at(from + 1), stands, &[])
+                .unwrap()
+        };
+        // Below what begins to match, but still among the best: it stays.
+        assert_eq!(settle(7, &[stand(1, Some(420_000))]), Settling::Done);
+        settle(8, &[stand(1, None)]);
+        settle(9, &[stand(1, None)]);
+        settle(10, &[stand(1, Some(420_000))]);
+        assert_eq!(
+            told(&store),
+            [(Became::Matched, 1000), (Became::Left, 1000)]
+        );
+        assert!(store.matches("van").unwrap().is_empty());
+    }
+
+    #[test]
+    fn who_is_behind_writes_nothing() {
+        let (mut store, _folder) = with_query();
+        store
+            .settle(None, at(9), &[stand(1, Some(900_000))], &[])
+            .unwrap();
+        assert_eq!(
+            store.settle(None, at(8), &[], &[]).unwrap(),
+            Settling::Behind
+        );
+        assert_eq!(store.matches("van").unwrap().len(), 1);
+        assert_eq!(store.settle(None, at(9), &[], &[]).unwrap(), Settling::Done);
+        assert_eq!(told(&store).len(), 2);
+    }
+
+    #[test]
+    fn a_number_that_is_given_again_is_another_segment() {
+        let (mut store, _folder) = with_query();
+        store
+            .settle(None, at(1), &[stand(1, Some(900_000))], &[])
+            .unwrap();
+        let mut other = stand(1, Some(800_000));
+        other.found.as_mut().unwrap().1.start_ms = 500;
+        store.settle(None, at(2), &[other], &[]).unwrap();
+        assert_eq!(
+            told(&store),
+            [
+                (Became::Matched, 1000),
+                (Became::Left, 1000),
+                (Became::Matched, 500)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_query_that_is_removed_takes_its_matches_along_without_an_event() {
+        let (mut store, _folder) = with_query();
+        store
+            .settle(None, at(1), &[stand(1, Some(900_000))], &[])
+            .unwrap();
+        store.remove_query("van").unwrap();
+        let later = Kept {
+            change: 2,
+            revision: 2,
+        };
+        store
+            .settle(
+                None,
+                later,
+                &[stand(2, Some(900_000))],
+                &[("wall".to_owned(), 5)],
+            )
+            .unwrap();
+        assert_eq!(told(&store).len(), 1);
+        assert_eq!(newest(&store.connection).unwrap(), [("wall".to_owned(), 5)]);
+    }
+}
