@@ -29,7 +29,7 @@ use timely::dataflow::{
     operators::{Concatenate, Inspect, vec::Map},
 };
 
-use crate::{audience::Notice, branches::Speech};
+use crate::{audience::Notice, branches::Speech, store::QueryEvent};
 
 pub(crate) type Stream<'s, D> = StreamVec<'s, Tick, D>;
 
@@ -74,6 +74,10 @@ pub enum News {
     Reply(Reply),
     /// What became of a recording without its being played.
     Notice(Notice),
+    /// What came to or left the best of a standing query.
+    Query(QueryEvent),
+    /// Nothing more is sealed.
+    AllSealed,
 }
 
 /// Builds the graph; `out` gets everything that is sealed, and every draft before that, and must not block.

@@ -4,7 +4,12 @@ use std::io;
 
 use atom_operators::ask::Reply;
 
-use crate::{report::SourceReport, sink::Record, store::Claim, vitals::Queue};
+use crate::{
+    report::SourceReport,
+    sink::Record,
+    store::{Claim, QueryEvent},
+    vitals::Queue,
+};
 
 /// Is told of results as they are sealed. An error means that nobody can be told any more.
 pub trait Audience: Send {
@@ -16,6 +21,10 @@ pub trait Audience: Send {
     }
     /// The answer to a person's question.
     fn reply(&mut self, _reply: &Reply) -> io::Result<()> {
+        Ok(())
+    }
+    /// What came to or left the best of a standing query.
+    fn query(&mut self, _event: &QueryEvent) -> io::Result<()> {
         Ok(())
     }
     /// How far a source is.

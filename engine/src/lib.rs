@@ -15,6 +15,7 @@ mod feed;
 pub mod metrics;
 pub mod open;
 mod players;
+mod queries;
 pub mod report;
 pub mod run;
 pub mod serve;

@@ -4,6 +4,7 @@
 //! anyway is read from there when somebody asks. Labels come from the pipeline file or from fixed words, never from data.
 
 use std::{
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
     time::Instant,
 };
@@ -11,8 +12,8 @@ use std::{
 use atom_models::Reason;
 use atom_operators::data::Stage;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
     core::{AtomicF64, Collector, GenericCounter, GenericCounterVec},
     process_collector::ProcessCollector,
 };
@@ -20,6 +21,7 @@ use prometheus::{
 use crate::{
     report::SourceReport,
     source::standing::State,
+    store::Became,
     vitals::{SourceVitals, Vitals},
 };
 
@@ -75,8 +77,9 @@ pub struct Metrics {
     ticks_in_flight: IntGauge,
     failures: IntCounterVec,
     index_segments: IntGauge,
-    #[expect(dead_code, reason = "there are none yet, and 0 says so")]
     standing_queries: IntGauge,
+    query_events: IntCounterVec,
+    seen_segments: IntGaugeVec,
     /// Two readers at a time would count twice.
     reading: Mutex<()>,
 }
@@ -113,6 +116,8 @@ impl Metrics {
             failures: to.counter("atom_failures_total", "Items that failed, by stage and reason.", &["stage", "reason"]),
             index_segments: to.count("atom_index_segments", "Rows written to the indexes of this run."),
             standing_queries: to.count("atom_standing_queries", "Standing queries that are kept up to date."),
+            query_events: to.counter("atom_query_events_total", "Segments that came to the best of a standing query (matched) and that left them (left).", &["event"]),
+            seen_segments: to.counts("atom_seen_segments", "Segments in the indexes of this run in which a concept of the pack is seen, by source.", &["source", "concept"]),
             registry: to.registry,
             names: to.names,
             reading: Mutex::default(),
@@ -172,6 +177,26 @@ impl Metrics {
     /// Rows went into an index.
     pub(crate) fn indexed(&self, rows: usize) {
         self.index_segments.add(rows as i64);
+    }
+
+    /// So many standing queries are kept.
+    pub(crate) fn queries(&self, queries: usize) {
+        self.standing_queries.set(queries as i64);
+    }
+
+    /// Something came to or left the best of a query.
+    pub(crate) fn query_event(&self, event: Became) {
+        self.query_events.with_label_values(&[event.name()]).inc();
+    }
+
+    /// In so many segments of a source a concept is seen; what is not named is seen in none.
+    pub(crate) fn seen(&self, totals: &BTreeMap<(String, String), u64>) {
+        let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.seen_segments.reset();
+        for ((source, concept), segments) in totals {
+            let of = self.seen_segments.with_label_values(&[source, concept]);
+            of.set(*segments as i64);
+        }
     }
 
     /// A source is complete through this.
@@ -310,6 +335,11 @@ impl Declared {
 
     fn gauge(&mut self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
         let metric = GaugeVec::new(Opts::new(name, help), labels).expect(SOUND);
+        self.add(metric)
+    }
+
+    fn counts(&mut self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        let metric = IntGaugeVec::new(Opts::new(name, help), labels).expect(SOUND);
         self.add(metric)
     }
 

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use atom_models::{Meters, Pack, Remembering, Scheduler, TextEncoder, scheduler::Settings};
+use atom_models::{
+    LazyText, Meter, Meters, ModelError, Pack, Remembering, Scheduler, SharedText, TextEncoder,
+    scheduler::Settings,
+};
 use atom_operators::{
     data::{MediaTime, NodeId},
     node::NodeKind,
@@ -72,8 +75,10 @@ pub struct Modules {
     pub vision: Option<Box<dyn atom_models::Vision>>,
     /// The decoder.
     pub decoder: Option<Scheduler>,
-    /// The text encoder, if anything is chosen, told or found by it.
-    pub text: Option<Box<dyn TextEncoder>>,
+    /// The text encoder; loaded when it is first needed.
+    pub text: SharedText,
+    /// Whether anything in the graph is chosen, told or found by the text encoder.
+    pub reads: bool,
     /// The caption memory, if captions are wanted and the pack has one.
     pub memory: Option<Arc<atom_models::Memory>>,
 }
@@ -100,19 +105,29 @@ impl Modules {
         let decoder =
             (captions || asks || questions).then(|| pack.decoder(Arc::clone(&meters.decoder)));
         let chooses = captions && connector.caption_likeness() > 0.0;
-        let text = (chooses || reads || questions).then(|| pack.text(Arc::clone(&meters.text)));
+        let reads = chooses || reads || questions;
+        let text = text(pack, &meters.text, reads)?;
         let memory = captions.then(|| pack.memory()).transpose()?.flatten();
         Ok(Self {
             vision: vision.transpose()?,
             decoder: decoder
                 .transpose()?
                 .map(|decoder| Scheduler::new(decoder, Settings::default())),
-            text: text
-                .transpose()?
-                .map(|text| Box::new(Remembering::new(text)) as Box<dyn TextEncoder>),
+            text: SharedText::new(Box::new(Remembering::new(text))),
+            reads,
             memory: memory.map(Arc::new),
         })
     }
+}
+
+/// The text encoder of a pack, loaded at once or when it is first needed.
+fn text(pack: &Pack, meter: &Arc<Meter>, now: bool) -> Result<Box<dyn TextEncoder>, ModelError> {
+    if now {
+        return pack.text(Arc::clone(meter));
+    }
+    let (name, meter) = (pack.manifest().name.clone(), Arc::clone(meter));
+    let load = move || Pack::open(&name)?.text(Arc::clone(&meter));
+    Ok(Box::new(LazyText::new(Box::new(load))))
 }
 
 /// Opens the sinks of a plan; files that are there are emptied.

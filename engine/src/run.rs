@@ -36,6 +36,7 @@ use crate::{
     metrics::Metrics,
     open::{self, Begin, Modules, Start},
     players::{AT_ONCE, Job, Players, Way, Ways},
+    queries::{self, Queries},
     report::{self, DecoderReport, Report, SourceReport},
     serve::{Listener, Server},
     shelf::OpenStore,
@@ -101,13 +102,16 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
     let modules = Modules::load(plan, &pack, &meters, options.questions.is_some())?;
     let sinks = open::open_sinks(plan)?;
     let begins = open::begin_all(plan, &mut stores, options.resume)?;
+    let metrics = Arc::default();
+    let counted = options.listener.is_some();
+    let queries = Queries::open(plan, &pack, &modules.text, &metrics, counted)?;
     let lanes = Lanes::of(plan, &begins, !libraries.is_empty());
     let run = Run {
         plan,
         pack: &pack,
         vitals: Vitals::new(lanes.flows(), meters),
         resume: options.resume,
-        metrics: Arc::default(),
+        metrics,
         stop: options.stop,
         healths: Healths::default(),
     };
@@ -115,7 +119,15 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
     lanes.take_up(&run, &begins);
     let _server = options
         .listener
-        .map(|listener| Server::start(listener, run.vitals.clone(), Arc::clone(&run.metrics)))
+        .map(|listener| {
+            let stores = queries.paths();
+            Server::start(
+                listener,
+                run.vitals.clone(),
+                Arc::clone(&run.metrics),
+                stores,
+            )
+        })
         .transpose()?;
     run.go(
         Opened {
@@ -128,6 +140,7 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
             feeding,
             modules,
             questions: options.questions,
+            queries,
         },
         options.audience,
     )
@@ -241,6 +254,7 @@ struct Opened {
     feeding: Vec<OpenStore>,
     modules: Modules,
     questions: Option<Questions>,
+    queries: Queries,
 }
 
 impl Run<'_> {
@@ -256,6 +270,7 @@ impl Run<'_> {
             feeding,
             modules,
             questions,
+            queries,
         } = opened;
         let (inbox, archive) = questions
             .map(|questions| (questions.inbox, questions.archive))
@@ -268,7 +283,7 @@ impl Run<'_> {
             paces,
             vision: modules.vision,
             decoder: modules.decoder,
-            text: modules.text,
+            text: modules.reads.then(|| Box::new(modules.text) as _),
             memory: modules.memory,
             inbox,
             archive,
@@ -279,7 +294,7 @@ impl Run<'_> {
             tally: self.vitals.tally.clone(),
         };
         let feed = Feed::new(self, locations, &begins, libraries, feeding);
-        let mut written = self.work_and_write(parts, feed, ways, writer);
+        let mut written = self.work_and_write(parts, feed, ways, (writer, queries));
         written.errors.extend(self.healths.hopeless());
         Ok(self.outcome(written, begun, &begins))
     }
@@ -290,15 +305,23 @@ impl Run<'_> {
         parts: Parts,
         (feed, scout): (Feed, Option<Scout>),
         ways: Ways,
-        writer: Writer,
+        (mut writer, queries): (Writer, Queries),
     ) -> Written {
         let closer = parts.inbox.as_ref().map(Inbox::closer);
         // Without sources, only who asks says when it is enough.
         let after_sources = closer.clone().filter(|_| !self.plan.sources.is_empty());
         let players = Players::default();
         let (out, sealed) = unbounded();
+        let (wake, wakes) = queries::wakes();
+        writer.sealed = Some(wake);
         let mut written = thread::scope(|threads| {
             let writing = threads.spawn(|| writer.run(sealed));
+            let events = out.clone();
+            threads.spawn(move || {
+                // Without a writer nobody can be told; what came and went is in the store.
+                queries.run(&wakes, |event| drop(events.send(News::Query(event))));
+            });
+            let over = out.clone();
             let mut playing = players.start(threads, &feed, ways, &out);
             if let Some(scout) = scout {
                 let (feed, news) = (&feed, out.clone());
@@ -310,6 +333,9 @@ impl Run<'_> {
             });
             let worked = self.work(parts, out, closer);
             self.stop.store(true, SeqCst);
+            // Behind everything that was sealed.
+            drop(over.send(News::AllSealed));
+            drop(over);
             let mut written = writing.join().unwrap_or_else(|_| Written {
                 errors: vec!["the writer of results panicked".into()],
                 ..Written::default()
@@ -395,6 +421,7 @@ impl Run<'_> {
             audience,
             stop: Arc::clone(&self.stop),
             healths: self.healths.clone(),
+            sealed: None,
             written: Written::default(),
         }
     }

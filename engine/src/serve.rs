@@ -1,4 +1,5 @@
-//! What a run tells over HTTP while it goes on: `/metrics` for Prometheus, `/healthz` for whoever looks after it.
+//! What a run tells over HTTP while it goes on: `/metrics` for Prometheus, `/healthz` for whoever looks after it, and
+//! `/api/v1/queries` for standing queries.
 //!
 //! It has a thread of its own, and ends with the run. It listens on this machine only, unless a token protects it.
 
@@ -6,10 +7,13 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
     sync::Arc,
     thread::JoinHandle,
     time::Duration,
 };
+
+mod queries;
 
 use axum::{
     Json, Router,
@@ -124,6 +128,8 @@ struct Told {
     vitals: Vitals,
     metrics: Arc<Metrics>,
     token: Option<Token>,
+    /// The files of the stores of the run.
+    stores: Arc<[PathBuf]>,
 }
 
 impl Server {
@@ -132,6 +138,7 @@ impl Server {
         listener: Listener,
         vitals: Vitals,
         metrics: Arc<Metrics>,
+        stores: Arc<[PathBuf]>,
     ) -> Result<Self, EngineError> {
         let Listener { listener, token } = listener;
         let address = listener.local_addr();
@@ -151,6 +158,7 @@ impl Server {
             vitals,
             metrics,
             token,
+            stores,
         };
         let work = move || {
             let answered = runtime.block_on(answer(listener, told, stopped));
@@ -188,6 +196,7 @@ async fn answer(
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
+        .merge(queries::routes(Arc::clone(&told.stores)))
         .layer(middleware::from_fn_with_state(told.clone(), guard))
         .with_state(told);
     let serving = axum::serve(listener, router);

@@ -10,6 +10,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc::Sender,
     },
 };
 
@@ -30,7 +31,7 @@ use crate::{
     run::Healths,
     shelf::{OpenStore, failed, keep_start, lost, patiently, seal, stored},
     sink::{Kind, Question, Record, Sink, SinkError},
-    store::Gap,
+    store::{Gap, QueryEvent},
     vitals::{FoundFile, SourceVitals, Vitals},
 };
 
@@ -105,6 +106,8 @@ pub struct Writer {
     pub stop: Arc<AtomicBool>,
     /// How the modules are doing: what broken ones gave is not stored.
     pub healths: Healths,
+    /// Wakes who keeps standing queries, after each seal.
+    pub sealed: Option<Sender<()>>,
     /// What was seen so far.
     pub written: Written,
 }
@@ -124,6 +127,8 @@ impl Writer {
                     let told = self.audience.reply(&reply);
                     self.heard(told);
                 }
+                News::Query(event) => self.query(&event),
+                News::AllSealed => self.sealed = None,
                 News::Notice(notice) => {
                     if let Notice::Gone(name) | Notice::Replaced(name) = &notice {
                         self.written.cut.remove(name);
@@ -213,10 +218,22 @@ impl Writer {
         passed.whole |= end.is_some_and(|end| end.whole);
         let passed = *passed;
         self.store(&vitals, rows, &gaps, passed);
+        if let Some(sealed) = &self.sealed {
+            // It goes away only when we let it.
+            let _ = sealed.send(());
+        }
         self.complete(&vitals, passed.complete_through);
         if let (Some(end), Some(found)) = (end, &vitals.found) {
             self.over(&vitals, found, end, passed);
         }
+    }
+
+    /// Something came to or left the best of a standing query.
+    fn query(&mut self, event: &QueryEvent) {
+        self.metrics.query_event(event.event);
+        let told = self.audience.query(event);
+        self.heard(told);
+        self.each_sink(|open| open.sink.query(event));
     }
 
     /// The counts of a source, which is complete from the beginning as far as it is stored.

@@ -54,5 +54,5 @@ pub use meter::{Meter, Meters};
 pub use pack::Pack;
 pub use prompt::Prompt;
 pub use scheduler::Scheduler;
-pub use text::{Remembering, SharedText, TextEncoder};
+pub use text::{LazyText, Remembering, SharedText, TextEncoder};
 pub use vision::{Impression, Vision};

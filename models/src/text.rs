@@ -20,6 +20,35 @@ pub trait TextEncoder: Send {
     fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError>;
 }
 
+/// Loads a text encoder.
+type Load = dyn FnMut() -> Result<Box<dyn TextEncoder>, ModelError> + Send;
+
+/// A text encoder that is loaded when the first text comes: for who may never need it.
+pub struct LazyText {
+    load: Box<Load>,
+    encoder: Option<Box<dyn TextEncoder>>,
+}
+
+impl LazyText {
+    /// Will be loaded by this; after a failure it is tried again with the next text.
+    pub fn new(load: Box<Load>) -> Self {
+        Self {
+            load,
+            encoder: None,
+        }
+    }
+}
+
+impl TextEncoder for LazyText {
+    fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError> {
+        let encoder = match self.encoder.take() {
+            Some(encoder) => encoder,
+            None => (self.load)()?,
+        };
+        self.encoder.insert(encoder).embed(text)
+    }
+}
+
 /// One text encoder for several threads: it is loaded once, and each waits its turn.
 #[derive(Clone)]
 pub struct SharedText(Arc<Mutex<Box<dyn TextEncoder>>>);

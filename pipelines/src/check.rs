@@ -16,7 +16,7 @@ use atom_operators::node::{NodeKind, SpecError};
 use crate::{
     plan::downstream,
     problem::{Problem, Problems},
-    spec::{Item, PipelineFile},
+    spec::{Item, NodeSpec, PipelineFile},
 };
 
 /// Accepts files that can be planned together.
@@ -44,6 +44,7 @@ pub(crate) fn problems(files: &[PipelineFile], sound: bool) -> Vec<Problem> {
         edges::check(file, &mut problems);
         cycles::check(file, &mut problems);
         settings(file, &mut problems);
+        queries(file, &mut problems);
     }
     packs(files, &mut problems);
     sources::check_across(files, &mut problems);
@@ -82,6 +83,22 @@ fn settings(file: &PipelineFile, problems: &mut Vec<Problem>) {
     }
     for sink in file.sinks.iter().filter(|sink| sink.settings_sound) {
         problems.extend(refused(&file.path, "sink", sink, sink.kind.check()));
+    }
+    for query in file.queries.iter().filter(|query| query.settings_sound) {
+        problems.extend(refused(&file.path, "query", query, query.kind.check()));
+    }
+}
+
+/// Queries are kept over what is indexed.
+fn queries(file: &PipelineFile, problems: &mut Vec<Problem>) {
+    let indexes = |node: &NodeSpec| matches!(node.kind, NodeKind::Index(_));
+    if let Some(query) = file.queries.first()
+        && !file.nodes.iter().any(indexes)
+        && file.unread_nodes.is_empty()
+    {
+        let message = format!("query {:?} looks at nothing", query.name);
+        let problem = Problem::new(&file.path, query.line, message);
+        problems.push(problem.hint("add a node of kind \"index\"; see: atom docs index"));
     }
 }
 

@@ -36,6 +36,9 @@ pub fn kind(kind: &str) -> Result<String, UnknownKind> {
     if kind == "source" {
         return Ok(source());
     }
+    if kind == "query" {
+        return Ok(query());
+    }
     let (nodes, sinks) = (kinds::nodes(), kinds::sinks());
     if let Some(form) = nodes.iter().find(|form| form.name == kind) {
         return Ok(explained("node", form));
@@ -54,7 +57,7 @@ pub fn kind(kind: &str) -> Result<String, UnknownKind> {
 pub fn kinds() -> impl Iterator<Item = &'static str> {
     let nodes = kinds::nodes().into_iter().map(|form| form.name);
     let sinks = kinds::sinks().into_iter().map(|form| form.name);
-    std::iter::once("source").chain(nodes).chain(sinks)
+    ["source", "query"].into_iter().chain(nodes).chain(sinks)
 }
 
 /// Explains pipeline files and lists all kinds.
@@ -65,7 +68,8 @@ pub fn overview() -> String {
          \x20 pack            the pack of models; \"mini\" if absent\n\
          \x20 [source.NAME]   what is watched\n\
          \x20 [node.NAME]     what is done with it: a kind, its inputs, its settings\n\
-         \x20 [sink.NAME]     where results are written: a kind, its inputs, its settings\n\n\
+         \x20 [sink.NAME]     where results are written: a kind, its inputs, its settings\n\
+         \x20 [query.NAME]    what is looked for in all that the file indexes, again and again\n\n\
          Names are yours to choose, of letters, digits, _ and -.\n\
          Relative paths are relative to the working directory.\n\nKinds of nodes:\n",
     );
@@ -77,7 +81,7 @@ pub fn overview() -> String {
         listed(&mut text, form.name, &form.about);
     }
     text.push_str(
-        "\natom docs KIND explains the keys of a kind; atom docs source, those of a source.\n",
+        "\natom docs KIND explains the keys of a kind; atom docs source, those of a source; atom docs query, those of a query.\n",
     );
     text
 }
@@ -106,6 +110,21 @@ fn source() -> String {
         entry(&mut text, &key.name, &expected(key), &key.about);
     }
     text.push_str("\nexamples:\n\n[source.video]\nuri = \"holiday.mp4\"\n\n[source.door]\n");
+    text.push_str(form.example);
+    text
+}
+
+fn query() -> String {
+    let form = kinds::query();
+    let mut text = String::from("[query.NAME]: a standing query.\n\n");
+    for line in wrapped(&form.about, WIDTH) {
+        push(&mut text, &line);
+    }
+    text.push_str("\nkeys:\n");
+    for key in &form.keys {
+        entry(&mut text, &key.name, &expected(key), &key.about);
+    }
+    text.push_str("\nexample:\n\n[query.van]\n");
     text.push_str(form.example);
     text
 }

@@ -8,6 +8,7 @@ use atom_operators::{
     encode::EncodeSpec,
     index::IndexSpec,
     node::{NodeKind, StreamKind},
+    query::QuerySpec,
     reason::ReasonSpec,
     sample::SampleSpec,
     segment::SegmentSpec,
@@ -108,6 +109,22 @@ pub(crate) fn source() -> Form<SourceSettings> {
         keys: keys(&schema_for!(SourceSettings)),
         example: SourceSettings::EXAMPLE,
         blank: SourceSettings::default(),
+        decode: |table| settings(table),
+    }
+}
+
+/// What a standing query asks for.
+pub(crate) fn query() -> Form<QuerySpec> {
+    let schema = schema_for!(QuerySpec);
+    Form {
+        name: "query",
+        own: &[],
+        about: text(&schema, "description"),
+        takes: &[StreamKind::Rows],
+        gives: None,
+        keys: keys(&schema),
+        example: QuerySpec::EXAMPLE,
+        blank: QuerySpec::of(""),
         decode: |table| settings(table),
     }
 }
@@ -243,6 +260,7 @@ mod tests {
         let keys = nodes().into_iter().flat_map(|form| form.keys);
         for key in keys
             .chain(source().keys)
+            .chain(query().keys)
             .chain(sinks().into_iter().flat_map(|form| form.keys))
         {
             assert_ne!(key.expects, "another value", "{}", key.name);

@@ -9,18 +9,19 @@ mod settings;
 
 use std::path::Path;
 
+use atom_operators::query::QuerySpec;
 use toml::de::{DeTable, DeValue};
 
 use crate::{
     kinds,
     problem::{Problem, Problems},
     source::SourceSettings,
-    spec::{PipelineFile, SourceSpec},
+    spec::{Item, PipelineFile, SourceSpec},
 };
 
 use reader::{Name, Reader, Value};
 
-const TOP_KEYS: [&str; 5] = ["name", "pack", "source", "node", "sink"];
+const TOP_KEYS: [&str; 6] = ["name", "pack", "source", "node", "sink", "query"];
 
 /// Reads the shape of a pipeline file; `path` is only named in problems.
 ///
@@ -54,6 +55,7 @@ fn empty(path: &Path) -> PipelineFile {
         sources: Vec::new(),
         nodes: Vec::new(),
         sinks: Vec::new(),
+        queries: Vec::new(),
         pack_line: 1,
         unread_nodes: Vec::new(),
         unread_sinks: Vec::new(),
@@ -105,6 +107,11 @@ impl<'t> Reader<'t> {
                             Ok(sink) => file.sinks.push(sink),
                             Err(unread) => file.unread_sinks.push(unread),
                         }
+                    }
+                }
+                "query" => {
+                    for (name, body) in self.section(&key, value) {
+                        file.queries.push(self.query(&name, body));
                     }
                 }
                 _ => self.unknown_key("the file", &key, &TOP_KEYS),
@@ -161,10 +168,33 @@ impl<'t> Reader<'t> {
     }
 }
 
+impl<'t> Reader<'t> {
+    fn query(&mut self, name: &Name<'t>, body: DeTable<'t>) -> Item<QuerySpec> {
+        let owner = format!("query {:?}", name.get_ref());
+        self.name(&owner, name);
+        let line = self.line(name.span());
+        let keys = body.iter();
+        let lines = keys.map(|(key, _)| (key.to_string(), self.line(key.span())));
+        let lines = lines.collect();
+        let before = self.problems.len();
+        let spec = self.settings(&owner, line, body, &kinds::query());
+        Item {
+            name: name.to_string(),
+            kind: spec,
+            inputs: Vec::new(),
+            line,
+            lines,
+            inputs_sound: true,
+            settings_sound: self.problems.len() == before,
+        }
+    }
+}
+
 fn in_order_of_the_file(file: &mut PipelineFile) {
     file.sources.sort_by_key(|source| source.line);
     file.nodes.sort_by_key(|node| node.line);
     file.sinks.sort_by_key(|sink| sink.line);
+    file.queries.sort_by_key(|query| query.line);
 }
 
 #[cfg(test)]

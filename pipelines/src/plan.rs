@@ -10,7 +10,7 @@ use std::{
     path::PathBuf,
 };
 
-use atom_operators::node::NodeKind;
+use atom_operators::{node::NodeKind, query::QuerySpec};
 
 use crate::{
     sink::SinkKind,
@@ -32,6 +32,19 @@ pub struct Plan {
     pub nodes: Vec<PlannedNode>,
     /// Where results go, each file's sinks for themselves.
     pub sinks: Vec<PlannedSink>,
+    /// What each file that indexes wants to be kept up to date.
+    pub queries: Vec<PlannedQueries>,
+}
+
+/// The standing queries of one file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedQueries {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The indexes over which they are kept: all that the file writes.
+    pub stores: BTreeSet<PathBuf>,
+    /// What is asked for, by name.
+    pub queries: Vec<(String, QuerySpec)>,
 }
 
 /// A source that is opened once.
@@ -139,6 +152,7 @@ pub(crate) fn merge(files: &[PipelineFile]) -> (Plan, Vec<(&PipelineFile, &NodeS
         sources: Vec::new(),
         nodes: Vec::new(),
         sinks: Vec::new(),
+        queries: files.iter().filter_map(queries).collect(),
     };
     let mut firsts = Vec::new();
     for file in files {
@@ -159,6 +173,20 @@ pub(crate) fn merge(files: &[PipelineFile]) -> (Plan, Vec<(&PipelineFile, &NodeS
         merger.sinks();
     }
     (plan, firsts)
+}
+
+/// The queries of a file, if it indexes anything.
+fn queries(file: &PipelineFile) -> Option<PlannedQueries> {
+    let stores = file.nodes.iter().filter_map(|node| store_of(&node.kind));
+    let stores: BTreeSet<PathBuf> = stores.cloned().collect();
+    let queries = file.queries.iter();
+    (!stores.is_empty()).then(|| PlannedQueries {
+        pipeline: file.name.clone(),
+        stores,
+        queries: queries
+            .map(|query| (query.name.clone(), query.kind.clone()))
+            .collect(),
+    })
 }
 
 /// Finds or adds a planned source for each source of a file; two sources of one file are never one.

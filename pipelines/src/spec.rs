@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use atom_operators::node::NodeKind;
+use atom_operators::{node::NodeKind, query::QuerySpec};
 
 use crate::{sink::SinkKind, source::SourceSettings};
 
@@ -24,6 +24,8 @@ pub struct PipelineFile {
     pub nodes: Vec<NodeSpec>,
     /// Where results go.
     pub sinks: Vec<SinkSpec>,
+    /// What is looked for in all that this file indexes, again and again.
+    pub queries: Vec<Item<QuerySpec>>,
     /// The line of `pack`, 1 if there is none.
     pub(crate) pack_line: usize,
     /// Nodes whose kind could not be read.
@@ -53,7 +55,8 @@ pub struct SourceSpec {
     pub(crate) sound: bool,
 }
 
-/// A node or a sink: a name, a kind with its settings, and the names of what it takes.
+/// A node or a sink: a name, a kind with its settings, and the names of what it takes. A query is one too, and takes nothing by
+/// name.
 #[derive(Clone, Debug)]
 pub struct Item<K> {
     /// Its name in this file.

@@ -31,13 +31,14 @@ const MEMBERS: [&str; 6] = [
 ];
 
 /// An outside crate, and the files or folders whose sources may name it.
-const MAY_NAME: [(&str, &[&str]); 9] = [
+const MAY_NAME: [(&str, &[&str]); 10] = [
     ("ort", &["models/src/session.rs"]),
     ("timely", &["operators/", "engine/"]),
+    ("differential_dataflow", &["operators/"]),
     ("gstreamer", &["engine/src/source/", "tests/camera/"]),
     ("prometheus", &["engine/src/metrics.rs"]),
-    ("axum", &["engine/src/serve.rs"]),
-    ("tokio", &["engine/src/serve.rs"]),
+    ("axum", &["engine/src/serve.rs", "engine/src/serve/"]),
+    ("tokio", &["engine/src/serve.rs", "engine/src/serve/"]),
     ("rusqlite", &["engine/src/store/"]),
     (
         "anyhow",

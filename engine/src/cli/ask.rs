@@ -71,6 +71,7 @@ impl Ask {
             sources: Vec::new(),
             nodes: Vec::new(),
             sinks: Vec::new(),
+            queries: Vec::new(),
         };
         let stop = terminal::stop_on_signal()?;
         let (hearing, growing) = channel();

@@ -10,12 +10,14 @@ pub mod eval;
 pub mod graph;
 pub mod index;
 pub mod models;
+pub mod query;
 pub mod run;
 pub mod scope;
 pub mod search;
 pub mod store;
 pub mod summarize;
 pub mod terminal;
+pub mod watch;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,7 @@ Examples:
   atom index recordings/                   make a folder of recordings searchable
   atom search \"a dog on the beach\"         find the moment
   atom ask \"What is the dog doing?\"        an answer, and the moments it rests on
+  atom query add van \"a delivery van\"    keep what matches best; then: atom watch van
   atom summarize                           what happened, minute by minute
   atom run three-branches.toml --source video=holiday.mp4"
 )]
@@ -68,6 +71,10 @@ pub enum Command {
     Ask(ask::Ask),
     /// Say what happened, minute by minute and in all.
     Summarize(summarize::Summarize),
+    /// Keep the best matches of a text up to date.
+    Query(query::Query),
+    /// Tell what comes to and leaves the best of standing queries.
+    Watch(watch::Watch),
     /// Take care of the index: check, back up, compact, see what is in it.
     Store(store::Care),
     /// Check pipeline files without running them.
@@ -92,6 +99,8 @@ impl Command {
             Self::Search(command) => command.run(),
             Self::Ask(command) => command.run(),
             Self::Summarize(command) => command.run(),
+            Self::Query(command) => command.run(),
+            Self::Watch(command) => command.run(),
             Self::Store(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Graph(command) => command.run(),

@@ -16,6 +16,7 @@ use atom::{
     error::chain,
     run::Outcome,
     sink::{Kind, Record, Sink, SinkError},
+    store::QueryEvent,
 };
 use atom_operators::{
     archive::{Incomplete, Why},
@@ -28,6 +29,8 @@ use tracing_subscriber::{
     EnvFilter,
     fmt::{MakeWriter, format::FmtSpan},
 };
+
+use super::watch;
 
 /// The one progress bar; everything else that is printed goes around it.
 static BAR: LazyLock<ProgressBar> = LazyLock::new(ProgressBar::hidden);
@@ -263,6 +266,15 @@ impl Audience for Printer {
             self.bar.remark(&line(record));
         }
         Ok(())
+    }
+
+    fn query(&mut self, event: &QueryEvent) -> io::Result<()> {
+        match &mut self.style {
+            Style::Lines | Style::Indexed => result(&watch::line(event)),
+            Style::Json => result(&event.json()),
+            Style::Through(sink) => BAR.suspend(|| sink.query(event)).map_err(of_stdout),
+            Style::Silent => Ok(()),
+        }
     }
 
     fn progress(&mut self, progress: &Progress) -> io::Result<()> {

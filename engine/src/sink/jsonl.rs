@@ -2,6 +2,7 @@
 
 use super::output::Output;
 use super::{Record, Sink, SinkError};
+use crate::store::QueryEvent;
 
 /// A file of JSON lines; it holds nothing back.
 pub(super) struct Jsonl {
@@ -19,6 +20,10 @@ impl Sink for Jsonl {
         let json = serde_json::to_string(record)
             .expect("a record has only texts and numbers, which JSON can hold");
         self.output.write(&format!("{json}\n"))
+    }
+
+    fn query(&mut self, event: &QueryEvent) -> Result<(), SinkError> {
+        self.output.write(&format!("{}\n", event.json()))
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {

@@ -60,6 +60,14 @@ pub trait Sink: Send {
     /// # Errors
     /// When it cannot be written.
     fn finish(&mut self) -> Result<(), SinkError>;
+
+    /// Writes what came to or left the best of a standing query; subtitles have no room for it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn query(&mut self, _event: &crate::store::QueryEvent) -> Result<(), SinkError> {
+        Ok(())
+    }
 }
 
 /// The kinds of files there are.

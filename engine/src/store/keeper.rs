@@ -107,22 +107,17 @@ struct Queries {
 }
 
 impl Keeper {
-    /// A keeper of this store. Without scales it only counts what is seen.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn new(store: Store, scales: Option<Scales>) -> Result<Self, StoreError> {
-        let told = StoreError::at(store.path(), "read");
-        let newest = newest(&store.connection).map_err(told)?;
+    /// A keeper of this store, which reads it in its first step. Without scales it only counts what is seen.
+    pub fn new(store: Store, scales: Option<Scales>) -> Self {
         let pack = scales.as_ref().map(|scales| scales.pack.clone());
-        Ok(Self {
-            segments: Segments::new(pack, newest),
+        Self {
+            segments: Segments::new(pack),
             store,
             scales,
             follower: Follower::default(),
             from: None,
             revision: None,
-        })
+        }
     }
 
     /// The store.
@@ -173,6 +168,10 @@ impl Keeper {
     fn follow(&mut self) -> Result<bool, StoreError> {
         let path = self.store.path.clone();
         let told = StoreError::at(&path, "read");
+        if self.revision.is_none() {
+            let newest = newest(&self.store.connection).map_err(&told)?;
+            self.segments.set_newest(newest);
+        }
         let new = loop {
             let queries = self.changed_queries().map_err(&told)?;
             // Queries are read by the text encoder before the moment, which is to be short.

@@ -57,6 +57,24 @@ pub struct QueryEvent {
     pub at_utc: String,
 }
 
+impl QueryEvent {
+    /// As a line of JSON lines, among captions and answers.
+    pub fn json(&self) -> String {
+        #[derive(Serialize)]
+        struct Told<'e> {
+            kind: &'static str,
+            #[serde(flatten)]
+            event: &'e QueryEvent,
+        }
+        let told = Told {
+            kind: "query",
+            event: self,
+        };
+        serde_json::to_string(&told)
+            .expect("an event has only texts and numbers, which JSON can hold")
+    }
+}
+
 /// Where a segment stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Place {

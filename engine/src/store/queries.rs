@@ -43,6 +43,21 @@ impl Store {
         queries(&self.connection).map_err(StoreError::at(&self.path, "read"))
     }
 
+    /// The query of this name.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot be read.
+    pub fn query(&self, name: &str) -> std::result::Result<StandingQuery, StoreError> {
+        let mut all = self.queries()?;
+        let known = all.iter().map(|query| query.name.clone()).collect();
+        let at = all.iter().position(|query| query.name == name);
+        at.map(|at| all.swap_remove(at))
+            .ok_or_else(|| StoreError::UnknownQuery {
+                name: name.to_owned(),
+                known,
+            })
+    }
+
     /// Adds a query, in the place of one with its name that asks for something else. Tells whether anything changed.
     ///
     /// # Errors

@@ -78,19 +78,23 @@ pub(super) struct Segments {
 }
 
 impl Segments {
-    pub(super) fn new(pack: Option<String>, newest: Vec<(String, i64)>) -> Self {
-        let names = newest.iter().map(|(line, _)| line.clone());
+    pub(super) fn new(pack: Option<String>) -> Self {
         Self {
             pack,
-            line_numbers: names.zip(0..).collect(),
-            lines: newest,
             ..Self::default()
         }
     }
 
+    /// Takes up lines of time, before there are rows.
+    pub(super) fn set_newest(&mut self, newest: Vec<(String, i64)>) {
+        let names = newest.iter().map(|(line, _)| line.clone());
+        self.line_numbers = names.zip(0..).collect();
+        self.lines = newest;
+    }
+
     /// Forgets all that comes from rows and queries.
     pub(super) fn forget(&mut self) {
-        *self = Self::new(self.pack.take(), std::mem::take(&mut self.lines));
+        *self = Self::new(self.pack.take());
     }
 
     pub(super) fn count(&self) -> usize {

@@ -21,10 +21,7 @@ impl Store {
         let begun = Instant::now();
         let mut seen = None;
         loop {
-            let version: i64 = self
-                .connection
-                .pragma_query_value(None, "data_version", |row| row.get(0))
-                .map_err(StoreError::at(&self.path, "read"))?;
+            let version = self.version()?;
             if seen.replace(version) != Some(version) && self.complete(filter)? {
                 return Ok(true);
             }
@@ -34,6 +31,17 @@ impl Store {
             }
             thread::sleep(PAUSE.min(left));
         }
+    }
+
+    /// A number that is another one when another program or connection has written since.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn version(&self) -> Result<i64, StoreError> {
+        let version = self
+            .connection
+            .pragma_query_value(None, "data_version", |row| row.get(0));
+        version.map_err(StoreError::at(&self.path, "read"))
     }
 
     fn complete(&self, filter: &Filter) -> Result<bool, StoreError> {

@@ -1,0 +1,197 @@
+//! Keeps the standing queries of a run's stores up to date while it goes on, on a thread of its own.
+//!
+//! The writer wakes it after each seal; otherwise it looks a few times a second whether another program changed rows or queries. What
+//! came and went is read back from the store and told: also what another program found out.
+//! Invariant: each event of a store is told once by a run that is there when it is written, in order.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    time::Duration,
+};
+
+use atom_models::{Pack, SharedText};
+use atom_operators::node::NodeKind;
+use atom_pipelines::Plan;
+use tracing::warn;
+
+use crate::{
+    error::{EngineError, chain},
+    metrics::Metrics,
+    store::{Keeper, QueryEvent, Scales, Store, StoreError},
+};
+
+/// How often it is looked whether another program changed something.
+const LOOK: Duration = Duration::from_millis(250);
+/// So many events are told at a time.
+const AT_ONCE: usize = 1000;
+
+/// A store whose queries are kept.
+struct Kept {
+    keeper: Keeper,
+    /// The newest event that was told.
+    told: u64,
+    /// Whether the last step failed.
+    failed: bool,
+}
+
+impl Kept {
+    fn new(opened: Opened) -> Self {
+        Self {
+            told: opened.told,
+            keeper: Keeper::new(opened.store, Some(opened.scales)),
+            failed: false,
+        }
+    }
+}
+
+/// A store whose queries will be kept.
+struct Opened {
+    store: Store,
+    scales: Scales,
+    told: u64,
+}
+
+/// The standing queries of all stores of a run.
+pub(crate) struct Queries {
+    stores: Vec<Opened>,
+    metrics: Arc<Metrics>,
+    /// Sources that are counted by name: what folders hold would be any number of names.
+    sources: BTreeSet<String>,
+    /// Whether counts are kept without queries too: somebody may ask for them.
+    counted: bool,
+}
+
+impl Queries {
+    /// Opens the stores of a plan once more, and makes the queries of its pipelines known there.
+    pub(crate) fn open(
+        plan: &Plan,
+        pack: &Pack,
+        text: &SharedText,
+        metrics: &Arc<Metrics>,
+        counted: bool,
+    ) -> Result<Self, EngineError> {
+        let (mut stores, mut sources) = (BTreeMap::new(), BTreeSet::new());
+        for node in &plan.nodes {
+            let names = node.source_names.iter();
+            let named = names.filter(|(source, _)| !plan.sources[**source].is_folder());
+            sources.extend(named.map(|(_, name)| name.clone()));
+            if let NodeKind::Index(spec) = &node.kind
+                && !stores.contains_key(&spec.store)
+            {
+                let scales = Scales::new(pack, Box::new(text.clone()));
+                let opened = opened(&spec.store, plan, scales)?;
+                stores.insert(spec.store.clone(), opened);
+            }
+        }
+        Ok(Self {
+            stores: stores.into_values().collect(),
+            metrics: Arc::clone(metrics),
+            sources,
+            counted,
+        })
+    }
+
+    /// The files of the stores.
+    pub(crate) fn paths(&self) -> Arc<[PathBuf]> {
+        let stores = self.stores.iter();
+        stores
+            .map(|opened| opened.store.path().to_owned())
+            .collect()
+    }
+
+    /// Keeps everything up to date until nobody can wake it any more, and once more then.
+    pub(crate) fn run(mut self, wakes: &Receiver<()>, mut tell: impl FnMut(QueryEvent)) {
+        // Differential dataflow stays on the thread on which it was made.
+        let mut stores: Vec<_> = self.stores.drain(..).map(Kept::new).collect();
+        loop {
+            let woken = wakes.recv_timeout(LOOK);
+            // One look makes up for all seals until now.
+            while wakes.try_recv().is_ok() {}
+            self.look(&mut stores, &mut tell);
+            if woken == Err(RecvTimeoutError::Disconnected) {
+                break;
+            }
+        }
+    }
+
+    fn look(&self, stores: &mut [Kept], tell: &mut impl FnMut(QueryEvent)) {
+        let mut new = false;
+        for kept in stores.iter_mut() {
+            new |= kept.look(self.counted, tell);
+        }
+        if new {
+            let keepers = || stores.iter().map(|kept| &kept.keeper);
+            self.metrics.queries(keepers().map(Keeper::queries).sum());
+            let totals = keepers().flat_map(Keeper::totals);
+            let named = totals.filter(|((source, _), _)| self.sources.contains(source));
+            self.metrics.seen(&named.collect());
+        }
+    }
+}
+
+fn opened(path: &Path, plan: &Plan, scales: Scales) -> Result<Opened, StoreError> {
+    let mut store = Store::open(path)?;
+    for wanted in plan
+        .queries
+        .iter()
+        .filter(|wanted| wanted.stores.contains(path))
+    {
+        store.set_queries(&wanted.pipeline, &wanted.queries)?;
+    }
+    if !scales.weighs() && !store.queries()?.is_empty() {
+        warn!("the pack tells no yes or no, so standing queries match nothing");
+    }
+    Ok(Opened {
+        told: store.newest_event()?,
+        store,
+        scales,
+    })
+}
+
+impl Kept {
+    /// Brings everything up to date and tells what came of it. Tells whether there was anything new.
+    fn look(&mut self, counted: bool, tell: &mut impl FnMut(QueryEvent)) -> bool {
+        match self.step(counted, tell) {
+            Ok(new) => {
+                self.failed = false;
+                new
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.failed, true) {
+                    let reason = chain(&error);
+                    warn!("standing queries are behind: {reason}; it is tried again");
+                }
+                false
+            }
+        }
+    }
+
+    fn step(
+        &mut self,
+        counted: bool,
+        tell: &mut impl FnMut(QueryEvent),
+    ) -> Result<bool, StoreError> {
+        let idle = !counted && self.keeper.queries() == 0;
+        if idle && self.keeper.store().queries()?.is_empty() {
+            return Ok(false);
+        }
+        let new = self.keeper.step()?;
+        loop {
+            let events = self.keeper.store().events(self.told, None, AT_ONCE)?;
+            let Some(last) = events.last() else { break };
+            self.told = last.id;
+            events.into_iter().for_each(&mut *tell);
+        }
+        Ok(new)
+    }
+}
+
+/// Wakes the keeping of queries; when the last of these goes, it comes to its end.
+pub(crate) fn wakes() -> (Sender<()>, Receiver<()>) {
+    channel()
+}

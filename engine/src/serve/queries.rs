@@ -1,0 +1,123 @@
+//! Standing queries over HTTP: listed with what matches them, added, removed, while the run goes on.
+//!
+//! A request opens the stores of the run anew and changes what is in them; who keeps the matches notices within a moment.
+
+use std::{path::PathBuf, sync::Arc};
+
+use atom_operators::query::QuerySpec;
+use axum::{
+    Json, Router,
+    extract::{Path, State, rejection::JsonRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{delete, get},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::task::spawn_blocking;
+
+use crate::{
+    error::chain,
+    store::{Match, StandingQuery, Store, StoreError},
+};
+
+/// The files of the stores of the run.
+type Stores = Arc<[PathBuf]>;
+
+/// The routes, over these stores.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(stores: Stores) -> Router<S> {
+    Router::new()
+        .route("/api/v1/queries", get(list).post(add))
+        .route("/api/v1/queries/{name}", delete(remove))
+        .with_state(stores)
+}
+
+/// A query with what matches it.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    query: StandingQuery,
+    matches: Vec<Match>,
+}
+
+/// A query as it is sent.
+#[derive(Deserialize)]
+struct Sent {
+    name: String,
+    #[serde(flatten)]
+    spec: QuerySpec,
+}
+
+async fn list(State(stores): State<Stores>) -> Response {
+    let list = move || -> Result<Vec<Told>, StoreError> {
+        let mut told = Vec::new();
+        for path in stores.iter() {
+            let store = Store::open_existing(path)?;
+            for query in store.queries()? {
+                let matches = store.matches(&query.name)?;
+                told.push(Told { query, matches });
+            }
+        }
+        Ok(told)
+    };
+    match apart(list).await {
+        Ok(queries) => Json(json!({ "queries": queries })).into_response(),
+        Err(refused) => refused,
+    }
+}
+
+async fn add(State(stores): State<Stores>, sent: Result<Json<Sent>, JsonRejection>) -> Response {
+    let Sent { name, spec } = match sent {
+        Ok(Json(sent)) => sent,
+        Err(wrong) => {
+            let hint = "expected for example {\"name\": \"van\", \"text\": \"a delivery van\"}";
+            return refusal(wrong.status(), &format!("{}; {hint}", wrong.body_text()));
+        }
+    };
+    let add = move || -> Result<bool, StoreError> {
+        let mut new = false;
+        for path in stores.iter() {
+            new |= Store::open_existing(path)?.add_query(&name, &spec)?;
+        }
+        Ok(new)
+    };
+    match apart(add).await {
+        Ok(true) => StatusCode::CREATED.into_response(),
+        Ok(false) => StatusCode::OK.into_response(),
+        Err(refused) => refused,
+    }
+}
+
+async fn remove(State(stores): State<Stores>, Path(name): Path<String>) -> Response {
+    let remove = move || -> Result<(), StoreError> {
+        for path in stores.iter() {
+            Store::open_existing(path)?.remove_query(&name)?;
+        }
+        Ok(())
+    };
+    match apart(remove).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refused) => refused,
+    }
+}
+
+/// Works with stores where it holds up nobody else.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Response> {
+    let done = spawn_blocking(work).await;
+    let done = done.map_err(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "it panicked"))?;
+    done.map_err(|error| {
+        let status = match error {
+            StoreError::UnknownQuery { .. } => StatusCode::NOT_FOUND,
+            StoreError::Query { .. } | StoreError::QueryName { .. } => StatusCode::BAD_REQUEST,
+            StoreError::TooManyQueries { .. } => StatusCode::CONFLICT,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        refusal(status, &chain(&error))
+    })
+}
+
+fn refusal(status: StatusCode, reason: &str) -> Response {
+    (status, Json(json!({ "error": reason }))).into_response()
+}
