@@ -12,8 +12,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{delete, get},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 use tokio::task::spawn_blocking;
 
 use crate::{
@@ -40,12 +40,15 @@ struct Told {
     matches: Vec<Match>,
 }
 
-/// A query as it is sent.
-#[derive(Deserialize)]
-struct Sent {
-    name: String,
-    #[serde(flatten)]
-    spec: QuerySpec,
+/// A query as it is sent: its settings, and `name` beside them.
+fn read(mut sent: Map<String, Value>) -> Result<(String, QuerySpec), String> {
+    let name = match sent.remove("name") {
+        Some(Value::String(name)) => name,
+        _ => return Err("expected a name".to_owned()),
+    };
+    let spec = serde_json::from_value(Value::Object(sent));
+    spec.map(|spec| (name, spec))
+        .map_err(|error| error.to_string())
 }
 
 async fn list(State(stores): State<Stores>) -> Response {
@@ -66,12 +69,17 @@ async fn list(State(stores): State<Stores>) -> Response {
     }
 }
 
-async fn add(State(stores): State<Stores>, sent: Result<Json<Sent>, JsonRejection>) -> Response {
-    let Sent { name, spec } = match sent {
-        Ok(Json(sent)) => sent,
-        Err(wrong) => {
+async fn add(
+    State(stores): State<Stores>,
+    sent: Result<Json<Map<String, Value>>, JsonRejection>,
+) -> Response {
+    let sent = sent.map_err(|wrong| (wrong.status(), wrong.body_text()));
+    let unread = |reason| (StatusCode::UNPROCESSABLE_ENTITY, reason);
+    let (name, spec) = match sent.and_then(|Json(sent)| read(sent).map_err(unread)) {
+        Ok(read) => read,
+        Err((status, reason)) => {
             let hint = "expected for example {\"name\": \"van\", \"text\": \"a delivery van\"}";
-            return refusal(wrong.status(), &format!("{}; {hint}", wrong.body_text()));
+            return refusal(status, &format!("{reason}; {hint}"));
         }
     };
     let add = move || -> Result<bool, StoreError> {
