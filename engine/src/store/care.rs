@@ -365,10 +365,10 @@ mod tests {
     #[test]
     fn bytes_flipped_anywhere_never_cause_a_panic() {
         let (mut store, folder) = store();
-        let rows: Vec<_> = (0..50)
+        let rows: Vec<_> = (0..200)
             .map(|n| row(n * 1000, &format!("ball number {n}")))
             .collect();
-        seal(&mut store, "door", &rows, 50_000);
+        seal(&mut store, "door", &rows, 200_000);
         drop(store);
         let whole = fs::read(folder.path().join("atom.db")).unwrap();
         let mut found = 0;

@@ -168,6 +168,7 @@ impl Keeper {
     fn follow(&mut self) -> Result<bool, StoreError> {
         let path = self.store.path.clone();
         let told = StoreError::at(&path, "read");
+        self.segments.set_now(Timestamp::now().as_millisecond());
         if self.revision.is_none() {
             let newest = newest(&self.store.connection).map_err(&told)?;
             self.segments.set_newest(newest);
@@ -179,7 +180,7 @@ impl Keeper {
                 break new;
             }
         };
-        self.segments.expire(Timestamp::now().as_millisecond());
+        self.segments.expire();
         Ok(new)
     }
 
@@ -356,11 +357,8 @@ mod tests {
         store.add_query("red", &QuerySpec::of("red")).unwrap();
         let (mut one, mut two) = (keeper(&store), keeper(&store));
         for start in 0..20 {
-            seal(
-                &mut store,
-                "door",
-                &[row(start * 1000, (start % 3) as f32 / 2.0)],
-            );
+            let red = if start % 3 == 2 { 1.0 } else { 0.0 };
+            seal(&mut store, "door", &[row(start * 1000, red)]);
             one.step().unwrap();
             if start % 2 == 0 {
                 two.step().unwrap();

@@ -72,6 +72,8 @@ pub(super) struct Segments {
     /// Lines of time, each with its newest moment, and their numbers by name.
     lines: Vec<(String, i64)>,
     line_numbers: HashMap<String, usize>,
+    /// What the clock says.
+    now: i64,
     /// When candidates are too old for their query: line, moment, query, segment.
     ends: BTreeSet<(usize, i64, u64, i64)>,
     best: BTreeMap<(u64, i64), u32>,
@@ -219,7 +221,7 @@ impl Segments {
 
     /// Makes a segment a candidate of these queries, if it is not too old for them.
     fn take(&mut self, id: i64, segment: &mut Segment, likely: Vec<(u64, u32)>) {
-        let newest = self.lines[segment.line].1;
+        let newest = self.newest_of(segment.line);
         for (query, score) in likely {
             let spec = &self.queries[&query].query.spec;
             if let Some(seconds) = spec.within_seconds {
@@ -240,15 +242,25 @@ impl Segments {
         }
     }
 
-    /// Lets candidates go that are too old for their queries. A line of time is not ahead of `now`, whatever a clock once said.
-    pub(super) fn expire(&mut self, now: i64) {
+    /// Says what the clock says, in milliseconds since 1970.
+    pub(super) fn set_now(&mut self, now: i64) {
+        self.now = now;
+    }
+
+    /// The newest moment of a line of time. No line is ahead of the clock, whatever a clock once said.
+    fn newest_of(&self, line: usize) -> i64 {
+        let (name, newest) = &self.lines[line];
+        if name == WALL {
+            self.now.min(*newest)
+        } else {
+            *newest
+        }
+    }
+
+    /// Lets candidates go that are too old for their queries.
+    pub(super) fn expire(&mut self) {
         for line in 0..self.lines.len() {
-            let (name, newest) = &self.lines[line];
-            let newest = if name == WALL {
-                now.min(*newest)
-            } else {
-                *newest
-            };
+            let newest = self.newest_of(line);
             let old: Vec<_> = self
                 .ends
                 .range((line, i64::MIN, 0, i64::MIN)..(line, newest, 0, i64::MIN))
