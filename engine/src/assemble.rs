@@ -74,6 +74,8 @@ pub enum News {
     Reply(Reply),
     /// What became of a recording without its being played.
     Notice(Notice),
+    /// For a while there was none.
+    Nothing,
 }
 
 /// Builds the graph; `out` gets everything that is sealed, and every draft before that, and must not block.

@@ -12,6 +12,7 @@ mod branches;
 pub mod error;
 pub mod eval;
 mod feed;
+pub mod keeper;
 pub mod metrics;
 pub mod open;
 mod players;
