@@ -22,6 +22,7 @@ pub mod serve;
 pub mod shelf;
 pub mod sink;
 pub mod source;
+pub mod stats;
 pub mod store;
 pub mod summarize;
 pub mod vitals;

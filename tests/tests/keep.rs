@@ -105,7 +105,7 @@ fn a_pipeline_file_says_how_much_is_kept_too() {
     place.atom(&["store", "check", "--store", "s.db"]).ok();
     place.write("keep.toml", pipeline.replace("2 segments", "2 moons"));
     place.atom(&["check", "keep.toml"]).refused(&[
-        "keep.toml:19: keep of node \"archive\" is the text \"2 moons\"",
+        "keep.toml:18: keep of node \"archive\" is the text \"2 moons\"",
         "\"moons\" is no unit, expected min, h, d or w",
     ]);
 }

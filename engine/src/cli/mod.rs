@@ -13,6 +13,7 @@ pub mod models;
 pub mod run;
 pub mod scope;
 pub mod search;
+pub mod stats;
 pub mod store;
 pub mod summarize;
 pub mod terminal;
@@ -68,6 +69,8 @@ pub enum Command {
     Ask(ask::Ask),
     /// Say what happened, minute by minute and in all.
     Summarize(summarize::Summarize),
+    /// Tell what was seen when.
+    Stats(stats::Stats),
     /// Take care of the index: check, back up, compact, see what is in it.
     Store(store::Care),
     /// Check pipeline files without running them.
@@ -92,6 +95,7 @@ impl Command {
             Self::Search(command) => command.run(),
             Self::Ask(command) => command.run(),
             Self::Summarize(command) => command.run(),
+            Self::Stats(command) => command.run(),
             Self::Store(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Graph(command) => command.run(),

@@ -142,16 +142,11 @@ fn what_went_of_a_source_is_one_stretch_that_grows_and_takes_other_gaps_in() {
         store.seal("door", "p", sealed).unwrap();
         expire(&mut store, "2 segments", 0);
     }
-    let lost = |from, to| (from, Some(to), Why::Lost);
-    assert_eq!(
-        told(&store, "door"),
-        [
-            (0, Some(22_000), Why::Expired),
-            lost(22_000, 24_000),
-            lost(25_000, 27_000),
-            lost(28_000, 60_000)
-        ]
-    );
+    let expected = [
+        (0, Some(22_000), Why::Expired),
+        (22_000, Some(60_000), Why::Lost),
+    ];
+    assert_eq!(told(&store, "door"), expected);
     assert_eq!(number(&store, "SELECT count(*) FROM gaps"), 4);
 }
 
@@ -227,15 +222,15 @@ fn a_store_that_is_too_large_loses_segments_until_it_is_not_and_stops_growing() 
         ..row
     });
     assert!((20..50).contains(&kept), "{kept} with pictures");
-    assert!(largest_bytes < 1_200_000, "{largest_bytes} bytes");
+    assert!(largest_bytes < 1_400_000, "{largest_bytes} bytes");
     let words = |n: u64| (0..40).map(move |k| format!("word{} ", n * 31 + k * 17));
-    let (kept, largest_bytes) = kept_of(3000, |row, n| Row {
+    let (kept, largest_bytes) = kept_of(1200, |row, n| Row {
         caption: Some(words(n).collect()),
         embedding: vec![0.5; 384],
         ..row
     });
     assert!((100..1000).contains(&kept), "{kept} of words");
-    assert!(largest_bytes < 1_200_000, "{largest_bytes} bytes");
+    assert!(largest_bytes < 1_400_000, "{largest_bytes} bytes");
 }
 
 #[test]
