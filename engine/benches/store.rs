@@ -1,4 +1,4 @@
-//! How quick the store is at size: searches of 1,000, 10,000 and 100,000 segments, writing, room on disk, and what vectors of
+//! How quick the store is at size: searches of 1,000, 10,000 and 100,000 segments, writing, room on disk, removing, and what vectors of
 //! bytes lose. Writes a section of Markdown to stdout.
 //!
 //! Would change a decision: if half the searches of 100,000 segments take longer than 30 ms, a flat scan over all vectors
@@ -25,6 +25,9 @@ const WORDS: usize = 2000;
 const SEARCHES: u64 = 200;
 /// Segments of a source.
 const OF_A_SOURCE: u64 = 900;
+
+/// A week and a moment after all sources began: each is looked at, and no segment is older than a week.
+const JUST_BEFORE: i64 = 604_800_001;
 
 /// What the segments are stored under.
 const PACK: &str = "mini-1-0";
@@ -58,7 +61,12 @@ fn main() -> Done {
     )?;
     writeln!(
         out,
-        "| vectors | of the ten nearest, found with bytes |\n|---|---|"
+        "| of 100,000 segments, what is no longer kept | p50 | p95 |\n|---|---|---|"
+    )?;
+    keeping(&mut out)?;
+    writeln!(
+        out,
+        "\n| vectors | of the ten nearest, found with bytes |\n|---|---|"
     )?;
     writeln!(out, "| random | {:.3} |", recall(0)?)?;
     writeln!(out, "| in 100 clusters | {:.3} |", recall(100)?)?;
@@ -133,6 +141,47 @@ fn bytes_a_segment(thumbnail: usize) -> Result<f64, Box<dyn std::error::Error>> 
     fill(&mut store, 10_000, 100, thumbnail)?;
     drop(store);
     Ok(size(&path)? / 10_000.0)
+}
+
+/// Lines about looking for what is no longer kept where there is nothing, and about removing a thousand segments.
+fn keeping(out: &mut impl Write) -> Done {
+    let folder = tempdir()?;
+    let mut store = Store::open(&folder.path().join("atom.db"))?;
+    fill(&mut store, 100_000, 100, 0)?;
+    for source in store.sources()? {
+        store.set_start(&source.source, 0)?;
+    }
+    for (looked, keep) in [
+        ("looked for by age", "1w"),
+        ("looked for by number", "100000 segments"),
+        ("looked for by size", "20GB"),
+    ] {
+        line(out, looked, 100, &mut || {
+            Ok(store.expire(&keep.parse()?, JUST_BEFORE)?)
+        })?;
+    }
+    let removed = "1000 removed, those first written";
+    line(out, removed, 20, &mut || {
+        Ok(store.expire(&"1 segment".parse()?, 0)?)
+    })
+}
+
+/// A line with median and 95th of so many times.
+fn line(
+    out: &mut impl Write,
+    what: &str,
+    times: usize,
+    work: &mut dyn FnMut() -> Result<usize, Box<dyn std::error::Error>>,
+) -> Done {
+    let mut took = Vec::new();
+    for _ in 0..times {
+        let begun = Instant::now();
+        work()?;
+        took.push(begun.elapsed());
+    }
+    took.sort();
+    let at = |part: usize| ms(took[took.len() * part / 100]);
+    Ok(writeln!(out, "| {what} | {} | {} |", at(50), at(95))?)
 }
 
 fn size(path: &Path) -> io::Result<f64> {

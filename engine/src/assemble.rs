@@ -78,6 +78,8 @@ pub enum News {
     Query(QueryEvent),
     /// Nothing more is sealed.
     AllSealed,
+    /// For a while there was none.
+    Nothing,
 }
 
 /// Builds the graph; `out` gets everything that is sealed, and every draft before that, and must not block.

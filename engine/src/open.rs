@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     error::EngineError,
+    keeper::Keeper,
     shelf::{OpenStore, Shelf},
     sink::{self, Format},
     source::{Location, folder::Library},
@@ -167,6 +168,7 @@ pub fn open_stores(plan: &Plan, pack: &Pack) -> Result<Vec<OpenStore>, EngineErr
             node: NodeId(at),
             store: Box::new(Store::open(&spec.store)?),
             thumbnails: spec.thumbnails,
+            keeper: spec.keep.map(Keeper::new),
             pack: format!("{}-{}", pack.id(), digits(settings.as_bytes())),
             segments: above(plan, at)
                 .filter(|at| is_segment(plan, *at))

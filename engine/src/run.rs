@@ -26,13 +26,14 @@ use atom_operators::{
     tick::Lane,
 };
 use atom_pipelines::Plan;
-use crossbeam::channel::{Sender, bounded, unbounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use crate::{
     assemble::{News, Parts, assemble},
     audience::Audience,
     error::EngineError,
     feed::{Feed, Scout},
+    keeper::QUIET,
     metrics::Metrics,
     open::{self, Begin, Modules, Start},
     players::{AT_ONCE, Job, Players, Way, Ways},
@@ -315,7 +316,7 @@ impl Run<'_> {
         let (wake, wakes) = queries::wakes();
         writer.sealed = Some(wake);
         let mut written = thread::scope(|threads| {
-            let writing = threads.spawn(|| writer.run(sealed));
+            let writing = threads.spawn(|| writer.run(unless_quiet(sealed)));
             let events = out.clone();
             threads.spawn(move || {
                 // Without a writer nobody can be told; what came and went is in the store.
@@ -506,6 +507,14 @@ impl Run<'_> {
             cut,
         }
     }
+}
+
+/// What comes, and word of it where nothing does for a while.
+fn unless_quiet(news: Receiver<News>) -> impl Iterator<Item = News> {
+    std::iter::from_fn(move || match news.recv_timeout(QUIET) {
+        Err(RecvTimeoutError::Timeout) => Some(News::Nothing),
+        come => come.ok(),
+    })
 }
 
 /// How the modules are doing. Clones share it.

@@ -17,6 +17,7 @@ use tracing::warn;
 
 use crate::{
     error::chain,
+    keeper::Keeper,
     store::{self, Backend, Gap, Seal, StoreError, Why},
     writer::Passed,
 };
@@ -34,6 +35,8 @@ pub struct OpenStore {
     pub pack: String,
     /// Whether it holds a small picture of each segment.
     pub thumbnails: bool,
+    /// Removes what is kept no longer, if there are bounds.
+    pub keeper: Option<Keeper>,
     /// The segment nodes whose segments it holds.
     pub segments: Vec<NodeId>,
     /// What its file calls the sources of the plan.

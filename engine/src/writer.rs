@@ -26,12 +26,13 @@ use crate::{
     assemble::News,
     audience::{Audience, Nobody, Notice, Progress},
     error::chain,
+    keeper::Keeper,
     metrics::{Branch, Metrics},
     report::SourceReport,
     run::Healths,
     shelf::{OpenStore, failed, keep_start, lost, patiently, seal, stored},
     sink::{Kind, Question, Record, Sink, SinkError},
-    store::{Gap, QueryEvent},
+    store::{Backend, Gap, QueryEvent, StoreError},
     vitals::{FoundFile, SourceVitals, Vitals},
 };
 
@@ -115,6 +116,7 @@ pub struct Writer {
 impl Writer {
     /// Brings everything out until nothing more can come, then finishes the sinks.
     pub fn run(mut self, news: impl IntoIterator<Item = News>) -> Written {
+        self.keep(Keeper::look);
         for news in news {
             match news {
                 News::Draft(caption) => {
@@ -122,7 +124,11 @@ impl Writer {
                     self.publish(caption.node, place, &caption.text, &|_| Kind::Draft);
                     self.out(Branch::Draft, &caption.segment);
                 }
-                News::Sealed(sealed) => self.take(sealed),
+                News::Sealed(sealed) => {
+                    self.take(sealed);
+                    self.keep(Keeper::look);
+                }
+                News::Nothing => self.keep(Keeper::look),
                 News::Reply(reply) => {
                     let told = self.audience.reply(&reply);
                     self.heard(told);
@@ -138,6 +144,7 @@ impl Writer {
                 }
             }
         }
+        self.keep(Keeper::finish);
         self.each_sink(|open| open.sink.finish());
         let finished = self.audience.finish();
         self.heard(finished);
@@ -394,13 +401,43 @@ impl Writer {
         for row in rows.iter() {
             self.out(Branch::Index, &row.segment);
         }
+        self.not_stored(failed);
+    }
+
+    /// Removes what stores keep no longer. What may pass is tried again later, since nothing is lost by that.
+    fn keep(&mut self, look: impl Fn(&mut Keeper, &mut dyn Backend) -> Result<usize, StoreError>) {
+        let mut failed = Vec::new();
+        for open in self.stores.iter_mut().filter(|open| !open.given_up) {
+            let Some(keeper) = &mut open.keeper else {
+                continue;
+            };
+            let looked = look(keeper, &mut *open.store);
+            let troubled = keeper.troubled(looked.is_err());
+            match looked {
+                Ok(0) => {}
+                Ok(segments) => debug!(segments, "removed what is no longer kept"),
+                Err(error) if error.may_pass() => {
+                    if troubled {
+                        warn!("{}; it is tried again until that has passed", chain(&error));
+                    }
+                }
+                Err(error) => {
+                    open.given_up = true;
+                    failed.push(error);
+                }
+            }
+        }
+        self.not_stored(failed);
+    }
+
+    /// Ends the run because of stores that were given up: going on would lose rows.
+    fn not_stored(&mut self, failed: Vec<StoreError>) {
         for error in failed {
             self.count(Stage::Store, Reason::Write);
             let reason = chain(&error);
             if !self.written.errors.contains(&reason) {
                 self.written.errors.push(reason);
             }
-            // Going on would lose rows.
             self.stop.store(true, SeqCst);
         }
     }

@@ -60,11 +60,13 @@ pub enum Why {
     Lost,
     /// Nothing, or not everything, could be made of its pictures.
     Failed,
+    /// It was there, and is no longer kept.
+    Expired,
 }
 
 impl Why {
     /// All reasons.
-    pub const ALL: [Self; 3] = [Self::Waiting, Self::Lost, Self::Failed];
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Lost, Self::Failed, Self::Expired];
 
     /// The word for it.
     pub fn name(self) -> &'static str {
@@ -72,6 +74,7 @@ impl Why {
             Self::Waiting => "waiting",
             Self::Lost => "lost",
             Self::Failed => "failed",
+            Self::Expired => "expired",
         }
     }
 }

@@ -15,6 +15,7 @@ use timely::{
 
 use crate::{
     data::{Answer, Caption, NodeId, Outcome, Row, Segment, SegmentKey},
+    keep::Keep,
     node::{SpecError, require},
 };
 
@@ -27,6 +28,13 @@ pub struct IndexSpec {
     /// Whether a small picture of each segment is stored too: some kilobytes, three quarters of all that is stored of it.
     #[serde(default = "yes")]
     pub thumbnails: bool,
+    /// How much is kept, as in "30d, 20GB": an age (min, h, d, w), a size of the store (MB, GB, TB), a number of segments, or several of
+    /// them with commas between. Beyond an age go segments that ended longer ago by the clock of this machine, if it is known when
+    /// their source began; beyond a size or a number, those that were written first. What is gone is told as expired. It holds for the whole
+    /// store, whoever wrote it. Everything is kept if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub keep: Option<Keep>,
 }
 
 fn yes() -> bool {
@@ -38,6 +46,7 @@ impl Default for IndexSpec {
         Self {
             store: PathBuf::new(),
             thumbnails: true,
+            keep: None,
         }
     }
 }

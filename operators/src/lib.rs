@@ -26,6 +26,7 @@ pub mod finding;
 pub mod flow;
 pub mod index;
 pub mod intake;
+pub mod keep;
 pub mod minutes;
 pub mod node;
 pub mod offload;

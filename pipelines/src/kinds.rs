@@ -47,6 +47,9 @@ pub(crate) struct Form<K> {
 
 type Decode<K> = for<'t> fn(DeTable<'t>) -> Result<K, toml::de::Error>;
 
+/// The type of settings that are text, in words.
+pub(crate) const TEXT: &str = "text in quotes";
+
 /// One setting.
 pub(crate) struct Key {
     pub(crate) name: String,
@@ -207,7 +210,7 @@ fn expects(property: &Schema) -> String {
         Some("number") => "a number",
         Some("integer") if property.get("minimum").is_some() => "a whole number, 0 or more",
         Some("integer") => "a whole number",
-        Some("string") => "text in quotes",
+        Some("string") => TEXT,
         Some("boolean") => "true or false",
         Some("array") => "a list",
         _ => "another value",

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use atom::run::{self, Options};
-use atom_operators::node::NodeKind;
+use atom_operators::{keep::Keep, node::NodeKind};
 use atom_pipelines::{Input, Plan, PlannedSource, SourceSettings, Uri, override_sources, plan};
 use clap::Args;
 
@@ -27,7 +27,8 @@ What is stored of a recording that is gone from its folder is removed, unless --
 Examples:
   atom index recordings/
   atom index 'recordings/**/door-*.mp4'
-  atom index recordings/ --watch              goes on with what comes, until Ctrl-C")]
+  atom index recordings/ --watch              goes on with what comes, until Ctrl-C
+  atom index recordings/ --keep \"30d, 20GB\"   removes what is older, and what was written first when there is more")]
 pub struct Index {
     /// Videos, folders of videos, and patterns.
     #[arg(required = true, value_name = "PATH")]
@@ -44,6 +45,9 @@ pub struct Index {
     /// Keep what is stored of recordings that are gone.
     #[arg(long)]
     keep_gone: bool,
+    /// Keep only so much of the index: an age (min, h, d, w), a size (MB, GB, TB), a number of segments, or several with commas between.
+    #[arg(long, value_name = "HOW MUCH")]
+    keep: Option<Keep>,
 }
 
 impl Index {
@@ -95,6 +99,7 @@ impl Index {
                 NodeKind::Sample(_) => node.inputs = sources.clone().map(Input::Source).collect(),
                 NodeKind::Index(spec) => {
                     store.clone_into(&mut spec.store);
+                    spec.keep = self.keep;
                     node.source_names.clone_from(&names);
                 }
                 _ => {}

@@ -14,6 +14,7 @@ pub mod query;
 pub mod run;
 pub mod scope;
 pub mod search;
+pub mod stats;
 pub mod store;
 pub mod summarize;
 pub mod terminal;
@@ -75,6 +76,8 @@ pub enum Command {
     Query(query::Query),
     /// Tell what comes to and leaves the best of standing queries.
     Watch(watch::Watch),
+    /// Tell what was seen when.
+    Stats(stats::Stats),
     /// Take care of the index: check, back up, compact, see what is in it.
     Store(store::Care),
     /// Check pipeline files without running them.
@@ -101,6 +104,7 @@ impl Command {
             Self::Summarize(command) => command.run(),
             Self::Query(command) => command.run(),
             Self::Watch(command) => command.run(),
+            Self::Stats(command) => command.run(),
             Self::Store(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Graph(command) => command.run(),

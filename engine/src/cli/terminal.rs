@@ -427,6 +427,7 @@ pub fn tell_extent(complete_through_ms: &BTreeMap<String, u64>, incomplete: &[In
         let times = span(one.from_ms, one.to_ms);
         let why = match one.why {
             Why::Lost => "the source gave no pictures".to_owned(),
+            Why::Expired => "it is no longer kept".to_owned(),
             _ if one.stages.is_empty() => "nothing could be made of it".to_owned(),
             _ => format!("failed: {}", one.stages.join(", ")),
         };

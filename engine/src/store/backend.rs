@@ -6,6 +6,8 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use atom_operators::keep::Keep;
+
 use super::{Claim, Found, Place, Progress, Seal, Store, StoreError};
 
 /// An index as a run writes it. Each method does what that of [`Store`] with its name does, wholly or not at all.
@@ -65,6 +67,11 @@ pub trait Backend: Send {
     /// # Errors
     /// When nothing can be written, or the run was not begun.
     fn finish(&mut self, source: &str, pack: &str, end_ms: u64) -> Result<(), StoreError>;
+    /// See [`Store::expire`].
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    fn expire(&mut self, keep: &Keep, now_ms: i64) -> Result<usize, StoreError>;
 }
 
 impl Backend for Store {
@@ -110,5 +117,9 @@ impl Backend for Store {
 
     fn finish(&mut self, source: &str, pack: &str, end_ms: u64) -> Result<(), StoreError> {
         self.finish(source, pack, end_ms)
+    }
+
+    fn expire(&mut self, keep: &Keep, now_ms: i64) -> Result<usize, StoreError> {
+        self.expire(keep, now_ms)
     }
 }

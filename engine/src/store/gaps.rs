@@ -1,7 +1,8 @@
 //! Stretches of a source of which there is no row, and why: so that nobody takes what is missing for what did not happen.
 //!
 //! A gap stands under the key of a row, and whichever of the two is written last stays. One whose end is not known yet ends
-//! where the next row of its source begins.
+//! where the next row of its source begins. The stretch that is no longer kept stands above both: only a run from the
+//! beginning writes over it.
 
 use atom_operators::archive::Why;
 use rusqlite::types::Type;
@@ -26,15 +27,22 @@ pub(super) fn why(row: &rusqlite::Row, column: usize) -> Result<Why> {
     let word = row.get_ref(column)?.as_str()?;
     let found = Why::ALL.into_iter().find(|why| why.name() == word);
     found.ok_or_else(|| {
-        let reason = format!("expected waiting, lost or failed, found {word:?}");
+        let reason = format!("expected waiting, lost, failed or expired, found {word:?}");
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, reason.into())
     })
 }
 
+const WRITE: &str = "
+    INSERT INTO gaps VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT DO UPDATE SET end_ms = excluded.end_ms, run = excluded.run, why = excluded.why
+        WHERE why <> 'expired' OR run < excluded.run";
+
+const REPLACE: &str = "
+    DELETE FROM gaps WHERE source = ?1 AND pack = ?2 AND start_ms = ?3 AND (why <> 'expired' OR run < ?4)";
+
 /// Writes gaps over gaps of equal start.
 pub(super) fn write(change: &Connection, shelf: &Shelf, gaps: &[Gap]) -> Result<()> {
-    let mut write =
-        change.prepare("INSERT OR REPLACE INTO gaps VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let mut write = change.prepare(WRITE)?;
     for gap in gaps {
         write.execute(params![
             shelf.source,
@@ -52,15 +60,13 @@ pub(super) fn write(change: &Connection, shelf: &Shelf, gaps: &[Gap]) -> Result<
 pub(super) fn end(change: &Connection, shelf: &Shelf, rows: &[Row]) -> Result<()> {
     let mut starts: Vec<i64> = rows.iter().map(|row| signed(row.start_ms)).collect();
     starts.sort_unstable();
-    let mut replace =
-        change.prepare("DELETE FROM gaps WHERE source = ?1 AND pack = ?2 AND start_ms = ?3")?;
+    let mut replace = change.prepare(REPLACE)?;
     let mut end = change.prepare(
         "UPDATE gaps SET end_ms = ?3 WHERE source = ?1 AND pack = ?2 AND start_ms < ?3 AND end_ms IS NULL",
     )?;
     for start in starts {
-        let key = params![shelf.source, shelf.pack, start];
-        replace.execute(key)?;
-        end.execute(key)?;
+        replace.execute(params![shelf.source, shelf.pack, start, shelf.run])?;
+        end.execute(params![shelf.source, shelf.pack, start])?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@
 //! | `read` | `rows` and `sources`, in order |
 //! | `gaps` | stretches of which there is no row, and why |
 //! | `incomplete` | what of a span is not there, and why |
+//! | `keep` | what is no longer kept: removed, with a gap that says so |
 //! | `compact` | vectors as bytes |
 //! | `backend` | what a run needs of an index, wherever that is kept |
 //! | `places` | which file each source is, and what became of it |
@@ -51,6 +52,7 @@ mod fuse;
 mod gaps;
 mod incomplete;
 mod index;
+mod keep;
 mod keeper;
 mod matches;
 mod moments;

@@ -7,7 +7,7 @@
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::json;
 
-use super::{Progress, Row, Seal, Store, StoreError, compact, gaps};
+use super::{Progress, Row, Seal, Store, StoreError, compact, gaps, keep};
 
 const BEGIN: &str = "
     INSERT INTO sources (source, pack, begun, run, sealed_ms, ended)
@@ -69,7 +69,8 @@ impl Store {
         })
     }
 
-    /// Writes rows and gaps over those of equal start, and moves the source's sealed time, never back.
+    /// Writes rows and gaps over those of equal start, and moves the source's sealed time, never back. Rows that this run wrote
+    /// before and that are no longer kept stay away: a run that goes on writes its last rows again.
     ///
     /// # Errors
     /// When the store cannot be written, or the run was not begun; nothing at all is written then.
@@ -78,7 +79,9 @@ impl Store {
             let run = run_of(change, source, pack)?;
             let shelf = Shelf { source, pack, run };
             gaps::write(change, &shelf, seal.gaps)?;
-            write_rows(change, &shelf, seal.rows)?;
+            let expired = keep::expired(change, &shelf)?;
+            let kept = |row: &&Row| expired.is_none_or(|stretch| !stretch.covers(row));
+            write_rows(change, &shelf, seal.rows.iter().filter(kept))?;
             gaps::end(change, &shelf, seal.rows)?;
             change.execute(
                 "UPDATE sources SET sealed_ms = max(sealed_ms, ?3) WHERE source = ?1 AND pack = ?2",
@@ -153,7 +156,11 @@ impl From<rusqlite::Error> for Undone {
     }
 }
 
-fn write_rows(change: &Transaction, shelf: &Shelf, rows: &[Row]) -> Result<(), Undone> {
+fn write_rows<'r>(
+    change: &Transaction,
+    shelf: &Shelf,
+    rows: impl Iterator<Item = &'r Row>,
+) -> Result<(), Undone> {
     let mut write = change.prepare(WRITE_ROW)?;
     let mut keep = change.prepare("INSERT OR REPLACE INTO thumbnails VALUES (?1, ?2)")?;
     let mut drop = change.prepare("DELETE FROM thumbnails WHERE segment = ?1")?;
@@ -351,7 +358,7 @@ mod tests {
                     pack: "a",
                     run: 0
                 },
-                &[row(4000, "lost")]
+                [row(4000, "lost")].iter()
             )
             .is_ok()
         );

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-use crate::kinds::Form;
+use crate::kinds::{Form, TEXT};
 
 use super::reader::{Name, Reader, Value, found};
 
@@ -35,7 +35,7 @@ impl<'t> Reader<'t> {
                 }
                 return form.blank.clone();
             };
-            self.wrong_type(owner, &key, &value, form);
+            self.wrong_value(owner, (&key, &value), form, error.message());
             body.remove(key.get_ref().as_ref());
         }
     }
@@ -73,14 +73,24 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn wrong_type<K>(&mut self, owner: &str, key: &Name<'t>, value: &Value<'t>, form: &Form<K>) {
+    /// A value that is refused. What is wrong with a text where texts are expected, only the setting itself can tell.
+    fn wrong_value<K>(
+        &mut self,
+        owner: &str,
+        (key, value): (&Name<'t>, &Value<'t>),
+        form: &Form<K>,
+        why: &str,
+    ) {
         let expected = form
             .keys
             .iter()
             .find(|other| other.name == key.get_ref().as_ref());
         let expected = expected.map_or("another value", |key| key.expects.as_str());
         let found = found(value.get_ref());
-        let message = format!("{key} of {owner} is {found}, expected {expected}");
+        let message = match value.get_ref().is_str() && expected == TEXT {
+            true => format!("{key} of {owner} is {found}: {why}"),
+            false => format!("{key} of {owner} is {found}, expected {expected}"),
+        };
         let hint = format!("see: atom docs {}", form.name);
         self.report(self.line(key.span()), message, hint);
     }

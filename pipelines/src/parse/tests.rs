@@ -157,3 +157,33 @@ fn files_from_other_systems_keep_their_lines() {
         "{problems}"
     );
 }
+
+#[test]
+fn a_text_that_is_refused_is_reported_with_what_is_wrong_with_it() {
+    let kept = |keep: &str| {
+        refused(&format!(
+            "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\"]\nstore = \"a.db\"\nkeep = {keep}\n"
+        ))
+    };
+    assert_eq!(
+        kept("\"30d, 5 moons\""),
+        "door.toml:5: keep of node \"archive\" is the text \"30d, 5 moons\": \"moons\" is no unit, expected min, h, d or w \
+         for an age, MB, GB or TB for a size, or segments\n    hint: see: atom docs index"
+    );
+    for (wrong, part) in [
+        ("\"0d\"", "would keep nothing"),
+        ("\"-3d\"", "is no amount"),
+        ("\"99999999999999d\"", "more than can be counted"),
+        ("\"30d, 2w\"", "is a second age"),
+        (
+            "30",
+            "keep of node \"archive\" is 30, expected text in quotes",
+        ),
+    ] {
+        let problems = kept(wrong);
+        assert!(
+            problems.starts_with("door.toml:5: ") && problems.contains(part),
+            "{problems}"
+        );
+    }
+}

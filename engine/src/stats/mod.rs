@@ -1,0 +1,194 @@
+//! What was seen when: how many segments of each hour show a thing or got an answer, as tables and pictures tell it.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `hour` | hours of the clock and hours of a video, in words |
+//! | `label` | names cut and padded to columns, whatever script they are in |
+//! | `table` | what was seen, how often, from when to when |
+//! | `heat` | the most frequent things by hour: what stands in which cell |
+//! | `terminal` | a heat map in shades |
+//! | `svg` | a heat map as a picture |
+//!
+//! Invariant: an hour of the clock and an hour of a video are never put on one line of time.
+
+mod heat;
+mod hour;
+mod label;
+mod svg;
+mod table;
+mod terminal;
+
+use std::collections::BTreeMap;
+
+use crate::store::{Filter, Row, Store, StoreError};
+
+pub use heat::{Heat, Line, heats};
+pub use hour::Hour;
+pub use svg::picture;
+pub use table::table;
+pub use terminal::shades;
+
+/// So many segments of one source and one hour have something in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    /// Name of the source.
+    pub source: String,
+    /// The hour in which the segments begin.
+    pub hour: Hour,
+    /// What they have in common.
+    pub what: What,
+    /// How many they are.
+    pub segments: u64,
+}
+
+/// What segments have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// They show it.
+    Concept(String),
+    /// A question about them got this answer.
+    Answer {
+        /// The question.
+        ask: String,
+        /// The answer.
+        text: String,
+    },
+}
+
+impl What {
+    /// It in words, on one line.
+    pub fn label(&self) -> String {
+        let words = match self {
+            Self::Concept(word) => word.clone(),
+            Self::Answer { ask, text } => format!("{ask} {text}"),
+        };
+        words.replace(|c: char| c.is_control(), " ")
+    }
+}
+
+/// What was seen of all that a filter takes, by source, hour and thing.
+///
+/// # Errors
+/// When the filter makes no sense, or the store cannot be read.
+pub fn seen(store: &Store, filter: &Filter) -> Result<Vec<Seen>, StoreError> {
+    let starts = store.starts()?;
+    let mut counts: BTreeMap<(String, Hour, What), u64> = BTreeMap::new();
+    for chosen in store.choose(filter)?.sources {
+        let source = &chosen.state.source;
+        let start = starts.get(source).copied();
+        store.visit(
+            Some(source),
+            Some(chosen.from_ms),
+            chosen.to_ms,
+            &mut |stored| {
+                let hour = Hour::of(start, stored.row.start_ms);
+                for what in things(&stored.row) {
+                    *counts.entry((source.clone(), hour, what)).or_default() += 1;
+                }
+                true
+            },
+        )?;
+    }
+    let seen = |((source, hour, what), segments)| Seen {
+        source,
+        hour,
+        what,
+        segments,
+    };
+    Ok(counts.into_iter().map(seen).collect())
+}
+
+/// What a row tells: the concepts that are surely seen, and the answers.
+fn things(row: &Row) -> impl Iterator<Item = What> {
+    // Tags name sure things first, then what may be seen.
+    let sure = row.tags.split("maybe ").next().unwrap_or_default();
+    let words = sure.split([',', ';']).map(str::trim);
+    let concepts = words
+        .filter(|word| !word.is_empty())
+        .map(|word| What::Concept(word.to_owned()));
+    let answers = row.answers.iter().map(|(ask, text)| What::Answer {
+        ask: ask.clone(),
+        text: text.clone(),
+    });
+    concepts.chain(answers)
+}
+
+/// Leaves only what has one of these words in its name, in whatever case; without words all of it.
+pub fn only(mut seen: Vec<Seen>, words: &[String]) -> Vec<Seen> {
+    let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
+    if !words.is_empty() {
+        seen.retain(|one| {
+            let label = one.what.label().to_lowercase();
+            words.iter().any(|word| label.contains(word))
+        });
+    }
+    seen
+}
+
+/// Leaves only the most frequent things, so many of them.
+pub fn most_frequent(mut seen: Vec<Seen>, top: usize) -> Vec<Seen> {
+    let frequent: Vec<What> = by_frequency(&seen)
+        .into_iter()
+        .take(top)
+        .map(|(what, _)| what.clone())
+        .collect();
+    seen.retain(|one| frequent.contains(&one.what));
+    seen
+}
+
+/// All things with their segments, the most frequent first; equal ones by name.
+fn by_frequency<'s>(seen: impl IntoIterator<Item = &'s Seen>) -> Vec<(&'s What, u64)> {
+    let mut totals: BTreeMap<&What, u64> = BTreeMap::new();
+    for one in seen {
+        *totals.entry(&one.what).or_default() += one.segments;
+    }
+    let mut totals: Vec<_> = totals.into_iter().collect();
+    totals.sort_by_key(|(_, segments)| std::cmp::Reverse(*segments));
+    totals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many segments of a thing in an hour of the clock.
+    pub(super) fn seen(source: &str, hour: i64, word: &str, segments: u64) -> Seen {
+        Seen {
+            source: source.to_owned(),
+            hour: Hour::Wall(hour),
+            what: What::Concept(word.to_owned()),
+            segments,
+        }
+    }
+
+    #[test]
+    fn a_row_tells_what_is_surely_seen_and_its_answers() {
+        let row = |tags: &str| Row {
+            tags: tags.to_owned(),
+            answers: vec![("Is it?".to_owned(), "No.".to_owned())],
+            ..Row::default()
+        };
+        let told =
+            |tags: &str| -> Vec<String> { things(&row(tags)).map(|what| what.label()).collect() };
+        assert_eq!(
+            told("white, traffic light; maybe red, dog"),
+            ["white", "traffic light", "Is it? No."]
+        );
+        assert_eq!(told("maybe green"), ["Is it? No."]);
+        assert_eq!(told(""), ["Is it? No."]);
+    }
+
+    #[test]
+    fn the_most_frequent_things_stay_in_all_hours_and_sources() {
+        let all = vec![
+            seen("door", 1, "dog", 2),
+            seen("door", 2, "dog", 2),
+            seen("yard", 1, "cat", 3),
+            seen("yard", 1, "cow", 1),
+        ];
+        assert_eq!(most_frequent(all.clone(), 2), all[..3]);
+        assert_eq!(most_frequent(all.clone(), 1), all[..2]);
+        assert_eq!(only(all.clone(), &["CO".to_owned()]), all[3..]);
+        assert_eq!(only(all.clone(), &[]), all);
+    }
+}
