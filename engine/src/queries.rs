@@ -22,7 +22,7 @@ use tracing::warn;
 use crate::{
     error::{EngineError, chain},
     metrics::Metrics,
-    store::{Keeper, QueryEvent, Scales, Store, StoreError},
+    store::{Lookout, QueryEvent, Scales, Store, StoreError},
 };
 
 /// How often it is looked whether another program changed something.
@@ -32,7 +32,7 @@ const AT_ONCE: usize = 1000;
 
 /// A store whose queries are kept.
 struct Kept {
-    keeper: Keeper,
+    lookout: Lookout,
     /// The newest event that was told.
     told: u64,
     /// Whether the last step failed.
@@ -43,7 +43,7 @@ impl Kept {
     fn new(opened: Opened) -> Self {
         Self {
             told: opened.told,
-            keeper: Keeper::new(opened.store, Some(opened.scales)),
+            lookout: Lookout::new(opened.store, Some(opened.scales)),
             failed: false,
         }
     }
@@ -125,9 +125,9 @@ impl Queries {
             new |= kept.look(self.counted, tell);
         }
         if new {
-            let keepers = || stores.iter().map(|kept| &kept.keeper);
-            self.metrics.queries(keepers().map(Keeper::queries).sum());
-            let totals = keepers().flat_map(Keeper::totals);
+            let keepers = || stores.iter().map(|kept| &kept.lookout);
+            self.metrics.queries(keepers().map(Lookout::queries).sum());
+            let totals = keepers().flat_map(Lookout::totals);
             let named = totals.filter(|((source, _), _)| self.sources.contains(source));
             self.metrics.seen(&named.collect());
         }
@@ -176,13 +176,13 @@ impl Kept {
         counted: bool,
         tell: &mut impl FnMut(QueryEvent),
     ) -> Result<bool, StoreError> {
-        let idle = !counted && self.keeper.queries() == 0;
-        if idle && self.keeper.store().queries()?.is_empty() {
+        let idle = !counted && self.lookout.queries() == 0;
+        if idle && self.lookout.store().queries()?.is_empty() {
             return Ok(false);
         }
-        let new = self.keeper.step()?;
+        let new = self.lookout.step()?;
         loop {
-            let events = self.keeper.store().events(self.told, None, AT_ONCE)?;
+            let events = self.lookout.store().events(self.told, None, AT_ONCE)?;
             let Some(last) = events.last() else { break };
             self.told = last.id;
             events.into_iter().for_each(&mut *tell);

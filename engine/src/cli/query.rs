@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
-use atom::store::{Keeper, Match, Scales, StandingQuery, Store};
+use atom::store::{Lookout, Match, Scales, StandingQuery, Store};
 use atom_models::{Meters, Pack};
 use atom_operators::query::QuerySpec;
 use clap::{Args, Subcommand};
@@ -231,7 +231,7 @@ fn settled(store: Store) -> anyhow::Result<Store> {
         ));
     }
     let path = store.path().to_owned();
-    Keeper::new(store, Some(scales)).step()?;
+    Lookout::new(store, Some(scales)).step()?;
     Ok(Store::open_existing(&path)?)
 }
 

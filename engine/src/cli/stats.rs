@@ -10,8 +10,8 @@ use std::{
 
 use anyhow::Context;
 use atom::{
-    stats::{Hour, Seen, What, most_frequent, only, picture, seen, shades, table},
-    store::{Chosen, Store},
+    stats::{Hour, Seen, What, most_frequent, only, picture, shades, table},
+    store::{Chosen, Lookout, Store},
 };
 use clap::Args;
 use jiff::tz::TimeZone;
@@ -27,7 +27,7 @@ const COLUMNS: usize = 80;
 /// Tell what was seen when.
 #[derive(Args)]
 #[command(after_help = "\
-A segment counts in the hour in which it begins: by the clock of this machine's time zone if it is known when its source began, else by the
+A segment counts in the hour in which it begins, and all hours are told that the span touches: by the clock of this machine's time zone if it is known when its source began, else by the
 time of the video.
 
 Examples:
@@ -57,9 +57,11 @@ pub struct Stats {
 impl Stats {
     /// Prints or draws what was seen, and tells how far each source is complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let store = self.scope.open()?;
-        let chosen = store.choose(&self.scope.filter())?.sources;
-        let seen = only(seen(&store, &self.scope.filter())?, &self.only);
+        let (store, filter) = (self.scope.open()?, self.scope.filter());
+        let chosen = store.choose(&filter)?.sources;
+        let mut lookout = Lookout::new(Store::open_existing(store.path())?, None);
+        lookout.step()?;
+        let seen = only(lookout.seen(&filter), &self.only);
         if self.json {
             terminal::result(&self.object(&store, &chosen, &seen)?.to_string())?;
         } else {

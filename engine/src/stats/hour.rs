@@ -29,7 +29,7 @@ impl Hour {
     }
 
     /// Its number among hours of its kind.
-    pub(super) fn number(self) -> i64 {
+    pub fn number(self) -> i64 {
         match self {
             Self::Wall(hour) => hour,
             Self::Media(hour) => i64::try_from(hour).unwrap_or(i64::MAX),

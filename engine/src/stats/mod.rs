@@ -20,8 +20,6 @@ mod terminal;
 
 use std::collections::BTreeMap;
 
-use crate::store::{Filter, Row, Store, StoreError};
-
 pub use heat::{Heat, Line, heats};
 pub use hour::Hour;
 pub use svg::picture;
@@ -42,7 +40,7 @@ pub struct Seen {
 }
 
 /// What segments have in common.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum What {
     /// They show it.
     Concept(String),
@@ -64,53 +62,6 @@ impl What {
         };
         words.replace(|c: char| c.is_control(), " ")
     }
-}
-
-/// What was seen of all that a filter takes, by source, hour and thing.
-///
-/// # Errors
-/// When the filter makes no sense, or the store cannot be read.
-pub fn seen(store: &Store, filter: &Filter) -> Result<Vec<Seen>, StoreError> {
-    let starts = store.starts()?;
-    let mut counts: BTreeMap<(String, Hour, What), u64> = BTreeMap::new();
-    for chosen in store.choose(filter)?.sources {
-        let source = &chosen.state.source;
-        let start = starts.get(source).copied();
-        store.visit(
-            Some(source),
-            Some(chosen.from_ms),
-            chosen.to_ms,
-            &mut |stored| {
-                let hour = Hour::of(start, stored.row.start_ms);
-                for what in things(&stored.row) {
-                    *counts.entry((source.clone(), hour, what)).or_default() += 1;
-                }
-                true
-            },
-        )?;
-    }
-    let seen = |((source, hour, what), segments)| Seen {
-        source,
-        hour,
-        what,
-        segments,
-    };
-    Ok(counts.into_iter().map(seen).collect())
-}
-
-/// What a row tells: the concepts that are surely seen, and the answers.
-fn things(row: &Row) -> impl Iterator<Item = What> {
-    // Tags name sure things first, then what may be seen.
-    let sure = row.tags.split("maybe ").next().unwrap_or_default();
-    let words = sure.split([',', ';']).map(str::trim);
-    let concepts = words
-        .filter(|word| !word.is_empty())
-        .map(|word| What::Concept(word.to_owned()));
-    let answers = row.answers.iter().map(|(ask, text)| What::Answer {
-        ask: ask.clone(),
-        text: text.clone(),
-    });
-    concepts.chain(answers)
 }
 
 /// Leaves only what has one of these words in its name, in whatever case; without words all of it.
@@ -159,23 +110,6 @@ mod tests {
             what: What::Concept(word.to_owned()),
             segments,
         }
-    }
-
-    #[test]
-    fn a_row_tells_what_is_surely_seen_and_its_answers() {
-        let row = |tags: &str| Row {
-            tags: tags.to_owned(),
-            answers: vec![("Is it?".to_owned(), "No.".to_owned())],
-            ..Row::default()
-        };
-        let told =
-            |tags: &str| -> Vec<String> { things(&row(tags)).map(|what| what.label()).collect() };
-        assert_eq!(
-            told("white, traffic light; maybe red, dog"),
-            ["white", "traffic light", "Is it? No."]
-        );
-        assert_eq!(told("maybe green"), ["Is it? No."]);
-        assert_eq!(told(""), ["Is it? No."]);
     }
 
     #[test]

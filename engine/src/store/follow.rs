@@ -17,7 +17,7 @@ use super::read::current_states;
 const MOST_GONE: usize = 100;
 
 /// Who keeps something of each row.
-pub(super) trait Keep {
+pub(super) trait Remember {
     /// Reads all rows; their first columns are id, source and pack.
     const ALL: &'static str;
     /// The same of one source (?1) and pack (?2).
@@ -77,7 +77,7 @@ impl Follower {
     }
 
     /// Brings what is kept to the moment of the transaction it is called in. Tells whether there was anything new.
-    pub(super) fn follow(&mut self, moment: &Connection, kept: &mut impl Keep) -> Result<bool> {
+    pub(super) fn follow(&mut self, moment: &Connection, kept: &mut impl Remember) -> Result<bool> {
         // A transaction fixes its moment at its first read; the version asked for afterwards is of that moment.
         let newest: Option<i64> =
             moment.query_row("SELECT max(n) FROM changes", [], |row| row.get(0))?;
@@ -114,7 +114,7 @@ impl Follower {
     }
 
     /// Reads everything.
-    fn read<K: Keep>(&mut self, moment: &Connection, kept: &mut K) -> Result<()> {
+    fn read<K: Remember>(&mut self, moment: &Connection, kept: &mut K) -> Result<()> {
         kept.clear();
         self.sources.clear();
         self.set_sources(moment, kept)?;
@@ -123,7 +123,7 @@ impl Follower {
         })
     }
 
-    /// Visits every current row, as it stands in the transaction of the last step; `all` reads rows as [`Keep::ALL`] does.
+    /// Visits every current row, as it stands in the transaction of the last step; `all` reads rows as [`Remember::ALL`] does.
     pub(super) fn visit(
         &self,
         moment: &Connection,
@@ -150,7 +150,7 @@ impl Follower {
     }
 
     /// Takes in what changed since the newest known change.
-    fn step<K: Keep>(&mut self, moment: &Connection, kept: &mut K) -> Result<()> {
+    fn step<K: Remember>(&mut self, moment: &Connection, kept: &mut K) -> Result<()> {
         let again = self.set_sources(moment, kept)?;
         for source in &again {
             self.read_again(moment, *source, kept)?;
@@ -186,7 +186,7 @@ impl Follower {
 
     /// Reads the states of all sources; gives those whose rows have to be read again, because another pack is current now or they
     /// began at another time.
-    fn set_sources<K: Keep>(
+    fn set_sources<K: Remember>(
         &mut self,
         moment: &Connection,
         kept: &mut K,
@@ -241,7 +241,12 @@ impl Follower {
     }
 
     /// Lets all rows of a source go and reads those of its current pack.
-    fn read_again<K: Keep>(&self, moment: &Connection, source: usize, kept: &mut K) -> Result<()> {
+    fn read_again<K: Remember>(
+        &self,
+        moment: &Connection,
+        source: usize,
+        kept: &mut K,
+    ) -> Result<()> {
         kept.leave_source(source);
         let state = &self.sources[source].state;
         let mut rows = moment.prepare(K::OF_PACK)?;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, Result, Row};
 
 use super::compact;
-use super::follow::{Follower, Keep, Source};
+use super::follow::{Follower, Remember, Source};
 use super::vectors::Vectors;
 use super::write::unsigned;
 
@@ -75,7 +75,7 @@ impl Index {
     }
 }
 
-impl Keep for Index {
+impl Remember for Index {
     const ALL: &str = entries!("");
     const OF_PACK: &str = entries!("WHERE source = ?1 AND pack = ?2");
     const ONE: &str = entries!("WHERE s.id = ?1");

@@ -30,7 +30,7 @@
 //! | `fuse` | two rankings made one |
 //! | `moments` | neighbouring hits as one |
 //! | `queries` | standing queries: added, listed, removed |
-//! | `keeper`, `segments`, `seen` | what matches them and what was seen when, kept in step with the rows |
+//! | `lookout`, `segments`, `seen` | what matches them and what was seen when, kept in step with the rows |
 //! | `matches` | what matches, and the events of what came and went |
 //! | `care` | checks, copies, compaction and figures |
 //! | `wait` | waiting for what others write |
@@ -53,7 +53,7 @@ mod gaps;
 mod incomplete;
 mod index;
 mod keep;
-mod keeper;
+mod lookout;
 mod matches;
 mod moments;
 mod page;
@@ -87,13 +87,12 @@ pub use care::{Bytes, Compacted, Problem, Stats};
 pub use error::StoreError;
 pub use filter::{Choice, Chosen, Filter};
 pub use gaps::Gap;
-pub use keeper::{Keeper, Scales};
+pub use lookout::{Lookout, Scales};
 pub use matches::{Became, Match, QueryEvent};
 pub use moments::Moment;
 pub use places::{Claim, Found, Place, text_of};
 pub use queries::{MOST_QUERIES, StandingQuery};
 pub use query::Query;
-pub use seen::{Hour, Seen, What};
 pub use words::wanted_text;
 
 /// An index on disk, through one connection.

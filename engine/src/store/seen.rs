@@ -1,59 +1,11 @@
-//! What is seen in segments, as words with numbers, and how the counts of it are told.
+//! What is seen in segments, as words with numbers, by which it is counted.
 //!
 //! Concepts are a pack's own and few; answers may be anything, so a word is forgotten with the last segment that has it.
 //! Invariant: a number stands for one word as long as a segment has it.
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde::Serialize;
-
-/// In how many segments of a source something was seen in an hour.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// The source.
-    pub source: String,
-    /// The hour.
-    pub hour: Hour,
-    /// What was seen.
-    pub what: What,
-    /// In so many segments that began in that hour.
-    pub segments: u64,
-}
-
-/// An hour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Hour {
-    /// Hours since 1970 (UTC).
-    Wall(i64),
-    /// Hours of media time, of a source whose start is not known.
-    Media(u64),
-}
-
-/// What can be seen.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(untagged)]
-pub enum What {
-    /// A concept of the pack, of which its vision encoder was sure.
-    Concept {
-        /// Its word.
-        concept: String,
-    },
-    /// An answer to a question that was asked of the segment.
-    Answer {
-        /// The question.
-        ask: String,
-        /// The answer.
-        answer: String,
-    },
-}
-
-/// An hour of a source by its number.
-pub(super) fn hour(start_utc_ms: Option<i64>, number: i64) -> Hour {
-    match start_utc_ms {
-        Some(_) => Hour::Wall(number),
-        None => Hour::Media(number.unsigned_abs()),
-    }
-}
+use crate::stats::What;
 
 /// The words that segments have, by numbers.
 #[derive(Default)]
@@ -67,12 +19,10 @@ pub(super) struct Words {
 impl Words {
     /// The words of a segment, each once.
     pub(super) fn of(&mut self, tags: &str, answers: &[(String, String)]) -> BTreeSet<u32> {
-        let concepts = atom_models::sure(tags).map(|word| What::Concept {
-            concept: word.to_owned(),
-        });
-        let answers = answers.iter().map(|(ask, answer)| What::Answer {
+        let concepts = atom_models::sure(tags).map(|word| What::Concept(word.to_owned()));
+        let answers = answers.iter().map(|(ask, text)| What::Answer {
             ask: ask.clone(),
-            answer: answer.clone(),
+            text: text.clone(),
         });
         let all: BTreeSet<What> = concepts.chain(answers).collect();
         all.into_iter().map(|what| self.enter(what)).collect()
@@ -123,12 +73,7 @@ mod tests {
         assert!(first.is_superset(&second));
         first.into_iter().for_each(|number| words.leave(number));
         let dog = *second.first().unwrap();
-        assert_eq!(
-            words.word(dog),
-            Some(&What::Concept {
-                concept: "dog".to_owned()
-            })
-        );
+        assert_eq!(words.word(dog), Some(&What::Concept("dog".to_owned())));
         words.leave(dog);
         assert_eq!((words.word(dog), words.numbers.len()), (None, 0));
         assert!(

@@ -1,4 +1,4 @@
-//! What a keeper remembers of each segment: how likely it is for which query, and what is seen in it.
+//! What a lookout remembers of each segment: how likely it is for which query, and what is seen in it.
 //!
 //! Rows come and go by `follow`. Each is weighed by every query; those that are likely enough are candidates of the query, until
 //! they go or are older than its span. What is seen is counted by source and hour.
@@ -16,14 +16,18 @@ use rusqlite::{Result, Row};
 use super::StandingQuery;
 use super::compact;
 use super::filter::Filter;
-use super::follow::{Keep, Source};
+use super::follow::{Remember, Source};
 use super::matches::{Place, Stand};
 use super::read::from_json;
-use super::seen::{Seen, What, Words, hour};
+use super::seen::Words;
 use super::write::unsigned;
+use crate::stats::{Hour, Seen, What};
 
 /// The line of time of all sources whose start is known; each other source has a line of its own, named after it.
 const WALL: &str = "";
+
+/// An hour in milliseconds.
+const HOUR_MS: i64 = 3_600_000;
 
 /// What is read of a row.
 macro_rules! segments {
@@ -371,27 +375,44 @@ impl Segments {
         (line, moment)
     }
 
-    /// What was seen when, in how many segments.
-    pub(super) fn seen(&self, sources: &[Source]) -> Vec<Seen> {
+    /// What was seen when, in how many segments: of all hours that a filter touches.
+    pub(super) fn seen(&self, sources: &[Source], filter: &Filter) -> Vec<Seen> {
         let counts = self.counts.iter();
         let seen = counts.filter_map(|(sighting, segments)| {
             let source = &sources[sighting.source as usize];
+            let hour = touched(sighting.hour, source, filter)?;
             Some(Seen {
                 source: source.state.source.clone(),
-                hour: hour(source.start_utc_ms, sighting.hour),
+                hour,
                 what: self.words.word(sighting.what)?.clone(),
                 segments: *segments,
             })
         });
-        seen.collect()
+        let mut seen: Vec<_> = seen.collect();
+        seen.sort();
+        seen
     }
+}
+
+/// An hour of a source by its number, if a filter touches it.
+fn touched(number: i64, source: &Source, filter: &Filter) -> Option<Hour> {
+    let span = filter
+        .names(&source.state.source)
+        .then(|| filter.span(source.start_utc_ms))??;
+    let begins = number * HOUR_MS - source.start_utc_ms.unwrap_or(0);
+    let media = |ms: i64| u64::try_from(ms).unwrap_or(0);
+    let touched = span.admits(media(begins), media(begins + HOUR_MS));
+    touched.then_some(match source.start_utc_ms {
+        Some(_) => Hour::Wall(number),
+        None => Hour::Media(number.unsigned_abs()),
+    })
 }
 
 impl Segments {
     /// In how many segments of each source each concept is seen.
     pub(super) fn totals(&self, sources: &[Source]) -> BTreeMap<(String, String), u64> {
         let totals = self.totals.iter().filter_map(|((source, what), total)| {
-            let What::Concept { concept } = self.words.word(*what)? else {
+            let What::Concept(concept) = self.words.word(*what)? else {
                 return None;
             };
             let source = &sources[*source as usize].state.source;
@@ -401,7 +422,7 @@ impl Segments {
     }
 }
 
-impl Keep for Segments {
+impl Remember for Segments {
     const ALL: &'static str = segments!("");
     const OF_PACK: &'static str = segments!("WHERE source = ?1 AND pack = ?2");
     const ONE: &'static str = segments!("WHERE id = ?1");
@@ -414,11 +435,7 @@ impl Keep for Segments {
         self.names.insert(source, place.state.source.clone());
         let (start_ms, end_ms) = (unsigned(row.get(3)?), unsigned(row.get(4)?));
         let (line, moment) = self.moment(place, end_ms);
-        let hour = place
-            .start_utc_ms
-            .unwrap_or(0)
-            .saturating_add_unsigned(start_ms)
-            .div_euclid(3_600_000);
+        let hour = Hour::of(place.start_utc_ms, start_ms).number();
         let answers: Vec<(String, String)> = from_json(row, 6)?;
         let words = self.words.of(row.get_ref(5)?.as_str()?, &answers);
         let seen = words.into_iter().map(|what| Sighting {

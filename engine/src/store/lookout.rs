@@ -13,11 +13,12 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tracing::warn;
 
-use super::follow::{Follower, Keep};
+use super::follow::{Follower, Remember};
 use super::matches::{Kept, Settling, Stand, newest};
 use super::queries::{keep_vectors, queries, revision, vectors};
 use super::segments::Segments;
-use super::{Seen, StandingQuery, Store, StoreError};
+use super::{Filter, StandingQuery, Store, StoreError};
+use crate::stats::Seen;
 
 /// Who weighs rows by queries: a pack, which weighs the rows that it made.
 pub struct Scales {
@@ -88,12 +89,12 @@ impl TextEncoder for Remembered<'_> {
 }
 
 /// Keeps the matches and counts of one store.
-pub struct Keeper {
+pub struct Lookout {
     store: Store,
     scales: Option<Scales>,
     follower: Follower,
     segments: Segments,
-    /// What the table of matches stands for, if this keeper was the last to write it.
+    /// What the table of matches stands for, if this lookout was the last to write it.
     from: Option<Kept>,
     /// The revision of the queries that are weighed; nothing before the first step.
     revision: Option<i64>,
@@ -106,8 +107,8 @@ struct Queries {
     new: Vec<(StandingQuery, Option<Measure>)>,
 }
 
-impl Keeper {
-    /// A keeper of this store, which reads it in its first step. Without scales it only counts what is seen.
+impl Lookout {
+    /// A lookout of this store, which reads it in its first step. Without scales it only counts what is seen.
     pub fn new(store: Store, scales: Option<Scales>) -> Self {
         let pack = scales.as_ref().map(|scales| scales.pack.clone());
         Self {
@@ -135,9 +136,9 @@ impl Keeper {
         self.segments.queries()
     }
 
-    /// What was seen when, in how many segments: by source, hour and word.
-    pub fn seen(&self) -> Vec<Seen> {
-        self.segments.seen(self.follower.sources())
+    /// What was seen when, in how many segments: of all hours that a filter touches, by source, hour and word.
+    pub fn seen(&self, filter: &Filter) -> Vec<Seen> {
+        self.segments.seen(self.follower.sources(), filter)
     }
 
     /// In how many segments of each source each concept was seen.
@@ -265,11 +266,11 @@ mod tests {
     use super::super::{Row, Seal};
     use super::*;
 
-    fn keeper(store: &Store) -> Keeper {
+    fn lookout(store: &Store) -> Lookout {
         let pack = Pack::open("fake").unwrap();
         let text = pack.text(Arc::default()).unwrap();
         let store = Store::open(store.path()).unwrap();
-        Keeper::new(store, Some(Scales::new(&pack, text)))
+        Lookout::new(store, Some(Scales::new(&pack, text)))
     }
 
     /// A segment that is so much red, and for the rest green.
@@ -308,18 +309,18 @@ mod tests {
     #[test]
     fn a_new_query_meets_each_stored_segment_once_and_then_those_that_come() {
         let (mut store, _folder) = store();
-        let mut keeper = keeper(&store);
+        let mut lookout = lookout(&store);
         seal(&mut store, "door", &[row(0, 1.0), row(1000, 0.0)]);
-        keeper.step().unwrap();
+        lookout.step().unwrap();
         store.add_query("red", &QuerySpec::of("red")).unwrap();
         seal(&mut store, "door", &[row(2000, 0.9)]);
-        keeper.step().unwrap();
+        lookout.step().unwrap();
         seal(&mut store, "door", &[row(3000, 0.8), row(4000, 0.2)]);
-        keeper.step().unwrap();
+        lookout.step().unwrap();
         let door = |start: u64| ("door".to_owned(), start);
         assert_eq!(starts(&store, "red"), [door(0), door(2000), door(3000)]);
         assert_eq!(events(&store), 3);
-        assert!(!keeper.step().unwrap() || events(&store) == 3);
+        assert!(!lookout.step().unwrap() || events(&store) == 3);
     }
 
     #[test]
@@ -335,15 +336,15 @@ mod tests {
             )
             .unwrap();
         seal(&mut store, "door", &[row(0, 0.7), row(1000, 0.8)]);
-        keeper(&store).step().unwrap();
+        lookout(&store).step().unwrap();
         let before = (starts(&store, "red"), events(&store));
         for _ in 0..3 {
-            keeper(&store).step().unwrap();
+            lookout(&store).step().unwrap();
         }
         assert_eq!((starts(&store, "red"), events(&store)), before);
         // What came while nobody looked is found when somebody does.
         seal(&mut store, "door", &[row(2000, 0.9)]);
-        keeper(&store).step().unwrap();
+        lookout(&store).step().unwrap();
         assert_eq!(
             starts(&store, "red"),
             [("door".to_owned(), 1000), ("door".to_owned(), 2000)]
@@ -355,7 +356,7 @@ mod tests {
     fn two_programs_over_one_store_tell_each_event_once() {
         let (mut store, _folder) = store();
         store.add_query("red", &QuerySpec::of("red")).unwrap();
-        let (mut one, mut two) = (keeper(&store), keeper(&store));
+        let (mut one, mut two) = (lookout(&store), lookout(&store));
         for start in 0..20 {
             let red = if start % 3 == 2 { 1.0 } else { 0.0 };
             seal(&mut store, "door", &[row(start * 1000, red)]);
@@ -378,10 +379,10 @@ mod tests {
         };
         store.add_query("red", &hour).unwrap();
         store.set_start("door", 1_000_000_000_000).unwrap();
-        let mut keeper = keeper(&store);
+        let mut lookout = lookout(&store);
         let mut come = |start: u64| {
             seal(&mut store, "door", &[row(start, 1.0)]);
-            keeper.step().unwrap();
+            lookout.step().unwrap();
             starts(&store, "red")
                 .into_iter()
                 .map(|(_, start)| start)
@@ -406,7 +407,7 @@ mod tests {
         store.set_start("wrong", now + 1_000_000_000_000).unwrap();
         store.set_start("right", now).unwrap();
         seal(&mut store, "wrong", &[row(0, 1.0)]);
-        let mut first = keeper(&store);
+        let mut first = lookout(&store);
         first.step().unwrap();
         seal(&mut store, "right", &[row(0, 1.0)]);
         first.step().unwrap();
@@ -457,13 +458,13 @@ mod tests {
     #[test]
     fn what_is_kept_is_what_a_program_that_begins_anew_keeps() {
         let (mut store, _folder) = store();
-        let mut kept = keeper(&store);
+        let mut kept = lookout(&store);
         let mut chance = fastrand::Rng::with_seed(11);
         let mut most = 0;
         for step in 0..400 {
             change(&mut store, &mut chance);
             kept.step().unwrap();
-            let mut anew = keeper(&store);
+            let mut anew = lookout(&store);
             anew.follow().unwrap();
             anew.segments.settle();
             assert_eq!(
@@ -471,16 +472,8 @@ mod tests {
                 anew.segments.stands(),
                 "step {step}"
             );
-            let sorted = |keeper: &Keeper| {
-                let mut seen: Vec<_> = keeper
-                    .seen()
-                    .into_iter()
-                    .map(|seen| format!("{seen:?}"))
-                    .collect();
-                seen.sort();
-                seen
-            };
-            assert_eq!(sorted(&kept), sorted(&anew), "step {step}");
+            let all = Filter::default();
+            assert_eq!(kept.seen(&all), anew.seen(&all), "step {step}");
             most = most.max(kept.segments.stands().len());
         }
         assert!(most > 5, "{most}");
