@@ -1,6 +1,13 @@
 //! What is stored, as people's questions find it.
+//!
+//! A run has the modules of one pack. What another pack has looked at is compared with the vectors of that one, and that one
+//! tells how likely it bears out what is asked.
 
-use atom_models::{Fault, Impression, Reason};
+use std::collections::BTreeMap;
+
+use atom_models::{
+    Fault, Impression, Judge, Meters, ModelError, Pack, Reason, Remembering, TextEncoder,
+};
 use atom_operators::{
     archive::{Archive, Extent, Moment},
     question::Question,
@@ -8,7 +15,7 @@ use atom_operators::{
 
 use crate::{
     error::chain,
-    store::{Chosen, Filter, Query, Store, StoreError, StoredRow},
+    store::{Chosen, Filter, Query, Store, StoreError, StoredRow, id_of},
 };
 
 /// A store that answers questions about some of its sources.
@@ -17,6 +24,43 @@ pub struct StoreArchive {
     pub store: Store,
     /// What of it questions are about, besides what they say themselves.
     pub filter: Filter,
+    /// The id of the run's pack.
+    pub pack: String,
+    /// Other packs that made some of it, by id.
+    pub others: BTreeMap<String, Reader>,
+}
+
+/// What reads the vectors that a pack made.
+pub struct Reader {
+    text: Box<dyn TextEncoder>,
+    judge: Option<Judge>,
+}
+
+impl Reader {
+    /// The reader of a pack.
+    ///
+    /// # Errors
+    /// If its text encoder cannot be loaded.
+    pub fn of(pack: &Pack) -> Result<Self, ModelError> {
+        let text = pack.text(Meters::default().text)?;
+        Ok(Self {
+            text: Box::new(Remembering::new(text)),
+            judge: pack.connector().judge(),
+        })
+    }
+
+    fn embed(&mut self, words: &str) -> Result<Vec<f32>, Fault> {
+        let vector = self.text.embed(words);
+        vector.map_err(|error| Fault::new(Reason::Model, error))
+    }
+
+    fn likely(&mut self, asked: &str, impression: &Impression) -> Result<f32, Fault> {
+        let Some(judge) = &mut self.judge else {
+            return Ok(1.0);
+        };
+        let likely = judge.yes(asked, impression, &mut *self.text);
+        likely.map_err(|error| Fault::new(Reason::Model, error))
+    }
 }
 
 fn fault(error: StoreError) -> Fault {
@@ -35,11 +79,13 @@ pub(crate) fn extent(store: &Store, chosen: &[Chosen]) -> Result<Extent, StoreEr
 }
 
 impl StoreArchive {
-    /// All of a store.
-    pub fn new(store: Store) -> Self {
+    /// All of a store, for a run with the pack of this id.
+    pub fn new(store: Store, pack: String) -> Self {
         Self {
             store,
             filter: Filter::default(),
+            pack,
+            others: BTreeMap::new(),
         }
     }
 
@@ -75,9 +121,13 @@ impl Archive for StoreArchive {
         vector: Vec<f32>,
         limit: usize,
     ) -> Result<Vec<Moment>, Fault> {
+        let mut vectors = BTreeMap::from([(self.pack.clone(), vector)]);
+        for (pack, reader) in &mut self.others {
+            vectors.insert(pack.clone(), reader.embed(words)?);
+        }
         let query = Query {
             text: words.to_owned(),
-            vector: Some(vector),
+            vectors,
             limit,
             filter: self.about(question),
             page: None,
@@ -93,7 +143,9 @@ impl Archive for StoreArchive {
             });
             visited.map_err(fault)?;
             // A row may have gone since; then it is no answer any more.
-            moments.extend(found.map(moment));
+            if let Some(row) = found {
+                moments.push(moment(row, Some(&question.text), &mut self.others)?);
+            }
         }
         Ok(moments)
     }
@@ -101,17 +153,18 @@ impl Archive for StoreArchive {
     fn each(
         &mut self,
         question: &Question,
+        asked: Option<&str>,
         visit: &mut dyn FnMut(Moment) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        for chosen in self.chosen(question)? {
+        let chosen = self.chosen(question)?;
+        let Self { store, others, .. } = self;
+        for chosen in chosen {
             let source = Some(&*chosen.state.source);
             let mut failed = Ok(());
-            let visited =
-                self.store
-                    .visit(source, Some(chosen.from_ms), chosen.to_ms, &mut |row| {
-                        failed = visit(moment(row));
-                        failed.is_ok()
-                    });
+            let visited = store.visit(source, Some(chosen.from_ms), chosen.to_ms, &mut |row| {
+                failed = moment(row, asked, others).and_then(&mut *visit);
+                failed.is_ok()
+            });
             visited.map_err(fault)?;
             failed?;
         }
@@ -119,17 +172,28 @@ impl Archive for StoreArchive {
     }
 }
 
-fn moment(stored: StoredRow) -> Moment {
+/// A row as a moment; another pack says here how likely it bears out what is asked, if one made it.
+fn moment(
+    stored: StoredRow,
+    asked: Option<&str>,
+    others: &mut BTreeMap<String, Reader>,
+) -> Result<Moment, Fault> {
     let row = stored.row;
-    Moment {
+    let impression = Impression {
+        embedding: row.embedding.into(),
+        concepts: row.concepts.into(),
+    };
+    let likely = match (asked, others.get_mut(id_of(&stored.pack))) {
+        (Some(asked), Some(reader)) => Some(reader.likely(asked, &impression)?),
+        _ => None,
+    };
+    Ok(Moment {
         source: stored.source,
         start_ms: row.start_ms,
         end_ms: row.end_ms,
         tags: row.tags,
         caption: row.caption,
-        impression: Impression {
-            embedding: row.embedding.into(),
-            concepts: row.concepts.into(),
-        },
-    }
+        impression,
+        likely,
+    })
 }

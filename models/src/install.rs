@@ -1,7 +1,7 @@
 //! Brings a pack into the cache folder: fetch the parts, build, check, and only then make it visible.
 //!
 //! Can be cut off at any moment and started again: what is there and right is kept. The manifest is written last, so a
-//! pack with a manifest in the cache folder is whole.
+//! pack with a manifest in the cache folder is whole. An older version is kept in a folder of its id.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use crate::{
     cache,
     error::ModelError,
     fake,
-    manifest::{Build, FileEntry, Manifest},
+    manifest::{Build, Family, FileEntry, Manifest},
     origin::{self, Origin},
     pack,
 };
@@ -106,6 +106,7 @@ struct Site {
 
 impl Site {
     fn install(&self, watcher: &mut dyn Watcher) -> Result<Installation, ModelError> {
+        self.keep_older()?;
         make(&self.folder)?;
         let mut fresh = false;
         for entry in self.manifest.files.iter().filter(|entry| !built(entry)) {
@@ -128,6 +129,34 @@ impl Site {
             folder: self.folder.clone(),
             fresh,
         })
+    }
+
+    /// Puts an older version aside: what was indexed with it is searched with it until it is indexed again. What both have is
+    /// copied, so that it is neither fetched nor built once more.
+    fn keep_older(&self) -> Result<(), ModelError> {
+        let Ok(older) = Manifest::read(&self.folder.join("pack.toml")) else {
+            return Ok(());
+        };
+        let aside = self.folder.with_file_name(older.id());
+        let one_is_enough = older.family != Family::Composed || aside.exists();
+        if older.id() == self.manifest.id() || one_is_enough {
+            return Ok(());
+        }
+        fs::rename(&self.folder, &aside).map_err(|source| ModelError::Io {
+            action: "keep",
+            path: self.folder.clone(),
+            source,
+        })?;
+        let same = |entry: &&FileEntry| {
+            let mut files = older.files.iter();
+            files.any(|old| (&old.path, &old.sha256) == (&entry.path, &entry.sha256))
+        };
+        for entry in self.manifest.files.iter().filter(same) {
+            let to = self.folder.join(&entry.path);
+            make(to.parent().unwrap_or(&self.folder))?;
+            copy(&aside.join(&entry.path), &to)?;
+        }
+        Ok(())
     }
 
     /// Makes sure that a file is in `folder`; whether it had to be fetched.
@@ -308,7 +337,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), ModelError> {
     fs::copy(from, to).map(drop).map_err(io)
 }
 
-/// The packs in the cache folder, whole ones, by name.
+/// The packs in the cache folder, whole ones, by id.
 pub fn list() -> Result<Vec<(Manifest, PathBuf)>, ModelError> {
     let folder = cache::packs(&cache::folder()?);
     let mut found = Vec::new();
@@ -320,7 +349,7 @@ pub fn list() -> Result<Vec<(Manifest, PathBuf)>, ModelError> {
             ));
         }
     }
-    found.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+    found.sort_by_key(|(manifest, _)| manifest.id());
     Ok(found)
 }
 

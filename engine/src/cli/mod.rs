@@ -16,6 +16,7 @@ pub mod search;
 pub mod store;
 pub mod summarize;
 pub mod terminal;
+pub mod upgrade;
 
 use std::process::ExitCode;
 
@@ -68,7 +69,7 @@ pub enum Command {
     Ask(ask::Ask),
     /// Say what happened, minute by minute and in all.
     Summarize(summarize::Summarize),
-    /// Take care of the index: check, back up, compact, see what is in it.
+    /// Take care of the index: check, back up, compact, upgrade, see what is in it.
     Store(store::Care),
     /// Check pipeline files without running them.
     Check(check::Check),

@@ -54,7 +54,7 @@ pub trait Backend: Send {
     ///
     /// # Errors
     /// When nothing can be written.
-    fn reopen(&mut self, source: &str) -> Result<(), StoreError>;
+    fn reopen(&mut self, source: &str) -> Result<u64, StoreError>;
     /// See [`Store::seal`].
     ///
     /// # Errors
@@ -100,7 +100,7 @@ impl Backend for Store {
         self.restart(source, pack)
     }
 
-    fn reopen(&mut self, source: &str) -> Result<(), StoreError> {
+    fn reopen(&mut self, source: &str) -> Result<u64, StoreError> {
         self.reopen(source)
     }
 

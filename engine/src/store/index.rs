@@ -12,6 +12,7 @@ use rusqlite::{Connection, Result, Row, params};
 use super::SourceState;
 use super::clock::starts;
 use super::compact;
+use super::packs::{current_packs, id_of};
 use super::read::current_states;
 use super::vectors::Vectors;
 use super::write::unsigned;
@@ -45,6 +46,8 @@ pub(super) struct Index {
     pub(super) sources: Vec<Source>,
     /// Rows as they came; their position is their place.
     pub(super) rows: Vec<Entry>,
+    /// Ids of the packs that made rows.
+    packs: Vec<String>,
     places: Places,
     pub(super) vectors: Vectors,
 }
@@ -52,6 +55,8 @@ pub(super) struct Index {
 /// A source with what a search asks of it.
 pub(super) struct Source {
     pub(super) state: SourceState,
+    /// The packs whose rows are read.
+    packs: Vec<String>,
     /// When its media time was 0, in milliseconds since 1970, if that is known.
     pub(super) start_utc_ms: Option<i64>,
     /// Its place among all sources by name.
@@ -62,6 +67,8 @@ pub(super) struct Source {
 pub(super) struct Entry {
     pub(super) id: i64,
     pub(super) source: usize,
+    /// Which pack made it.
+    pack: usize,
     pub(super) start_ms: u64,
     pub(super) end_ms: u64,
     /// Words of its caption, tags and answers.
@@ -110,6 +117,14 @@ impl Index {
         (self.sources[row.source].order, row.start_ms)
     }
 
+    /// Those of some rows that the pack of this id made.
+    pub(super) fn of_pack(&self, id: &str, kept: &[bool]) -> Vec<bool> {
+        let wanted = self.packs.iter().position(|known| known == id);
+        let rows = self.rows.iter().zip(kept);
+        rows.map(|(row, kept)| *kept && Some(row.pack) == wanted)
+            .collect()
+    }
+
     /// Whether the store still lists all changes since the newest known one.
     fn reaches_back(&self, moment: &Connection, newest: i64) -> Result<bool> {
         let oldest: Option<i64> =
@@ -146,7 +161,7 @@ impl Index {
                 };
                 last = *found;
             }
-            if index.sources[last].state.pack == row.get_ref(2)?.as_str()? {
+            if index.sources[last].reads(row.get_ref(2)?.as_str()?) {
                 index.push(last, row)?;
             }
         }
@@ -176,7 +191,7 @@ impl Index {
             }
             self.leave(id);
             if let (Some(row), Some(source)) = (row, source)
-                && self.sources[*source].state.pack == row.get_ref(2)?.as_str()?
+                && self.sources[*source].reads(row.get_ref(2)?.as_str()?)
             {
                 self.push(*source, row)?;
             }
@@ -184,19 +199,22 @@ impl Index {
         Ok(())
     }
 
-    /// Reads the states of all sources; gives those whose rows have to be read because another pack is current now.
+    /// Reads the states of all sources; gives those whose rows have to be read because other packs are current now.
     fn set_sources(&mut self, moment: &Connection) -> Result<Vec<usize>> {
         let by_name = self.by_name();
         let mut changed = Vec::new();
         let states = current_states(moment)?;
         let starts = starts(moment)?;
+        let mut packs = current_packs(moment)?;
         for (order, state) in states.into_iter().enumerate() {
             let start_utc_ms = starts.get(&state.source).copied();
             let known = by_name.get(&state.source).copied();
-            let before = known.map(|at| self.sources[at].state.pack == state.pack);
+            let packs = packs.remove(&state.source).unwrap_or_default();
+            let before = known.map(|at| self.sources[at].packs == packs);
             let at = known.unwrap_or(self.sources.len());
             let source = Source {
                 state,
+                packs,
                 start_utc_ms,
                 order,
             };
@@ -216,7 +234,7 @@ impl Index {
         names.cloned().zip(0..).collect()
     }
 
-    /// Lets all rows of a source go and reads those of its current pack.
+    /// Lets all rows of a source go and reads those of its current packs.
     fn read_again(&mut self, moment: &Connection, source: usize) -> Result<()> {
         let old: Vec<i64> = self
             .rows
@@ -225,11 +243,14 @@ impl Index {
             .map(|row| row.id)
             .collect();
         old.into_iter().for_each(|id| self.leave(id));
-        let state = &self.sources[source].state;
+        let Source { state, packs, .. } = &self.sources[source];
+        let (name, packs) = (state.source.clone(), packs.clone());
         let mut rows = moment.prepare(OF_PACK)?;
-        let mut rows = rows.query(params![state.source, state.pack])?;
-        while let Some(row) = rows.next()? {
-            self.push(source, row)?;
+        for pack in packs {
+            let mut rows = rows.query(params![name, pack])?;
+            while let Some(row) = rows.next()? {
+                self.push(source, row)?;
+            }
         }
         Ok(())
     }
@@ -241,13 +262,24 @@ impl Index {
         }
     }
 
+    /// The number of a pack's id.
+    fn number_of(&mut self, id: &str) -> usize {
+        let known = self.packs.iter().position(|known| known == id);
+        known.unwrap_or_else(|| {
+            self.packs.push(id.to_owned());
+            self.packs.len() - 1
+        })
+    }
+
     fn push(&mut self, source: usize, row: &Row) -> Result<()> {
         let place = self.rows.len();
         let id = row.get(0)?;
         self.leave(id);
+        let pack = self.number_of(id_of(row.get_ref(2)?.as_str()?));
         self.rows.push(Entry {
             id,
             source,
+            pack,
             start_ms: unsigned(row.get(3)?),
             end_ms: unsigned(row.get(4)?),
             words: words(row.get_ref(7)?.as_blob()?),
@@ -258,6 +290,12 @@ impl Index {
         self.vectors
             .push(place, &compact::joined(pictures, caption));
         Ok(())
+    }
+}
+
+impl Source {
+    fn reads(&self, pack: &str) -> bool {
+        self.packs.iter().any(|current| current == pack)
     }
 }
 
@@ -382,12 +420,12 @@ mod tests {
         seal(&mut store, "door", &[row(0, "one")], 2000);
         follow(&mut index, &store);
         store.begin("door", "q").unwrap();
-        assert!(follow(&mut index, &store).is_empty());
+        assert_eq!(follow(&mut index, &store).len(), 1);
         store
             .seal("door", "q", Seal::of(&[row(0, "x"), row(1, "y")], 9))
             .unwrap();
         assert_eq!(follow(&mut index, &store).len(), 2);
-        store.begin("door", "p").unwrap();
+        seal(&mut store, "door", &[], 20_000);
         assert_eq!(follow(&mut index, &store).len(), 1);
         store.finish("door", "q", 9).unwrap();
         assert_eq!(follow(&mut index, &store).len(), 2);

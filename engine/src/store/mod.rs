@@ -14,6 +14,8 @@
 //! | `incomplete` | what of a span is not there, and why |
 //! | `compact` | vectors as bytes |
 //! | `backend` | what a run needs of an index, wherever that is kept |
+//! | `packs` | which pack made what, and which of them answers |
+//! | `upgrade` | from one pack to the next, and back |
 //! | `places` | which file each source is, and what became of it |
 //! | `clock` | when the media time of sources was 0 |
 //! | `summaries` | what minutes were summed up to |
@@ -32,8 +34,8 @@
 //! | `error` | everything that can go wrong, with what to do about it |
 //!
 //! A source is stored under a *pack*, a string the caller makes of the pack's version and the settings. One source
-//! may be there under several while it is indexed anew; only its **current** pack is read: the one that has ended,
-//! if one has, else the one begun last. `finish` removes the others.
+//! may be there under several; only its **current** one is read: the newest that has caught up with those before it. Of a
+//! live source all are. `finish` removes what the same version made with other settings.
 
 mod backend;
 mod bm25;
@@ -47,6 +49,7 @@ mod gaps;
 mod incomplete;
 mod index;
 mod moments;
+mod packs;
 mod page;
 mod places;
 mod query;
@@ -57,6 +60,7 @@ mod summaries;
 mod tables;
 #[cfg(test)]
 mod testing;
+mod upgrade;
 mod vectors;
 mod wait;
 mod words;
@@ -76,8 +80,10 @@ pub use error::StoreError;
 pub use filter::{Choice, Chosen, Filter};
 pub use gaps::Gap;
 pub use moments::Moment;
+pub use packs::{PackStats, id_of};
 pub use places::{Claim, Found, Place, text_of};
 pub use query::Query;
+pub use upgrade::Removed;
 pub use words::wanted_text;
 
 /// An index on disk, through one connection.
@@ -193,7 +199,7 @@ pub struct StoredRow {
 }
 
 /// How far one source is indexed under one pack.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SourceState {
     /// Name of the source.
     pub source: String,
@@ -203,8 +209,10 @@ pub struct SourceState {
     pub sealed_ms: u64,
     /// Whether the run reached the end of the source.
     pub ended: bool,
-    /// Whether this is the pack of the source that searches read.
+    /// Whether this is the pack of the source that searches read; of a live source they read all.
     pub current: bool,
+    /// Whether the source is live.
+    pub live: bool,
 }
 
 /// A segment that was found.
