@@ -250,13 +250,17 @@ mod tests {
             store.seal(source, pack, Seal::of(&rows, 2000)).unwrap();
         }
         let found = |vectors: &[(&str, [f32; 2])], text: &str| -> Vec<_> {
-            let vectors = vectors.iter().map(|(id, vector)| ((*id).to_owned(), vector.to_vec()));
+            let vectors = vectors
+                .iter()
+                .map(|(id, vector)| ((*id).to_owned(), vector.to_vec()));
             let query = Query {
                 vectors: vectors.collect(),
                 ..query(text)
             };
             let hits = store.search(&query).unwrap().hits;
-            hits.into_iter().map(|hit| (hit.source, hit.start_ms)).collect()
+            hits.into_iter()
+                .map(|hit| (hit.source, hit.start_ms))
+                .collect()
         };
         let of = |all: [(&str, u64); 4]| all.map(|(source, ms)| (source.to_owned(), ms)).to_vec();
         // What one pack calls the first direction, the other calls the second.
