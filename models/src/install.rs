@@ -13,7 +13,8 @@ use crate::{
     cache,
     error::ModelError,
     fake,
-    manifest::{Build, Family, FileEntry, Manifest},
+    manifest::{Build, FileEntry, Manifest},
+    older,
     origin::{self, Origin},
     pack,
 };
@@ -106,7 +107,7 @@ struct Site {
 
 impl Site {
     fn install(&self, watcher: &mut dyn Watcher) -> Result<Installation, ModelError> {
-        self.keep_older()?;
+        older::keep(&self.folder, &self.manifest)?;
         make(&self.folder)?;
         let mut fresh = false;
         for entry in self.manifest.files.iter().filter(|entry| !built(entry)) {
@@ -129,34 +130,6 @@ impl Site {
             folder: self.folder.clone(),
             fresh,
         })
-    }
-
-    /// Puts an older version aside: what was indexed with it is searched with it until it is indexed again. What both have is
-    /// copied, so that it is neither fetched nor built once more.
-    fn keep_older(&self) -> Result<(), ModelError> {
-        let Ok(older) = Manifest::read(&self.folder.join("pack.toml")) else {
-            return Ok(());
-        };
-        let aside = self.folder.with_file_name(older.id());
-        let one_is_enough = older.family != Family::Composed || aside.exists();
-        if older.id() == self.manifest.id() || one_is_enough {
-            return Ok(());
-        }
-        fs::rename(&self.folder, &aside).map_err(|source| ModelError::Io {
-            action: "keep",
-            path: self.folder.clone(),
-            source,
-        })?;
-        let same = |entry: &&FileEntry| {
-            let mut files = older.files.iter();
-            files.any(|old| (&old.path, &old.sha256) == (&entry.path, &entry.sha256))
-        };
-        for entry in self.manifest.files.iter().filter(same) {
-            let to = self.folder.join(&entry.path);
-            make(to.parent().unwrap_or(&self.folder))?;
-            copy(&aside.join(&entry.path), &to)?;
-        }
-        Ok(())
     }
 
     /// Makes sure that a file is in `folder`; whether it had to be fetched.
@@ -319,7 +292,7 @@ fn check(entry: &FileEntry, path: &Path, watcher: &mut dyn Watcher) -> Result<()
     outcome
 }
 
-fn make(folder: &Path) -> Result<(), ModelError> {
+pub(crate) fn make(folder: &Path) -> Result<(), ModelError> {
     let io = |source| ModelError::Io {
         action: "make",
         path: folder.to_owned(),
@@ -328,7 +301,7 @@ fn make(folder: &Path) -> Result<(), ModelError> {
     fs::create_dir_all(folder).map_err(io)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), ModelError> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), ModelError> {
     let io = |source| ModelError::Io {
         action: "copy",
         path: from.to_owned(),

@@ -13,12 +13,13 @@ use super::{Chosen, SourceState, Store, StoreError};
 /// Stretches of one kind that lie no further apart are told as one, in milliseconds.
 pub(super) const NEXT_TO: u64 = 1000;
 
+/// CROSS JOIN has SQLite begin with the packs: the index of failed segments is by source and pack.
 const GAPS: &str = "
-    SELECT start_ms, end_ms, why, '[]' FROM current_sources c JOIN gaps g ON g.source = c.source AND g.pack = c.pack
+    SELECT start_ms, end_ms, why, '[]' FROM current_sources c CROSS JOIN gaps g ON g.source = c.source AND g.pack = c.pack
     WHERE c.source = ?1 AND start_ms < ?3 AND (end_ms IS NULL OR end_ms > ?2)";
 
 const FAILED: &str = "
-    SELECT start_ms, end_ms, 'failed', failed FROM current_sources c JOIN segments s ON s.source = c.source AND s.pack = c.pack
+    SELECT start_ms, end_ms, 'failed', failed FROM current_sources c CROSS JOIN segments s ON s.source = c.source AND s.pack = c.pack
     WHERE c.source = ?1 AND failed <> '[]' AND start_ms < ?3 AND end_ms > ?2";
 
 impl Store {
