@@ -24,9 +24,15 @@ pub struct StoreArchive {
     pub store: Store,
     /// What of it questions are about, besides what they say themselves.
     pub filter: Filter,
+    /// The packs that made it.
+    pub readers: Readers,
+}
+
+/// The packs that made what is stored.
+pub struct Readers {
     /// The id of the run's pack.
-    pub pack: String,
-    /// Other packs that made some of it, by id.
+    pub own: String,
+    /// Others, by id.
     pub others: BTreeMap<String, Reader>,
 }
 
@@ -84,8 +90,10 @@ impl StoreArchive {
         Self {
             store,
             filter: Filter::default(),
-            pack,
-            others: BTreeMap::new(),
+            readers: Readers {
+                own: pack,
+                others: BTreeMap::new(),
+            },
         }
     }
 
@@ -121,13 +129,9 @@ impl Archive for StoreArchive {
         vector: Vec<f32>,
         limit: usize,
     ) -> Result<Vec<Moment>, Fault> {
-        let mut vectors = BTreeMap::from([(self.pack.clone(), vector)]);
-        for (pack, reader) in &mut self.others {
-            vectors.insert(pack.clone(), reader.embed(words)?);
-        }
         let query = Query {
             text: words.to_owned(),
-            vectors,
+            vectors: self.readers.vectors(words, vector)?,
             limit,
             filter: self.about(question),
             page: None,
@@ -144,7 +148,7 @@ impl Archive for StoreArchive {
             visited.map_err(fault)?;
             // A row may have gone since; then it is no answer any more.
             if let Some(row) = found {
-                moments.push(moment(row, Some(&question.text), &mut self.others)?);
+                moments.push(self.readers.moment(row, Some(&question.text))?);
             }
         }
         Ok(moments)
@@ -157,12 +161,12 @@ impl Archive for StoreArchive {
         visit: &mut dyn FnMut(Moment) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let chosen = self.chosen(question)?;
-        let Self { store, others, .. } = self;
+        let Self { store, readers, .. } = self;
         for chosen in chosen {
             let source = Some(&*chosen.state.source);
             let mut failed = Ok(());
             let visited = store.visit(source, Some(chosen.from_ms), chosen.to_ms, &mut |row| {
-                failed = moment(row, asked, others).and_then(&mut *visit);
+                failed = readers.moment(row, asked).and_then(&mut *visit);
                 failed.is_ok()
             });
             visited.map_err(fault)?;
@@ -172,28 +176,45 @@ impl Archive for StoreArchive {
     }
 }
 
-/// A row as a moment; another pack says here how likely it bears out what is asked, if one made it.
-fn moment(
-    stored: StoredRow,
-    asked: Option<&str>,
-    others: &mut BTreeMap<String, Reader>,
-) -> Result<Moment, Fault> {
-    let row = stored.row;
-    let impression = Impression {
-        embedding: row.embedding.into(),
-        concepts: row.concepts.into(),
-    };
-    let likely = match (asked, others.get_mut(id_of(&stored.pack))) {
-        (Some(asked), Some(reader)) => Some(reader.likely(asked, &impression)?),
-        _ => None,
-    };
-    Ok(Moment {
-        source: stored.source,
-        start_ms: row.start_ms,
-        end_ms: row.end_ms,
-        tags: row.tags,
-        caption: row.caption,
-        impression,
-        likely,
-    })
+impl Readers {
+    /// The vectors of some words, of which the run's own pack has made one.
+    fn vectors(&mut self, words: &str, own: Vec<f32>) -> Result<BTreeMap<String, Vec<f32>>, Fault> {
+        let mut vectors = BTreeMap::from([(self.own.clone(), own)]);
+        for (pack, reader) in &mut self.others {
+            vectors.insert(pack.clone(), reader.embed(words)?);
+        }
+        Ok(vectors)
+    }
+
+    /// A row as a moment. If another pack made it, that one says here how likely it bears out what is asked.
+    fn moment(&mut self, stored: StoredRow, asked: Option<&str>) -> Result<Moment, Fault> {
+        let row = stored.row;
+        let impression = Impression {
+            embedding: row.embedding.into(),
+            concepts: row.concepts.into(),
+        };
+        let asked = asked.filter(|_| id_of(&stored.pack) != self.own);
+        let likely = match asked {
+            Some(asked) => Some(self.of(&stored.pack)?.likely(asked, &impression)?),
+            None => None,
+        };
+        Ok(Moment {
+            source: stored.source,
+            start_ms: row.start_ms,
+            end_ms: row.end_ms,
+            tags: row.tags,
+            caption: row.caption,
+            impression,
+            likely,
+        })
+    }
+
+    fn of(&mut self, pack: &str) -> Result<&mut Reader, Fault> {
+        let id = id_of(pack);
+        // A newer pack may have caught up since the question was asked.
+        let unread = || format!("the index is of pack {id} by now, too; ask again");
+        self.others
+            .get_mut(id)
+            .ok_or_else(|| Fault::new(Reason::Missing, unread()))
+    }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::anyhow;
 use atom::{
-    archive::{Reader, StoreArchive},
+    archive::{Reader, Readers, StoreArchive},
     audience::{Audience, Progress},
     run::{self, Options, Questions},
     sink::Record,
@@ -70,7 +70,7 @@ impl Ask {
         let archive = Box::new(archive(store, filter.clone())?);
         let plan = Plan {
             name: "ask".to_owned(),
-            pack: archive.pack.clone(),
+            pack: archive.readers.own.clone(),
             sources: Vec::new(),
             nodes: Vec::new(),
             sinks: Vec::new(),
@@ -141,8 +141,10 @@ fn archive(store: Store, filter: Filter) -> anyhow::Result<StoreArchive> {
     Ok(StoreArchive {
         store,
         filter,
-        pack: packs.newest()?.id(),
-        others,
+        readers: Readers {
+            own: packs.newest()?.id(),
+            others,
+        },
     })
 }
 

@@ -273,6 +273,21 @@ mod tests {
     }
 
     #[test]
+    fn what_an_older_version_kept_of_a_camera_is_live() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        version_3(&path)
+            .execute_batch(
+                "INSERT INTO sources VALUES ('camera', 'p', 2, 0, 4000, 0);
+                 INSERT INTO clocks VALUES ('camera', 8);",
+            )
+            .unwrap();
+        let states = Store::open_existing(&path).unwrap().sources().unwrap();
+        let live: Vec<_> = states.iter().map(|state| state.live).collect();
+        assert_eq!(live, [true, false]);
+    }
+
+    #[test]
     fn a_step_that_fails_leaves_the_store_as_it_was() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("old.db");
