@@ -146,8 +146,8 @@ fn the_figures_tell_how_far_each_version_is() {
     store.begin("a.mp4", "fake-2-0").unwrap();
     let told = done(&place, &["store", "stats", "--store", "s.db"]);
     for line in [
-        "pack fake-1: 4 sources, 8 segments, in use of 4 sources",
-        "pack fake-2: 1 sources, 0 segments, in use of 0 sources",
+        "pack fake-1: 4 sources, 8 segments, in use for 4 sources",
+        "pack fake-2: 1 sources, 0 segments, in use for 0 sources",
         "upgrade of a.mp4: fake-1 complete through 00:00:08.000, in use",
         "upgrade of a.mp4: fake-2 complete through 00:00:00.000",
     ] {

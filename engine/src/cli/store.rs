@@ -130,7 +130,7 @@ fn of_pack(pack: &PackStats) -> String {
         current,
         segments,
     } = pack;
-    format!("pack {pack}: {sources} sources, {segments} segments, in use of {current} sources")
+    format!("pack {pack}: {sources} sources, {segments} segments, in use for {current} sources")
 }
 
 /// How far one pack is with a source that several are made of.
