@@ -7,13 +7,14 @@
 //! some words are in most rows.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, Write},
     path::Path,
     time::{Duration, Instant},
 };
 
-use atom::store::{Query, Row, Seal, Store};
+use atom::store::{Query, Row, Seal, Store, id_of};
 use fastrand::Rng;
 use tempfile::tempdir;
 
@@ -206,7 +207,7 @@ fn recall(clusters: u64) -> Result<f64, Box<dyn std::error::Error>> {
         let wanted = near(1_000_000 + n, clusters);
         let hits = store.search(&Query {
             text: "\u{1f6aa}".to_owned(),
-            vector: Some(wanted.clone()),
+            vectors: of_pack(wanted.clone()),
             limit: 10,
             ..Query::default()
         })?;
@@ -272,10 +273,15 @@ fn row(n: u64, thumbnail: usize) -> Row {
 fn query(rng: &mut Rng, ranks: [usize; 3]) -> Query {
     Query {
         text: ranks.map(|rank| word(rng.usize(..rank))).join(" "),
-        vector: Some(random(rng)),
+        vectors: of_pack(random(rng)),
         limit: 10,
         ..Query::default()
     }
+}
+
+/// A vector as the one of the pack that made the rows.
+fn of_pack(vector: Vec<f32>) -> BTreeMap<String, Vec<f32>> {
+    BTreeMap::from([(id_of(PACK).to_owned(), vector)])
 }
 
 fn word(rank: usize) -> String {

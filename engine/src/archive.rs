@@ -1,6 +1,13 @@
 //! What is stored, as people's questions find it.
+//!
+//! A run has the modules of one pack. What another pack has looked at is compared with the vectors of that one, and that one
+//! tells how likely it bears out what is asked.
 
-use atom_models::{Fault, Impression, Reason};
+use std::collections::BTreeMap;
+
+use atom_models::{
+    Fault, Impression, Judge, Meters, ModelError, Pack, Reason, Remembering, TextEncoder,
+};
 use atom_operators::{
     archive::{Archive, Extent, Moment},
     question::Question,
@@ -8,7 +15,7 @@ use atom_operators::{
 
 use crate::{
     error::chain,
-    store::{Chosen, Filter, Query, Store, StoreError, StoredRow},
+    store::{Chosen, Filter, Query, Store, StoreError, StoredRow, id_of},
 };
 
 /// A store that answers questions about some of its sources.
@@ -17,6 +24,49 @@ pub struct StoreArchive {
     pub store: Store,
     /// What of it questions are about, besides what they say themselves.
     pub filter: Filter,
+    /// The packs that made it.
+    pub readers: Readers,
+}
+
+/// The packs that made what is stored.
+pub struct Readers {
+    /// The id of the run's pack.
+    pub own: String,
+    /// Others, by id.
+    pub others: BTreeMap<String, Reader>,
+}
+
+/// What reads the vectors that a pack made.
+pub struct Reader {
+    text: Box<dyn TextEncoder>,
+    judge: Option<Judge>,
+}
+
+impl Reader {
+    /// The reader of a pack.
+    ///
+    /// # Errors
+    /// If its text encoder cannot be loaded.
+    pub fn of(pack: &Pack) -> Result<Self, ModelError> {
+        let text = pack.text(Meters::default().text)?;
+        Ok(Self {
+            text: Box::new(Remembering::new(text)),
+            judge: pack.connector().judge(),
+        })
+    }
+
+    fn embed(&mut self, words: &str) -> Result<Vec<f32>, Fault> {
+        let vector = self.text.embed(words);
+        vector.map_err(|error| Fault::new(Reason::Model, error))
+    }
+
+    fn likely(&mut self, asked: &str, impression: &Impression) -> Result<f32, Fault> {
+        let Some(judge) = &mut self.judge else {
+            return Ok(1.0);
+        };
+        let likely = judge.yes(asked, impression, &mut *self.text);
+        likely.map_err(|error| Fault::new(Reason::Model, error))
+    }
 }
 
 fn fault(error: StoreError) -> Fault {
@@ -35,11 +85,15 @@ pub(crate) fn extent(store: &Store, chosen: &[Chosen]) -> Result<Extent, StoreEr
 }
 
 impl StoreArchive {
-    /// All of a store.
-    pub fn new(store: Store) -> Self {
+    /// All of a store, for a run with the pack of this id.
+    pub fn new(store: Store, pack: String) -> Self {
         Self {
             store,
             filter: Filter::default(),
+            readers: Readers {
+                own: pack,
+                others: BTreeMap::new(),
+            },
         }
     }
 
@@ -77,7 +131,7 @@ impl Archive for StoreArchive {
     ) -> Result<Vec<Moment>, Fault> {
         let query = Query {
             text: words.to_owned(),
-            vector: Some(vector),
+            vectors: self.readers.vectors(words, vector)?,
             limit,
             filter: self.about(question),
             page: None,
@@ -93,7 +147,9 @@ impl Archive for StoreArchive {
             });
             visited.map_err(fault)?;
             // A row may have gone since; then it is no answer any more.
-            moments.extend(found.map(moment));
+            if let Some(row) = found {
+                moments.push(self.readers.moment(row, Some(&question.text))?);
+            }
         }
         Ok(moments)
     }
@@ -101,17 +157,18 @@ impl Archive for StoreArchive {
     fn each(
         &mut self,
         question: &Question,
+        asked: Option<&str>,
         visit: &mut dyn FnMut(Moment) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        for chosen in self.chosen(question)? {
+        let chosen = self.chosen(question)?;
+        let Self { store, readers, .. } = self;
+        for chosen in chosen {
             let source = Some(&*chosen.state.source);
             let mut failed = Ok(());
-            let visited =
-                self.store
-                    .visit(source, Some(chosen.from_ms), chosen.to_ms, &mut |row| {
-                        failed = visit(moment(row));
-                        failed.is_ok()
-                    });
+            let visited = store.visit(source, Some(chosen.from_ms), chosen.to_ms, &mut |row| {
+                failed = readers.moment(row, asked).and_then(&mut *visit);
+                failed.is_ok()
+            });
             visited.map_err(fault)?;
             failed?;
         }
@@ -119,17 +176,45 @@ impl Archive for StoreArchive {
     }
 }
 
-fn moment(stored: StoredRow) -> Moment {
-    let row = stored.row;
-    Moment {
-        source: stored.source,
-        start_ms: row.start_ms,
-        end_ms: row.end_ms,
-        tags: row.tags,
-        caption: row.caption,
-        impression: Impression {
+impl Readers {
+    /// The vectors of some words, of which the run's own pack has made one.
+    fn vectors(&mut self, words: &str, own: Vec<f32>) -> Result<BTreeMap<String, Vec<f32>>, Fault> {
+        let mut vectors = BTreeMap::from([(self.own.clone(), own)]);
+        for (pack, reader) in &mut self.others {
+            vectors.insert(pack.clone(), reader.embed(words)?);
+        }
+        Ok(vectors)
+    }
+
+    /// A row as a moment. If another pack made it, that one says here how likely it bears out what is asked.
+    fn moment(&mut self, stored: StoredRow, asked: Option<&str>) -> Result<Moment, Fault> {
+        let row = stored.row;
+        let impression = Impression {
             embedding: row.embedding.into(),
             concepts: row.concepts.into(),
-        },
+        };
+        let asked = asked.filter(|_| id_of(&stored.pack) != self.own);
+        let likely = match asked {
+            Some(asked) => Some(self.of(&stored.pack)?.likely(asked, &impression)?),
+            None => None,
+        };
+        Ok(Moment {
+            source: stored.source,
+            start_ms: row.start_ms,
+            end_ms: row.end_ms,
+            tags: row.tags,
+            caption: row.caption,
+            impression,
+            likely,
+        })
+    }
+
+    fn of(&mut self, pack: &str) -> Result<&mut Reader, Fault> {
+        let id = id_of(pack);
+        // A newer pack may have caught up since the question was asked.
+        let unread = || format!("the index is of pack {id} by now, too; ask again");
+        self.others
+            .get_mut(id)
+            .ok_or_else(|| Fault::new(Reason::Missing, unread()))
     }
 }

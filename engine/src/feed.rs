@@ -525,6 +525,14 @@ impl Scout {
 }
 
 impl Folder {
+    /// How the index names a recording.
+    fn name(&self, path: &Path) -> String {
+        match self.library.recordings.get(path) {
+            Some(name) => name.clone(),
+            None => format!("{}{}", self.prefix, text_of(self.library.name_of(path))),
+        }
+    }
+
     fn ready(&mut self, files: Vec<Entry>, feed: &Feed, now: Instant) -> Vec<FoundTurn> {
         let states: BTreeMap<PathBuf, FileState> = files
             .iter()
@@ -542,10 +550,9 @@ impl Folder {
         let ready = self.watched.look(files, now, &asking);
         let turn = |ready: Ready| {
             lock(&feed.busy).insert(ready.path.clone());
-            let name = text_of(self.library.name_of(&ready.path));
             Some(FoundTurn {
                 planned: self.planned,
-                name: format!("{}{name}", self.prefix),
+                name: self.name(&ready.path),
                 state: *states.get(&ready.path)?,
                 ready,
             })

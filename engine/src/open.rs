@@ -54,6 +54,9 @@ pub fn libraries(plan: &Plan) -> Result<Vec<(usize, Library)>, EngineError> {
     let folders = plan.sources.iter().enumerate();
     let folders = folders.filter(|(_, source)| source.is_folder());
     let library = |(at, source): (usize, &PlannedSource)| {
+        if !source.recordings.is_empty() {
+            return Ok((at, Library::of_recordings(source.recordings.clone())));
+        }
         let uri = Uri::parse(&source.uri).ok();
         let path = uri.and_then(|uri| uri.path().cloned()).unwrap_or_default();
         let wrong = |reason: String| EngineError::Folder {
@@ -329,14 +332,14 @@ fn start_live(
         let Some(shelf) = shelves.get(&open.node) else {
             continue;
         };
-        let known = open.store.begin(&shelf.source, &shelf.pack)?;
+        open.store.begin(&shelf.source, &shelf.pack)?;
         // What the name once stood for may have ended; a live source never does.
-        open.store.reopen(&shelf.source)?;
+        let sealed_ms = open.store.reopen(&shelf.source)?;
         let begun = open.store.starts()?.get(&shelf.source).copied();
         let begun = begun.and_then(|ms| Timestamp::from_millisecond(ms).ok());
         // Of two stores the older one's time has room for both.
         start.begun = start.begun.into_iter().chain(begun).min();
-        start.sealed = start.sealed.max(MediaTime::from_millis(known.sealed_ms));
+        start.sealed = start.sealed.max(MediaTime::from_millis(sealed_ms));
     }
     // A segment begins with its stretch if its first picture comes this soon after; no two may begin at once.
     if start.sealed > MediaTime::default() {

@@ -24,7 +24,8 @@ pub const NAME: &str = "fake";
 
 const COLOURS: [&str; 5] = ["red", "green", "blue", "white", "dark"];
 
-const MANIFEST: &str = r#"
+/// The manifest of the fake pack, as text: what other versions of it are made of.
+pub const MANIFEST: &str = r#"
 name = "fake"
 version = "1"
 family = "composed"

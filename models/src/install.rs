@@ -1,7 +1,7 @@
 //! Brings a pack into the cache folder: fetch the parts, build, check, and only then make it visible.
 //!
 //! Can be cut off at any moment and started again: what is there and right is kept. The manifest is written last, so a
-//! pack with a manifest in the cache folder is whole.
+//! pack with a manifest in the cache folder is whole. An older version is kept in a folder of its id.
 
 use std::{
     fs,
@@ -14,6 +14,7 @@ use crate::{
     error::ModelError,
     fake,
     manifest::{Build, FileEntry, Manifest},
+    older,
     origin::{self, Origin},
     pack,
 };
@@ -106,6 +107,7 @@ struct Site {
 
 impl Site {
     fn install(&self, watcher: &mut dyn Watcher) -> Result<Installation, ModelError> {
+        older::keep(&self.folder, &self.manifest)?;
         make(&self.folder)?;
         let mut fresh = false;
         for entry in self.manifest.files.iter().filter(|entry| !built(entry)) {
@@ -290,7 +292,7 @@ fn check(entry: &FileEntry, path: &Path, watcher: &mut dyn Watcher) -> Result<()
     outcome
 }
 
-fn make(folder: &Path) -> Result<(), ModelError> {
+pub(crate) fn make(folder: &Path) -> Result<(), ModelError> {
     let io = |source| ModelError::Io {
         action: "make",
         path: folder.to_owned(),
@@ -299,7 +301,7 @@ fn make(folder: &Path) -> Result<(), ModelError> {
     fs::create_dir_all(folder).map_err(io)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), ModelError> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), ModelError> {
     let io = |source| ModelError::Io {
         action: "copy",
         path: from.to_owned(),
@@ -308,7 +310,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), ModelError> {
     fs::copy(from, to).map(drop).map_err(io)
 }
 
-/// The packs in the cache folder, whole ones, by name.
+/// The packs in the cache folder, whole ones, by id.
 pub fn list() -> Result<Vec<(Manifest, PathBuf)>, ModelError> {
     let folder = cache::packs(&cache::folder()?);
     let mut found = Vec::new();
@@ -320,7 +322,7 @@ pub fn list() -> Result<Vec<(Manifest, PathBuf)>, ModelError> {
             ));
         }
     }
-    found.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+    found.sort_by_key(|(manifest, _)| manifest.id());
     Ok(found)
 }
 

@@ -10,7 +10,7 @@
 //! - `beam`, `choice`, `prefix`, [`scheduler`]: how one decoder serves many requests
 //! - `session`: the only file that names ONNX Runtime
 //! - [`manifest`], [`pack`], [`cache`]: what a pack is and where it lies
-//! - [`origin`], [`install`]: how a pack gets there
+//! - [`origin`], [`install`], `older`: how a pack gets there, and what becomes of the version before
 //! - [`meter`], [`fault`], [`error`]: what is counted and what goes wrong
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -30,6 +30,7 @@ pub mod kv;
 pub mod manifest;
 pub mod memory;
 pub mod meter;
+mod older;
 pub mod origin;
 pub mod pack;
 mod prefix;

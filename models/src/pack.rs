@@ -1,7 +1,8 @@
 //! An installed pack: checked files, from which each module is loaded once.
 //!
 //! A file is compared with the manifest's size and checksum before it is loaded, so that what runs is what the manifest
-//! names. The pack named `fake` needs no files; no other name ever leads to fakes.
+//! names. The pack named `fake` needs no files; no other name ever leads to fakes. A manifest of that name in the cache stands
+//! for its own, so that there can be other versions of it.
 
 use std::{
     fs::File,
@@ -35,13 +36,13 @@ pub struct Pack {
 }
 
 impl Pack {
-    /// Opens an installed pack by name.
+    /// Opens an installed pack by name, or by its id, name and version: `mini`, `mini-0.4.0`.
     ///
     /// # Errors
     /// If it is not installed, or its manifest or its concept names are wrong.
     pub fn open(name: &str) -> Result<Self, ModelError> {
-        if name == fake::NAME {
-            let manifest = fake::manifest();
+        let (manifest, folder) = installed_or_fake(name)?;
+        if manifest.name == fake::NAME {
             let connector = manifest.connector(fake::concepts());
             return Ok(Self {
                 manifest,
@@ -49,7 +50,6 @@ impl Pack {
                 connector,
             });
         }
-        let (manifest, folder) = installed(name)?;
         if manifest.family != Family::Composed {
             let problem = format!(
                 "it is of family {:?}, captions need a composed pack",
@@ -193,18 +193,47 @@ fn concepts(path: &Path, lines: &str) -> Result<Vec<Concept>, ModelError> {
     parsed.collect()
 }
 
-/// The manifest and folder of an installed pack of any family.
+/// The manifest and folder of an installed pack of any family, by its name or its id.
+///
+/// # Errors
+/// If it is not installed, or its manifest is wrong.
 pub fn installed(name: &str) -> Result<(Manifest, PathBuf), ModelError> {
-    let folder = cache::packs(&cache::folder()?).join(name);
-    let path = folder.join("pack.toml");
-    let plain = Path::new(name).components().count() == 1;
-    if !plain || !path.is_file() {
-        return Err(ModelError::NotInstalled {
-            name: name.to_owned(),
-            folder,
-        });
+    let packs = cache::packs(&cache::folder()?);
+    let not_installed = || ModelError::NotInstalled {
+        name: name.to_owned(),
+        folder: packs.join(name),
+    };
+    if Path::new(name).components().count() != 1 {
+        return Err(not_installed());
     }
-    Ok((Manifest::read(&path)?, folder))
+    // An older version that was kept lies in a folder of its id.
+    if let Some(found) = in_folder(&packs.join(name)) {
+        return found;
+    }
+    let (base, _version) = name.rsplit_once('-').ok_or_else(not_installed)?;
+    match in_folder(&packs.join(base)) {
+        Some(Ok(found)) if found.0.id() == name => Ok(found),
+        Some(Err(error)) => Err(error),
+        _ => Err(not_installed()),
+    }
+}
+
+fn in_folder(folder: &Path) -> Option<Result<(Manifest, PathBuf), ModelError>> {
+    let path = folder.join("pack.toml");
+    path.is_file()
+        .then(|| Ok((Manifest::read(&path)?, folder.to_owned())))
+}
+
+/// The same; the fake pack is always there.
+fn installed_or_fake(name: &str) -> Result<(Manifest, PathBuf), ModelError> {
+    match installed(name) {
+        Err(ModelError::NotInstalled { .. } | ModelError::NoCache)
+            if [fake::NAME, &fake::manifest().id()].contains(&name) =>
+        {
+            Ok((fake::manifest(), PathBuf::new()))
+        }
+        found => found,
+    }
 }
 
 /// The installed ONNX Runtime library.

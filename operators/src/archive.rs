@@ -22,6 +22,9 @@ pub struct Moment {
     pub caption: Option<String>,
     /// What the vision encoder made of it; concepts may be missing.
     pub impression: Impression,
+    /// How likely it bears out what is asked, where that is known already: of what another pack than the run's has looked at,
+    /// only that pack can tell.
+    pub likely: Option<f32>,
 }
 
 /// How much of what a question is about is there.
@@ -99,13 +102,15 @@ pub trait Archive: Send {
         limit: usize,
     ) -> Result<Vec<Moment>, Fault>;
 
-    /// Visits all segments within the question's bounds, by source and start.
+    /// Visits all segments within the question's bounds, by source and start. `asked` is what each of them is to bear out, if
+    /// anything is.
     ///
     /// # Errors
     /// If the archive cannot be read, or what `visit` gives.
     fn each(
         &mut self,
         question: &Question,
+        asked: Option<&str>,
         visit: &mut dyn FnMut(Moment) -> Result<(), Fault>,
     ) -> Result<(), Fault>;
 }

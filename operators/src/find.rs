@@ -154,9 +154,9 @@ impl Finder<'_> {
             judge,
             text,
         } = self;
-        archive.each(question, &mut |mut moment| {
+        archive.each(question, Some(asked), &mut |mut moment| {
             question.wanted()?;
-            let yes = likely(judge, asked, &moment.impression, *text)?;
+            let yes = likely(judge, asked, &moment, *text)?;
             evidence.looked += 1;
             evidence.likeliest = evidence.likeliest.max(yes);
             if yes >= SEEN {
@@ -184,12 +184,7 @@ impl Finder<'_> {
         evidence.looked = best.len() as u64;
         let mut moments = Vec::new();
         for moment in best {
-            let yes = likely(
-                &mut self.judge,
-                &question.text,
-                &moment.impression,
-                self.text,
-            )?;
+            let yes = likely(&mut self.judge, &question.text, &moment, self.text)?;
             moments.push((moment, yes));
         }
         // A stable sort: of equals the one that was found first.
@@ -205,7 +200,7 @@ impl Finder<'_> {
     /// A question about nothing in particular: what was said most often, and the first moments at which it was.
     fn all(&mut self, question: &Question, evidence: &mut Evidence) -> Result<(), Fault> {
         let (mut said, mut first) = (Vec::new(), BTreeMap::new());
-        self.archive.each(question, &mut |mut moment| {
+        self.archive.each(question, None, &mut |mut moment| {
             question.wanted()?;
             evidence.looked += 1;
             moment.impression = Impression::default();
@@ -231,11 +226,14 @@ impl Finder<'_> {
 fn likely(
     judge: &mut Option<&mut Judge>,
     question: &str,
-    impression: &Impression,
+    moment: &Moment,
     text: &mut dyn TextEncoder,
 ) -> Result<f32, Fault> {
+    if let Some(likely) = moment.likely {
+        return Ok(likely);
+    }
     let Some(judge) = judge else { return Ok(1.0) };
-    let yes = judge.yes(question, impression, text);
+    let yes = judge.yes(question, &moment.impression, text);
     yes.map_err(|error| Fault::new(Reason::Model, error))
 }
 

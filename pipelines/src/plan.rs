@@ -58,6 +58,8 @@ pub struct PlannedSource {
     pub settings: SourceSettings,
     /// Other names in other files for the same uri.
     pub aliases: Vec<String>,
+    /// Recordings that have names already, by their files: only these are played of a folder. None means all that it holds.
+    pub recordings: BTreeMap<PathBuf, String>,
 }
 
 /// What a node takes, by its place in the plan.
@@ -221,6 +223,7 @@ fn merge_sources<'f>(plan: &mut Plan, file: &'f PipelineFile) -> BTreeMap<&'f st
                 uri: source.uri.clone().unwrap_or_default(),
                 settings: source.settings.clone(),
                 aliases: Vec::new(),
+                recordings: BTreeMap::new(),
             });
             plan.sources.len() - 1
         });

@@ -3,7 +3,8 @@
 //! [`program`] runs `atom` as a user would, with a bound on every wait; [`pipeline`] writes pipeline files for it;
 //! [`media`] makes videos with ffmpeg and [`counter`] videos whose frames show their number; [`frames`] takes frames
 //! from the engine's source; [`subtitles`] reads WebVTT and SRT strictly; [`cache`] makes caches of packs; [`exam`]
-//! makes a folder to evaluate, and [`lesson`] one to train from; [`live`] has cameras, and what a run tells of itself.
+//! makes a folder to evaluate, and [`lesson`] one to train from; [`live`] has cameras, and what a run tells of itself;
+//! [`versions`] has other versions of the fake pack.
 
 pub mod cache;
 pub mod counter;
@@ -15,3 +16,4 @@ pub mod media;
 pub mod pipeline;
 pub mod program;
 pub mod subtitles;
+pub mod versions;

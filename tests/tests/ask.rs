@@ -288,7 +288,7 @@ fn the_graph_that_works_through_a_recording_answers_questions_beside_it() {
         listener: None,
         questions: Some(Questions {
             inbox,
-            archive: Box::new(StoreArchive::new(store)),
+            archive: Box::new(StoreArchive::new(store, "fake-1".to_owned())),
         }),
     };
     for question in ["Is it white?", "What is red?"] {

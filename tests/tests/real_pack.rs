@@ -1,7 +1,7 @@
 //! The installed pack `mini` on a real video: what a user gets after `make setup`.
 #![allow(clippy::unwrap_used, missing_docs, clippy::print_stdout)]
 
-use std::{cell::RefCell, path::Path};
+use std::{cell::RefCell, collections::BTreeMap, path::Path};
 
 use atom::store::{Hit, Query, Store, wanted_text};
 use atom_models::{Meters, Pack, TextEncoder};
@@ -162,7 +162,7 @@ impl Finder {
         let vector = self.encoder.borrow_mut().embed(&wanted_text(sentence));
         let query = Query {
             text: sentence.to_owned(),
-            vector: Some(vector.unwrap()),
+            vectors: BTreeMap::from([(Pack::open("mini").unwrap().id(), vector.unwrap())]),
             limit: 10,
             ..Query::default()
         };

@@ -1,6 +1,7 @@
 //! `atom ask`: answers a question about what was indexed.
 
 use std::{
+    collections::BTreeMap,
     io,
     process::ExitCode,
     sync::mpsc::{Sender, channel},
@@ -10,10 +11,11 @@ use std::{
 
 use anyhow::anyhow;
 use atom::{
-    archive::StoreArchive,
+    archive::{Reader, Readers, StoreArchive},
     audience::{Audience, Progress},
     run::{self, Options, Questions},
     sink::Record,
+    store::{Filter, Store},
 };
 use atom_models::Fault;
 use atom_operators::{
@@ -27,7 +29,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    scope::{Scope, pack_of},
+    scope::{Packs, Scope},
     terminal,
 };
 
@@ -65,9 +67,10 @@ impl Ask {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let store = self.scope.open()?;
         let filter = self.scope.filter();
+        let archive = Box::new(archive(store, filter.clone())?);
         let plan = Plan {
             name: "ask".to_owned(),
-            pack: pack_of(&store, &filter)?.manifest().name.clone(),
+            pack: archive.readers.own.clone(),
             sources: Vec::new(),
             nodes: Vec::new(),
             sinks: Vec::new(),
@@ -95,7 +98,6 @@ impl Ask {
                 .for_each(|text: String| terminal::growing(&text))
         });
         let (answers, answer) = channel();
-        let archive = Box::new(StoreArchive { store, filter });
         let options = Options {
             resume: false,
             stop,
@@ -128,6 +130,23 @@ impl Ask {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What questions find. The newest pack speaks; what others made, they tell about.
+fn archive(store: Store, filter: Filter) -> anyhow::Result<StoreArchive> {
+    let packs = Packs::of(&store, &filter)?.all()?;
+    let mut others = BTreeMap::new();
+    for pack in packs.installed.iter().skip(1) {
+        others.insert(pack.id(), Reader::of(pack)?);
+    }
+    Ok(StoreArchive {
+        store,
+        filter,
+        readers: Readers {
+            own: packs.newest()?.id(),
+            others,
+        },
+    })
 }
 
 /// An answer as JSON.

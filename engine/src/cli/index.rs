@@ -8,9 +8,9 @@ use std::{
 };
 
 use anyhow::Context;
-use atom::run::{self, Options};
+use atom::run::{self, Options, Outcome};
 use atom_operators::{keep::Keep, node::NodeKind};
-use atom_pipelines::{Input, Plan, PlannedSource, SourceSettings, Uri, override_sources, plan};
+use atom_pipelines::{Input, Plan, PlannedSource, SourceSettings, Uri, override_sources};
 use clap::Args;
 
 use super::{
@@ -54,32 +54,15 @@ impl Index {
     /// Indexes all recordings that are not indexed yet.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let store = store_path(self.store.as_deref(), true)?;
-        let plan = self.plan(&store)?;
-        let stop = terminal::stop_on_signal()?;
-        let audience = Box::new(Printer::new(Style::Indexed));
-        let outcome = run::run(
-            &plan,
-            Options {
-                resume: true,
-                stop,
-                audience,
-                questions: None,
-                listener: None,
-            },
-        )?;
+        let sources = self.paths.iter().map(|path| self.folder(path));
+        let plan = plan(&store, &self.pack, sources.collect(), self.keep)?;
+        let outcome = index(&plan)?;
         terminal::tell(&format!("the index is {}", store.display()));
         Ok(terminal::conclude(&outcome))
     }
 
-    /// The library's index pipeline, over all recordings: one graph, each module loaded once.
-    fn plan(&self, store: &Path) -> anyhow::Result<Plan> {
-        let mut files = [ready("index", &self.pack)?];
-        override_sources(
-            &mut files,
-            &[("video".to_owned(), "test://black".to_owned())],
-        );
-        let mut plan = plan(&files);
-        let folder = |path: &PathBuf| PlannedSource {
+    fn folder(&self, path: &Path) -> PlannedSource {
+        PlannedSource {
             // Recordings go by their path in the folder alone.
             name: String::new(),
             uri: Uri::of_folder(path),
@@ -89,24 +72,51 @@ impl Index {
                 ..SourceSettings::default()
             },
             aliases: Vec::new(),
-        };
-        plan.sources = self.paths.iter().map(folder).collect();
-        let sources = 0..plan.sources.len();
-        let names: BTreeMap<usize, String> =
-            sources.clone().map(|at| (at, String::new())).collect();
-        for node in &mut plan.nodes {
-            match &mut node.kind {
-                NodeKind::Sample(_) => node.inputs = sources.clone().map(Input::Source).collect(),
-                NodeKind::Index(spec) => {
-                    store.clone_into(&mut spec.store);
-                    spec.keep = self.keep;
-                    node.source_names.clone_from(&names);
-                }
-                _ => {}
-            }
+            recordings: BTreeMap::new(),
         }
-        Ok(plan)
     }
+}
+
+/// The library's index pipeline, over folders: one graph, each module loaded once.
+pub fn plan(
+    store: &Path,
+    pack: &str,
+    sources: Vec<PlannedSource>,
+    keep: Option<Keep>,
+) -> anyhow::Result<Plan> {
+    let mut files = [ready("index", pack)?];
+    override_sources(
+        &mut files,
+        &[("video".to_owned(), "test://black".to_owned())],
+    );
+    let mut plan = atom_pipelines::plan(&files);
+    plan.sources = sources;
+    let sources = 0..plan.sources.len();
+    let names: BTreeMap<usize, String> = sources.clone().map(|at| (at, String::new())).collect();
+    for node in &mut plan.nodes {
+        match &mut node.kind {
+            NodeKind::Sample(_) => node.inputs = sources.clone().map(Input::Source).collect(),
+            NodeKind::Index(spec) => {
+                store.clone_into(&mut spec.store);
+                spec.keep = keep;
+                node.source_names.clone_from(&names);
+            }
+            _ => {}
+        }
+    }
+    Ok(plan)
+}
+
+/// Runs such a plan until all is indexed or Ctrl-C is pressed, and goes on where the index stopped.
+pub fn index(plan: &Plan) -> anyhow::Result<Outcome> {
+    let options = Options {
+        resume: true,
+        stop: terminal::stop_on_signal()?,
+        audience: Box::new(Printer::new(Style::Indexed)),
+        questions: None,
+        listener: None,
+    };
+    Ok(run::run(plan, options)?)
 }
 
 /// The store that was given, else `atom/atom.db` in the user's data folder; with `make`, that folder is made.

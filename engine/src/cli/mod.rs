@@ -18,6 +18,7 @@ pub mod stats;
 pub mod store;
 pub mod summarize;
 pub mod terminal;
+pub mod upgrade;
 pub mod watch;
 
 use std::process::ExitCode;
@@ -78,7 +79,7 @@ pub enum Command {
     Watch(watch::Watch),
     /// Tell what was seen when.
     Stats(stats::Stats),
-    /// Take care of the index: check, back up, compact, see what is in it.
+    /// Take care of the index: check, back up, compact, upgrade, see what is in it.
     Store(store::Care),
     /// Check pipeline files without running them.
     Check(check::Check),

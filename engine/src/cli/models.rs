@@ -79,7 +79,7 @@ fn verify(names: Vec<String>) -> anyhow::Result<()> {
     let names = match names.is_empty() {
         true => install::list()?
             .into_iter()
-            .map(|(manifest, _)| manifest.name)
+            .map(|(manifest, _)| manifest.id())
             .collect(),
         false => names,
     };

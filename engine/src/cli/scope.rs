@@ -1,10 +1,10 @@
 //! What of an index a command is about: the store, some sources, a span of time. Shared by all commands that read an index.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::bail;
 use atom::store::{Filter, Store};
-use atom_models::Pack;
+use atom_models::{ModelError, Pack};
 use clap::Args;
 use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 
@@ -113,7 +113,7 @@ impl Scope {
 }
 
 /// Some names, and how many more there are.
-fn list(names: &[String]) -> String {
+pub fn list(names: &[String]) -> String {
     let shown = names.iter().take(MOST_NAMES).cloned();
     let shown = shown.collect::<Vec<_>>().join(", ");
     match names.len().checked_sub(MOST_NAMES) {
@@ -122,24 +122,58 @@ fn list(names: &[String]) -> String {
     }
 }
 
-/// The pack that made what is stored of these sources.
-///
-/// # Errors
-/// If a source is not there, several packs made it, or the pack is not installed.
-pub fn pack_of(store: &Store, filter: &Filter) -> anyhow::Result<Pack> {
-    let chosen = store.choose(filter)?.sources;
-    let packs = chosen.iter().map(|chosen| &chosen.state.pack);
-    // NAME-VERSION-SETTINGS
-    let names: BTreeSet<&str> = packs
-        .map(|pack| pack.rsplitn(3, '-').last().unwrap_or(pack))
-        .collect();
-    if names.len() > 1 {
-        let names = names.into_iter().collect::<Vec<_>>().join(", ");
-        bail!(
-            "the index was made by several packs ({names}), whose vectors cannot be compared; name one source with --source"
-        );
+/// The packs that made what is stored of some sources.
+pub struct Packs {
+    /// Those that are installed, the newest first.
+    pub installed: Vec<Pack>,
+    /// The ids of the others.
+    pub missing: Vec<String>,
+}
+
+impl Packs {
+    /// Opens the packs that made what a filter takes.
+    ///
+    /// # Errors
+    /// If a source is not there, or something is wrong with a pack that is installed.
+    pub fn of(store: &Store, filter: &Filter) -> anyhow::Result<Self> {
+        let mut packs = Self {
+            installed: Vec::new(),
+            missing: Vec::new(),
+        };
+        for id in store.packs(filter)? {
+            match Pack::open(&id) {
+                Ok(pack) => packs.installed.push(pack),
+                Err(ModelError::NotInstalled { .. }) => packs.missing.push(id),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(packs)
     }
-    Ok(Pack::open(names.first().unwrap_or(&"mini"))?)
+
+    /// Refuses to do without one.
+    ///
+    /// # Errors
+    /// If any is not installed.
+    pub fn all(self) -> anyhow::Result<Self> {
+        match self.missing.first() {
+            Some(id) => bail!(
+                "pack {id} made some of the index and is not installed; `atom store upgrade` has an installed one make it anew, --source leaves it out"
+            ),
+            None => Ok(self),
+        }
+    }
+
+    /// The newest one, for whoever only wants its decoder.
+    ///
+    /// # Errors
+    /// If none of them is installed, or, of an index that holds nothing, the default one is not.
+    pub fn newest(mut self) -> anyhow::Result<Pack> {
+        if self.installed.is_empty() {
+            self.all()?;
+            return Ok(Pack::open("mini")?);
+        }
+        Ok(self.installed.remove(0))
+    }
 }
 
 /// Reads a media time, or a moment in wall time; in the time zone of this machine if it names none.

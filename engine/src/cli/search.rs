@@ -1,14 +1,14 @@
 //! `atom search`: finds moments in what was indexed.
 
-use std::process::ExitCode;
+use std::{collections::BTreeMap, process::ExitCode};
 
 use atom::store::{Hits, Moment, Query, Store, wanted_text};
-use atom_models::Meters;
+use atom_models::{Meters, Pack};
 use clap::Args;
 use serde::Serialize;
 
 use super::{
-    scope::{Scope, pack_of},
+    scope::{Packs, Scope},
     terminal,
 };
 
@@ -44,14 +44,13 @@ impl Search {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let store = self.scope.open()?;
         let wanted = wanted_text(&self.query);
-        let vector = if wanted.trim().is_empty() {
-            None
-        } else {
-            Some(self.vector(&store, &wanted)?)
+        let vectors = match wanted.trim().is_empty() {
+            true => BTreeMap::new(),
+            false => self.vectors(&store, &wanted)?,
         };
         let hits = store.search(&Query {
             text: self.query.clone(),
-            vector,
+            vectors,
             limit: self.limit as usize,
             filter: self.scope.filter(),
             page: self.page.clone(),
@@ -67,10 +66,20 @@ impl Search {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The query as a vector of the pack that made the index.
-    fn vector(&self, store: &Store, text: &str) -> anyhow::Result<Vec<f32>> {
-        let pack = pack_of(store, &self.scope.filter())?;
-        Ok(pack.text(Meters::default().text)?.embed(text)?)
+    /// The query as a vector of each pack that made some of the index. What was made by one that is not installed can only be
+    /// found by words, which is told.
+    fn vectors(&self, store: &Store, text: &str) -> anyhow::Result<BTreeMap<String, Vec<f32>>> {
+        let packs = Packs::of(store, &self.scope.filter())?;
+        for id in &packs.missing {
+            terminal::tell(&format!(
+                "pack {id} is not installed: what it made is found by words only; `atom store upgrade` makes it anew"
+            ));
+        }
+        let vector = |pack: &Pack| {
+            let mut encoder = pack.text(Meters::default().text)?;
+            Ok((pack.id(), encoder.embed(text)?))
+        };
+        packs.installed.iter().map(vector).collect()
     }
 }
 

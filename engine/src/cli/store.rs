@@ -2,11 +2,16 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use atom::store::{Stats, Store};
+use atom::store::{PackStats, SourceState, Stats, Store, id_of};
+use atom_operators::data::MediaTime;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{index::store_path, terminal};
+use super::{
+    index::store_path,
+    terminal,
+    upgrade::{self, Upgrade},
+};
 
 /// Take care of the index: check it, copy it, make it smaller, see what is in it.
 #[derive(Args)]
@@ -14,7 +19,9 @@ use super::{index::store_path, terminal};
 Examples:
   atom store check                         whether the index is sound; exit code 1 if not
   atom store backup atom-monday.db         a copy, also while it is written
-  atom store stats --json")]
+  atom store stats --json
+  atom store upgrade                       index again with a new version, while the old one answers
+  atom store rollback                      back to what there was before the upgrade")]
 pub struct Care {
     #[command(subcommand)]
     what: What,
@@ -37,8 +44,11 @@ enum What {
     },
     /// Give room back that holds nothing any more.
     Compact,
-    /// Tell what is in it and where its room goes.
+    /// Tell what is in it, which packs made it, and where its room goes.
     Stats,
+    Upgrade(Upgrade),
+    /// Go back to the rows of the older pack, and remove those of the newer one.
+    Rollback,
 }
 
 impl Care {
@@ -64,6 +74,16 @@ impl Care {
             What::Stats => {
                 let stats = store.stats()?;
                 self.tell(&lines(&stats), &serde_json::to_value(stats)?)?;
+            }
+            What::Upgrade(upgrade) => {
+                let (told, data, code) = upgrade.run(&path, store)?;
+                self.tell(&told, &data)?;
+                return Ok(code);
+            }
+            What::Rollback => {
+                let (told, data, code) = upgrade::roll_back(&mut store)?;
+                self.tell(&told, &data)?;
+                return Ok(code);
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -97,6 +117,34 @@ impl Care {
 }
 
 fn lines(stats: &Stats) -> String {
+    let packs = stats.packs.iter().map(of_pack);
+    let under_way = stats.under_way.iter().map(of_source);
+    let lines = [totals(stats)].into_iter().chain(packs).chain(under_way);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn of_pack(pack: &PackStats) -> String {
+    let PackStats {
+        pack,
+        sources,
+        current,
+        segments,
+    } = pack;
+    format!("pack {pack}: {sources} sources, {segments} segments, in use for {current} sources")
+}
+
+/// How far one pack is with a source that several are made of.
+fn of_source(state: &SourceState) -> String {
+    format!(
+        "upgrade of {}: {} complete through {}{}",
+        state.source,
+        id_of(&state.pack),
+        MediaTime::from_millis(state.sealed_ms),
+        if state.current { ", in use" } else { "" }
+    )
+}
+
+fn totals(stats: &Stats) -> String {
     let Stats { bytes, .. } = stats;
     format!(
         "{} sources, {} segments, {:.2} hours\n\

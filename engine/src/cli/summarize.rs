@@ -8,7 +8,7 @@ use atom_operators::data::MediaTime;
 use clap::Args;
 
 use super::{
-    scope::{Scope, pack_of},
+    scope::{Packs, Scope},
     terminal,
 };
 
@@ -31,7 +31,7 @@ impl Summarize {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let mut store = self.scope.open()?;
         let filter = self.scope.filter();
-        let pack = pack_of(&store, &filter)?;
+        let pack = Packs::of(&store, &filter)?.newest()?;
         let decoder = pack.decoder(Meters::default().decoder)?;
         let mut summarizer = Summarizer {
             scheduler: Scheduler::new(decoder, Settings::default()),

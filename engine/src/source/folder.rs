@@ -33,6 +33,8 @@ pub struct Library {
     pub root: PathBuf,
     /// Which files in it are meant; all videos if there is none.
     pub pattern: Option<Pattern>,
+    /// Files that alone are meant, wherever they are, with their names in the index; if there are any.
+    pub recordings: BTreeMap<PathBuf, String>,
 }
 
 impl Library {
@@ -45,8 +47,18 @@ impl Library {
             Ok(root) => Ok(Self {
                 root,
                 pattern: None,
+                recordings: BTreeMap::new(),
             }),
             Err(error) => Self::of_pattern(path).unwrap_or(Err(error)),
+        }
+    }
+
+    /// Recordings that have names already.
+    pub fn of_recordings(recordings: BTreeMap<PathBuf, String>) -> Self {
+        Self {
+            root: PathBuf::from("/"),
+            pattern: None,
+            recordings,
         }
     }
 
@@ -71,6 +83,7 @@ impl Library {
             Ok(Self {
                 root: folder.canonicalize()?,
                 pattern: Some(pattern),
+                recordings: BTreeMap::new(),
             })
         }))
     }
@@ -101,6 +114,9 @@ impl Library {
 
     /// Whether a file, were it there, would be one of its recordings.
     pub fn holds(&self, file: &Path) -> bool {
+        if !self.recordings.is_empty() {
+            return self.recordings.contains_key(file);
+        }
         file.starts_with(&self.root) && (file == self.root || self.means(file))
     }
 
@@ -167,14 +183,28 @@ pub struct Listing {
 /// Everything that a library holds now. Links to folders are not followed: they could lead back.
 pub fn list(library: &Library) -> Listing {
     let mut listing = Listing::default();
-    if library.root.is_dir() {
+    if !library.recordings.is_empty() {
+        listing.files = library
+            .recordings
+            .keys()
+            .filter_map(|path| as_it_is(path))
+            .collect();
+    } else if library.root.is_dir() {
         list_folder(library, &library.root, &mut listing);
-    } else if let Ok(state) = FileState::of(&library.root) {
-        let path = library.root.clone();
-        listing.files.push(Entry { path, state });
+    } else {
+        listing.files.extend(as_it_is(&library.root));
     }
     listing.files.sort_by(|a, b| a.path.cmp(&b.path));
     listing
+}
+
+/// A file as it is now; it may be gone by now.
+fn as_it_is(path: &Path) -> Option<Entry> {
+    let state = FileState::of(path).ok()?;
+    Some(Entry {
+        path: path.to_owned(),
+        state,
+    })
 }
 
 fn list_folder(library: &Library, folder: &Path, listing: &mut Listing) {
@@ -193,9 +223,7 @@ fn list_folder(library: &Library, folder: &Path, listing: &mut Listing) {
         if kind.is_dir() {
             list_folder(library, &path, listing);
         } else if library.means(&path) && path.is_file() {
-            // It may be gone by now.
-            let entry = FileState::of(&path).map(|state| Entry { path, state });
-            listing.files.extend(entry);
+            listing.files.extend(as_it_is(&path));
         }
     }
 }

@@ -56,7 +56,7 @@ pub trait Backend: Send {
     ///
     /// # Errors
     /// When nothing can be written.
-    fn reopen(&mut self, source: &str) -> Result<(), StoreError>;
+    fn reopen(&mut self, source: &str) -> Result<u64, StoreError>;
     /// See [`Store::seal`].
     ///
     /// # Errors
@@ -107,7 +107,7 @@ impl Backend for Store {
         self.restart(source, pack)
     }
 
-    fn reopen(&mut self, source: &str) -> Result<(), StoreError> {
+    fn reopen(&mut self, source: &str) -> Result<u64, StoreError> {
         self.reopen(source)
     }
 

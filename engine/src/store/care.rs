@@ -9,7 +9,7 @@ use rusqlite::{ErrorCode, Result};
 use serde::Serialize;
 
 use super::tables::VERSION;
-use super::{Store, StoreError};
+use super::{PackStats, SourceState, Store, StoreError, packs};
 
 /// Something that is wrong with a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,7 +30,7 @@ pub struct Compacted {
 }
 
 /// What is in a store.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stats {
     /// Sources.
     pub sources: u64,
@@ -42,6 +42,10 @@ pub struct Stats {
     pub bytes: Bytes,
     /// Bytes of the file for each segment.
     pub bytes_per_segment: f64,
+    /// What each pack made, by its name and version.
+    pub packs: Vec<PackStats>,
+    /// Sources that a newer pack has not caught up with yet, under the current pack and under the newer ones.
+    pub under_way: Vec<SourceState>,
     /// Pages of the file that hold nothing.
     pub free_pages: u64,
     /// Version of the tables.
@@ -214,6 +218,7 @@ impl Store {
         };
         let read = || -> Result<Stats> {
             let segments = sum("SELECT count(*) FROM segments")?;
+            let states = super::read::states(&self.connection)?;
             let milliseconds = sum("SELECT coalesce(sum(end_ms - start_ms), 0) FROM segments")?;
             let bytes = Bytes {
                 file: self.size(),
@@ -231,6 +236,8 @@ impl Store {
                 hours: milliseconds as f64 / 3_600_000.0,
                 bytes,
                 bytes_per_segment: bytes.file as f64 / segments.max(1) as f64,
+                packs: packs::stats(&self.connection, &states)?,
+                under_way: packs::under_way(&states),
                 free_pages: sum("PRAGMA freelist_count")?,
                 version: VERSION,
             })

@@ -161,6 +161,14 @@ pub enum StoreError {
         /// The pack it was to be written under.
         pack: String,
     },
+    /// There is no older pack to go back to.
+    #[error(
+        "store {path:?} holds no rows of an older pack to go back to. They are kept after an upgrade until `atom store upgrade --finish`"
+    )]
+    NothingOlder {
+        /// The store.
+        path: PathBuf,
+    },
     /// The query asks for nothing.
     #[error("query {text:?} holds no word to look for. Write at least one word without a minus")]
     EmptyQuery {

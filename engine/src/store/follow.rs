@@ -11,6 +11,7 @@ use rusqlite::{Connection, Result, Row, params};
 
 use super::SourceState;
 use super::clock::starts;
+use super::packs::current_packs;
 use super::read::current_states;
 
 /// Sources that are gone and still have their number, besides as many as are there.
@@ -44,6 +45,8 @@ pub(super) trait Remember {
 /// A source as followers know it. Its number stays while its name does.
 pub(super) struct Source {
     pub(super) state: SourceState,
+    /// The packs whose rows are read.
+    packs: Vec<String>,
     /// When its media time was 0, in milliseconds since 1970, if that is known.
     pub(super) start_utc_ms: Option<i64>,
     /// Its place among all sources by name.
@@ -181,7 +184,11 @@ impl Follower {
     }
 
     fn is_current(&self, source: usize, row: &Row) -> Result<bool> {
-        Ok(self.sources[source].state.pack == row.get_ref(2)?.as_str()?)
+        let pack = row.get_ref(2)?.as_str()?;
+        Ok(self.sources[source]
+            .packs
+            .iter()
+            .any(|current| current == pack))
     }
 
     /// Reads the states of all sources; gives those whose rows have to be read again, because another pack is current now or they
@@ -193,6 +200,7 @@ impl Follower {
     ) -> Result<BTreeSet<usize>> {
         let by_name = self.by_name();
         let (states, starts) = (current_states(moment)?, starts(moment)?);
+        let mut packs = current_packs(moment)?;
         let before: Vec<bool> = self.sources.iter().map(|source| source.there).collect();
         for source in &mut self.sources {
             source.there = false;
@@ -201,6 +209,7 @@ impl Follower {
         for (order, state) in states.into_iter().enumerate() {
             let source = Source {
                 start_utc_ms: starts.get(&state.source).copied(),
+                packs: packs.remove(&state.source).unwrap_or_default(),
                 state,
                 order,
                 there: true,
@@ -210,7 +219,7 @@ impl Follower {
             let before = self.sources.get(at);
             let same = before.is_some_and(|before| {
                 let moved = K::TIMED && before.start_utc_ms != source.start_utc_ms;
-                before.state.pack == source.state.pack && !moved
+                before.packs == source.packs && !moved
             });
             if !same {
                 again.insert(at);
@@ -240,7 +249,7 @@ impl Follower {
             .collect()
     }
 
-    /// Lets all rows of a source go and reads those of its current pack.
+    /// Lets all rows of a source go and reads those of its current packs.
     fn read_again<K: Remember>(
         &self,
         moment: &Connection,
@@ -248,11 +257,13 @@ impl Follower {
         kept: &mut K,
     ) -> Result<()> {
         kept.leave_source(source);
-        let state = &self.sources[source].state;
+        let Source { state, packs, .. } = &self.sources[source];
         let mut rows = moment.prepare(K::OF_PACK)?;
-        let mut rows = rows.query(params![state.source, state.pack])?;
-        while let Some(row) = rows.next()? {
-            kept.push(source, &self.sources, row)?;
+        for pack in packs {
+            let mut rows = rows.query(params![state.source, pack])?;
+            while let Some(row) = rows.next()? {
+                kept.push(source, &self.sources, row)?;
+            }
         }
         Ok(())
     }

@@ -45,6 +45,30 @@ pub(super) fn fuse<O: Ord>(
     fused
 }
 
+/// One ranking of rankings of different rows, whose scores have nothing in common. The first of each is a first; below that, a
+/// rank among half as many rows counts as one twice as deep, for among all of them it would stand about there. So a few rows
+/// of one pack neither fill the first places nor are lost among many of another. The scores are those ranks, less than nothing.
+pub(super) fn merged<O: Ord>(
+    rankings: impl IntoIterator<Item = Vec<Scored>>,
+    depth: usize,
+    order: &impl Fn(usize) -> O,
+) -> Vec<Scored> {
+    let rankings = rankings.into_iter().filter(|ranking| !ranking.is_empty());
+    let mut rankings: Vec<_> = rankings.collect();
+    if rankings.len() < 2 {
+        return rankings.pop().unwrap_or_default();
+    }
+    let all: usize = rankings.iter().map(Vec::len).sum();
+    let mut merged = Vec::new();
+    for mut ranking in rankings {
+        let share = all as f64 / ranking.len() as f64;
+        best(&mut ranking, depth, order);
+        let ranks = ranks(&ranking).into_iter();
+        merged.extend(ranks.map(|(place, rank)| (place, -share * (rank - 1) as f64)));
+    }
+    merged
+}
+
 /// Keeps the best, in order.
 fn best<O: Ord>(scored: &mut Vec<Scored>, most: usize, order: &impl Fn(usize) -> O) {
     let compare = |a: &Scored, b: &Scored| {
@@ -90,6 +114,17 @@ mod tests {
         ];
         let rankings = [(WORDS, words), (VECTORS, vectors)];
         assert_eq!(fuse(rankings, 9, &|place| place), expected);
+    }
+
+    #[test]
+    fn rankings_of_different_rows_take_turns_by_how_many_rows_they_have() {
+        let many: Vec<Scored> = (0..8).map(|n| (n, 0.9 - 0.1 * n as f64)).collect();
+        let few = vec![(21, 7.0), (20, 9.0)];
+        let mut both = merged([many.clone(), few, Vec::new()], 9, &|place| place);
+        best(&mut both, 10, &|place| place);
+        let places: Vec<_> = both.iter().map(|(place, _)| *place).collect();
+        assert_eq!(places, [0, 20, 1, 2, 3, 4, 21, 5, 6, 7]);
+        assert_eq!(merged([many.clone()], 9, &|place| place), many);
     }
 
     #[test]

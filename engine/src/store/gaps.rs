@@ -56,13 +56,15 @@ pub(super) fn write(change: &Connection, shelf: &Shelf, gaps: &[Gap]) -> Result<
     Ok(())
 }
 
-/// What rows do to gaps: those of equal start go, and those without an end end at the first row after their beginning.
+/// What rows do to gaps: those of equal start go, and those without an end end at the first row after their beginning; of a live
+/// source at the first row of any pack, since all of them are of one time.
 pub(super) fn end(change: &Connection, shelf: &Shelf, rows: &[Row]) -> Result<()> {
     let mut starts: Vec<i64> = rows.iter().map(|row| signed(row.start_ms)).collect();
     starts.sort_unstable();
     let mut replace = change.prepare(REPLACE)?;
     let mut end = change.prepare(
-        "UPDATE gaps SET end_ms = ?3 WHERE source = ?1 AND pack = ?2 AND start_ms < ?3 AND end_ms IS NULL",
+        "UPDATE gaps SET end_ms = ?3 WHERE source = ?1 AND start_ms < ?3 AND end_ms IS NULL
+            AND (pack = ?2 OR EXISTS (SELECT 1 FROM sources s WHERE s.source = ?1 AND s.live))",
     )?;
     for start in starts {
         replace.execute(params![shelf.source, shelf.pack, start, shelf.run])?;
@@ -71,16 +73,16 @@ pub(super) fn end(change: &Connection, shelf: &Shelf, rows: &[Row]) -> Result<()
     Ok(())
 }
 
-/// The end of a source: gaps of other packs, of earlier runs and beyond the end go; none reaches beyond it.
+/// The end of a source: gaps of earlier runs and beyond the end go; none reaches beyond it.
 pub(super) fn finish(change: &Connection, shelf: &Shelf, end_ms: u64) -> Result<()> {
     let key = params![shelf.source, shelf.pack, shelf.run, signed(end_ms)];
     change.execute(
-        "DELETE FROM gaps WHERE source = ?1 AND (pack <> ?2 OR run < ?3 OR start_ms >= ?4)",
+        "DELETE FROM gaps WHERE source = ?1 AND pack = ?2 AND (run < ?3 OR start_ms >= ?4)",
         key,
     )?;
-    let key = params![shelf.source, signed(end_ms)];
+    let key = params![shelf.source, shelf.pack, signed(end_ms)];
     change.execute(
-        "UPDATE gaps SET end_ms = ?2 WHERE source = ?1 AND (end_ms IS NULL OR end_ms > ?2)",
+        "UPDATE gaps SET end_ms = ?3 WHERE source = ?1 AND pack = ?2 AND (end_ms IS NULL OR end_ms > ?3)",
         key,
     )?;
     Ok(())

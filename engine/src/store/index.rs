@@ -9,6 +9,7 @@ use rusqlite::{Connection, Result, Row};
 
 use super::compact;
 use super::follow::{Follower, Remember, Source};
+use super::packs::id_of;
 use super::vectors::Vectors;
 use super::write::unsigned;
 
@@ -32,6 +33,8 @@ pub(super) struct Index {
     follower: Follower,
     /// Rows as they came; their position is their place.
     pub(super) rows: Vec<Entry>,
+    /// Ids of the packs that made rows.
+    packs: Vec<String>,
     places: Places,
     pub(super) vectors: Vectors,
 }
@@ -40,6 +43,8 @@ pub(super) struct Index {
 pub(super) struct Entry {
     pub(super) id: i64,
     pub(super) source: usize,
+    /// Which pack made it.
+    pack: usize,
     pub(super) start_ms: u64,
     pub(super) end_ms: u64,
     /// Words of its caption, tags and answers.
@@ -75,6 +80,25 @@ impl Index {
     }
 }
 
+impl Index {
+    /// Those of some rows that the pack of this id made.
+    pub(super) fn of_pack(&self, id: &str, kept: &[bool]) -> Vec<bool> {
+        let wanted = self.packs.iter().position(|known| known == id);
+        let rows = self.rows.iter().zip(kept);
+        rows.map(|(row, kept)| *kept && Some(row.pack) == wanted)
+            .collect()
+    }
+
+    /// The number of a pack's id.
+    fn number_of(&mut self, id: &str) -> usize {
+        let known = self.packs.iter().position(|known| known == id);
+        known.unwrap_or_else(|| {
+            self.packs.push(id.to_owned());
+            self.packs.len() - 1
+        })
+    }
+}
+
 impl Remember for Index {
     const ALL: &str = entries!("");
     const OF_PACK: &str = entries!("WHERE source = ?1 AND pack = ?2");
@@ -85,9 +109,11 @@ impl Remember for Index {
         let place = self.rows.len();
         let id = row.get(0)?;
         self.leave(id);
+        let pack = self.number_of(id_of(row.get_ref(2)?.as_str()?));
         self.rows.push(Entry {
             id,
             source,
+            pack,
             start_ms: unsigned(row.get(3)?),
             end_ms: unsigned(row.get(4)?),
             words: words(row.get_ref(7)?.as_blob()?),
@@ -243,12 +269,12 @@ mod tests {
         seal(&mut store, "door", &[row(0, "one")], 2000);
         follow(&mut index, &store);
         store.begin("door", "q").unwrap();
-        assert!(follow(&mut index, &store).is_empty());
+        assert_eq!(follow(&mut index, &store).len(), 1);
         store
             .seal("door", "q", Seal::of(&[row(0, "x"), row(1, "y")], 9))
             .unwrap();
         assert_eq!(follow(&mut index, &store).len(), 2);
-        store.begin("door", "p").unwrap();
+        seal(&mut store, "door", &[], 20_000);
         assert_eq!(follow(&mut index, &store).len(), 1);
         store.finish("door", "q", 9).unwrap();
         assert_eq!(follow(&mut index, &store).len(), 2);

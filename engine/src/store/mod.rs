@@ -15,6 +15,8 @@
 //! | `keep` | what is no longer kept: removed, with a gap that says so |
 //! | `compact` | vectors as bytes |
 //! | `backend` | what a run needs of an index, wherever that is kept |
+//! | `packs` | which pack made what, and which of them answers |
+//! | `upgrade` | from one pack to the next, and back |
 //! | `places` | which file each source is, and what became of it |
 //! | `clock` | when the media time of sources was 0 |
 //! | `summaries` | what minutes were summed up to |
@@ -37,8 +39,8 @@
 //! | `error` | everything that can go wrong, with what to do about it |
 //!
 //! A source is stored under a *pack*, a string the caller makes of the pack's version and the settings. One source
-//! may be there under several while it is indexed anew; only its **current** pack is read: the one that has ended,
-//! if one has, else the one begun last. `finish` removes the others.
+//! may be there under several; only its **current** one is read: the newest that has caught up with those before it. Of a
+//! live source all are. `finish` removes what the same version made with other settings.
 
 mod backend;
 mod bm25;
@@ -56,6 +58,7 @@ mod keep;
 mod lookout;
 mod matches;
 mod moments;
+mod packs;
 mod page;
 mod places;
 mod queries;
@@ -69,6 +72,7 @@ mod summaries;
 mod tables;
 #[cfg(test)]
 mod testing;
+mod upgrade;
 mod vectors;
 mod wait;
 mod words;
@@ -90,9 +94,11 @@ pub use gaps::Gap;
 pub use lookout::{Lookout, Scales};
 pub use matches::{Became, Match, QueryEvent};
 pub use moments::Moment;
+pub use packs::{PackStats, id_of};
 pub use places::{Claim, Found, Place, text_of};
 pub use queries::{MOST_QUERIES, StandingQuery};
 pub use query::Query;
+pub use upgrade::Removed;
 pub use words::wanted_text;
 
 /// An index on disk, through one connection.
@@ -208,7 +214,7 @@ pub struct StoredRow {
 }
 
 /// How far one source is indexed under one pack.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SourceState {
     /// Name of the source.
     pub source: String,
@@ -218,8 +224,10 @@ pub struct SourceState {
     pub sealed_ms: u64,
     /// Whether the run reached the end of the source.
     pub ended: bool,
-    /// Whether this is the pack of the source that searches read.
+    /// Whether this is the pack of the source that searches read; of a live source they read all.
     pub current: bool,
+    /// Whether the source is live.
+    pub live: bool,
 }
 
 /// A segment that was found.

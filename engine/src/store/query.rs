@@ -1,5 +1,7 @@
 //! What can be asked of a store, and what makes no sense to ask.
 
+use std::collections::BTreeMap;
+
 use super::words::{Words, wanted_text};
 use super::{Filter, StoreError};
 
@@ -8,8 +10,9 @@ use super::{Filter, StoreError};
 pub struct Query {
     /// Words to look for; `"several words"` are sought together, `-word` shuts out the rows that have it.
     pub text: String,
-    /// The embedding of [`wanted_text`] of `text`, of length 1; without it only words count.
-    pub vector: Option<Vec<f32>>,
+    /// The embedding of [`wanted_text`] of `text`, of length 1, by the id of the pack that made it: rows are compared only with
+    /// that of their own pack, and those of a pack that is not here are found by words alone.
+    pub vectors: BTreeMap<String, Vec<f32>>,
     /// Most hits to give; at least 1.
     pub limit: usize,
     /// What of the store is searched.
@@ -22,7 +25,7 @@ impl Query {
     /// Refuses a query that can have no answer, and gives its words.
     pub(super) fn check(&self) -> Result<Words, StoreError> {
         let words = Words::of(&self.text);
-        let nothing_to_rank = words.wanted.is_empty() && self.vector.is_none();
+        let nothing_to_rank = words.wanted.is_empty() && self.vectors.is_empty();
         if nothing_to_rank || wanted_text(&self.text).is_empty() {
             return Err(StoreError::EmptyQuery {
                 text: self.text.chars().take(100).collect(),
@@ -38,7 +41,7 @@ impl Query {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::query;
+    use super::super::testing::{query, vectors};
     use super::*;
 
     #[test]
@@ -50,9 +53,9 @@ mod tests {
                 "{text:?}"
             );
         }
-        let vector = Some(vec![1.0, 0.0]);
+        let vectors = vectors("p", [1.0, 0.0]);
         let only_minus = Query {
-            vector: vector.clone(),
+            vectors: vectors.clone(),
             ..query("-ball")
         };
         assert!(matches!(
@@ -60,7 +63,7 @@ mod tests {
             Err(StoreError::EmptyQuery { .. })
         ));
         let picture = Query {
-            vector,
+            vectors,
             ..query("🚪")
         };
         assert!(picture.check().is_ok());

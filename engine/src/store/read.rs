@@ -1,6 +1,6 @@
 //! Reads rows, their pictures, and the state of sources back, in order.
 //!
-//! Only the current pack of each source is read (see the store's opening), so no segment comes twice.
+//! Only what the packs made is read that are current (see the store's opening), so no segment comes twice.
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Result, params};
@@ -34,8 +34,8 @@ const THUMBNAIL: &str = "
     WHERE s.source = ?1 AND start_ms = ?2";
 
 const SOURCES: &str = "
-    SELECT s.source, s.pack, s.sealed_ms, s.ended, c.pack = s.pack
-    FROM sources s JOIN current_sources c ON c.source = s.source
+    SELECT s.source, s.pack, s.sealed_ms, s.ended, c.pack IS NOT NULL, s.live
+    FROM sources s LEFT JOIN current_sources c ON c.source = s.source AND c.pack = s.pack
     ORDER BY s.source, s.begun";
 
 impl Store {
@@ -116,8 +116,8 @@ impl Store {
         &self,
         source: Option<&str>,
     ) -> std::result::Result<Vec<SourceState>, StoreError> {
-        let mut states = self.sources()?;
-        states.retain(|state| state.current);
+        let read = current_states(&self.connection);
+        let mut states = read.map_err(StoreError::at(&self.path, "read"))?;
         let Some(wanted) = source else {
             return Ok(states);
         };
@@ -129,7 +129,7 @@ impl Store {
         }
     }
 
-    /// All sources with all packs they stand under, by name and then by when they were begun.
+    /// All sources with all packs they stand under, by name and then by when these were begun.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -138,16 +138,29 @@ impl Store {
     }
 }
 
-fn states(connection: &Connection) -> Result<Vec<SourceState>> {
+/// All sources with all packs they stand under, by name and then by age.
+pub(super) fn states(connection: &Connection) -> Result<Vec<SourceState>> {
     let mut sources = connection.prepare(SOURCES)?;
     sources.query_map([], source_state)?.collect()
 }
 
-/// The states of all sources under their current packs, by name.
+/// The state of each source, by name. For the several packs of a live source the one that came furthest speaks.
 pub(super) fn current_states(connection: &Connection) -> Result<Vec<SourceState>> {
-    let mut states = states(connection)?;
-    states.retain(|state| state.current);
-    Ok(states)
+    let mut current: Vec<SourceState> = Vec::new();
+    for state in states(connection)?
+        .into_iter()
+        .filter(|state| state.current)
+    {
+        match current
+            .last_mut()
+            .filter(|last| last.source == state.source)
+        {
+            Some(last) if last.sealed_ms > state.sealed_ms => {}
+            Some(last) => *last = state,
+            None => current.push(state),
+        }
+    }
+    Ok(current)
 }
 
 fn source_state(row: &rusqlite::Row) -> Result<SourceState> {
@@ -157,6 +170,7 @@ fn source_state(row: &rusqlite::Row) -> Result<SourceState> {
         sealed_ms: unsigned(row.get(2)?),
         ended: row.get(3)?,
         current: row.get(4)?,
+        live: row.get(5)?,
     })
 }
 

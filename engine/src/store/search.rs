@@ -1,7 +1,7 @@
 //! A query from its text to its hits.
 //!
-//! Two rankings, fused by `fuse`: words by BM25, and vectors by the cosines with pictures and caption. Rows that the
-//! query's sources, span or minus words leave out take no part in any of them.
+//! Two rankings, fused by `fuse`: words by BM25, and vectors by the cosines with pictures and caption, those of each pack by
+//! itself. Rows that the query's sources, span or minus words leave out take no part in any of them.
 //! A vector is like every other to some degree, so with a vector there are hits while rows last; it is their order that
 //! says something.
 //! Invariant: everything an answer holds, hits and completeness, is of one moment of the store.
@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::bm25::{self, Speller};
 use super::follow::Source;
-use super::fuse::{DEPTH, Scored, VECTORS, WORDS, fuse};
+use super::fuse::{DEPTH, Scored, VECTORS, WORDS, fuse, merged};
 use super::incomplete::Span;
 use super::index::{Entry, Index};
 use super::page::Page;
@@ -200,18 +200,28 @@ impl<'q> Searched<'q> {
                 kept[place] = false;
             }
         }
-        let vector = self.query.vector.as_deref().unwrap_or_default();
+        let depth = self.query.limit.max(DEPTH);
         // SQLite works on this thread while another goes through the vectors.
         let (by_words, by_vectors) = thread::scope(|threads| {
-            let scan = threads.spawn(|| index.vectors.similarities(vector, &kept));
+            let scan = threads.spawn(|| self.by_vectors(&kept, depth));
             let both = (&known[..], &kept[..]);
             let by_words = bm25::rank(moment, speller, index, &words.wanted, both);
             // A scan cannot panic; if it did, the words would still rank.
             (by_words, scan.join().unwrap_or_default())
         });
         let rankings = [(VECTORS, by_vectors), (WORDS, by_words?)];
-        let depth = self.query.limit.max(DEPTH);
         Ok(fuse(rankings, depth, &|place| index.order(place)))
+    }
+
+    /// Rows by their likeness with the query, each as its own pack sees it.
+    fn by_vectors(&self, kept: &[bool], depth: usize) -> Vec<Scored> {
+        let index = self.index;
+        let vectors = self.query.vectors.iter();
+        let rankings = vectors.map(|(id, vector)| {
+            let kept = index.of_pack(id, kept);
+            index.vectors.similarities(vector, &kept)
+        });
+        merged(rankings, depth, &|place| index.order(place))
     }
 
     /// Hits as they are shown, without those whose rows are gone.
@@ -260,7 +270,7 @@ fn at(start_utc_ms: i64, ms: u64) -> Option<String> {
 mod tests {
     use tempfile::TempDir;
 
-    use super::super::testing::{found, query, row, store};
+    use super::super::testing::{found, query, row, store, vectors};
     use super::super::{Filter, Row, Seal};
     use super::*;
 
@@ -294,7 +304,7 @@ mod tests {
         let (store, _folder) = five_rows();
         let hits = store
             .search(&Query {
-                vector: Some(vec![1.0, 0.0]),
+                vectors: vectors("p", [1.0, 0.0]),
                 ..query("ball")
             })
             .unwrap();
@@ -360,7 +370,7 @@ mod tests {
             }],
         );
         let span = Query {
-            vector: Some(vec![1.0, 0.0]),
+            vectors: vectors("p", [1.0, 0.0]),
             filter: Filter {
                 sources: vec!["door".to_owned()],
                 from_ms: Some(1500),
@@ -406,7 +416,7 @@ mod tests {
     fn a_minus_shuts_rows_out_of_both_rankings_and_a_phrase_must_stand_together() {
         let (store, _folder) = five_rows();
         let all_but_red = Query {
-            vector: Some(vec![0.0, 1.0]),
+            vectors: vectors("p", [0.0, 1.0]),
             ..query("ball -red")
         };
         let got: Vec<_> = store
@@ -454,7 +464,7 @@ mod tests {
         }
         assert_eq!(found(&store, &long), [3000, 0]);
         let picture = Query {
-            vector: Some(vec![1.0, 0.0]),
+            vectors: vectors("p", [1.0, 0.0]),
             ..query("🚪")
         };
         assert_eq!(store.search(&picture).unwrap().hits.len(), 5);

@@ -10,9 +10,9 @@ use rusqlite::{Connection, Result, params};
 use super::compact;
 
 /// The version this code writes.
-pub(super) const VERSION: u32 = 5;
+pub(super) const VERSION: u32 = 6;
 
-/// `begun` orders the packs of a source by their last `begin`; `run` counts restarts, and a row remembers the run that
+/// `begun` orders the packs of a source by when each was begun anew; `run` counts restarts, and a row remembers the run that
 /// wrote it, so that `finish` can tell rows that were not written anew. `segments` has an `id` of its own because a
 /// rowid that is not declared may change in VACUUM, and the full text points at it. `places` tells which file has a name. `answers` is JSON with the
 /// questions in it; `answer_words` has the answers alone, since every row would match the words of a question asked of
@@ -79,6 +79,7 @@ const STEPS: [Step; (VERSION - 1) as usize] = [
     |connection| connection.execute_batch(CLOCKS),
     to_compact_vectors,
     |connection| connection.execute_batch(QUERIES),
+    |connection| connection.execute_batch(SIDE_BY_SIDE),
 ];
 
 /// Version 2: what is seen of each concept, and what minutes came to.
@@ -237,6 +238,26 @@ CREATE TRIGGER query_removed AFTER DELETE ON queries BEGIN
 END;
 ";
 
+/// Version 6: packs stand side by side. Of a `live` source the rows of all packs are read, each was made of pictures that cannot be
+/// seen again. Of any other source one pack is: the newest that has caught up with all older ones. A pack that has ended has
+/// caught up; before that, it must have begun, be at most ten seconds behind, and the older one must not have ended either:
+/// what has an end is worth waiting for.
+const SIDE_BY_SIDE: &str = "
+ALTER TABLE sources ADD COLUMN live INTEGER NOT NULL DEFAULT 0;
+UPDATE sources SET live = 1 WHERE NOT ended
+    AND source IN (SELECT source FROM clocks) AND source NOT IN (SELECT source FROM places);
+CREATE VIEW caught_up AS
+    SELECT * FROM sources newer WHERE ended OR NOT EXISTS (
+        SELECT 1 FROM sources older WHERE older.source = newer.source AND older.begun < newer.begun
+            AND (older.ended OR older.sealed_ms > newer.sealed_ms + 10000
+                OR newer.sealed_ms = 0 AND older.sealed_ms > 0)
+    );
+DROP VIEW current_sources;
+CREATE VIEW current_sources AS
+    SELECT source, pack, sealed_ms FROM sources s
+    WHERE live OR begun = (SELECT max(begun) FROM caught_up c WHERE c.source = s.source);
+";
+
 /// Brings tables of version `found` to this one; call it in a transaction.
 pub(super) fn bring_up(connection: &Connection, found: u32) -> Result<()> {
     STEPS
@@ -312,6 +333,21 @@ mod tests {
         drop(store);
         let store = Store::open(&path).unwrap();
         assert!(store.places().is_ok());
+    }
+
+    #[test]
+    fn what_an_older_version_kept_of_a_camera_is_live() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        version_3(&path)
+            .execute_batch(
+                "INSERT INTO sources VALUES ('camera', 'p', 2, 0, 4000, 0);
+                 INSERT INTO clocks VALUES ('camera', 8);",
+            )
+            .unwrap();
+        let states = Store::open_existing(&path).unwrap().sources().unwrap();
+        let live: Vec<_> = states.iter().map(|state| state.live).collect();
+        assert_eq!(live, [true, false]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What the tests of several files build stores and queries with.
 
+use std::collections::BTreeMap;
+
 use tempfile::{TempDir, tempdir};
 
 use super::{Query, Row, Seal, Store};
@@ -34,6 +36,11 @@ pub(super) fn query(text: &str) -> Query {
         limit: 10,
         ..Query::default()
     }
+}
+
+/// The vector of a query, made by one pack.
+pub(super) fn vectors(pack: &str, vector: [f32; 2]) -> BTreeMap<String, Vec<f32>> {
+    BTreeMap::from([(pack.to_owned(), vector.to_vec())])
 }
 
 /// Starts of the hits for some words.

@@ -7,12 +7,12 @@
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::json;
 
-use super::{Progress, Row, Seal, Store, StoreError, compact, gaps, keep};
+use super::{Progress, Row, Seal, Store, StoreError, compact, gaps, keep, upgrade};
 
 const BEGIN: &str = "
     INSERT INTO sources (source, pack, begun, run, sealed_ms, ended)
     VALUES (?1, ?2, (SELECT 1 + coalesce(max(begun), 0) FROM sources), 0, 0, 0)
-    ON CONFLICT DO UPDATE SET begun = excluded.begun
+    ON CONFLICT DO UPDATE SET begun = begun
     RETURNING sealed_ms, ended";
 
 const WRITE_ROW: &str = "
@@ -42,7 +42,7 @@ impl Store {
         })
     }
 
-    /// Begins a run from the beginning: nothing counts as sealed any more, and the source as not ended.
+    /// Begins a run from the beginning: nothing counts as sealed any more, and the source as not ended. Its pack is the newest then.
     ///
     /// Rows and gaps of earlier runs stay until those of equal key replace them, or until `finish` removes those left over.
     ///
@@ -51,21 +51,29 @@ impl Store {
     pub fn restart(&mut self, source: &str, pack: &str) -> Result<(), StoreError> {
         self.change("restart a run in", |change| {
             let found = change.execute(
-                "UPDATE sources SET run = run + 1, sealed_ms = 0, ended = 0 WHERE source = ?1 AND pack = ?2",
+                "UPDATE sources SET run = run + 1, sealed_ms = 0, ended = 0,
+                    begun = (SELECT 1 + max(begun) FROM sources) WHERE source = ?1 AND pack = ?2",
                 params![source, pack],
             )?;
             require(found > 0, source, pack)
         })
     }
 
-    /// Says that a source goes on for ever, whatever it was before: the pack that was begun last is its current one.
+    /// Says that a source is live and goes on for ever, whatever it was before: its rows of all packs are read from now on. Gives
+    /// the media time before which there are rows of any of them, in milliseconds.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn reopen(&mut self, source: &str) -> Result<(), StoreError> {
+    pub fn reopen(&mut self, source: &str) -> Result<u64, StoreError> {
         self.change("begin a run in", |change| {
-            change.execute("UPDATE sources SET ended = 0 WHERE source = ?1", [source])?;
-            Ok(())
+            change.execute(
+                "UPDATE sources SET ended = 0, live = 1 WHERE source = ?1",
+                [source],
+            )?;
+            let through = "SELECT coalesce(max(sealed_ms), 0) FROM sources WHERE source = ?1";
+            Ok(unsigned(
+                change.query_row(through, [source], |row| row.get(0))?,
+            ))
         })
     }
 
@@ -91,10 +99,10 @@ impl Store {
         })
     }
 
-    /// Records that `source` ended at `end_ms`, and makes this pack its only one.
+    /// Records that `source` ended at `end_ms`.
     ///
-    /// Removed are rows and gaps of the source under other packs, those that begin at or after its end, and those of runs
-    /// before the last restart.
+    /// Removed are rows and gaps of the source that this pack made with other settings, those that begin at or after its end,
+    /// and those of runs before the last restart. What another pack or version made stays: see `upgrade`.
     ///
     /// # Errors
     /// When the store cannot be written, or the run was not begun; nothing changes then.
@@ -105,12 +113,10 @@ impl Store {
                 "UPDATE sources SET ended = 1, sealed_ms = ?3 WHERE source = ?1 AND pack = ?2",
                 params![source, pack, signed(end_ms)],
             )?;
+            change.execute("UPDATE sources SET live = 0 WHERE source = ?1", [source])?;
+            upgrade::drop_other_settings(change, source, pack)?;
             change.execute(
-                "DELETE FROM sources WHERE source = ?1 AND pack <> ?2",
-                params![source, pack],
-            )?;
-            change.execute(
-                "DELETE FROM segments WHERE source = ?1 AND (pack <> ?2 OR run < ?3 OR start_ms >= ?4)",
+                "DELETE FROM segments WHERE source = ?1 AND pack = ?2 AND (run < ?3 OR start_ms >= ?4)",
                 params![source, pack, run, signed(end_ms)],
             )?;
             Ok(gaps::finish(change, &Shelf { source, pack, run }, end_ms)?)
@@ -403,35 +409,37 @@ mod tests {
     #[test]
     fn new_settings_are_read_only_once_they_have_replaced_the_old_ones() {
         let (mut store, _folder) = store();
-        store.begin("door", "old").unwrap();
+        store.begin("door", "p-old").unwrap();
         store
-            .seal("door", "old", Seal::of(&[row(0, "ball")], 4000))
+            .seal("door", "p-old", Seal::of(&[row(0, "ball")], 4000))
             .unwrap();
-        store.begin("door", "new").unwrap();
-        assert!(
-            starts(&store).is_empty(),
-            "the old has not ended, so the new counts"
+        store.begin("door", "p-new").unwrap();
+        assert_eq!(
+            starts(&store),
+            keys("p-old", &[0]),
+            "there is nothing new yet"
         );
-        store.begin("door", "old").unwrap();
-        store.finish("door", "old", 4000).unwrap();
-        store.begin("door", "new").unwrap();
+        store.begin("door", "p-old").unwrap();
+        store.finish("door", "p-old", 4000).unwrap();
+        store.begin("door", "p-new").unwrap();
         store
             .seal(
                 "door",
-                "new",
+                "p-new",
                 Seal::of(&[row(0, "cube"), row(1000, "cube")], 2000),
             )
             .unwrap();
-        assert_eq!(starts(&store), keys("old", &[0]));
+        assert_eq!(starts(&store), keys("p-old", &[0]));
         assert!(found(&store, "cube").is_empty());
-        store.finish("door", "new", 2000).unwrap();
-        assert_eq!(starts(&store), keys("new", &[0, 1000]));
+        store.finish("door", "p-new", 2000).unwrap();
+        assert_eq!(starts(&store), keys("p-new", &[0, 1000]));
         let only = SourceState {
             source: "door".to_owned(),
-            pack: "new".to_owned(),
+            pack: "p-new".to_owned(),
             sealed_ms: 2000,
             ended: true,
             current: true,
+            live: false,
         };
         assert_eq!(store.sources().unwrap(), [only]);
     }

@@ -57,6 +57,7 @@ fn moments() -> Vec<Moment> {
                 embedding: concepts.into(),
                 concepts: concepts.into(),
             },
+            likely: None,
         }
     };
     (0..10).map(moment).collect()
@@ -84,6 +85,7 @@ impl Archive for Shelf {
     fn each(
         &mut self,
         _: &Question,
+        _: Option<&str>,
         visit: &mut dyn FnMut(Moment) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         moments().into_iter().try_for_each(visit)
