@@ -43,7 +43,7 @@ impl Kept {
     fn new(opened: Opened) -> Self {
         Self {
             told: opened.told,
-            lookout: Lookout::new(opened.store, Some(opened.scales)),
+            lookout: Lookout::new(opened.store, opened.scales),
             failed: false,
         }
     }
@@ -52,7 +52,7 @@ impl Kept {
 /// A store whose queries will be kept.
 struct Opened {
     store: Store,
-    scales: Scales,
+    scales: Vec<Scales>,
     told: u64,
 }
 
@@ -83,8 +83,7 @@ impl Queries {
             if let NodeKind::Index(spec) = &node.kind
                 && !stores.contains_key(&spec.store)
             {
-                let scales = Scales::new(pack, Box::new(text.clone()));
-                let opened = opened(&spec.store, plan, scales)?;
+                let opened = opened(&spec.store, plan, (pack, text.clone()))?;
                 stores.insert(spec.store.clone(), opened);
             }
         }
@@ -134,7 +133,7 @@ impl Queries {
     }
 }
 
-fn opened(path: &Path, plan: &Plan, scales: Scales) -> Result<Opened, StoreError> {
+fn opened(path: &Path, plan: &Plan, own: (&Pack, SharedText)) -> Result<Opened, StoreError> {
     let mut store = Store::open(path)?;
     for wanted in plan
         .queries
@@ -143,7 +142,8 @@ fn opened(path: &Path, plan: &Plan, scales: Scales) -> Result<Opened, StoreError
     {
         store.set_queries(&wanted.pipeline, &wanted.queries)?;
     }
-    if !scales.weighs() && !store.queries()?.is_empty() {
+    let scales = Scales::of_store(&store, Some(own))?;
+    if !scales.iter().any(Scales::weighs) && !store.queries()?.is_empty() {
         warn!("the pack tells no yes or no, so standing queries match nothing");
     }
     Ok(Opened {

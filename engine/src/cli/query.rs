@@ -1,10 +1,8 @@
 //! `atom query`: standing queries of an index, and what matches them.
 
-use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
-use atom::store::{Lookout, Match, Scales, StandingQuery, Store};
-use atom_models::{Meters, Pack};
+use atom::store::{Filter, Lookout, Match, Scales, StandingQuery, Store};
 use atom_operators::query::QuerySpec;
 use clap::{Args, Subcommand};
 use jiff::{Span, SpanRelativeTo, Unit};
@@ -204,34 +202,20 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// Brings the matches of a store up to what it holds, with the pack that made it. A program that runs over it does the same.
+/// Brings the matches of a store up to what it holds, with the packs that made it. A program that runs over it does the same.
 fn settled(store: Store) -> anyhow::Result<Store> {
-    let states = store.current(None)?.into_iter();
-    // NAME-VERSION-SETTINGS
-    let names: BTreeSet<String> = states
-        .map(|state| {
-            state
-                .pack
-                .rsplitn(3, '-')
-                .last()
-                .unwrap_or_default()
-                .to_owned()
-        })
-        .collect();
-    let Some(name) = names.first() else {
+    let made_by = store.packs(&Filter::default())?;
+    let scales = Scales::of_store(&store, None)?;
+    if made_by.is_empty() {
         terminal::tell("nothing is indexed yet; what will be is looked at as it comes");
-        return Ok(store);
-    };
-    let pack = Pack::open(name).with_context(|| format!("the index was made by pack {name:?}"))?;
-    let text = pack.text(Meters::default().text)?;
-    let scales = Scales::new(&pack, text);
-    if !scales.weighs() {
+    } else if !scales.iter().any(Scales::weighs) {
         terminal::tell(&format!(
-            "pack {name:?} tells no yes or no, so nothing can match"
+            "nothing can be looked at: of the packs that made the index ({}) none is installed that tells yes or no",
+            made_by.join(", ")
         ));
     }
     let path = store.path().to_owned();
-    Lookout::new(store, Some(scales)).step()?;
+    Lookout::new(store, scales).step()?;
     Ok(Store::open_existing(&path)?)
 }
 

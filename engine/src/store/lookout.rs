@@ -6,9 +6,12 @@
 //! none and meets none twice.
 //! Invariant: after a step, what is kept is what a program that began anew would keep.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use atom_models::{Judge, Measure, ModelError, Pack, TextEncoder};
+use atom_models::{Judge, LazyText, ModelError, Pack, SharedText, TextEncoder};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tracing::warn;
@@ -16,7 +19,7 @@ use tracing::warn;
 use super::follow::{Follower, Remember};
 use super::matches::{Kept, Settling, Stand, newest};
 use super::queries::{keep_vectors, queries, revision, vectors};
-use super::segments::Segments;
+use super::segments::{Measures, Segments};
 use super::{Filter, StandingQuery, Store, StoreError};
 use crate::stats::Seen;
 
@@ -38,34 +41,56 @@ impl Scales {
         }
     }
 
+    /// Those of all packs that made what is read of a store and are installed, each loaded when it is needed; of one that is
+    /// loaded already, its own.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn of_store(
+        store: &Store,
+        own: Option<(&Pack, SharedText)>,
+    ) -> Result<Vec<Self>, StoreError> {
+        let mut all: Vec<Self> = own
+            .map(|(pack, text)| Self::new(pack, Box::new(text)))
+            .into_iter()
+            .collect();
+        for id in store.packs(&Filter::default())? {
+            // What the rows of a pack say that is not installed cannot be weighed.
+            let known = all.iter().any(|scales| scales.pack == id);
+            if let Some(pack) = (!known).then(|| Pack::open(&id).ok()).flatten() {
+                let load = move || Pack::open(&id)?.text(Arc::default());
+                all.push(Self::new(&pack, Box::new(LazyText::new(Box::new(load)))));
+            }
+        }
+        Ok(all)
+    }
+
     /// Whether the pack can tell how likely a text is.
     pub fn weighs(&self) -> bool {
         self.judge.is_some()
     }
 
-    /// What it takes to weigh segments by these queries; nothing where the pack cannot, or its text encoder fails.
+    /// Adds what it takes to weigh segments by these queries; nothing if the pack cannot, or its text encoder fails.
     fn measure(
         &mut self,
         store: &Connection,
-        new: Vec<StandingQuery>,
-    ) -> rusqlite::Result<Vec<(StandingQuery, Option<Measure>)>> {
+        new: &mut [(StandingQuery, Measures)],
+    ) -> rusqlite::Result<()> {
         let Some(judge) = self.judge.as_mut().filter(|_| !new.is_empty()) else {
-            return Ok(new.into_iter().map(|query| (query, None)).collect());
+            return Ok(());
         };
         let mut text = Remembered {
             known: vectors(store, &self.pack)?,
             new: Vec::new(),
             text: &mut *self.text,
         };
-        let mut measure = |query: StandingQuery| {
-            let measured = judge.measure(&query.spec.question(), &mut text);
-            let failed = |error: &ModelError| warn!(query = %query.name, %error, "cannot be read");
-            let measure = measured.inspect_err(failed).ok();
-            (query, measure)
-        };
-        let measured = new.into_iter().map(&mut measure).collect();
-        keep_vectors(store, &self.pack, &text.new)?;
-        Ok(measured)
+        for (query, measures) in new {
+            match judge.measure(&query.spec.question(), &mut text) {
+                Ok(measure) => drop(measures.insert(self.pack.clone(), measure)),
+                Err(error) => warn!(query = %query.name, %error, "cannot be read"),
+            }
+        }
+        keep_vectors(store, &self.pack, &text.new)
     }
 }
 
@@ -91,7 +116,7 @@ impl TextEncoder for Remembered<'_> {
 /// Keeps the matches and counts of one store.
 pub struct Lookout {
     store: Store,
-    scales: Option<Scales>,
+    scales: Vec<Scales>,
     follower: Follower,
     segments: Segments,
     /// What the table of matches stands for, if this lookout was the last to write it.
@@ -104,15 +129,14 @@ pub struct Lookout {
 struct Queries {
     revision: i64,
     all: BTreeSet<u64>,
-    new: Vec<(StandingQuery, Option<Measure>)>,
+    new: Vec<(StandingQuery, Measures)>,
 }
 
 impl Lookout {
     /// A lookout of this store, which reads it in its first step. Without scales it only counts what is seen.
-    pub fn new(store: Store, scales: Option<Scales>) -> Self {
-        let pack = scales.as_ref().map(|scales| scales.pack.clone());
+    pub fn new(store: Store, scales: Vec<Scales>) -> Self {
         Self {
-            segments: Segments::new(pack),
+            segments: Segments::default(),
             store,
             scales,
             follower: Follower::default(),
@@ -159,7 +183,7 @@ impl Lookout {
         }
         let new = followed?;
         let stands = self.segments.settle();
-        if self.scales.is_some() && (new || self.from.is_none()) {
+        if !self.scales.is_empty() && (new || self.from.is_none()) {
             self.write(&stands)?;
         }
         Ok(new)
@@ -189,14 +213,16 @@ impl Lookout {
         let connection = &self.store.connection;
         let revision = revision(connection)?;
         let (mut all, mut new) = (BTreeSet::new(), Vec::new());
-        let scales = self.scales.as_mut();
-        if let Some(scales) = scales.filter(|_| self.revision != Some(revision)) {
+        if !self.scales.is_empty() && self.revision != Some(revision) {
             let now = queries(connection)?;
             all = now.iter().map(|query| query.id).collect();
             let unknown = now
                 .into_iter()
                 .filter(|query| !self.segments.knows(query.id));
-            new = scales.measure(connection, unknown.collect())?;
+            new = unknown.map(|query| (query, Measures::new())).collect();
+            for scales in &mut self.scales {
+                scales.measure(connection, &mut new)?;
+            }
         }
         Ok(Queries { revision, all, new })
     }
@@ -258,8 +284,6 @@ impl Lookout {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use atom_operators::query::QuerySpec;
 
     use super::super::testing::store;
@@ -270,7 +294,7 @@ mod tests {
         let pack = Pack::open("fake").unwrap();
         let text = pack.text(Arc::default()).unwrap();
         let store = Store::open(store.path()).unwrap();
-        Lookout::new(store, Some(Scales::new(&pack, text)))
+        Lookout::new(store, vec![Scales::new(&pack, text)])
     }
 
     /// A segment that is so much red, and for the rest green.

@@ -18,6 +18,7 @@ use super::compact;
 use super::filter::Filter;
 use super::follow::{Remember, Source};
 use super::matches::{Place, Stand};
+use super::packs::id_of;
 use super::read::from_json;
 use super::seen::Words;
 use super::write::unsigned;
@@ -39,10 +40,13 @@ macro_rules! segments {
     };
 }
 
+/// What it takes to weigh segments by a query, by the id of the pack that made them: vectors of another pack say nothing.
+pub(super) type Measures = BTreeMap<String, Measure>;
+
 /// A query that is kept.
 struct Asked {
     query: StandingQuery,
-    measure: Option<Measure>,
+    measures: Measures,
     filter: Filter,
 }
 
@@ -62,8 +66,6 @@ struct Segment {
 /// All current segments.
 #[derive(Default)]
 pub(super) struct Segments {
-    /// Name and version of the pack whose rows are weighed.
-    pack: Option<String>,
     standing: Standing,
     queries: BTreeMap<u64, Asked>,
     segments: HashMap<i64, Segment>,
@@ -84,13 +86,6 @@ pub(super) struct Segments {
 }
 
 impl Segments {
-    pub(super) fn new(pack: Option<String>) -> Self {
-        Self {
-            pack,
-            ..Self::default()
-        }
-    }
-
     /// Takes up lines of time, before there are rows.
     pub(super) fn set_newest(&mut self, newest: Vec<(String, i64)>) {
         let names = newest.iter().map(|(line, _)| line.clone());
@@ -100,7 +95,7 @@ impl Segments {
 
     /// Forgets all that comes from rows and queries.
     pub(super) fn forget(&mut self) {
-        *self = Self::new(self.pack.take());
+        *self = Self::default();
     }
 
     pub(super) fn count(&self) -> usize {
@@ -153,9 +148,9 @@ impl Segments {
     }
 
     /// Takes queries up; rows that are kept already are not weighed by them yet.
-    pub(super) fn add_queries(&mut self, new: Vec<(StandingQuery, Option<Measure>)>) -> Vec<u64> {
+    pub(super) fn add_queries(&mut self, new: Vec<(StandingQuery, Measures)>) -> Vec<u64> {
         let ids = new.iter().map(|(query, _)| query.id).collect();
-        for (query, measure) in new {
+        for (query, measures) in new {
             let filter = Filter {
                 sources: query.spec.sources.clone(),
                 ..Filter::default()
@@ -164,7 +159,7 @@ impl Segments {
                 query.id,
                 Asked {
                     query,
-                    measure,
+                    measures,
                     filter,
                 },
             );
@@ -197,19 +192,17 @@ impl Segments {
         source: &Source,
         row: &Row,
     ) -> Result<Vec<(u64, u32)>> {
-        // NAME-VERSION-SETTINGS: vectors of another pack say nothing here.
-        let made_by = row.get_ref(2)?.as_str()?;
-        let made_by = made_by.rsplit_once('-').map_or(made_by, |(pack, _)| pack);
-        if self.queries.is_empty() || self.pack.as_deref() != Some(made_by) {
+        if self.queries.is_empty() {
             return Ok(Vec::new());
         }
+        let made_by = id_of(row.get_ref(2)?.as_str()?);
         let embedding = compact::floats(row.get_ref(7)?.as_blob()?);
         let concepts = row.get_ref(8)?.as_blob()?.iter();
         let concepts: Vec<f32> = concepts.map(|byte| f32::from(*byte) / 255.0).collect();
         let mut likely = Vec::new();
         for id in queries {
             let asked = &self.queries[id];
-            let Some(measure) = &asked.measure else {
+            let Some(measure) = asked.measures.get(made_by) else {
                 continue;
             };
             if !asked.filter.names(&source.state.source) {
