@@ -19,7 +19,8 @@ const MOST_AT_ONCE: u64 = 1000;
 /// Segments that go at least where a store is too large: fewer might free no page.
 const LEAST_FOR_SIZE: u64 = 16;
 
-/// Segments of a run from the beginning on are told when they go; those that an earlier run left over are not missed.
+/// What is read of a segment that goes. The last column says whether it is told: what a run from the beginning has not written
+/// anew is not missed.
 macro_rules! old {
     ($which:literal) => {
         concat!(
