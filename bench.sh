@@ -58,6 +58,9 @@ indexing() {
     say "the store at size ..."
     printf '\n'
     cargo bench --quiet --locked -p atom --bench store
+    say "standing queries ..."
+    printf '\n'
+    cargo bench --quiet --locked -p atom --bench queries
 } > "$folder/BENCHMARKS.md"
 mv "$folder/BENCHMARKS.md" BENCHMARKS.md
 say "wrote BENCHMARKS.md"
