@@ -71,7 +71,7 @@ fn json_tells_each_thing_by_source_and_hour_and_how_far_that_is_complete() {
         ["blue", "red"]
     );
     assert_eq!(
-        concepts(&["--json", "--from", "2026-11-20T11:00:01Z"]),
+        concepts(&["--json", "--from", "2026-11-20T11:00:03Z"]),
         ["white"]
     );
 }
