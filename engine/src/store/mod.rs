@@ -32,7 +32,7 @@
 //! | `fuse` | two rankings made one |
 //! | `moments` | neighbouring hits as one |
 //! | `queries` | standing queries: added, listed, removed |
-//! | `lookout`, `segments`, `seen` | what matches them and what was seen when, kept in step with the rows |
+//! | `lookout`, `segments`, `lines`, `counts` | what matches them and what was seen when, kept in step with the rows |
 //! | `matches` | what matches, and the events of what came and went |
 //! | `care` | checks, copies, compaction and figures |
 //! | `wait` | waiting for what others write |
@@ -47,6 +47,7 @@ mod bm25;
 mod care;
 mod clock;
 mod compact;
+mod counts;
 mod error;
 mod filter;
 mod follow;
@@ -55,6 +56,7 @@ mod gaps;
 mod incomplete;
 mod index;
 mod keep;
+mod lines;
 mod lookout;
 mod matches;
 mod moments;
@@ -66,7 +68,6 @@ mod query;
 mod read;
 mod schema;
 mod search;
-mod seen;
 mod segments;
 mod summaries;
 mod tables;

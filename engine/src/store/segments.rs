@@ -15,20 +15,15 @@ use rusqlite::{Result, Row};
 
 use super::StandingQuery;
 use super::compact;
+use super::counts::Counts;
 use super::filter::Filter;
 use super::follow::{Remember, Source};
+use super::lines::{Lines, Point};
 use super::matches::{Place, Stand};
 use super::packs::id_of;
 use super::read::from_json;
-use super::seen::Words;
 use super::write::unsigned;
-use crate::stats::{Hour, Seen, What};
-
-/// The line of time of all sources whose start is known; each other source has a line of its own, named after it.
-const WALL: &str = "";
-
-/// An hour in milliseconds.
-const HOUR_MS: i64 = 3_600_000;
+use crate::stats::Hour;
 
 /// What is read of a row.
 macro_rules! segments {
@@ -55,9 +50,8 @@ struct Segment {
     source: usize,
     start_ms: u64,
     end_ms: u64,
-    line: usize,
-    /// When it was over, on its line of time, in milliseconds.
-    moment: i64,
+    /// When it was over.
+    over: Point,
     seen: Box<[Sighting]>,
     /// The queries of which it is a candidate, with its scores in millionths.
     scores: Vec<(u64, u32)>,
@@ -71,28 +65,14 @@ pub(super) struct Segments {
     segments: HashMap<i64, Segment>,
     /// Names of the sources, by number.
     names: BTreeMap<usize, String>,
-    words: Words,
-    counts: BTreeMap<Sighting, u64>,
-    /// In how many segments of a source, by number, a word is.
-    totals: BTreeMap<(u32, u32), u64>,
-    /// Lines of time, each with its newest moment, and their numbers by name.
-    lines: Vec<(String, i64)>,
-    line_numbers: HashMap<String, usize>,
-    /// What the clock says.
-    now: i64,
+    pub(super) counts: Counts,
+    pub(super) lines: Lines,
     /// When candidates are too old for their query: line, moment, query, segment.
     ends: BTreeSet<(usize, i64, u64, i64)>,
     best: BTreeMap<(u64, i64), u32>,
 }
 
 impl Segments {
-    /// Takes up lines of time, before there are rows.
-    pub(super) fn set_newest(&mut self, newest: Vec<(String, i64)>) {
-        let names = newest.iter().map(|(line, _)| line.clone());
-        self.line_numbers = names.zip(0..).collect();
-        self.lines = newest;
-    }
-
     /// Forgets all that comes from rows and queries.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
@@ -110,10 +90,6 @@ impl Segments {
         self.queries.contains_key(&query)
     }
 
-    pub(super) fn newest(&self) -> Vec<(String, i64)> {
-        self.lines.clone()
-    }
-
     /// Lets all other queries go, with their candidates.
     pub(super) fn retain_queries(&mut self, all: &BTreeSet<u64>) {
         let gone: BTreeSet<u64> = self
@@ -126,21 +102,10 @@ impl Segments {
             return;
         }
         for (id, segment) in &mut self.segments {
-            for (query, score) in segment
-                .scores
-                .extract_if(.., |(query, _)| gone.contains(query))
-            {
-                let keep = self.queries[&query].query.spec.best;
-                let segment = id.cast_unsigned();
-                self.standing.candidate(
-                    Candidate {
-                        query,
-                        keep,
-                        score,
-                        segment,
-                    },
-                    -1,
-                );
+            let scores = &mut segment.scores;
+            for score in scores.extract_if(.., |(query, _)| gone.contains(query)) {
+                let candidate = candidate(&self.queries, *id, score);
+                self.standing.candidate(candidate, -1);
             }
         }
         self.ends.retain(|(.., query, _)| !gone.contains(query));
@@ -218,69 +183,43 @@ impl Segments {
 
     /// Makes a segment a candidate of these queries, if it is not too old for them.
     fn take(&mut self, id: i64, segment: &mut Segment, likely: Vec<(u64, u32)>) {
-        let newest = self.newest_of(segment.line);
+        let (line, _) = segment.over;
+        let newest = self.lines.newest(line);
         for (query, score) in likely {
-            let spec = &self.queries[&query].query.spec;
-            if let Some(seconds) = spec.within_seconds {
-                let end = segment.moment.saturating_add_unsigned(seconds * 1000);
+            if let Some(end) = self.end(query, segment) {
                 if end < newest {
                     continue;
                 }
-                self.ends.insert((segment.line, end, query, id));
+                self.ends.insert((line, end, query, id));
             }
-            let candidate = Candidate {
-                query,
-                keep: spec.best,
-                score,
-                segment: id.cast_unsigned(),
-            };
+            let candidate = candidate(&self.queries, id, (query, score));
             self.standing.candidate(candidate, 1);
             segment.scores.push((query, score));
         }
     }
 
-    /// Says what the clock says, in milliseconds since 1970.
-    pub(super) fn set_now(&mut self, now: i64) {
-        self.now = now;
-    }
-
-    /// The newest moment of a line of time. No line is ahead of the clock, whatever a clock once said.
-    fn newest_of(&self, line: usize) -> i64 {
-        let (name, newest) = &self.lines[line];
-        if name == WALL {
-            self.now.min(*newest)
-        } else {
-            *newest
-        }
+    /// When a segment is too old for a query, if it ever is.
+    fn end(&self, query: u64, segment: &Segment) -> Option<i64> {
+        let seconds = self.queries[&query].query.spec.within_seconds?;
+        Some(segment.over.1.saturating_add_unsigned(seconds * 1000))
     }
 
     /// Lets candidates go that are too old for their queries.
     pub(super) fn expire(&mut self) {
-        for line in 0..self.lines.len() {
-            let newest = self.newest_of(line);
-            let old: Vec<_> = self
+        let first = |(line, moment)| (line, moment, 0, i64::MIN);
+        for (line, newest) in self.lines.each() {
+            let old = self
                 .ends
-                .range((line, i64::MIN, 0, i64::MIN)..(line, newest, 0, i64::MIN))
-                .copied()
-                .collect();
+                .range(first((line, i64::MIN))..first((line, newest)));
+            let old: Vec<_> = old.copied().collect();
             for end in old {
                 self.ends.remove(&end);
                 let (.., query, id) = end;
-                let Some(segment) = self.segments.get_mut(&id) else {
-                    continue;
-                };
-                let keep = self.queries[&query].query.spec.best;
-                for (_, score) in segment.scores.extract_if(.., |(other, _)| *other == query) {
-                    let segment = id.cast_unsigned();
-                    self.standing.candidate(
-                        Candidate {
-                            query,
-                            keep,
-                            score,
-                            segment,
-                        },
-                        -1,
-                    );
+                if let Some(segment) = self.segments.get_mut(&id) {
+                    for score in segment.scores.extract_if(.., |(other, _)| *other == query) {
+                        let candidate = candidate(&self.queries, id, score);
+                        self.standing.candidate(candidate, -1);
+                    }
                 }
             }
         }
@@ -289,9 +228,7 @@ impl Segments {
     /// Lets everything take effect; gives what changed among the best of the queries.
     pub(super) fn settle(&mut self) -> Vec<Stand> {
         let settled = self.standing.settle();
-        for (seen, count) in settled.counts {
-            self.count_seen(seen, u64::try_from(count).unwrap_or(0));
-        }
+        self.counts.take(settled.counts);
         let mut best = settled.best;
         // What goes first: a candidate with another score goes and comes.
         best.sort_by_key(|(_, change)| *change);
@@ -307,18 +244,6 @@ impl Segments {
         self.in_order(changed.into_iter())
     }
 
-    fn count_seen(&mut self, seen: Sighting, count: u64) {
-        let before = match count {
-            0 => self.counts.remove(&seen),
-            _ => self.counts.insert(seen, count),
-        };
-        let total = self.totals.entry((seen.source, seen.what)).or_default();
-        *total = (*total + count).saturating_sub(before.unwrap_or(0));
-        if *total == 0 {
-            self.totals.remove(&(seen.source, seen.what));
-        }
-    }
-
     /// All of the best of all queries.
     pub(super) fn stands(&self) -> Vec<Stand> {
         self.in_order(self.best.keys().copied())
@@ -326,7 +251,7 @@ impl Segments {
 
     /// How these stand, in the order of their time: first those that went.
     fn in_order(&self, keys: impl Iterator<Item = (u64, i64)>) -> Vec<Stand> {
-        let moment = |segment: &i64| self.segments.get(segment).map(|segment| segment.moment);
+        let moment = |segment: &i64| self.segments.get(segment).map(|segment| segment.over.1);
         let mut keys: Vec<_> = keys.collect();
         keys.sort_by_key(|key| (self.best.contains_key(key), moment(&key.1), *key));
         keys.into_iter().map(|key| self.stand(key)).collect()
@@ -350,68 +275,15 @@ impl Segments {
             enters: enters.unwrap_or(u32::MAX),
         }
     }
-
-    /// The line of time of a source, and the moment on it at this media time.
-    fn moment(&mut self, source: &Source, ms: u64) -> (usize, i64) {
-        let (name, start) = match source.start_utc_ms {
-            Some(start) => (WALL, start),
-            None => (&*source.state.source, 0),
-        };
-        let moment = start.saturating_add_unsigned(ms);
-        let known = self.line_numbers.get(name).copied();
-        let line = known.unwrap_or_else(|| {
-            self.line_numbers.insert(name.to_owned(), self.lines.len());
-            self.lines.push((name.to_owned(), moment));
-            self.lines.len() - 1
-        });
-        self.lines[line].1 = self.lines[line].1.max(moment);
-        (line, moment)
-    }
-
-    /// What was seen when, in how many segments: of all hours that a filter touches.
-    pub(super) fn seen(&self, sources: &[Source], filter: &Filter) -> Vec<Seen> {
-        let counts = self.counts.iter();
-        let seen = counts.filter_map(|(sighting, segments)| {
-            let source = &sources[sighting.source as usize];
-            let hour = touched(sighting.hour, source, filter)?;
-            Some(Seen {
-                source: source.state.source.clone(),
-                hour,
-                what: self.words.word(sighting.what)?.clone(),
-                segments: *segments,
-            })
-        });
-        let mut seen: Vec<_> = seen.collect();
-        seen.sort();
-        seen
-    }
 }
 
-/// An hour of a source by its number, if a filter touches it.
-fn touched(number: i64, source: &Source, filter: &Filter) -> Option<Hour> {
-    let span = filter
-        .names(&source.state.source)
-        .then(|| filter.span(source.start_utc_ms))??;
-    let begins = number * HOUR_MS - source.start_utc_ms.unwrap_or(0);
-    let media = |ms: i64| u64::try_from(ms).unwrap_or(0);
-    let touched = span.admits(media(begins), media(begins + HOUR_MS));
-    touched.then_some(match source.start_utc_ms {
-        Some(_) => Hour::Wall(number),
-        None => Hour::Media(number.unsigned_abs()),
-    })
-}
-
-impl Segments {
-    /// In how many segments of each source each concept is seen.
-    pub(super) fn totals(&self, sources: &[Source]) -> BTreeMap<(String, String), u64> {
-        let totals = self.totals.iter().filter_map(|((source, what), total)| {
-            let What::Concept(concept) = self.words.word(*what)? else {
-                return None;
-            };
-            let source = &sources[*source as usize].state.source;
-            Some(((source.clone(), concept.clone()), *total))
-        });
-        totals.collect()
+/// A segment as a candidate of a query, with its score.
+fn candidate(queries: &BTreeMap<u64, Asked>, id: i64, (query, score): (u64, u32)) -> Candidate {
+    Candidate {
+        query,
+        keep: queries[&query].query.spec.best,
+        score,
+        segment: id.cast_unsigned(),
     }
 }
 
@@ -427,10 +299,9 @@ impl Remember for Segments {
         let place = &sources[source];
         self.names.insert(source, place.state.source.clone());
         let (start_ms, end_ms) = (unsigned(row.get(3)?), unsigned(row.get(4)?));
-        let (line, moment) = self.moment(place, end_ms);
         let hour = Hour::of(place.start_utc_ms, start_ms).number();
         let answers: Vec<(String, String)> = from_json(row, 6)?;
-        let words = self.words.of(row.get_ref(5)?.as_str()?, &answers);
+        let words = self.counts.words.of(row.get_ref(5)?.as_str()?, &answers);
         let seen = words.into_iter().map(|what| Sighting {
             source: source as u32,
             hour,
@@ -440,8 +311,7 @@ impl Remember for Segments {
             source,
             start_ms,
             end_ms,
-            line,
-            moment,
+            over: self.lines.reach(place, end_ms),
             seen: seen.collect(),
             scores: Vec::new(),
         };
@@ -460,20 +330,13 @@ impl Remember for Segments {
         };
         for seen in &gone.seen {
             self.standing.sighting(*seen, -1);
-            self.words.leave(seen.what);
+            self.counts.words.leave(seen.what);
         }
-        for (query, score) in gone.scores {
-            let spec = &self.queries[&query].query.spec;
-            if let Some(seconds) = spec.within_seconds {
-                let end = gone.moment.saturating_add_unsigned(seconds * 1000);
-                self.ends.remove(&(gone.line, end, query, id));
+        for (query, score) in &gone.scores {
+            if let Some(end) = self.end(*query, &gone) {
+                self.ends.remove(&(gone.over.0, end, *query, id));
             }
-            let candidate = Candidate {
-                query,
-                keep: spec.best,
-                score,
-                segment: id.cast_unsigned(),
-            };
+            let candidate = candidate(&self.queries, id, (*query, *score));
             self.standing.candidate(candidate, -1);
         }
     }
