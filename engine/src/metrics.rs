@@ -129,7 +129,7 @@ impl Metrics {
         &self.names
     }
 
-    /// What a module's runs take, from now on. Failures are at 0 from the beginning, so that the first one is seen as a rise.
+    /// What a module's runs take, from now on. Failures and events are at 0 from the beginning, so that the first one is seen as a rise.
     pub(crate) fn listen_to(&self, vitals: &Vitals) {
         for (stage, reason) in Stage::ALL
             .into_iter()
@@ -138,6 +138,9 @@ impl Metrics {
             let _ = self
                 .failures
                 .with_label_values(&[stage.name(), reason.name()]);
+        }
+        for event in Became::ALL {
+            let _ = self.query_events.with_label_values(&[event.name()]);
         }
         for (module, meter) in vitals.meters.each() {
             let times = self.module_run_seconds.with_label_values(&[module]);
