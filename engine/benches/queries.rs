@@ -79,13 +79,13 @@ fn normal(vector: Vec<f32>) -> Vec<f32> {
 fn row(number: u64, topics: &[Vec<f32>]) -> Row {
     let mut rng = Rng::with_seed(number);
     let topic = &topics[rng.usize(0..topics.len())];
-    let near = topic.iter().map(|x| x + (rng.f32() - 0.5) * 0.06);
+    let near: Vec<f32> = topic.iter().map(|x| x + (rng.f32() - 0.5) * 0.06).collect();
     Row {
         start_ms: number * 4000,
         end_ms: number * 4000 + 4000,
         caption: Some("A van is parked at a gate.".to_owned()),
         tags: format!("van, gate, thing {}", rng.u8(0..50)),
-        embedding: normal(near.collect()),
+        embedding: normal(near),
         ..Row::default()
     }
 }
