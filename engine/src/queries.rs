@@ -124,9 +124,9 @@ impl Queries {
             new |= kept.look(self.counted, tell);
         }
         if new {
-            let keepers = || stores.iter().map(|kept| &kept.lookout);
-            self.metrics.queries(keepers().map(Lookout::queries).sum());
-            let totals = keepers().flat_map(Lookout::totals);
+            let lookouts = || stores.iter().map(|kept| &kept.lookout);
+            self.metrics.queries(lookouts().map(Lookout::queries).sum());
+            let totals = lookouts().flat_map(Lookout::totals);
             let named = totals.filter(|((source, _), _)| self.sources.contains(source));
             self.metrics.seen(&named.collect());
         }

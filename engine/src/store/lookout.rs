@@ -253,9 +253,11 @@ impl Lookout {
         } else {
             follower.follow(&moment, segments)?;
             let added = segments.add_queries(queries.new);
-            follower.visit(&moment, Segments::ALL, &mut |source, row| {
-                segments.weigh_again(&added, follower.sources(), source, row)
-            })?;
+            if !added.is_empty() {
+                follower.visit(&moment, Segments::ALL, &mut |source, row| {
+                    segments.weigh_again(&added, follower.sources(), source, row)
+                })?;
+            }
         }
         self.revision = Some(queries.revision);
         Ok(Some(true))
