@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom::store::{Lookout, Row, Scales, Seal, Store};
+use atom::store::{Lookout, Row, Scale, Seal, Store};
 use atom_models::{ModelError, Pack, TextEncoder};
 use atom_operators::query::QuerySpec;
 use fastrand::Rng;
@@ -23,7 +23,7 @@ use tempfile::tempdir;
 const LENGTH: usize = 384;
 const TOPICS: u64 = 100;
 /// New segments of which the time is taken.
-const NEW: u64 = 100;
+const NEW: u64 = 200;
 
 type Done = Result<(), Box<dyn std::error::Error>>;
 
@@ -113,9 +113,9 @@ fn opened(
     }
     let wanted = (0..queries).map(|n| (format!("q{n}"), QuerySpec::of(&format!("topic {n}"))));
     store.set_queries("bench", &wanted.collect::<Vec<_>>())?;
-    let scales = vec![Scales::new(pack, Box::new(Topics))];
+    let scale = Scale::new(pack, Box::new(Topics));
     let begun = Instant::now();
-    let mut lookout = Lookout::new(Store::open(&path)?, scales);
+    let mut lookout = Lookout::new(Store::open(&path)?, Some(scale));
     lookout.step()?;
     Ok((store, lookout, begun.elapsed()))
 }

@@ -45,34 +45,34 @@ impl Keeper {
         now && !before
     }
 
-    /// Removes what is kept no longer, if it is time to look and as long as others can wait; how many segments.
-    pub(crate) fn look(&mut self, store: &mut dyn Backend) -> Result<usize, StoreError> {
+    /// Removes what is kept no longer, as long as others can wait; how many segments. Nothing if it is not yet time to look.
+    pub(crate) fn look(&mut self, store: &mut dyn Backend) -> Result<Option<usize>, StoreError> {
         let begun = Instant::now();
         let due = self.due(begun);
         if due == Keep::default() {
-            return Ok(0);
+            return Ok(None);
         }
         let mut all = 0;
         loop {
             let removed = store.expire(&due, Timestamp::now().as_millisecond())?;
             all += removed;
             if removed == 0 {
-                return Ok(all);
+                return Ok(Some(all));
             }
             if begun.elapsed() > AT_ONCE {
                 // There may be more, which is looked at next.
                 (self.ages, self.amounts) = (None, None);
-                return Ok(all);
+                return Ok(Some(all));
             }
         }
     }
 
     /// Removes all that is kept no longer, however long that takes; how many segments.
-    pub(crate) fn finish(&mut self, store: &mut dyn Backend) -> Result<usize, StoreError> {
+    pub(crate) fn finish(&mut self, store: &mut dyn Backend) -> Result<Option<usize>, StoreError> {
         let mut all = 0;
         loop {
             match store.expire(&self.keep, Timestamp::now().as_millisecond())? {
-                0 => return Ok(all),
+                0 => return Ok(Some(all)),
                 removed => all += removed,
             }
         }

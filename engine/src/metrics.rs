@@ -144,7 +144,11 @@ impl Metrics {
         }
         for (module, meter) in vitals.meters.each() {
             let times = self.module_run_seconds.with_label_values(&[module]);
-            meter.on_run(move |time| times.observe(time.as_secs_f64()));
+            meter.on_span(move |span| {
+                if !span.load {
+                    times.observe(span.took.as_secs_f64());
+                }
+            });
         }
     }
 

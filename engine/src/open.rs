@@ -301,6 +301,9 @@ fn start(
         let Some(shelf) = shelves.get(&open.node) else {
             continue;
         };
+        if resume && open.store.is_expired(&shelf.source)? {
+            continue;
+        }
         let known = open.store.begin(&shelf.source, &shelf.pack)?;
         if resume && known.ended {
             continue;

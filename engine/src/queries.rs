@@ -22,7 +22,7 @@ use tracing::warn;
 use crate::{
     error::{EngineError, chain},
     metrics::Metrics,
-    store::{Lookout, QueryEvent, Scales, Store, StoreError},
+    store::{Lookout, QueryEvent, Scale, Store, StoreError},
 };
 
 /// How often it is looked whether another program changed something.
@@ -30,8 +30,8 @@ const LOOK: Duration = Duration::from_millis(250);
 /// So many events are told at a time.
 const AT_ONCE: usize = 1000;
 
-/// A store whose queries are kept.
-struct Kept {
+/// A store whose queries are followed.
+struct Followed {
     lookout: Lookout,
     /// The newest event that was told.
     told: u64,
@@ -39,20 +39,20 @@ struct Kept {
     failed: bool,
 }
 
-impl Kept {
+impl Followed {
     fn new(opened: Opened) -> Self {
         Self {
             told: opened.told,
-            lookout: Lookout::new(opened.store, opened.scales),
+            lookout: Lookout::new(opened.store, Some(opened.scale)),
             failed: false,
         }
     }
 }
 
-/// A store whose queries will be kept.
+/// A store whose queries will be followed.
 struct Opened {
     store: Store,
-    scales: Vec<Scales>,
+    scale: Scale,
     told: u64,
 }
 
@@ -106,7 +106,7 @@ impl Queries {
     /// Keeps everything up to date until nobody can wake it any more, and once more then.
     pub(crate) fn run(mut self, wakes: &Receiver<()>, mut tell: impl FnMut(QueryEvent)) {
         // Differential dataflow stays on the thread on which it was made.
-        let mut stores: Vec<_> = self.stores.drain(..).map(Kept::new).collect();
+        let mut stores: Vec<_> = self.stores.drain(..).map(Followed::new).collect();
         loop {
             let woken = wakes.recv_timeout(LOOK);
             // One look makes up for all seals until now.
@@ -118,13 +118,13 @@ impl Queries {
         }
     }
 
-    fn look(&self, stores: &mut [Kept], tell: &mut impl FnMut(QueryEvent)) {
+    fn look(&self, stores: &mut [Followed], tell: &mut impl FnMut(QueryEvent)) {
         let mut new = false;
-        for kept in stores.iter_mut() {
-            new |= kept.look(self.counted, tell);
+        for followed in stores.iter_mut() {
+            new |= followed.look(self.counted, tell);
         }
         if new {
-            let lookouts = || stores.iter().map(|kept| &kept.lookout);
+            let lookouts = || stores.iter().map(|followed| &followed.lookout);
             self.metrics.queries(lookouts().map(Lookout::queries).sum());
             let totals = lookouts().flat_map(Lookout::totals);
             let named = totals.filter(|((source, _), _)| self.sources.contains(source));
@@ -142,18 +142,15 @@ fn opened(path: &Path, plan: &Plan, own: (&Pack, SharedText)) -> Result<Opened, 
     {
         store.set_queries(&wanted.pipeline, &wanted.queries)?;
     }
-    let scales = Scales::of_store(&store, Some(own))?;
-    if !scales.iter().any(Scales::weighs) && !store.queries()?.is_empty() {
-        warn!("the pack tells no yes or no, so standing queries match nothing");
-    }
+    let (pack, text) = own;
     Ok(Opened {
         told: store.newest_event()?,
         store,
-        scales,
+        scale: Scale::new(pack, Box::new(text)),
     })
 }
 
-impl Kept {
+impl Followed {
     /// Brings everything up to date and tells what came of it. Tells whether there was anything new.
     fn look(&mut self, counted: bool, tell: &mut impl FnMut(QueryEvent)) -> bool {
         match self.step(counted, tell) {
@@ -182,7 +179,7 @@ impl Kept {
         }
         let new = self.lookout.step()?;
         loop {
-            let events = self.lookout.store().events(self.told, None, AT_ONCE)?;
+            let events = self.lookout.store().events(self.told, AT_ONCE)?;
             let Some(last) = events.last() else { break };
             self.told = last.id;
             events.into_iter().for_each(&mut *tell);

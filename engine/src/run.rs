@@ -61,6 +61,29 @@ pub struct Options {
     pub questions: Option<Questions>,
     /// Where metrics and health are told while the run goes on.
     pub listener: Option<Listener>,
+    /// Count what the modules do; who gives them can listen to them.
+    pub meters: Meters,
+    /// Take one recording, and of it one frame or one segment, at a time: what is gained by doing things side by side is measured
+    /// against this.
+    pub one_by_one: bool,
+    /// Is called when everything is loaded and opened, before the sources start.
+    pub ready: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Options {
+    /// From the beginning to the end, or until `stop` is set, and nothing else.
+    pub fn new(stop: Arc<AtomicBool>, audience: Box<dyn Audience>) -> Self {
+        Self {
+            resume: false,
+            stop,
+            audience,
+            questions: None,
+            listener: None,
+            meters: Meters::default(),
+            one_by_one: false,
+            ready: None,
+        }
+    }
 }
 
 /// People's questions. No more are taken when all sources of the plan are over or the run is stopped; of a plan without sources, when
@@ -99,14 +122,14 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
         true => Vec::new(),
         false => open::open_stores(plan, &pack)?,
     };
-    let meters = Meters::default();
+    let meters = options.meters;
     let modules = Modules::load(plan, &pack, &meters, options.questions.is_some())?;
     let sinks = open::open_sinks(plan)?;
-    let begins = open::begin_all(plan, &mut stores, options.resume)?;
     let metrics = Arc::default();
     let counted = options.listener.is_some();
     let queries = Queries::open(plan, &pack, &modules.text, &metrics, counted)?;
-    let lanes = Lanes::of(plan, &begins, !libraries.is_empty());
+    let begins = open::begin_all(plan, &mut stores, options.resume)?;
+    let lanes = Lanes::of(plan, &begins, !libraries.is_empty(), options.one_by_one);
     let run = Run {
         plan,
         pack: &pack,
@@ -130,6 +153,9 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
             )
         })
         .transpose()?;
+    if let Some(ready) = options.ready {
+        ready();
+    }
     run.go(
         Opened {
             locations,
@@ -157,8 +183,12 @@ struct Lanes {
 
 impl Lanes {
     /// The lanes that the sources of a plan need.
-    fn of(plan: &Plan, begins: &[Begin], folders: bool) -> Self {
-        let mut recordings = if folders { AT_ONCE } else { 0 };
+    fn of(plan: &Plan, begins: &[Begin], folders: bool, one_by_one: bool) -> Self {
+        let (at_once, bounds) = match one_by_one {
+            true => (1, Bounds::ONE),
+            false => (AT_ONCE, Bounds::default()),
+        };
+        let mut recordings = if folders { at_once } else { 0 };
         let mut live = Vec::new();
         for (at, (source, begin)) in plan.sources.iter().zip(begins).enumerate() {
             if source.is_live() {
@@ -167,7 +197,7 @@ impl Lanes {
                 recordings += usize::from(begin.start.is_some());
             }
         }
-        let shared = (0..recordings.min(AT_ONCE)).map(|_| Flow::new(Bounds::default()));
+        let shared = (0..recordings.min(at_once)).map(|_| Flow::new(bounds));
         Self {
             live,
             shared: shared.collect(),

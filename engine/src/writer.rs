@@ -134,7 +134,11 @@ impl Writer {
                     self.heard(told);
                 }
                 News::Query(event) => self.query(&event),
-                News::AllSealed => self.sealed = None,
+                News::AllSealed => {
+                    self.keep(Keeper::finish);
+                    // Who keeps standing queries looks once more, and sees what went.
+                    self.sealed = None;
+                }
                 News::Notice(notice) => {
                     if let Notice::Gone(name) | Notice::Replaced(name) = &notice {
                         self.written.cut.remove(name);
@@ -144,7 +148,6 @@ impl Writer {
                 }
             }
         }
-        self.keep(Keeper::finish);
         self.each_sink(|open| open.sink.finish());
         let finished = self.audience.finish();
         self.heard(finished);
@@ -405,13 +408,18 @@ impl Writer {
     }
 
     /// Removes what stores keep no longer. What may pass is tried again later, since nothing is lost by that.
-    fn keep(&mut self, look: impl Fn(&mut Keeper, &mut dyn Backend) -> Result<usize, StoreError>) {
+    fn keep(
+        &mut self,
+        look: impl Fn(&mut Keeper, &mut dyn Backend) -> Result<Option<usize>, StoreError>,
+    ) {
         let mut failed = Vec::new();
         for open in self.stores.iter_mut().filter(|open| !open.given_up) {
             let Some(keeper) = &mut open.keeper else {
                 continue;
             };
-            let looked = look(keeper, &mut *open.store);
+            let Some(looked) = look(keeper, &mut *open.store).transpose() else {
+                continue;
+            };
             let troubled = keeper.troubled(looked.is_err());
             match looked {
                 Ok(0) => {}

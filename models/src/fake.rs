@@ -4,7 +4,7 @@
 //! colours. They fail when the data asks for it: a yellow picture is an error, a magenta one a panic; a question that
 //! says `fail` or `panic` does the same to the decoder.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use crate::{
     concept::Concept,
@@ -118,7 +118,7 @@ pub struct FakeVision {
 impl FakeVision {
     /// A fake encoder, counted as loaded.
     pub fn new(meter: Arc<Meter>) -> Self {
-        meter.loaded();
+        meter.loaded(Instant::now());
         Self { meter }
     }
 }
@@ -174,7 +174,7 @@ const END: u32 = 0;
 impl FakeDecoder {
     /// A fake decoder, counted as loaded.
     pub fn new(meter: Arc<Meter>) -> Self {
-        meter.loaded();
+        meter.loaded(Instant::now());
         Self {
             words: vec!["<|end|>".to_owned()],
             meter,
@@ -304,7 +304,7 @@ pub struct FakeText {
 impl FakeText {
     /// A fake encoder, counted as loaded.
     pub fn new(meter: Arc<Meter>) -> Self {
-        meter.loaded();
+        meter.loaded(Instant::now());
         Self { meter }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -18,11 +18,22 @@ pub struct Meter {
     runs: AtomicU64,
     items: AtomicU64,
     nanos: AtomicU64,
-    listener: OnceLock<Listener>,
+    listeners: RwLock<Vec<Listener>>,
 }
 
-/// Is told how long each run took.
-struct Listener(Box<dyn Fn(Duration) + Send + Sync>);
+/// What a module did for a while.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Whether it was loaded then; otherwise it ran.
+    pub load: bool,
+    /// When it began.
+    pub begun: Instant,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Is told of each load and each run.
+struct Listener(Box<dyn Fn(Span) + Send + Sync>);
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,9 +55,14 @@ pub struct Reading {
 }
 
 impl Meter {
-    /// Counts one load.
-    pub fn loaded(&self) {
+    /// Counts one load, which began then.
+    pub fn loaded(&self, begun: Instant) {
         self.loads.fetch_add(1, Relaxed);
+        self.tell(Span {
+            load: true,
+            begun,
+            took: begun.elapsed(),
+        });
     }
 
     /// Runs `work` over `items` items and counts it, also if it panics.
@@ -59,18 +75,29 @@ impl Meter {
         work()
     }
 
-    /// Has `listener` told how long each run takes, from now on; the first listener counts.
-    pub fn on_run(&self, listener: impl Fn(Duration) + Send + Sync + 'static) {
-        let _ = self.listener.set(Listener(Box::new(listener)));
+    /// Has `listener` told of each load and each run from now on, on the thread that did it.
+    pub fn on_span(&self, listener: impl Fn(Span) + Send + Sync + 'static) {
+        let listeners = self.listeners.write();
+        let mut listeners = listeners.unwrap_or_else(PoisonError::into_inner);
+        listeners.push(Listener(Box::new(listener)));
     }
 
-    fn ran(&self, items: usize, time: Duration) {
+    fn tell(&self, span: Span) {
+        let listeners = self.listeners.read();
+        let listeners = listeners.unwrap_or_else(PoisonError::into_inner);
+        listeners.iter().for_each(|listener| (listener.0)(span));
+    }
+
+    fn ran(&self, items: usize, begun: Instant) {
+        let took = begun.elapsed();
         self.runs.fetch_add(1, Relaxed);
         self.items.fetch_add(items as u64, Relaxed);
-        self.nanos.fetch_add(time.as_nanos() as u64, Relaxed);
-        if let Some(listener) = self.listener.get() {
-            (listener.0)(time);
-        }
+        self.nanos.fetch_add(took.as_nanos() as u64, Relaxed);
+        self.tell(Span {
+            load: false,
+            begun,
+            took,
+        });
     }
 
     /// The counters now.
@@ -93,7 +120,7 @@ struct Running<'m> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.meter.ran(self.items, self.begun.elapsed());
+        self.meter.ran(self.items, self.begun);
     }
 }
 

@@ -6,6 +6,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock},
+    time::Instant,
 };
 
 use ort::{
@@ -187,6 +188,7 @@ impl Module {
         outputs: &[Port],
         meter: Arc<Meter>,
     ) -> Result<Self, ModelError> {
+        let begun = Instant::now();
         let session = open(path)?;
         let unexpected = session
             .inputs()
@@ -202,7 +204,7 @@ impl Module {
         }
         check(path, inputs, session.inputs())?;
         check(path, outputs, session.outputs())?;
-        meter.loaded();
+        meter.loaded(begun);
         let name = path.file_stem().map_or_else(
             || "module".into(),
             |stem| stem.to_string_lossy().into_owned(),

@@ -39,6 +39,13 @@ impl Default for Bounds {
 }
 
 impl Bounds {
+    /// One thing after the other: of a recording one frame, or one segment.
+    pub const ONE: Self = Self {
+        frames: 1,
+        segments: 1,
+        late_after: None,
+    };
+
     /// Bounds of a live source that is cut into pieces no shorter than these: so many segments as can still be of use, and some
     /// more. Then it is time that decides what is given up, and no picture is let go for want of words about older ones; but for
     /// very short pieces, of which there are never more than 256.

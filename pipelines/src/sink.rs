@@ -60,7 +60,9 @@ impl SinkKind {
             Self::Srt(_) => {
                 "Writes captions and answers as SubRip (.srt) subtitles, a cue for each segment."
             }
-            Self::Jsonl(_) => "Writes every caption, answer and summary as one JSON object a line.",
+            Self::Jsonl(_) => {
+                "Writes every caption, answer, summary and event of a standing query as one JSON object a line."
+            }
         }
     }
 

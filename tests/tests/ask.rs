@@ -282,14 +282,11 @@ fn the_graph_that_works_through_a_recording_answers_questions_beside_it() {
     let (asking, inbox) = inbox();
     let (answers, answered) = mpsc::channel();
     let options = Options {
-        resume: false,
-        stop: Arc::default(),
-        audience: Box::new(Listener(answers)),
-        listener: None,
         questions: Some(Questions {
             inbox,
             archive: Box::new(StoreArchive::new(store, "fake-1".to_owned())),
         }),
+        ..Options::new(Arc::default(), Box::new(Listener(answers)))
     };
     for question in ["Is it white?", "What is red?"] {
         assert!(asking.ask(Question::new(question).unwrap()));

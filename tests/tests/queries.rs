@@ -39,7 +39,7 @@ fn starts(told: &Value) -> Vec<u64> {
 
 fn events(place: &Place) -> Vec<QueryEvent> {
     let store = Store::open_existing(&place.path("s.db")).unwrap();
-    store.events(0, None, 10_000).unwrap()
+    store.events(0, 10_000).unwrap()
 }
 
 #[test]

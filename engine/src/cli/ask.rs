@@ -99,11 +99,8 @@ impl Ask {
         });
         let (answers, answer) = channel();
         let options = Options {
-            resume: false,
-            stop,
-            audience: Box::new(Listener(answers)),
             questions: Some(Questions { inbox, archive }),
-            listener: None,
+            ..Options::new(stop, Box::new(Listener(answers)))
         };
         let outcome = run::run(&plan, options)?;
         // The channel of the growing answer closes with the question.

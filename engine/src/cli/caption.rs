@@ -74,16 +74,7 @@ impl Caption {
             )?),
         };
         let audience = Box::new(Printer::new(style));
-        let outcome = run::run(
-            &plan(&files),
-            Options {
-                resume: false,
-                stop,
-                audience,
-                questions: None,
-                listener: None,
-            },
-        )?;
+        let outcome = run::run(&plan(&files), Options::new(stop, audience))?;
         Ok(terminal::conclude(&outcome))
     }
 

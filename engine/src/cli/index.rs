@@ -2,12 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use anyhow::Context;
 use atom::run::{self, Options, Outcome};
 use atom_operators::{keep::Keep, node::NodeKind};
 use atom_pipelines::{Input, Plan, PlannedSource, SourceSettings, Uri, override_sources};
@@ -15,6 +13,7 @@ use clap::Args;
 
 use super::{
     caption::ready,
+    over::store_path,
     terminal::{self, Printer, Style},
 };
 
@@ -109,32 +108,10 @@ pub fn plan(
 
 /// Runs such a plan until all is indexed or Ctrl-C is pressed, and goes on where the index stopped.
 pub fn index(plan: &Plan) -> anyhow::Result<Outcome> {
+    let audience = Box::new(Printer::new(Style::Indexed));
     let options = Options {
         resume: true,
-        stop: terminal::stop_on_signal()?,
-        audience: Box::new(Printer::new(Style::Indexed)),
-        questions: None,
-        listener: None,
+        ..Options::new(terminal::stop_on_signal()?, audience)
     };
     Ok(run::run(plan, options)?)
-}
-
-/// The store that was given, else `atom/atom.db` in the user's data folder; with `make`, that folder is made.
-pub fn store_path(given: Option<&Path>, make: bool) -> anyhow::Result<PathBuf> {
-    if let Some(given) = given {
-        return Ok(given.to_owned());
-    }
-    let set = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
-    let folder = data
-        .context("no data folder: set XDG_DATA_HOME or HOME, or give --store")?
-        .join("atom");
-    if make {
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    }
-    Ok(folder.join("atom.db"))
 }

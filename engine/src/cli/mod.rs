@@ -10,6 +10,7 @@ pub mod eval;
 pub mod graph;
 pub mod index;
 pub mod models;
+pub mod over;
 pub mod query;
 pub mod run;
 pub mod scope;

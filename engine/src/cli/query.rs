@@ -1,14 +1,14 @@
 //! `atom query`: standing queries of an index, and what matches them.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use atom::store::{Filter, Lookout, Match, Scales, StandingQuery, Store};
+use atom::store::{Filter, Lookout, Match, StandingQuery, Store};
 use atom_operators::query::QuerySpec;
 use clap::{Args, Subcommand};
 use jiff::{Span, SpanRelativeTo, Unit};
 use serde_json::json;
 
-use super::{index::store_path, terminal};
+use super::{over::Over, terminal};
 
 /// Keep the best matches of a text up to date, whatever is indexed from now on.
 #[derive(Args)]
@@ -22,12 +22,8 @@ Examples:
 pub struct Query {
     #[command(subcommand)]
     what: What,
-    /// The file of the index.
-    #[arg(long, value_name = "FILE", global = true)]
-    store: Option<PathBuf>,
-    /// Print one JSON object.
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    over: Over,
 }
 
 #[derive(Subcommand)]
@@ -86,7 +82,7 @@ impl Query {
     /// Does it, and tells what came of it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let adds = matches!(self.what, What::Add(_));
-        let path = store_path(self.store.as_deref(), adds)?;
+        let path = self.over.path(adds)?;
         let store = match adds {
             true => Store::open(&path)?,
             false => Store::open_existing(&path)?,
@@ -98,7 +94,8 @@ impl Query {
             What::Remove { name } => {
                 let mut store = store;
                 store.remove_query(name)?;
-                self.tell(&format!("{name}: removed"), &json!({ "removed": name }))?;
+                self.over
+                    .tell(&format!("{name}: removed"), &json!({ "removed": name }))?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -119,7 +116,7 @@ impl Query {
 
     fn list(&self, store: &Store) -> anyhow::Result<()> {
         let queries = store.queries()?;
-        if self.json {
+        if self.over.json {
             return Ok(terminal::result(
                 &json!({ "queries": queries }).to_string(),
             )?);
@@ -142,7 +139,7 @@ impl Query {
     fn show(&self, store: &Store, name: &str) -> anyhow::Result<()> {
         let query = store.query(name)?;
         let matches = store.matches(name)?;
-        if self.json {
+        if self.over.json {
             let told = json!({ "query": query, "matches": matches });
             return Ok(terminal::result(&told.to_string())?);
         }
@@ -155,15 +152,6 @@ impl Query {
             terms(&query, matches.len())
         ));
         Ok(())
-    }
-
-    fn tell(&self, words: &str, data: &serde_json::Value) -> anyhow::Result<()> {
-        let told = if self.json {
-            data.to_string()
-        } else {
-            words.to_owned()
-        };
-        Ok(terminal::result(&told)?)
     }
 }
 
@@ -203,19 +191,12 @@ fn span(seconds: u64) -> String {
 }
 
 /// Brings the matches of a store up to what it holds, with the packs that made it. A program that runs over it does the same.
-fn settled(store: Store) -> anyhow::Result<Store> {
-    let made_by = store.packs(&Filter::default())?;
-    let scales = Scales::of_store(&store, None)?;
-    if made_by.is_empty() {
+pub fn settled(store: Store) -> anyhow::Result<Store> {
+    if store.packs(&Filter::default())?.is_empty() {
         terminal::tell("nothing is indexed yet; what will be is looked at as it comes");
-    } else if !scales.iter().any(Scales::weighs) {
-        terminal::tell(&format!(
-            "nothing can be looked at: of the packs that made the index ({}) none is installed that tells yes or no",
-            made_by.join(", ")
-        ));
     }
     let path = store.path().to_owned();
-    Lookout::new(store, scales).step()?;
+    Lookout::new(store, None).step()?;
     Ok(Store::open_existing(&path)?)
 }
 

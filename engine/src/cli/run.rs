@@ -69,11 +69,8 @@ impl Run {
         let outcome = run::run(
             &plan,
             Options {
-                resume: false,
-                stop,
-                audience,
-                questions: None,
                 listener,
+                ..Options::new(stop, audience)
             },
         )?;
         if let Some(path) = &self.report {

@@ -8,7 +8,7 @@ use atom_models::{ModelError, Pack};
 use clap::Args;
 use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 
-use super::{index::store_path, terminal};
+use super::{over::store_path, terminal};
 
 /// Sources of one kind that are named in a line at most.
 const MOST_NAMES: usize = 8;

@@ -59,7 +59,7 @@ impl Stats {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let (store, filter) = (self.scope.open()?, self.scope.filter());
         let chosen = store.choose(&filter)?.sources;
-        let mut lookout = Lookout::new(Store::open_existing(store.path())?, Vec::new());
+        let mut lookout = Lookout::counting(Store::open_existing(store.path())?);
         lookout.step()?;
         let seen = only(lookout.seen(&filter), &self.only);
         if self.json {

@@ -8,8 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{
-    index::store_path,
-    terminal,
+    over::Over,
     upgrade::{self, Upgrade},
 };
 
@@ -25,12 +24,8 @@ Examples:
 pub struct Care {
     #[command(subcommand)]
     what: What,
-    /// The file of the index.
-    #[arg(long, value_name = "FILE", global = true)]
-    store: Option<PathBuf>,
-    /// Print one JSON object.
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    over: Over,
 }
 
 #[derive(Subcommand)]
@@ -54,14 +49,14 @@ enum What {
 impl Care {
     /// Does it, and tells what came of it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let path = store_path(self.store.as_deref(), false)?;
+        let path = self.over.path(false)?;
         let mut store = Store::open_existing(&path)?;
         match &self.what {
             What::Check => return self.check(&store),
             What::Backup { file } => {
                 store.backup(file)?;
                 let told = format!("{} is a copy of {}", file.display(), path.display());
-                self.tell(&told, &json!({"backup": file}))?;
+                self.over.tell(&told, &json!({"backup": file}))?;
             }
             What::Compact => {
                 let done = store.compact()?;
@@ -69,20 +64,21 @@ impl Care {
                     "{} bytes before, {} bytes after",
                     done.before_bytes, done.after_bytes
                 );
-                self.tell(&told, &serde_json::to_value(done)?)?;
+                self.over.tell(&told, &serde_json::to_value(done)?)?;
             }
             What::Stats => {
                 let stats = store.stats()?;
-                self.tell(&lines(&stats), &serde_json::to_value(stats)?)?;
+                self.over
+                    .tell(&lines(&stats), &serde_json::to_value(stats)?)?;
             }
             What::Upgrade(upgrade) => {
                 let (told, data, code) = upgrade.run(&path, store)?;
-                self.tell(&told, &data)?;
+                self.over.tell(&told, &data)?;
                 return Ok(code);
             }
             What::Rollback => {
                 let (told, data, code) = upgrade::roll_back(&mut store)?;
-                self.tell(&told, &data)?;
+                self.over.tell(&told, &data)?;
                 return Ok(code);
             }
         }
@@ -100,19 +96,11 @@ impl Care {
                 lines.collect::<Vec<_>>().join("\n")
             }
         };
-        self.tell(&told, &json!({"problems": problems}))?;
+        self.over.tell(&told, &json!({"problems": problems}))?;
         Ok(match problems.is_empty() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         })
-    }
-
-    fn tell(&self, words: &str, data: &serde_json::Value) -> anyhow::Result<()> {
-        match self.json {
-            true => terminal::result(&data.to_string())?,
-            false => terminal::result(words)?,
-        }
-        Ok(())
     }
 }
 

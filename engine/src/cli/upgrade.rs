@@ -12,7 +12,7 @@ use atom_pipelines::{PlannedSource, SourceSettings, Uri};
 use clap::Args;
 use serde_json::json;
 
-use super::{index, scope, terminal};
+use super::{index, query, scope, terminal};
 
 /// Index again with another pack or version, beside what there is; goes on where it stopped.
 #[derive(Args)]
@@ -74,14 +74,25 @@ impl Upgrade {
         Ok((told, data, code))
     }
 
-    /// The pack that was named, else the one that made the newest rows.
+    /// The pack that was named, else the one with which an upgrade is under way, else the one that made the newest rows.
     fn pack_name(&self, store: &Store) -> anyhow::Result<String> {
         if let Some(pack) = &self.pack {
             return Ok(pack.clone());
         }
-        let newest = store.packs(&Filter::default())?.into_iter().next();
-        // NAME-VERSION
-        Ok(newest.map_or("mini".to_owned(), |id| id_of(&id).to_owned()))
+        let under_way = store.stats()?.under_way;
+        let newest = under_way.iter().rfind(|state| !state.current);
+        let newest = match newest {
+            Some(state) => Some(id_of(&state.pack).to_owned()),
+            None => store.packs(&Filter::default())?.into_iter().next(),
+        };
+        let Some(id) = newest else {
+            return Ok("mini".to_owned());
+        };
+        // Of one that is not there any more, NAME-VERSION tells the name.
+        Ok(match Pack::open(&id) {
+            Ok(pack) => pack.manifest().name.clone(),
+            Err(_) => id_of(&id).to_owned(),
+        })
     }
 }
 
@@ -126,8 +137,17 @@ fn again(
     Ok(terminal::conclude(&outcome))
 }
 
+/// Brings what matches standing queries along, if there are any.
+fn settled(store: &Store) -> anyhow::Result<()> {
+    if !store.queries()?.is_empty() {
+        query::settled(Store::open_existing(store.path())?)?;
+    }
+    Ok(())
+}
+
 fn finish(store: &mut Store) -> anyhow::Result<Told> {
     let removed = store.drop_older()?;
+    settled(store)?;
     let left = store.stats()?.under_way;
     let mut told = match removed.sources {
         0 => "there are no rows of older packs that could be removed".to_owned(),
@@ -145,6 +165,7 @@ fn finish(store: &mut Store) -> anyhow::Result<Told> {
 /// `atom store rollback`: goes back to the older rows.
 pub fn roll_back(store: &mut Store) -> anyhow::Result<Told> {
     let removed = store.roll_back()?;
+    settled(store)?;
     let told = format!("{}; the older ones are in use again", said(&removed));
     Ok((told, json!({"removed": removed}), ExitCode::SUCCESS))
 }

@@ -7,7 +7,7 @@ use std::{
 use atom::store::{QueryEvent, Store};
 use clap::Args;
 
-use super::{index::store_path, query, terminal};
+use super::{over::store_path, query, terminal};
 
 /// Between two looks whether there is something new; a look reads one number.
 const LOOK: Duration = Duration::from_millis(100);
@@ -86,7 +86,7 @@ impl Watch {
     /// Tells all events after one; gives the newest.
     fn tell(&self, store: &Store, mut told: u64) -> anyhow::Result<u64> {
         loop {
-            let events = store.events(told, None, AT_ONCE)?;
+            let events = store.events(told, AT_ONCE)?;
             let Some(last) = events.last() else {
                 return Ok(told);
             };

@@ -32,9 +32,10 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(stores: Stores) -> Router
         .with_state(stores)
 }
 
-/// A query with what matches it.
+/// A query with what matches it, in one of the stores.
 #[derive(Serialize)]
 struct Told {
+    store: String,
     #[serde(flatten)]
     query: StandingQuery,
     matches: Vec<Match>,
@@ -57,8 +58,11 @@ async fn list(State(stores): State<Stores>) -> Response {
         for path in stores.iter() {
             let store = Store::open_existing(path)?;
             for query in store.queries()? {
-                let matches = store.matches(&query.name)?;
-                told.push(Told { query, matches });
+                told.push(Told {
+                    store: path.display().to_string(),
+                    matches: store.matches(&query.name)?,
+                    query,
+                });
             }
         }
         Ok(told)
@@ -82,6 +86,10 @@ async fn add(
             return refusal(status, &format!("{reason}; {hint}"));
         }
     };
+    if stores.is_empty() {
+        let reason = "the run keeps no index: a query needs a pipeline with an `index` node";
+        return refusal(StatusCode::CONFLICT, reason);
+    }
     let add = move || -> Result<bool, StoreError> {
         let mut new = false;
         for path in stores.iter() {
@@ -97,14 +105,22 @@ async fn add(
 }
 
 async fn remove(State(stores): State<Stores>, Path(name): Path<String>) -> Response {
-    let remove = move || -> Result<(), StoreError> {
+    let nowhere = stores.is_empty();
+    let remove = move || -> Result<Option<StoreError>, StoreError> {
+        let (mut removed, mut unknown) = (false, None);
         for path in stores.iter() {
-            Store::open_existing(path)?.remove_query(&name)?;
+            match Store::open_existing(path)?.remove_query(&name) {
+                Ok(()) => removed = true,
+                Err(error @ StoreError::UnknownQuery { .. }) => unknown = Some(error),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
+        Ok(unknown.filter(|_| !removed))
     };
     match apart(remove).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Ok(None) if nowhere => refusal(StatusCode::NOT_FOUND, "the run keeps no index"),
+        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Some(unknown)) => refusal(StatusCode::NOT_FOUND, &chain(&unknown)),
         Err(refused) => refused,
     }
 }
@@ -119,7 +135,9 @@ async fn apart<T: Send + 'static>(
         let status = match error {
             StoreError::UnknownQuery { .. } => StatusCode::NOT_FOUND,
             StoreError::Query { .. } | StoreError::QueryName { .. } => StatusCode::BAD_REQUEST,
-            StoreError::TooManyQueries { .. } => StatusCode::CONFLICT,
+            StoreError::TooManyQueries { .. } | StoreError::QueryTaken { .. } => {
+                StatusCode::CONFLICT
+            }
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         refusal(status, &chain(&error))

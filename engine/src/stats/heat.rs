@@ -46,7 +46,11 @@ impl Heat {
         let mut before = None;
         let mut times = Vec::new();
         for begin in &self.begins {
-            let date = begin.date(zone);
+            // Where clocks were changed, a column of days begins an hour beside midnight: its noon is in the day that is meant.
+            let noon = if self.has_times() { 0 } else { 12 };
+            let date = begin
+                .with_number(begin.number().saturating_add(noon))
+                .date(zone);
             let new = date.clone().filter(|_| date != before);
             times.push((new, begin.time(zone)));
             before = date;
@@ -176,6 +180,25 @@ mod tests {
                 .iter()
                 .all(|begin| begin.time(&berlin) == "00:00")
         );
+    }
+
+    #[test]
+    fn days_have_their_names_also_after_clocks_were_put_back() {
+        // Berlin put its clocks back on 2026-10-25.
+        let midnight = MIDNIGHT - 30 * 24 - 2;
+        let all: Vec<Seen> = (0..20)
+            .map(|day| seen("door", midnight + day * 24 + 5, "dog", 1))
+            .collect();
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let days = only(&all, 20, &berlin);
+        assert_eq!(days.step, 24);
+        let dates: Vec<_> = days
+            .times(&berlin)
+            .into_iter()
+            .filter_map(|day| day.0)
+            .collect();
+        assert_eq!(dates[0], "2026-10-24");
+        assert_eq!((dates.len(), dates[19].as_str()), (20, "2026-11-12"));
     }
 
     #[test]

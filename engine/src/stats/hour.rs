@@ -2,8 +2,6 @@
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
-const MS: i64 = 3_600_000;
-
 /// An hour in which segments begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hour {
@@ -14,12 +12,15 @@ pub enum Hour {
 }
 
 impl Hour {
+    /// Its length in milliseconds.
+    pub const MS: i64 = 3_600_000;
+
     /// The hour in which something begins, by when its source began if that is known.
     pub fn of(start_utc_ms: Option<i64>, start_ms: u64) -> Self {
         let media = i64::try_from(start_ms).unwrap_or(i64::MAX);
         match start_utc_ms {
-            Some(start) => Self::Wall(start.saturating_add(media).div_euclid(MS)),
-            None => Self::Media(start_ms / MS.unsigned_abs()),
+            Some(start) => Self::Wall(start.saturating_add(media).div_euclid(Self::MS)),
+            None => Self::Media(start_ms / Self::MS.unsigned_abs()),
         }
     }
 
@@ -47,7 +48,7 @@ impl Hour {
     /// So many hours the clocks of a time zone are ahead of UTC then; whole ones.
     pub(super) fn ahead(self, zone: &TimeZone) -> i64 {
         let seconds = self.zoned(zone).map_or(0, |at| at.offset().seconds());
-        i64::from(seconds).div_euclid(MS / 1000)
+        i64::from(seconds).div_euclid(Self::MS / 1000)
     }
 
     /// The day, as the clocks of a time zone tell it; nothing of media time.
@@ -81,7 +82,7 @@ impl Hour {
     fn zoned(self, zone: &TimeZone) -> Option<Zoned> {
         match self {
             Self::Wall(hour) => {
-                let at = Timestamp::from_millisecond(hour.checked_mul(MS)?).ok()?;
+                let at = Timestamp::from_millisecond(hour.checked_mul(Self::MS)?).ok()?;
                 Some(at.to_zoned(zone.clone()))
             }
             Self::Media(_) => None,

@@ -47,6 +47,11 @@ pub trait Backend: Send {
     /// # Errors
     /// When nothing can be written.
     fn begin(&mut self, source: &str, pack: &str) -> Result<Progress, StoreError>;
+    /// See [`Store::is_expired`].
+    ///
+    /// # Errors
+    /// When nothing can be read.
+    fn is_expired(&self, source: &str) -> Result<bool, StoreError>;
     /// See [`Store::restart`].
     ///
     /// # Errors
@@ -101,6 +106,10 @@ impl Backend for Store {
 
     fn begin(&mut self, source: &str, pack: &str) -> Result<Progress, StoreError> {
         self.begin(source, pack)
+    }
+
+    fn is_expired(&self, source: &str) -> Result<bool, StoreError> {
+        self.is_expired(source)
     }
 
     fn restart(&mut self, source: &str, pack: &str) -> Result<(), StoreError> {

@@ -55,7 +55,7 @@ pub(super) fn set_start(connection: &Connection, source: &str, start_utc_ms: i64
 }
 
 pub(super) fn starts(connection: &Connection) -> Result<BTreeMap<String, i64>> {
-    let mut starts = connection.prepare("SELECT source, start_utc_ms FROM clocks")?;
+    let mut starts = connection.prepare_cached("SELECT source, start_utc_ms FROM clocks")?;
     starts
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()

@@ -11,9 +11,6 @@ use super::filter::Filter;
 use super::follow::Source;
 use crate::stats::{Hour, Seen, What};
 
-/// An hour in milliseconds.
-const HOUR_MS: i64 = 3_600_000;
-
 /// In how many segments what is seen.
 #[derive(Default)]
 pub(super) struct Counts {
@@ -76,9 +73,9 @@ fn touched(number: i64, source: &Source, filter: &Filter) -> Option<Hour> {
     let span = filter
         .names(&source.state.source)
         .then(|| filter.span(source.start_utc_ms))??;
-    let begins = number * HOUR_MS - source.start_utc_ms.unwrap_or(0);
+    let begins = number * Hour::MS - source.start_utc_ms.unwrap_or(0);
     let media = |ms: i64| u64::try_from(ms).unwrap_or(0);
-    let touched = span.admits(media(begins), media(begins + HOUR_MS));
+    let touched = span.admits(media(begins), media(begins + Hour::MS));
     touched.then_some(match source.start_utc_ms {
         Some(_) => Hour::Wall(number),
         None => Hour::Media(number.unsigned_abs()),

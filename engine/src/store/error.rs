@@ -95,6 +95,17 @@ pub enum StoreError {
         /// So many there can be.
         most: u64,
     },
+    /// A standing query has the name of another one, which somebody else keeps.
+    #[error(
+        "query {name:?} is kept by {} and asks for something else. Choose another name, or first: atom query remove {name:?}",
+        owner.as_ref().map_or("hand".to_owned(), |owner| format!("pipeline {owner:?}"))
+    )]
+    QueryTaken {
+        /// Its name.
+        name: String,
+        /// The pipeline whose it is; nothing of one that was added by hand.
+        owner: Option<String>,
+    },
     /// There is no such query.
     #[error("there is no query {name:?}. There {}", listed(known))]
     UnknownQuery {

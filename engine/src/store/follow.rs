@@ -11,7 +11,7 @@ use rusqlite::{Connection, Result, Row, params};
 
 use super::SourceState;
 use super::clock::starts;
-use super::packs::current_packs;
+use super::packs::{current_packs, id_of};
 use super::read::current_states;
 
 /// Sources that are gone and still have their number, besides as many as are there.
@@ -45,8 +45,8 @@ pub(super) trait Remember {
 /// A source as followers know it. Its number stays while its name does.
 pub(super) struct Source {
     pub(super) state: SourceState,
-    /// The packs whose rows are read.
-    packs: Vec<String>,
+    /// The packs whose rows are read, each with the number under which it was begun.
+    packs: Vec<(String, i64)>,
     /// When its media time was 0, in milliseconds since 1970, if that is known.
     pub(super) start_utc_ms: Option<i64>,
     /// Its place among all sources by name.
@@ -74,6 +74,12 @@ impl Follower {
         &self.sources
     }
 
+    /// The ids of the packs whose rows are read; one may come several times.
+    pub(super) fn packs(&self) -> impl Iterator<Item = &str> {
+        let packs = self.sources.iter().flat_map(|source| &source.packs);
+        packs.map(|(pack, _)| id_of(pack))
+    }
+
     /// The newest change that is known.
     pub(super) fn change(&self) -> i64 {
         self.change
@@ -82,8 +88,8 @@ impl Follower {
     /// Brings what is kept to the moment of the transaction it is called in. Tells whether there was anything new.
     pub(super) fn follow(&mut self, moment: &Connection, kept: &mut impl Remember) -> Result<bool> {
         // A transaction fixes its moment at its first read; the version asked for afterwards is of that moment.
-        let newest: Option<i64> =
-            moment.query_row("SELECT max(n) FROM changes", [], |row| row.get(0))?;
+        let mut newest = moment.prepare_cached("SELECT max(n) FROM changes")?;
+        let newest: Option<i64> = newest.query_row([], |row| row.get(0))?;
         let stamp = stamp(moment)?;
         if self.stamp == Some(stamp) {
             return Ok(false);
@@ -105,8 +111,8 @@ impl Follower {
 
     /// Whether the store still lists all changes since the newest known one.
     fn reaches_back(&self, moment: &Connection, newest: i64) -> Result<bool> {
-        let oldest: Option<i64> =
-            moment.query_row("SELECT min(n) FROM changes", [], |row| row.get(0))?;
+        let mut oldest = moment.prepare_cached("SELECT min(n) FROM changes")?;
+        let oldest: Option<i64> = oldest.query_row([], |row| row.get(0))?;
         let known = newest >= self.change;
         Ok(known && (newest == self.change || oldest.is_some_and(|n| n <= self.change + 1)))
     }
@@ -134,7 +140,7 @@ impl Follower {
         visit: &mut dyn FnMut(usize, &Row) -> Result<()>,
     ) -> Result<()> {
         let by_name = self.by_name();
-        let mut all = moment.prepare(all)?;
+        let mut all = moment.prepare_cached(all)?;
         let mut all = all.query([])?;
         // Most rows stand beside others of their source.
         let mut last = (String::new(), None);
@@ -159,8 +165,9 @@ impl Follower {
             self.read_again(moment, *source, kept)?;
         }
         let by_name = self.by_name();
-        let mut changed = moment.prepare("SELECT DISTINCT segment FROM changes WHERE n > ?1")?;
-        let mut one = moment.prepare(K::ONE)?;
+        let mut changed =
+            moment.prepare_cached("SELECT DISTINCT segment FROM changes WHERE n > ?1")?;
+        let mut one = moment.prepare_cached(K::ONE)?;
         let mut changed = changed.query([self.change])?;
         while let Some(change) = changed.next()? {
             let id: i64 = change.get(0)?;
@@ -188,11 +195,11 @@ impl Follower {
         Ok(self.sources[source]
             .packs
             .iter()
-            .any(|current| current == pack))
+            .any(|(current, _)| current == pack))
     }
 
-    /// Reads the states of all sources; gives those whose rows have to be read again, because another pack is current now or they
-    /// began at another time.
+    /// Reads the states of all sources; gives those whose rows have to be read again, because another pack is current now, it was
+    /// begun anew, or they began at another time. None of their rows is kept any more.
     fn set_sources<K: Remember>(
         &mut self,
         moment: &Connection,
@@ -224,6 +231,9 @@ impl Follower {
             if !same {
                 again.insert(at);
             }
+            if !same && before.is_some() {
+                kept.leave_source(at);
+            }
             match at < self.sources.len() {
                 true => self.sources[at] = source,
                 false => self.sources.push(source),
@@ -249,17 +259,16 @@ impl Follower {
             .collect()
     }
 
-    /// Lets all rows of a source go and reads those of its current packs.
+    /// Reads the rows of a source's current packs; none of them is kept.
     fn read_again<K: Remember>(
         &self,
         moment: &Connection,
         source: usize,
         kept: &mut K,
     ) -> Result<()> {
-        kept.leave_source(source);
         let Source { state, packs, .. } = &self.sources[source];
-        let mut rows = moment.prepare(K::OF_PACK)?;
-        for pack in packs {
+        let mut rows = moment.prepare_cached(K::OF_PACK)?;
+        for (pack, _) in packs {
             let mut rows = rows.query(params![state.source, pack])?;
             while let Some(row) = rows.next()? {
                 kept.push(source, &self.sources, row)?;

@@ -75,7 +75,23 @@ impl Store {
             Ok(old.len())
         })
     }
+
+    /// Whether a recording was worked through by some pack and nothing of it is kept any longer: no other pack need look at it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn is_expired(&self, source: &str) -> std::result::Result<bool, StoreError> {
+        let expired = self
+            .connection
+            .query_row(ALL_EXPIRED, [source], |row| row.get(0));
+        expired.map_err(StoreError::at(&self.path, "read"))
+    }
 }
+
+const ALL_EXPIRED: &str = "
+    SELECT EXISTS (SELECT 1 FROM sources s JOIN gaps g USING (source, pack, run)
+        WHERE source = ?1 AND s.ended AND NOT s.live AND g.why = 'expired')
+    AND NOT EXISTS (SELECT 1 FROM segments WHERE source = ?1)";
 
 /// A segment that is no longer kept.
 struct Old {

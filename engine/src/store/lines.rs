@@ -1,9 +1,9 @@
 //! Lines of time on which the spans of standing queries count back: one for all sources whose start is known, and one for each other.
 //!
-//! Invariant: the newest moment of a line never goes back, and the line of the clock on the wall is not ahead of that clock, even if a clock
-//! was wrong once.
+//! Invariant: the newest moment of a line never goes back while it is there, and the line of the clock on the wall is not ahead of
+//! that clock, even if a clock was wrong once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::follow::Source;
 
@@ -19,6 +19,8 @@ pub(super) struct Lines {
     /// Each with its newest moment.
     newest: Vec<(String, i64)>,
     numbers: HashMap<String, usize>,
+    /// Those whose newest moment is not kept yet.
+    moved: BTreeSet<String>,
     now: i64,
 }
 
@@ -30,9 +32,35 @@ impl Lines {
         self.newest = kept;
     }
 
-    /// What is to be kept of them.
-    pub(super) fn kept(&self) -> Vec<(String, i64)> {
-        self.newest.clone()
+    /// What is to be kept of them: those that moved since all was kept, and those that are no more.
+    pub(super) fn moved(&self) -> Vec<(String, Option<i64>)> {
+        let now = |line: &String| {
+            (
+                line.clone(),
+                self.numbers.get(line).map(|at| self.newest[*at].1),
+            )
+        };
+        self.moved.iter().map(now).collect()
+    }
+
+    /// Says that all of them are kept as they are now.
+    pub(super) fn set_kept(&mut self) {
+        self.moved.clear();
+    }
+
+    /// Lets go of a source's own line, with which all of its segments go: whatever has its name next may be something else.
+    pub(super) fn leave(&mut self, source: &str) {
+        if self.numbers.remove(source).is_some() {
+            self.moved.insert(source.to_owned());
+        }
+    }
+
+    /// Forgets the numbers of lines, when no segment is left that has one.
+    pub(super) fn renumber(&mut self) {
+        let there = |(name, newest): (String, usize)| (name, self.newest[newest].1);
+        let kept = std::mem::take(&mut self.numbers).into_iter().map(there);
+        let kept = kept.collect();
+        self.take_up(kept);
     }
 
     /// Says what the clock says, in milliseconds since 1970.
@@ -50,11 +78,14 @@ impl Lines {
         let known = self.numbers.get(name).copied();
         let line = known.unwrap_or_else(|| {
             self.numbers.insert(name.to_owned(), self.newest.len());
-            self.newest.push((name.to_owned(), moment));
+            self.newest.push((name.to_owned(), i64::MIN));
             self.newest.len() - 1
         });
         let newest = &mut self.newest[line].1;
-        *newest = moment.max(*newest);
+        if moment > *newest {
+            *newest = moment;
+            self.moved.insert(name.to_owned());
+        }
         (line, moment)
     }
 

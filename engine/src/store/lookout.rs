@@ -6,117 +6,24 @@
 //! none and meets none twice.
 //! Invariant: after a step, what is kept is what a program that began anew would keep.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use atom_models::{Judge, LazyText, ModelError, Pack, SharedText, TextEncoder};
 use jiff::Timestamp;
-use rusqlite::Connection;
-use tracing::warn;
 
 use super::follow::{Follower, Remember};
-use super::matches::{Kept, Settling, Stand, newest};
-use super::queries::{keep_vectors, queries, revision, vectors};
+use super::matches::{Handover, Kept, Settling, newest};
+use super::packs::{current_packs, id_of};
+use super::queries::{queries, revision};
+use super::scales::{Scale, Scales};
 use super::segments::{Measures, Segments};
 use super::{Filter, StandingQuery, Store, StoreError};
 use crate::stats::Seen;
 
-/// Who weighs rows by queries: a pack, which weighs the rows that it made.
-pub struct Scales {
-    /// Name and version, with which the packs of its rows begin.
-    pack: String,
-    judge: Option<Judge>,
-    text: Box<dyn TextEncoder>,
-}
-
-impl Scales {
-    /// The scales of a pack.
-    pub fn new(pack: &Pack, text: Box<dyn TextEncoder>) -> Self {
-        Self {
-            pack: pack.id().to_owned(),
-            judge: pack.connector().judge(),
-            text,
-        }
-    }
-
-    /// Those of all packs that made what is read of a store and are installed, each loaded when it is needed; of one that is
-    /// loaded already, its own.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn of_store(
-        store: &Store,
-        own: Option<(&Pack, SharedText)>,
-    ) -> Result<Vec<Self>, StoreError> {
-        let mut all: Vec<Self> = own
-            .map(|(pack, text)| Self::new(pack, Box::new(text)))
-            .into_iter()
-            .collect();
-        for id in store.packs(&Filter::default())? {
-            // What the rows of a pack say that is not installed cannot be weighed.
-            let known = all.iter().any(|scales| scales.pack == id);
-            if let Some(pack) = (!known).then(|| Pack::open(&id).ok()).flatten() {
-                let load = move || Pack::open(&id)?.text(Arc::default());
-                all.push(Self::new(&pack, Box::new(LazyText::new(Box::new(load)))));
-            }
-        }
-        Ok(all)
-    }
-
-    /// Whether the pack can tell how likely a text is.
-    pub fn weighs(&self) -> bool {
-        self.judge.is_some()
-    }
-
-    /// Adds what it takes to weigh segments by these queries; nothing if the pack cannot, or its text encoder fails.
-    fn measure(
-        &mut self,
-        store: &Connection,
-        new: &mut [(StandingQuery, Measures)],
-    ) -> rusqlite::Result<()> {
-        let Some(judge) = self.judge.as_mut().filter(|_| !new.is_empty()) else {
-            return Ok(());
-        };
-        let mut text = Remembered {
-            known: vectors(store, &self.pack)?,
-            new: Vec::new(),
-            text: &mut *self.text,
-        };
-        for (query, measures) in new {
-            match judge.measure(&query.spec.question(), &mut text) {
-                Ok(measure) => drop(measures.insert(self.pack.clone(), measure)),
-                Err(error) => warn!(query = %query.name, %error, "cannot be read"),
-            }
-        }
-        keep_vectors(store, &self.pack, &text.new)
-    }
-}
-
-/// The text encoder with what the store remembers of it: a thousand queries are read at each start.
-struct Remembered<'s> {
-    known: HashMap<String, Vec<f32>>,
-    new: Vec<(String, Vec<f32>)>,
-    text: &'s mut dyn TextEncoder,
-}
-
-impl TextEncoder for Remembered<'_> {
-    fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError> {
-        if let Some(known) = self.known.get(text) {
-            return Ok(known.clone());
-        }
-        let vector = self.text.embed(text)?;
-        self.known.insert(text.to_owned(), vector.clone());
-        self.new.push((text.to_owned(), vector.clone()));
-        Ok(vector)
-    }
-}
-
 /// Keeps the matches and counts of one store.
 pub struct Lookout {
     store: Store,
-    scales: Vec<Scales>,
+    /// Nothing if queries are none of its business.
+    scales: Option<Scales>,
     follower: Follower,
     segments: Segments,
     /// What the table of matches stands for, if this lookout was the last to write it.
@@ -133,12 +40,20 @@ struct Queries {
 }
 
 impl Lookout {
-    /// A lookout of this store, which reads it in its first step. Without scales it only counts what is seen.
-    pub fn new(store: Store, scales: Vec<Scales>) -> Self {
+    /// A lookout of this store, which reads it in its first step; `own` is the scale of a pack that is loaded already.
+    pub fn new(store: Store, own: Option<Scale>) -> Self {
+        Self {
+            scales: Some(Scales::new(own)),
+            ..Self::counting(store)
+        }
+    }
+
+    /// One that only counts what is seen.
+    pub fn counting(store: Store) -> Self {
         Self {
             segments: Segments::default(),
             store,
-            scales,
+            scales: None,
             follower: Follower::default(),
             from: None,
             revision: None,
@@ -178,53 +93,71 @@ impl Lookout {
         let followed = self.follow();
         if followed.is_err() {
             // What was taken in by halves goes.
-            self.segments.forget();
-            (self.follower, self.revision, self.from) = (Follower::default(), None, None);
+            self.begin_anew();
         }
         let new = followed?;
-        let stands = self.segments.settle();
-        if !self.scales.is_empty() && (new || self.from.is_none()) {
-            self.write(&stands)?;
-        }
+        self.write()?;
         Ok(new)
+    }
+
+    /// Forgets everything; the next look reads all.
+    fn begin_anew(&mut self) {
+        self.segments.forget();
+        (self.follower, self.revision, self.from) = (Follower::default(), None, None);
     }
 
     /// Takes in rows and queries as they are at one moment.
     fn follow(&mut self) -> Result<bool, StoreError> {
         let path = self.store.path.clone();
         let told = StoreError::at(&path, "read");
-        self.segments
-            .lines
-            .set_now(Timestamp::now().as_millisecond());
-        if self.revision.is_none() {
-            let newest = newest(&self.store.connection).map_err(&told)?;
-            self.segments.lines.take_up(newest);
-        }
         let new = loop {
-            let queries = self.changed_queries().map_err(&told)?;
+            if self.revision.is_none() {
+                let newest = newest(&self.store.connection).map_err(&told)?;
+                self.segments.lines.take_up(newest);
+            }
+            let now = Timestamp::now().as_millisecond();
+            self.segments.lines.set_now(now);
             // Queries are read by the text encoder before the moment, which is to be short.
-            if let Some(new) = self.take_in(queries).map_err(&told)? {
+            let queries = self.changed_queries().map_err(&told)?;
+            let Some(new) = self.take_in(queries).map_err(&told)? else {
+                continue;
+            };
+            if !self.met_pack() {
                 break new;
             }
+            self.begin_anew();
         };
         self.segments.expire();
         Ok(new)
+    }
+
+    /// Whether there are rows now of a pack that can weigh them and was not asked until now.
+    fn met_pack(&mut self) -> bool {
+        let asked = self.segments.queries() > 0;
+        let scales = self.scales.as_mut().filter(|_| asked);
+        scales.is_some_and(|scales| scales.open(self.follower.packs()))
     }
 
     fn changed_queries(&mut self) -> rusqlite::Result<Queries> {
         let connection = &self.store.connection;
         let revision = revision(connection)?;
         let (mut all, mut new) = (BTreeSet::new(), Vec::new());
-        if !self.scales.is_empty() && self.revision != Some(revision) {
+        if let Some(scales) = self
+            .scales
+            .as_mut()
+            .filter(|_| self.revision != Some(revision))
+        {
             let now = queries(connection)?;
+            if !now.is_empty() {
+                let packs = current_packs(connection)?;
+                scales.open(packs.values().flatten().map(|(pack, _)| id_of(pack)));
+            }
             all = now.iter().map(|query| query.id).collect();
             let unknown = now
                 .into_iter()
                 .filter(|query| !self.segments.knows(query.id));
             new = unknown.map(|query| (query, Measures::new())).collect();
-            for scales in &mut self.scales {
-                scales.measure(connection, &mut new)?;
-            }
+            scales.measure(connection, &mut new)?;
         }
         Ok(Queries { revision, all, new })
     }
@@ -264,25 +197,39 @@ impl Lookout {
     }
 
     /// Brings the table of matches to what is kept.
-    fn write(&mut self, changed: &[Stand]) -> Result<(), StoreError> {
+    fn write(&mut self) -> Result<(), StoreError> {
+        let changed = self.segments.settle();
+        let Some(scales) = &self.scales else {
+            return Ok(());
+        };
         let to = Kept {
             change: self.follower.change(),
             revision: self.revision.unwrap_or_default(),
         };
-        let newest = self.segments.lines.kept();
-        // Should this fail, all of the matches are handed over the next time.
-        let settling = match self.from.take() {
-            Some(from) => self.store.settle(Some(from), to, changed, &newest)?,
+        let lines = self.segments.lines.moved();
+        if self.from == Some(to) && changed.is_empty() && lines.is_empty() {
+            return Ok(());
+        }
+        let mut handover = Handover {
+            // Should this fail, all of the matches are handed over the next time.
+            from: self.from.take(),
+            to,
+            stands: changed,
+            lines,
+            weighed: &|pack| scales.weigh(id_of(pack)),
+        };
+        let mut settling = match handover.from {
+            Some(_) => self.store.settle(&handover)?,
             None => Settling::WantsAll,
         };
-        let settling = match settling {
-            Settling::WantsAll => {
-                let all = self.segments.stands();
-                self.store.settle(None, to, &all, &newest)?
-            }
-            other => other,
-        };
-        self.from = (settling == Settling::Done).then_some(to);
+        if settling == Settling::WantsAll {
+            (handover.from, handover.stands) = (None, self.segments.stands());
+            settling = self.store.settle(&handover)?;
+        }
+        if settling == Settling::Done {
+            self.segments.lines.set_kept();
+            self.from = Some(to);
+        }
         Ok(())
     }
 }

@@ -1,12 +1,14 @@
 //! What matches standing queries, and what became of that, as the store keeps it.
 //!
-//! Who keeps the matches (see `crate::queries`) works out which segments are among the best of a query and hands over what
+//! Who keeps the matches (see `lookout`) works out which segments are among the best of a query and hands over what
 //! changed. One transaction brings the table of matches to that and writes an event for each difference, so that an event is
 //! written once however often the same is handed over, by however many programs, and none is lost by a kill.
 //! Invariant: the table of matches changes if and only if an event says so, or its query goes.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Result, Row, Transaction, params};
 use serde::Serialize;
 
 use super::write::{signed, unsigned};
@@ -124,6 +126,20 @@ impl Kept {
     }
 }
 
+/// What a lookout hands over.
+pub(crate) struct Handover<'h> {
+    /// What the matches stand for as far as is known; nothing if it is not.
+    pub(crate) from: Option<Kept>,
+    /// What they are to stand for.
+    pub(crate) to: Kept,
+    /// What changed since `from`; without it, all of the best.
+    pub(crate) stands: Vec<Stand>,
+    /// Lines of time with their newest moments, or without, if they are no more.
+    pub(crate) lines: Vec<(String, Option<i64>)>,
+    /// Whether it can be told what matches of the rows of a pack; those of others are left as they are.
+    pub(crate) weighed: &'h dyn Fn(&str) -> bool,
+}
+
 /// What came of handing over what changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settling {
@@ -136,17 +152,18 @@ pub(crate) enum Settling {
 }
 
 const EVENTS: &str = "SELECT id, query, event, score, source, start_ms, end_ms, text, at_utc_ms
-    FROM events WHERE id > ?1 AND (?2 IS NULL OR query = ?2) ORDER BY id LIMIT ?3";
+    FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
 
 const MATCHES: &str =
     "SELECT m.score, m.source, m.start_ms, m.end_ms, coalesce(s.caption, s.tags, '')
-    FROM matches m JOIN queries q ON q.id = m.query LEFT JOIN segments s ON s.id = m.segment
+    FROM matches m JOIN queries q ON q.id = m.query
+    JOIN segments s ON s.id = m.segment AND s.source = m.source AND s.start_ms = m.start_ms
     WHERE q.name = ?1 ORDER BY m.score DESC, m.segment";
 
 const EVENT: &str =
     "INSERT INTO events (query, event, score, source, start_ms, end_ms, text, at_utc_ms)
     VALUES ((SELECT name FROM queries WHERE id = ?1), ?2, ?3, ?4, ?5, ?6,
-        (SELECT coalesce(caption, tags) FROM segments WHERE id = ?7), ?8)";
+        (SELECT coalesce(caption, tags) FROM segments WHERE id = ?7 AND source = ?4 AND start_ms = ?5), ?8)";
 
 impl Store {
     /// What matches a query now, the best first.
@@ -155,7 +172,7 @@ impl Store {
     /// When the store cannot be read.
     pub fn matches(&self, query: &str) -> std::result::Result<Vec<Match>, StoreError> {
         let read = || -> Result<Vec<Match>> {
-            let mut matches = self.connection.prepare(MATCHES)?;
+            let mut matches = self.connection.prepare_cached(MATCHES)?;
             let found = |row: &Row| {
                 Ok(Match {
                     score: share(row.get(0)?),
@@ -168,19 +185,18 @@ impl Store {
         read().map_err(StoreError::at(&self.path, "read"))
     }
 
-    /// At most so many events after one, of a query or of all, in order. The store keeps the newest 65,536.
+    /// At most so many events after one, in order. The store keeps the newest 65,536.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn events(
         &self,
         after: u64,
-        query: Option<&str>,
         limit: usize,
     ) -> std::result::Result<Vec<QueryEvent>, StoreError> {
         let read = || -> Result<Vec<QueryEvent>> {
-            let mut events = self.connection.prepare(EVENTS)?;
-            let key = params![signed(after), query, limit as i64];
+            let mut events = self.connection.prepare_cached(EVENTS)?;
+            let key = params![signed(after), limit as i64];
             events.query_map(key, event)?.collect()
         };
         read().map_err(StoreError::at(&self.path, "read"))
@@ -198,18 +214,17 @@ impl Store {
             .map_err(StoreError::at(&self.path, "read"))
     }
 
-    /// Brings the matches from what they stand for to `to`, writing events. `stands` is what changed since `from`, or with
-    /// `from` missing all of the best.
+    /// Brings the matches to what they are to stand for, writing events.
     ///
     /// # Errors
     /// When the store cannot be written; nothing changes then.
     pub(crate) fn settle(
         &mut self,
-        from: Option<Kept>,
-        to: Kept,
-        stands: &[Stand],
-        newest: &[(String, i64)],
+        handover: &Handover,
     ) -> std::result::Result<Settling, StoreError> {
+        let Handover {
+            from, to, stands, ..
+        } = handover;
         self.change("write to", |change| {
             let kept = kept(change)?;
             if !to.covers(kept) {
@@ -218,19 +233,14 @@ impl Store {
             if from.is_some_and(|from| from != kept) {
                 return Ok(Settling::WantsAll);
             }
+            let mut table = Table::of(change)?;
             if from.is_none() {
-                leave_others(change, stands)?;
+                for gone in others(change, handover)? {
+                    table.bring(&gone)?;
+                }
             }
-            for stand in stands {
-                bring(change, stand)?;
-            }
-            for (line, moment) in newest {
-                change.execute(
-                    "INSERT INTO newest VALUES (?1, ?2)
-                     ON CONFLICT DO UPDATE SET moment_ms = max(moment_ms, excluded.moment_ms)",
-                    params![line, moment],
-                )?;
-            }
+            stands.iter().try_for_each(|stand| table.bring(stand))?;
+            keep_lines(change, &handover.lines)?;
             change.execute(
                 "UPDATE standing SET kept_change = ?1, kept_revision = ?2",
                 [to.change, to.revision],
@@ -252,107 +262,133 @@ fn kept(connection: &Connection) -> Result<Kept> {
 
 /// The newest moment of each line of time that was ever kept.
 pub(super) fn newest(connection: &Connection) -> Result<Vec<(String, i64)>> {
-    let mut newest = connection.prepare("SELECT line, moment_ms FROM newest")?;
+    let mut newest = connection.prepare_cached("SELECT line, moment_ms FROM newest")?;
     newest
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }
 
-/// Lets all matches go that are not among the best handed over.
-fn leave_others(change: &Transaction, stands: &[Stand]) -> Result<()> {
-    let best: std::collections::HashSet<_> = stands
-        .iter()
-        .map(|stand| (stand.query, stand.segment))
-        .collect();
-    let mut matches =
-        change.prepare("SELECT query, segment FROM matches ORDER BY query, segment")?;
-    let known: Vec<(i64, i64)> = matches
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_>>()?;
-    for (query, segment) in known {
-        if !best.contains(&(unsigned(query), segment)) {
-            let gone = Stand {
-                query: unsigned(query),
-                segment,
-                found: None,
-                enters: 0,
-            };
-            bring(change, &gone)?;
-        }
+fn keep_lines(change: &Transaction, lines: &[(String, Option<i64>)]) -> Result<()> {
+    for (line, moment) in lines {
+        match moment {
+            Some(moment) => change.execute(
+                "INSERT INTO newest VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET moment_ms =
+                    iif(line = '', max(moment_ms, excluded.moment_ms), excluded.moment_ms)",
+                params![line, moment],
+            )?,
+            None => change.execute("DELETE FROM newest WHERE line = ?1", [line])?,
+        };
     }
     Ok(())
 }
 
-/// Brings one match to where it stands.
-fn bring(change: &Transaction, stand: &Stand) -> Result<()> {
-    let key = params![signed(stand.query), stand.segment];
-    let known =
-        "SELECT source, start_ms, end_ms, score FROM matches WHERE query = ?1 AND segment = ?2";
-    let known = change
-        .prepare(known)?
-        .query_row(key, |row| Ok((place(row, 0)?, row.get(3)?)))
-        .optional()?;
-    match (&known, &stand.found) {
-        // The number of a segment that went may be given to another.
-        (Some((before, score)), now) if now.as_ref().is_none_or(|(_, now)| now != before) => {
-            let gone = "DELETE FROM matches WHERE query = ?1 AND segment = ?2";
-            change.prepare(gone)?.execute(key)?;
-            tell(change, stand, Became::Left, *score, before)?;
+/// The matches that are not among the best handed over, as gone.
+fn others(change: &Transaction, handover: &Handover) -> Result<Vec<Stand>> {
+    let best = handover.stands.iter();
+    let best: HashSet<_> = best.map(|stand| (stand.query, stand.segment)).collect();
+    let mut matches = change.prepare_cached(
+        "SELECT m.query, m.segment, s.pack FROM matches m LEFT JOIN segments s ON s.id = m.segment
+         ORDER BY m.query, m.segment",
+    )?;
+    let mut matches = matches.query([])?;
+    let mut others = Vec::new();
+    while let Some(row) = matches.next()? {
+        let (query, segment) = (unsigned(row.get(0)?), row.get(1)?);
+        let pack = row.get_ref(2)?.as_str_or_null()?;
+        if !best.contains(&(query, segment)) && pack.is_none_or(handover.weighed) {
+            others.push(Stand {
+                query,
+                segment,
+                found: None,
+                enters: 0,
+            });
         }
-        (Some(_), Some((score, _))) => {
-            let again = "UPDATE matches SET score = ?3 WHERE query = ?1 AND segment = ?2";
-            let again = change.prepare(again)?.execute(params![
-                signed(stand.query),
-                stand.segment,
-                score
-            ])?;
-            debug_assert_eq!(again, 1);
-            return Ok(());
-        }
-        _ => {}
     }
-    let Some((score, place)) = stand
-        .found
-        .as_ref()
-        .filter(|(score, _)| *score >= stand.enters)
-    else {
-        return Ok(());
-    };
-    let row = params![
-        signed(stand.query),
-        stand.segment,
-        score,
-        place.source,
-        signed(place.start_ms),
-        signed(place.end_ms)
-    ];
-    // The query may have gone since it was weighed.
-    let new = "INSERT INTO matches (query, segment, score, source, start_ms, end_ms)
-        SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM queries WHERE id = ?1)";
-    match change.prepare(new)?.execute(row)? {
-        0 => Ok(()),
-        _ => tell(change, stand, Became::Matched, *score, place),
-    }
+    Ok(others)
 }
 
-fn tell(
-    change: &Transaction,
-    stand: &Stand,
-    event: Became,
-    score: u32,
-    place: &Place,
-) -> Result<()> {
-    let row = params![
-        signed(stand.query),
-        event.name(),
-        score,
-        place.source,
-        signed(place.start_ms),
-        signed(place.end_ms),
-        stand.segment,
-        Timestamp::now().as_millisecond(),
-    ];
-    change.prepare(EVENT)?.execute(row).map(drop)
+/// The table of matches while it is brought to something, with its statements.
+struct Table<'c> {
+    known: CachedStatement<'c>,
+    gone: CachedStatement<'c>,
+    again: CachedStatement<'c>,
+    new: CachedStatement<'c>,
+    event: CachedStatement<'c>,
+}
+
+impl<'c> Table<'c> {
+    fn of(change: &'c Transaction) -> Result<Self> {
+        Ok(Self {
+            known: change.prepare_cached(
+                "SELECT source, start_ms, end_ms, score FROM matches WHERE query = ?1 AND segment = ?2",
+            )?,
+            gone: change.prepare_cached("DELETE FROM matches WHERE query = ?1 AND segment = ?2")?,
+            again: change
+                .prepare_cached("UPDATE matches SET score = ?3 WHERE query = ?1 AND segment = ?2")?,
+            // The query may have gone since it was weighed.
+            new: change.prepare_cached(
+                "INSERT INTO matches (query, segment, score, source, start_ms, end_ms)
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM queries WHERE id = ?1)",
+            )?,
+            event: change.prepare_cached(EVENT)?,
+        })
+    }
+
+    /// Brings one match to where it stands.
+    fn bring(&mut self, stand: &Stand) -> Result<()> {
+        let key = params![signed(stand.query), stand.segment];
+        let known = |row: &Row| Ok((place(row, 0)?, row.get(3)?));
+        let known: Option<(Place, u32)> = self.known.query_row(key, known).optional()?;
+        match (&known, &stand.found) {
+            (Some((before, old)), Some((score, now))) if before == now => {
+                if score != old {
+                    let row = params![signed(stand.query), stand.segment, score];
+                    self.again.execute(row)?;
+                }
+                return Ok(());
+            }
+            // The number of a segment that went may be given to another.
+            (Some((before, score)), _) => {
+                self.gone.execute(key)?;
+                self.tell(stand, Became::Left, *score, before)?;
+            }
+            (None, _) => {}
+        }
+        match &stand.found {
+            Some((score, place)) if *score >= stand.enters => self.enter(stand, *score, place),
+            _ => Ok(()),
+        }
+    }
+
+    fn enter(&mut self, stand: &Stand, score: u32, place: &Place) -> Result<()> {
+        let row = params![
+            signed(stand.query),
+            stand.segment,
+            score,
+            place.source,
+            signed(place.start_ms),
+            signed(place.end_ms)
+        ];
+        match self.new.execute(row)? {
+            0 => Ok(()),
+            _ => self.tell(stand, Became::Matched, score, place),
+        }
+    }
+
+    fn tell(&mut self, stand: &Stand, event: Became, score: u32, place: &Place) -> Result<()> {
+        let row = params![
+            signed(stand.query),
+            event.name(),
+            score,
+            place.source,
+            signed(place.start_ms),
+            signed(place.end_ms),
+            stand.segment,
+            Timestamp::now().as_millisecond(),
+        ];
+        self.event.execute(row).map(drop)
+    }
 }
 
 fn event(row: &Row) -> Result<QueryEvent> {

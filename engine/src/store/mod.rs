@@ -32,7 +32,7 @@
 //! | `fuse` | two rankings made one |
 //! | `moments` | neighbouring hits as one |
 //! | `queries` | standing queries: added, listed, removed |
-//! | `lookout`, `segments`, `lines`, `counts` | what matches them and what was seen when, kept in step with the rows |
+//! | `lookout`, `scales`, `segments`, `lines`, `counts` | what matches them and what was seen when, kept in step with the rows |
 //! | `matches` | what matches, and the events of what came and went |
 //! | `care` | checks, copies, compaction and figures |
 //! | `wait` | waiting for what others write |
@@ -66,6 +66,7 @@ mod places;
 mod queries;
 mod query;
 mod read;
+mod scales;
 mod schema;
 mod search;
 mod segments;
@@ -92,13 +93,14 @@ pub use care::{Bytes, Compacted, Problem, Stats};
 pub use error::StoreError;
 pub use filter::{Choice, Chosen, Filter};
 pub use gaps::Gap;
-pub use lookout::{Lookout, Scales};
+pub use lookout::Lookout;
 pub use matches::{Became, Match, QueryEvent};
 pub use moments::Moment;
 pub use packs::{PackStats, id_of};
 pub use places::{Claim, Found, Place, text_of};
 pub use queries::{MOST_QUERIES, StandingQuery};
 pub use query::Query;
+pub use scales::Scale;
 pub use upgrade::Removed;
 pub use words::wanted_text;
 

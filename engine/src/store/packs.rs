@@ -29,13 +29,18 @@ pub fn id_of(pack: &str) -> &str {
     pack.rsplit_once('-').map_or(pack, |(id, _settings)| id)
 }
 
-/// The packs of each source whose rows are read.
-pub(super) fn current_packs(connection: &Connection) -> Result<BTreeMap<String, Vec<String>>> {
-    let mut packs = BTreeMap::<String, Vec<String>>::new();
-    let mut pairs = connection.prepare("SELECT source, pack FROM current_sources")?;
+/// The packs of each source whose rows are read, each with a number that is another one when it was begun anew.
+pub(super) fn current_packs(
+    connection: &Connection,
+) -> Result<BTreeMap<String, Vec<(String, i64)>>> {
+    let mut packs = BTreeMap::<String, Vec<(String, i64)>>::new();
+    let mut pairs = connection.prepare_cached(
+        "SELECT source, pack, begun FROM current_sources JOIN sources USING (source, pack)",
+    )?;
     let mut pairs = pairs.query([])?;
     while let Some(pair) = pairs.next()? {
-        packs.entry(pair.get(0)?).or_default().push(pair.get(1)?);
+        let of_source = packs.entry(pair.get(0)?).or_default();
+        of_source.push((pair.get(1)?, pair.get(2)?));
     }
     Ok(packs)
 }
@@ -49,7 +54,7 @@ impl Store {
         let chosen = self.choose(filter)?.sources;
         let chosen: BTreeSet<String> = chosen.into_iter().map(|one| one.state.source).collect();
         let read = || -> Result<Vec<String>> {
-            let mut pairs = self.connection.prepare(
+            let mut pairs = self.connection.prepare_cached(
                 "SELECT source, pack FROM sources JOIN current_sources USING (source, pack) ORDER BY begun DESC",
             )?;
             let mut pairs = pairs.query([])?;
@@ -80,7 +85,8 @@ pub(super) fn stats(connection: &Connection, states: &[SourceState]) -> Result<V
         pack.sources += 1;
         pack.current += u64::from(state.current);
     }
-    let mut counts = connection.prepare("SELECT pack, count(*) FROM segments GROUP BY pack")?;
+    let mut counts =
+        connection.prepare_cached("SELECT pack, count(*) FROM segments GROUP BY pack")?;
     let mut counts = counts.query([])?;
     while let Some(count) = counts.next()? {
         if let Some(pack) = packs.get_mut(id_of(count.get_ref(0)?.as_str()?)) {

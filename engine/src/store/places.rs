@@ -24,6 +24,9 @@ const NAMED: [&str; 6] = [
     "gaps",
 ];
 
+/// A line of time of its own that a source had, for standing queries, goes with its name.
+const LINE_GOES: &str = "DELETE FROM newest WHERE line = ?1";
+
 /// Recordings of the same content, and what was known of the same file.
 const ALIKE: &str = "
     SELECT source, path, content, touched FROM places WHERE content = ?1
@@ -219,11 +222,13 @@ fn of_nobody(change: &Transaction, found: &Found) -> Result<Claim, Undone> {
             [source.as_str(), found.name],
         )?;
     }
+    change.execute(LINE_GOES, [&source])?;
     Ok(Claim::Moved(source))
 }
 
 fn forget(change: &Transaction, source: &str) -> Result<usize, Undone> {
     let mut removed = 0;
+    change.execute(LINE_GOES, [source])?;
     for table in NAMED {
         removed += change.execute(&format!("DELETE FROM {table} WHERE source = ?1"), [source])?;
     }

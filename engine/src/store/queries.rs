@@ -61,7 +61,8 @@ impl Store {
     /// Adds a query, in the place of one with its name that asks for something else. Tells whether anything changed.
     ///
     /// # Errors
-    /// When the name or what it asks for makes no sense, when there are too many, or when the store cannot be written.
+    /// When the name or what it asks for makes no sense, when the name is that of a pipeline's query, when there are too many, or
+    /// when the store cannot be written.
     pub fn add_query(
         &mut self,
         name: &str,
@@ -138,6 +139,12 @@ fn put(
         if known.spec == *spec {
             return Ok(false);
         }
+        if known.pipeline.as_deref() != pipeline {
+            return Err(Undone::Refused(StoreError::QueryTaken {
+                name: name.to_owned(),
+                owner: known.pipeline.clone(),
+            }));
+        }
         change.execute("DELETE FROM queries WHERE name = ?1", [name])?;
     } else if all.len() as u64 >= MOST_QUERIES {
         return Err(Undone::Refused(StoreError::TooManyQueries {
@@ -162,7 +169,7 @@ fn unknown(change: &Transaction, name: &str) -> Result<StoreError> {
 }
 
 pub(super) fn queries(connection: &Connection) -> Result<Vec<StandingQuery>> {
-    let mut queries = connection.prepare(QUERIES)?;
+    let mut queries = connection.prepare_cached(QUERIES)?;
     queries.query_map([], query)?.collect()
 }
 
@@ -177,12 +184,14 @@ fn query(row: &Row) -> Result<StandingQuery> {
 
 /// The number that every change of queries moves on.
 pub(super) fn revision(connection: &Connection) -> Result<i64> {
-    connection.query_row("SELECT revision FROM standing", [], |row| row.get(0))
+    let mut revision = connection.prepare_cached("SELECT revision FROM standing")?;
+    revision.query_row([], |row| row.get(0))
 }
 
 /// The vectors of texts by the text encoder of a pack, as far as they were kept.
 pub(super) fn vectors(connection: &Connection, pack: &str) -> Result<HashMap<String, Vec<f32>>> {
-    let mut found = connection.prepare("SELECT text, vector FROM query_vectors WHERE pack = ?1")?;
+    let mut found =
+        connection.prepare_cached("SELECT text, vector FROM query_vectors WHERE pack = ?1")?;
     let vector = |row: &Row| {
         let (numbers, _rest) = row.get_ref(1)?.as_blob()?.as_chunks::<4>();
         let numbers = numbers.iter().copied().map(f32::from_le_bytes);
@@ -198,7 +207,8 @@ pub(super) fn keep_vectors(
     new: &[(String, Vec<f32>)],
 ) -> Result<()> {
     let change = connection.unchecked_transaction()?;
-    let mut keep = change.prepare("INSERT OR REPLACE INTO query_vectors VALUES (?1, ?2, ?3)")?;
+    let mut keep =
+        change.prepare_cached("INSERT OR REPLACE INTO query_vectors VALUES (?1, ?2, ?3)")?;
     for (text, vector) in new {
         let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
         keep.execute(params![pack, text, bytes])?;
@@ -253,6 +263,36 @@ mod tests {
         store.set_queries("barn", &of(&["cow"])).unwrap();
         store.set_queries("door", &of(&["van"])).unwrap();
         assert_eq!(names(&store), ["cow", "mine", "van"]);
+    }
+
+    #[test]
+    fn what_another_keeps_under_a_name_is_not_replaced() {
+        let (mut store, _folder) = store();
+        let [van, dog] = ["van", "dog"].map(QuerySpec::of);
+        store.add_query("mine", &van).unwrap();
+        store
+            .set_queries("door", &[("theirs".to_owned(), van.clone())])
+            .unwrap();
+        let said = store.add_query("theirs", &dog).unwrap_err().to_string();
+        assert!(said.contains("pipeline \"door\""), "{said}");
+        for (pipeline, name) in [("door", "mine"), ("barn", "theirs")] {
+            let wanted = [
+                ("other".to_owned(), dog.clone()),
+                (name.to_owned(), dog.clone()),
+            ];
+            let said = store
+                .set_queries(pipeline, &wanted)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                said.contains(name) && said.contains("atom query remove"),
+                "{said}"
+            );
+            assert_eq!(names(&store), ["mine", "theirs"], "nothing of it is done");
+        }
+        store
+            .set_queries("barn", &[("theirs".to_owned(), van)])
+            .unwrap();
     }
 
     #[test]

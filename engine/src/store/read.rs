@@ -96,7 +96,7 @@ impl Store {
     ) -> std::result::Result<(), StoreError> {
         let (from, to) = (from_ms.unwrap_or(0), to_ms.unwrap_or(u64::MAX));
         let mut read = || -> Result<()> {
-            let mut rows = self.connection.prepare(rows)?;
+            let mut rows = self.connection.prepare_cached(rows)?;
             let rows = rows.query_map(params![source, signed(from), signed(to)], stored_row)?;
             for row in rows {
                 if !visit(row?) {
@@ -140,7 +140,7 @@ impl Store {
 
 /// All sources with all packs they stand under, by name and then by age.
 pub(super) fn states(connection: &Connection) -> Result<Vec<SourceState>> {
-    let mut sources = connection.prepare(SOURCES)?;
+    let mut sources = connection.prepare_cached(SOURCES)?;
     sources.query_map([], source_state)?.collect()
 }
 

@@ -41,6 +41,8 @@ pub(super) type Measures = BTreeMap<String, Measure>;
 /// A query that is kept.
 struct Asked {
     query: StandingQuery,
+    /// From this score on a segment is a candidate, in millionths.
+    stays: u32,
     measures: Measures,
     filter: Filter,
 }
@@ -70,6 +72,10 @@ pub(super) struct Segments {
     /// When candidates are too old for their query: line, moment, query, segment.
     ends: BTreeSet<(usize, i64, u64, i64)>,
     best: BTreeMap<(u64, i64), u32>,
+    /// Where segments were that went since everything took effect: their numbers may be given to others.
+    gone: HashMap<i64, (usize, u64)>,
+    /// Numbers that were.
+    given_again: BTreeSet<i64>,
 }
 
 impl Segments {
@@ -123,6 +129,7 @@ impl Segments {
             self.queries.insert(
                 query.id,
                 Asked {
+                    stays: query.spec.stays(),
                     query,
                     measures,
                     filter,
@@ -144,7 +151,8 @@ impl Segments {
         let Some(mut segment) = self.segments.remove(&id) else {
             return Ok(());
         };
-        let likely = self.weigh(new.iter(), &sources[source], row)?;
+        let new = new.iter().map(|id| (id, &self.queries[id]));
+        let likely = self.weigh(new, &sources[source], row)?;
         self.take(id, &mut segment, likely);
         self.segments.insert(id, segment);
         Ok(())
@@ -153,7 +161,7 @@ impl Segments {
     /// The queries for which a row is likely enough, with its scores.
     fn weigh<'q>(
         &self,
-        queries: impl Iterator<Item = &'q u64>,
+        queries: impl Iterator<Item = (&'q u64, &'q Asked)>,
         source: &Source,
         row: &Row,
     ) -> Result<Vec<(u64, u32)>> {
@@ -165,8 +173,7 @@ impl Segments {
         let concepts = row.get_ref(8)?.as_blob()?.iter();
         let concepts: Vec<f32> = concepts.map(|byte| f32::from(*byte) / 255.0).collect();
         let mut likely = Vec::new();
-        for id in queries {
-            let asked = &self.queries[id];
+        for (id, asked) in queries {
             let Some(measure) = asked.measures.get(made_by) else {
                 continue;
             };
@@ -174,7 +181,7 @@ impl Segments {
                 continue;
             }
             let score = millionths(measure.yes(&embedding, &concepts).into());
-            if score >= asked.query.spec.stays() {
+            if score >= asked.stays {
                 likely.push((*id, score));
             }
         }
@@ -240,6 +247,13 @@ impl Segments {
                 _ => drop(self.best.remove(&key)),
             }
             changed.insert(key);
+        }
+        self.gone.clear();
+        // To the dataflow one with the score of the other is the same.
+        let again = std::mem::take(&mut self.given_again);
+        if !again.is_empty() {
+            let best = self.best.keys();
+            changed.extend(best.filter(|(_, segment)| again.contains(segment)));
         }
         self.in_order(changed.into_iter())
     }
@@ -318,8 +332,12 @@ impl Remember for Segments {
         for seen in &segment.seen {
             self.standing.sighting(*seen, 1);
         }
-        let likely = self.weigh(self.queries.keys(), place, row)?;
+        let likely = self.weigh(self.queries.iter(), place, row)?;
         self.take(id, &mut segment, likely);
+        let before = self.gone.get(&id);
+        if before.is_some_and(|before| *before != (source, start_ms)) {
+            self.given_again.insert(id);
+        }
         self.segments.insert(id, segment);
         Ok(())
     }
@@ -328,6 +346,7 @@ impl Remember for Segments {
         let Some(gone) = self.segments.remove(&id) else {
             return;
         };
+        self.gone.insert(id, (gone.source, gone.start_ms));
         for seen in &gone.seen {
             self.standing.sighting(*seen, -1);
             self.counts.words.leave(seen.what);
@@ -345,11 +364,15 @@ impl Remember for Segments {
         let of = |(id, segment): (&i64, &Segment)| (segment.source == source).then_some(*id);
         let gone: Vec<i64> = self.segments.iter().filter_map(of).collect();
         gone.into_iter().for_each(|id| self.leave(id));
+        if let Some(name) = self.names.get(&source) {
+            self.lines.leave(name);
+        }
     }
 
     fn clear(&mut self) {
         let all: Vec<i64> = self.segments.keys().copied().collect();
         all.into_iter().for_each(|id| self.leave(id));
         self.names.clear();
+        self.lines.renumber();
     }
 }

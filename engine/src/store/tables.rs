@@ -10,7 +10,7 @@ use rusqlite::{Connection, Result, params};
 use super::compact;
 
 /// The version this code writes.
-pub(super) const VERSION: u32 = 6;
+pub(super) const VERSION: u32 = 7;
 
 /// `begun` orders the packs of a source by when each was begun anew; `run` counts restarts, and a row remembers the run that
 /// wrote it, so that `finish` can tell rows that were not written anew. `segments` has an `id` of its own because a
@@ -80,6 +80,7 @@ const STEPS: [Step; (VERSION - 1) as usize] = [
     to_compact_vectors,
     |connection| connection.execute_batch(QUERIES),
     |connection| connection.execute_batch(SIDE_BY_SIDE),
+    |connection| connection.execute_batch(BEGUN),
 ];
 
 /// Version 2: what is seen of each concept, and what minutes came to.
@@ -256,6 +257,18 @@ DROP VIEW current_sources;
 CREATE VIEW current_sources AS
     SELECT source, pack, sealed_ms FROM sources s
     WHERE live OR begun = (SELECT max(begun) FROM caught_up c WHERE c.source = s.source);
+";
+
+/// Version 7: `begun` is never given twice, so that who follows a store sees that a source went and came again between two looks.
+const BEGUN: &str = "
+CREATE TABLE runs (begun INTEGER NOT NULL) STRICT;
+INSERT INTO runs SELECT coalesce(max(begun), 0) FROM sources;
+CREATE TRIGGER source_begun AFTER INSERT ON sources BEGIN
+    UPDATE runs SET begun = new.begun;
+END;
+CREATE TRIGGER source_begun_anew AFTER UPDATE OF begun ON sources WHEN new.begun <> old.begun BEGIN
+    UPDATE runs SET begun = new.begun;
+END;
 ";
 
 /// Brings tables of version `found` to this one; call it in a transaction.

@@ -36,7 +36,7 @@ impl Removed {
 
 impl Store {
     /// Names of the sources of which another pack made rows and the pack of this id has not made all yet. Live sources are none of
-    /// them: what made their rows cannot be seen again.
+    /// them: what made their rows cannot be seen again; nor are those of which nothing is kept any longer.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -47,7 +47,13 @@ impl Store {
             let done = packs.iter().any(|state| by_it(state) && state.ended);
             !done && !packs.iter().all(by_it)
         });
-        Ok(outdated.map(|packs| packs[0].source.clone()).collect())
+        let mut names = Vec::new();
+        for packs in outdated {
+            if !self.is_expired(&packs[0].source)? {
+                names.push(packs[0].source.clone());
+            }
+        }
+        Ok(names)
     }
 
     /// Removes what was made by packs older than the current one of each source: from then on there is no way back.

@@ -11,7 +11,7 @@ use super::{Progress, Row, Seal, Store, StoreError, compact, gaps, keep, upgrade
 
 const BEGIN: &str = "
     INSERT INTO sources (source, pack, begun, run, sealed_ms, ended)
-    VALUES (?1, ?2, (SELECT 1 + coalesce(max(begun), 0) FROM sources), 0, 0, 0)
+    VALUES (?1, ?2, (SELECT 1 + begun FROM runs), 0, 0, 0)
     ON CONFLICT DO UPDATE SET begun = begun
     RETURNING sealed_ms, ended";
 
@@ -52,7 +52,7 @@ impl Store {
         self.change("restart a run in", |change| {
             let found = change.execute(
                 "UPDATE sources SET run = run + 1, sealed_ms = 0, ended = 0,
-                    begun = (SELECT 1 + max(begun) FROM sources) WHERE source = ?1 AND pack = ?2",
+                    begun = (SELECT 1 + begun FROM runs) WHERE source = ?1 AND pack = ?2",
                 params![source, pack],
             )?;
             require(found > 0, source, pack)

@@ -247,3 +247,16 @@ fn no_transaction_removes_more_than_a_thousand_segments() {
     assert_eq!(removed, [1000, 1000, 495]);
     assert_eq!(left(&store).len(), 5);
 }
+
+#[test]
+fn what_is_wholly_gone_need_not_be_looked_at_with_another_pack() {
+    let (mut store, _folder) = store();
+    for (source, seconds) in [("old", 0..2), ("new", 0..4)] {
+        seal(&mut store, source, &rows(seconds), 4000);
+        store.finish(source, "p", 4000).unwrap();
+    }
+    assert_eq!(store.outdated("q-1").unwrap(), ["new", "old"]);
+    assert_eq!(expire(&mut store, "4 segments", 0), 2);
+    assert!(store.is_expired("old").unwrap() && !store.is_expired("new").unwrap());
+    assert_eq!(store.outdated("q-1").unwrap(), ["new"]);
+}

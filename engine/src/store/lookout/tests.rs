@@ -1,16 +1,20 @@
 //! What holds of a lookout over a store, whatever happens to that.
 
+use std::{path::Path, sync::Arc};
+
+use atom_models::Pack;
 use atom_operators::query::QuerySpec;
+use rusqlite::Connection;
 
 use super::super::testing::store;
 use super::*;
-use crate::store::{Row, Seal};
+use crate::store::{Claim, Found, Row, Scale, Seal};
 
 fn lookout(store: &Store) -> Lookout {
     let pack = Pack::open("fake").unwrap();
     let text = pack.text(Arc::default()).unwrap();
     let store = Store::open(store.path()).unwrap();
-    Lookout::new(store, vec![Scales::new(&pack, text)])
+    Lookout::new(store, Some(Scale::new(&pack, text)))
 }
 
 /// A segment that is so much red, and for the rest green.
@@ -43,7 +47,7 @@ fn starts(store: &Store, query: &str) -> Vec<(String, u64)> {
 }
 
 fn events(store: &Store) -> usize {
-    store.events(0, None, 100_000).unwrap().len()
+    store.events(0, 100_000).unwrap().len()
 }
 
 #[test]
@@ -90,6 +94,79 @@ fn a_program_that_begins_anew_finds_the_same_and_tells_nothing_again() {
         [("door".to_owned(), 1000), ("door".to_owned(), 2000)]
     );
     assert_eq!(events(&store), before.1 + 2);
+}
+
+#[test]
+fn who_looks_and_finds_nothing_new_writes_nothing() {
+    let (mut store, _folder) = store();
+    store.add_query("red", &QuerySpec::of("red")).unwrap();
+    seal(&mut store, "door", &[row(0, 1.0)]);
+    let mut lookout = lookout(&store);
+    lookout.step().unwrap();
+    let before = store.version().unwrap();
+    for _ in 0..3 {
+        lookout.step().unwrap();
+    }
+    assert_eq!(store.version().unwrap(), before);
+}
+
+#[test]
+fn a_pack_whose_rows_come_later_weighs_them_and_one_that_is_not_there_takes_nothing_away() {
+    let (mut store, _folder) = store();
+    store.add_query("red", &QuerySpec::of("red")).unwrap();
+    let mut lookout = Lookout::new(Store::open(store.path()).unwrap(), None);
+    lookout.step().unwrap();
+    seal(&mut store, "door", &[row(0, 1.0)]);
+    lookout.step().unwrap();
+    seal(&mut store, "door", &[row(1000, 1.0)]);
+    lookout.step().unwrap();
+    store.begin("barn", "missing-1-0").unwrap();
+    let rows = [row(0, 1.0)];
+    store
+        .seal("barn", "missing-1-0", Seal::of(&rows, 1000))
+        .unwrap();
+    lookout.step().unwrap();
+    let door = |start: u64| ("door".to_owned(), start);
+    assert_eq!(starts(&store, "red"), [door(0), door(1000)]);
+    assert_eq!(events(&store), 2);
+}
+
+#[test]
+fn a_recording_that_is_replaced_by_a_shorter_one_is_not_too_old() {
+    let (mut store, _folder) = store();
+    let red = QuerySpec {
+        within_seconds: Some(5),
+        ..QuerySpec::of("red")
+    };
+    store.add_query("red", &red).unwrap();
+    let (mut lookout, mut began_before) = (lookout(&store), lookout(&store));
+    let mut replace = |store: &mut Store, content: &str, rows: &[Row]| {
+        let found = Found {
+            name: "film",
+            path: Path::new("film"),
+            content,
+            touched: "",
+            start_utc_ms: None,
+            grown_from: &|_| false,
+            stays: &|_| true,
+            holds: &|_, _| true,
+        };
+        let claim = store.claim(&found).unwrap();
+        seal(store, "film", rows);
+        lookout.step().unwrap();
+        claim
+    };
+    replace(&mut store, "long", &[row(0, 1.0), row(100_000, 1.0)]);
+    began_before.step().unwrap();
+    assert_eq!(starts(&store, "red"), [("film".to_owned(), 100_000)]);
+    let claim = replace(&mut store, "short", &[row(0, 0.0), row(1000, 1.0)]);
+    assert_eq!(claim, Claim::Replaced);
+    assert_eq!(starts(&store, "red"), [("film".to_owned(), 1000)]);
+    // Both who saw the long one and who begins now agree.
+    began_before.step().unwrap();
+    self::lookout(&store).step().unwrap();
+    assert_eq!(starts(&store, "red"), [("film".to_owned(), 1000)]);
+    assert_eq!(events(&store), 3);
 }
 
 #[test]
