@@ -1,6 +1,6 @@
 //! Who is told of a run while it goes on: of results, of how far sources are, and of what becomes of recordings.
 
-use std::io;
+use std::{io, time::Duration};
 
 use atom_operators::ask::Reply;
 
@@ -29,6 +29,8 @@ pub trait Audience: Send {
     }
     /// How far a source is.
     fn progress(&mut self, progress: &Progress) -> io::Result<()>;
+    /// How long a result of a branch took from the taking in of the frame that closed its segment.
+    fn latency(&mut self, _branch: &str, _took: Duration) {}
     /// What became of a recording of a folder.
     fn notice(&mut self, _notice: &Notice) -> io::Result<()> {
         Ok(())

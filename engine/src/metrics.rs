@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
-    time::Instant,
+    time::Duration,
 };
 
 use atom_models::Reason;
@@ -153,10 +153,10 @@ impl Metrics {
     }
 
     /// A result is out.
-    pub(crate) fn out(&self, branch: Branch, closed: Instant) {
+    pub(crate) fn out(&self, branch: Branch, took: Duration) {
         let name = [branch.name()];
         let times = self.branch_latency_seconds.with_label_values(&name);
-        times.observe(closed.elapsed().as_secs_f64());
+        times.observe(took.as_secs_f64());
     }
 
     /// A segment closed.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use atom_models::{Meters, meter::Reading};
 use atom_operators::tally::{DropReason, Tally, Task};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     source::standing::{Gap, utc},
@@ -115,7 +115,7 @@ pub struct DecoderReport {
 }
 
 /// Tokens of one task. Prefilled and reused together are all tokens of its prompts, but for what was run at load.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
     /// Prompt tokens that were computed.
     pub prefilled: u64,
@@ -166,4 +166,16 @@ pub fn peak_rss_bytes() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
         .map_or(0, |kib| kib * 1024)
+}
+
+/// Processor time that this process took so far, in seconds; 0 where the system does not say.
+pub fn cpu_seconds() -> f64 {
+    /// Linux counts in hundredths of a second for programs, whatever the kernel's own clock.
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name of the program, in brackets, may hold anything.
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let fields = after_name.split_whitespace().skip(11).take(2);
+    let ticks = fields.filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / TICKS
 }

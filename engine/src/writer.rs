@@ -492,8 +492,10 @@ impl Writer {
     }
 
     /// Notes that a result about a segment is out.
-    fn out(&self, branch: Branch, segment: &Segment) {
-        self.metrics.out(branch, segment.closed);
+    fn out(&mut self, branch: Branch, segment: &Segment) {
+        let took = segment.closed.elapsed();
+        self.metrics.out(branch, took);
+        self.audience.latency(branch.name(), took);
         let _of_segment = segment.span.enter();
         debug!(branch = branch.name(), "out");
     }

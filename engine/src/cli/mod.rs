@@ -3,6 +3,7 @@
 //! Results go to stdout, all else to stderr. Exit code 0: done; 1: failed; 2: wrong usage.
 
 pub mod ask;
+pub mod bench;
 pub mod caption;
 pub mod check;
 pub mod docs;
@@ -90,6 +91,8 @@ pub enum Command {
     Docs(docs::Docs),
     /// Measure a pack by files that people described.
     Eval(eval::Eval),
+    /// Measure on this machine what sharing modules saves.
+    Bench(bench::Bench),
     /// Install, list and verify packs of models.
     Models(models::Models),
 }
@@ -112,6 +115,7 @@ impl Command {
             Self::Graph(command) => command.run(),
             Self::Docs(command) => command.run(),
             Self::Eval(command) => command.run(),
+            Self::Bench(command) => command.run(),
             Self::Models(command) => command.run(),
         }
     }

@@ -1,0 +1,150 @@
+//! The tasks, each a pipeline file of its own as somebody would write it who knows nothing of the others.
+//!
+//! Invariant: what two tasks have in common is written alike, so that the planner can merge it, and nothing else makes them share.
+
+use std::path::{Path, PathBuf};
+
+use atom_pipelines::{PipelineFile, Problems, parse};
+use serde::{Deserialize, Serialize};
+
+/// Something that is done with videos.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// A caption for each segment.
+    Caption,
+    /// An index of pictures and captions, for search by what is seen and by words.
+    Index,
+    /// An index of pictures alone.
+    Embeddings,
+    /// Three questions about each segment.
+    Reason,
+}
+
+/// What is asked about each segment.
+const QUESTIONS: [&str; 3] = ["What can be seen?", "Where is this?", "What is happening?"];
+
+impl Task {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Caption, Self::Index, Self::Embeddings, Self::Reason];
+
+    /// Its name, in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Caption => "caption",
+            Self::Index => "index",
+            Self::Embeddings => "embeddings",
+            Self::Reason => "reason",
+        }
+    }
+
+    /// The task of a name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|task| task.name() == name)
+    }
+
+    /// Where the task's store is, if it has one, in the folder that its results go to.
+    pub fn store(self, folder: &Path) -> Option<PathBuf> {
+        matches!(self, Self::Index | Self::Embeddings)
+            .then(|| folder.join(format!("{}.db", self.name())))
+    }
+
+    /// Its pipeline file: two pictures a second, segments of four seconds.
+    ///
+    /// # Errors
+    /// If the pack or a path cannot stand in such a file.
+    pub fn file(
+        self,
+        videos: &[PathBuf],
+        pack: &str,
+        folder: &Path,
+    ) -> Result<PipelineFile, Problems> {
+        let mut text = format!("pack = {}\n", quoted(pack));
+        let names: Vec<_> = (1..=videos.len()).map(|n| format!("video{n}")).collect();
+        for (name, video) in names.iter().zip(videos) {
+            let uri = quoted(&video.to_string_lossy());
+            text += &format!("[source.{name}]\nuri = {uri}\n");
+        }
+        let inputs: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+        text += &format!(
+            "[node.frames]\nkind = \"sample\"\ninputs = [{}]\nfps = 2\n\
+             [node.seen]\nkind = \"encode\"\ninputs = [\"frames\"]\n\
+             [node.scenes]\nkind = \"segment\"\ninputs = [\"seen\"]\nlength_ms = 4000\n",
+            inputs.join(", ")
+        );
+        text += &self.branch(folder);
+        parse(Path::new(&format!("{}.toml", self.name())), &text)
+    }
+
+    /// What the task does with segments.
+    fn branch(self, folder: &Path) -> String {
+        let captions = "[node.captions]\nkind = \"caption\"\ninputs = [\"scenes\"]\n";
+        let archive = |inputs: &str| {
+            let store = self.store(folder).unwrap_or_default();
+            let store = quoted(&store.to_string_lossy());
+            format!(
+                "[node.{}]\nkind = \"index\"\ninputs = [{inputs}]\nstore = {store}\n",
+                self.name()
+            )
+        };
+        let lines = |inputs: &str| {
+            let path = folder.join(format!("{}.jsonl", self.name()));
+            let path = quoted(&path.to_string_lossy());
+            format!(
+                "[sink.{}]\nkind = \"jsonl\"\ninputs = [{inputs}]\npath = {path}\n",
+                self.name()
+            )
+        };
+        match self {
+            Self::Caption => format!("{captions}{}", lines("\"captions\"")),
+            Self::Index => format!("{captions}{}", archive("\"scenes\", \"captions\"")),
+            Self::Embeddings => archive("\"scenes\""),
+            Self::Reason => {
+                let ask = |(n, ask): (usize, &&str)| {
+                    let ask = quoted(ask);
+                    format!(
+                        "[node.ask{n}]\nkind = \"reason\"\ninputs = [\"scenes\"]\nask = {ask}\n"
+                    )
+                };
+                let asks: String = QUESTIONS.iter().enumerate().map(ask).collect();
+                format!("{asks}{}", lines("\"ask0\", \"ask1\", \"ask2\""))
+            }
+        }
+    }
+}
+
+/// A text as TOML: a basic string of JSON is one of TOML too.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use atom_operators::node::NodeKind;
+    use atom_pipelines::{check, plan};
+
+    use super::*;
+
+    #[test]
+    fn the_planner_merges_what_tasks_have_in_common() {
+        let videos = ["a \"b\".mp4", "c.mp4"].map(PathBuf::from);
+        let folder = Path::new("/tmp/results");
+        let file = |task: Task| task.file(&videos, "fake", folder).unwrap();
+        let files = [Task::Caption, Task::Index, Task::Reason].map(file);
+        let plan = plan(&files);
+        let count = |wanted: &dyn Fn(&NodeKind) -> bool| {
+            plan.nodes.iter().filter(|node| wanted(&node.kind)).count()
+        };
+        assert_eq!((plan.sources.len(), plan.nodes.len()), (2, 8));
+        assert_eq!(count(&|kind| matches!(kind, NodeKind::Caption(_))), 1);
+        assert_eq!(count(&|kind| matches!(kind, NodeKind::Reason(_))), 3);
+        for task in Task::ALL {
+            assert_eq!(Task::of(task.name()), Some(task));
+            let problems = check(&[file(task)]).unwrap_err().to_string();
+            assert!(
+                problems.contains("c.mp4"),
+                "only the videos are missing: {problems}"
+            );
+        }
+    }
+}

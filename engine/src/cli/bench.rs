@@ -1,0 +1,222 @@
+//! `atom bench`: measures on this machine what Atom promises of itself.
+
+use std::{
+    env, fs,
+    io::{self, BufRead, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail};
+use atom::bench::{
+    Reuse, Settings, Work,
+    figures::Figure,
+    gantt,
+    reuse::{self, READY, ShapeFigures},
+    tasks::Task,
+    work,
+};
+use clap::{Args, Subcommand};
+
+use super::terminal;
+
+/// Measure on this machine what sharing modules saves.
+#[derive(Args)]
+pub struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Do three tasks with videos in four shapes, and compare what they take.
+    #[command(after_help = "\
+The tasks: a caption of each segment; an index of pictures and captions; three questions about each segment.
+The shapes: a program for each task (per task); the same, kept loaded (kept); one graph that does one thing after the other
+(sequential); one graph as `atom run caption.toml index.toml reason.toml` works (shared). All use the same engine.
+Nothing else should run meanwhile.
+
+Examples:
+  atom bench reuse clips/*.mp4 --svg reuse.svg
+  atom bench reuse holiday.mp4 --rounds 1 --json")]
+    Reuse(Measured),
+    /// What the other commands start.
+    #[command(hide = true)]
+    Work(Doing),
+}
+
+#[derive(Args)]
+struct Measured {
+    /// The videos.
+    #[arg(required = true, value_name = "VIDEO")]
+    videos: Vec<PathBuf>,
+    /// The pack of models.
+    #[arg(long, default_value = "mini")]
+    pack: String,
+    /// How often each shape has its turn.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    rounds: u8,
+    /// Draw when which module was at work into this file.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Doing {
+    #[arg(long)]
+    pack: String,
+    #[arg(long)]
+    folder: PathBuf,
+    #[arg(long, value_delimiter = ',')]
+    tasks: Vec<String>,
+    /// One frame or segment after the other.
+    #[arg(long)]
+    one_by_one: bool,
+    /// Say when everything is loaded, and wait for a line before the videos begin.
+    #[arg(long)]
+    wait: bool,
+    videos: Vec<PathBuf>,
+}
+
+impl Bench {
+    /// Measures, and tells what it came to.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.what {
+            What::Reuse(measured) => measured.run(),
+            What::Work(doing) => doing.run(),
+        }
+    }
+}
+
+impl Measured {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        for video in &self.videos {
+            if !video.is_file() {
+                bail!("{} is no file; expected a video", video.display());
+            }
+        }
+        let settings = Settings {
+            videos: self.videos,
+            pack: self.pack,
+            rounds: usize::from(self.rounds),
+            program: env::current_exe().context("cannot find this program")?,
+        };
+        let reuse = reuse::measure(&settings, &mut |what| terminal::tell(what))?;
+        if let Some(path) = &self.svg {
+            let picture = gantt::picture(&reuse.timelines)
+                .map_err(|error| anyhow::anyhow!("cannot draw the timelines: {error}"))?;
+            fs::write(path, picture).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        match self.json {
+            true => terminal::result(&serde_json::to_string(&reuse)?)?,
+            false => terminal::result(&table(&reuse))?,
+        }
+        if let Some(difference) = &reuse.difference {
+            terminal::tell(&format!(
+                "error: what came out is not the same. {difference}"
+            ));
+            return Ok(ExitCode::FAILURE);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Doing {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let task = |name: &String| Task::of(name).with_context(|| format!("no task {name:?}"));
+        let doing = Work {
+            tasks: self.tasks.iter().map(task).collect::<Result<_, _>>()?,
+            videos: self.videos,
+            pack: self.pack,
+            folder: self.folder,
+            one_by_one: self.one_by_one,
+        };
+        let wait = self.wait;
+        let worked = work::work(&doing, move || {
+            if wait {
+                // Who reads it starts us, and has gone if it cannot be told.
+                let _ = terminal::result(READY);
+                let _ = io::stdin().lock().read_line(&mut String::new());
+            }
+        })?;
+        terminal::result(&serde_json::to_string(&worked)?)?;
+        io::stdout().flush()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What was measured, as a table in Markdown, and the ratios.
+fn table(reuse: &Reuse) -> String {
+    let columns = ["per_task", "kept", "sequential", "shared"].map(|name| &reuse.shapes[name]);
+    let mut lines = vec![
+        format!(
+            "{} videos, {:.0} s in all; pack {}; {} rounds; {} threads a module. The middle of the rounds (least to most).\n",
+            reuse.videos, reuse.video_seconds, reuse.pack, reuse.rounds, reuse.threads
+        ),
+        "| | per task | kept | sequential | shared |".to_owned(),
+        "|---|---|---|---|---|".to_owned(),
+    ];
+    let mut line = |name: &str, cell: &dyn Fn(&ShapeFigures) -> String| {
+        let cells = columns.map(cell);
+        lines.push(format!("| {name} | {} |", cells.join(" | ")));
+    };
+    line("wall", &|shape| seconds(shape.wall_seconds));
+    line("processor", &|shape| seconds(shape.cpu_seconds));
+    line("peak memory", &|shape| {
+        format!("{:.2} GB", shape.peak_rss_bytes.median / 1e9)
+    });
+    line("first caption", &|shape| {
+        seconds(shape.first_caption_seconds)
+    });
+    line("a segment, p50 / p95", &|shape| {
+        let latency = shape.segment_latency_ms;
+        format!(
+            "{:.2} / {:.2} s",
+            latency.p50 / 1000.0,
+            latency.p95 / 1000.0
+        )
+    });
+    for module in ["vision", "decoder", "text"] {
+        line(&format!("{module}: loads, runs"), &|shape| {
+            let of = |counts: &std::collections::BTreeMap<String, u64>| {
+                counts.get(module).copied().unwrap_or(0)
+            };
+            format!("{}, {}", of(&shape.module_loads), of(&shape.module_runs))
+        });
+    }
+    line("prompt tokens computed / reused", &|shape| {
+        format!(
+            "{} / {}",
+            shape.tokens.prefilled + shape.tokens.at_load,
+            shape.tokens.reused
+        )
+    });
+    line("new tokens", &|shape| shape.tokens.generated.to_string());
+    let (ratios, pictures) = (&reuse.ratios, &reuse.embeddings_only);
+    lines.push(format!(
+        "\n| wall time of shared against | |\n|---|---|\n| per task | {:.2} |\n| kept | {:.2} |\n| sequential | {:.2} |\n\
+         | per task, only pictures indexed | {:.2} |\n| kept, only pictures indexed | {:.2} |\n\
+         | two files in one run against two runs | {:.2} |\n",
+        ratios.shared_over_per_task,
+        ratios.shared_over_kept,
+        ratios.shared_over_sequential.unwrap_or(0.0),
+        pictures.shared_over_per_task,
+        pictures.shared_over_kept,
+        reuse.two_files_over_two_runs
+    ));
+    lines.push(match &reuse.difference {
+        None => "All shapes gave the same captions, answers and rows in all rounds.".to_owned(),
+        Some(difference) => format!("What came out differs: {difference}"),
+    });
+    lines.join("\n")
+}
+
+fn seconds(figure: Figure) -> String {
+    format!(
+        "{:.1} s ({:.1} to {:.1})",
+        figure.median, figure.min, figure.max
+    )
+}
