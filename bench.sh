@@ -65,5 +65,4 @@ indexing() {
 mv "$folder/BENCHMARKS.md" BENCHMARKS.md
 say "wrote BENCHMARKS.md"
 say "the graph, and the decoder ..."
-cargo bench --locked -p atom --bench graph
 cargo bench --locked -p atom --bench decoder

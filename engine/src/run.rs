@@ -63,6 +63,8 @@ pub struct Options {
     pub listener: Option<Listener>,
     /// Count what the modules do; who gives them can listen to them.
     pub meters: Meters,
+    /// The modules, if they are loaded already; they must be those that the plan needs.
+    pub modules: Option<Modules>,
     /// Take one recording, and of it one frame or one segment, at a time: what is gained by doing things side by side is measured
     /// against this.
     pub one_by_one: bool,
@@ -80,6 +82,7 @@ impl Options {
             questions: None,
             listener: None,
             meters: Meters::default(),
+            modules: None,
             one_by_one: false,
             ready: None,
         }
@@ -123,7 +126,10 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
         false => open::open_stores(plan, &pack)?,
     };
     let meters = options.meters;
-    let modules = Modules::load(plan, &pack, &meters, options.questions.is_some())?;
+    let modules = match options.modules {
+        Some(modules) => modules,
+        None => Modules::load(plan, &pack, &meters, options.questions.is_some())?,
+    };
     let sinks = open::open_sinks(plan)?;
     let metrics = Arc::default();
     let counted = options.listener.is_some();

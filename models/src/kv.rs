@@ -52,6 +52,16 @@ impl Kv {
         }
     }
 
+    /// Sequences of these lengths, all numbers 0: for who measures what running on them costs.
+    pub fn blank(shape: KvShape, lengths: &[usize]) -> Self {
+        let mut kv = Self::new(shape);
+        kv.reserve(lengths.iter().max().copied().unwrap_or(0));
+        let numbers = lengths.len() * shape.heads * kv.room * shape.dim;
+        kv.parts = vec![vec![0.0; numbers]; shape.parts];
+        kv.lengths = lengths.to_vec();
+        kv
+    }
+
     /// One sequence that goes on from these tokens: what [`Kv::tokens`] gave.
     pub fn of(shape: KvShape, tokens: &[f32]) -> Self {
         let mut kv = Self::new(shape);

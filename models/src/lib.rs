@@ -49,6 +49,7 @@ pub use error::ModelError;
 pub use fault::{Fault, Reason};
 pub use image::Image;
 pub use judge::{Judge, Measure};
+pub use kv::{Kv, KvShape};
 pub use manifest::Manifest;
 pub use memory::Memory;
 pub use meter::{Meter, Meters};

@@ -55,6 +55,7 @@ const MAY_NAME: [(&str, &[&str]); 10] = [
             "engine/src/feed.rs",
             "engine/src/players.rs",
             "engine/src/run.rs",
+            "engine/src/bench/",
             "engine/benches",
             "tests/camera/",
             "tests/src/frames.rs",

@@ -11,7 +11,7 @@ use std::{
 };
 
 use atom_models::{
-    Meters,
+    Meters, ModelError,
     meter::{Reading, Span},
 };
 use atom_pipelines::{Problems, check, plan};
@@ -99,6 +99,9 @@ pub enum WorkError {
     /// The run could not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A module could not be loaded, or failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// The run failed.
     #[error("the run failed: {0}")]
     Failed(String),

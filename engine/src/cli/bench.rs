@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::{self, BufRead, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -12,6 +12,7 @@ use atom::bench::{
     Reuse, Settings, Work,
     figures::Figure,
     gantt,
+    overhead::{self, Overhead},
     reuse::{self, READY, ShapeFigures},
     tasks::Task,
     work,
@@ -40,6 +41,14 @@ Examples:
   atom bench reuse clips/*.mp4 --svg reuse.svg
   atom bench reuse holiday.mp4 --rounds 1 --json")]
     Reuse(Measured),
+    /// Compare a run with its module calls alone, and with the graph alone.
+    #[command(after_help = "\
+A run notes every call of a module; the same calls are made again without a graph, in one loop and in a loop for each module.
+Nothing else should run meanwhile.
+
+Example:
+  atom bench overhead holiday.mp4")]
+    Overhead(Compared),
     /// What the other commands start.
     #[command(hide = true)]
     Work(Doing),
@@ -59,6 +68,21 @@ struct Measured {
     /// Draw when which module was at work into this file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Compared {
+    /// The video.
+    video: PathBuf,
+    /// The pack of models.
+    #[arg(long, default_value = "mini")]
+    pack: String,
+    /// How often each has its turn.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    rounds: u8,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -86,18 +110,40 @@ impl Bench {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.what {
             What::Reuse(measured) => measured.run(),
+            What::Overhead(compared) => compared.run(),
             What::Work(doing) => doing.run(),
         }
     }
 }
 
+/// Says early what cannot be played.
+fn is_there(video: &Path) -> anyhow::Result<()> {
+    match video.is_file() {
+        true => Ok(()),
+        false => bail!("{} is no file; expected a video", video.display()),
+    }
+}
+
+impl Compared {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        is_there(&self.video)?;
+        let settings = overhead::Settings {
+            video: self.video,
+            pack: self.pack,
+            rounds: usize::from(self.rounds),
+        };
+        let overhead = overhead::measure(&settings, &mut |what| terminal::tell(what))?;
+        match self.json {
+            true => terminal::result(&serde_json::to_string(&overhead)?)?,
+            false => terminal::result(&costs(&overhead))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
 impl Measured {
     fn run(self) -> anyhow::Result<ExitCode> {
-        for video in &self.videos {
-            if !video.is_file() {
-                bail!("{} is no file; expected a video", video.display());
-            }
-        }
+        self.videos.iter().try_for_each(|video| is_there(video))?;
         let settings = Settings {
             videos: self.videos,
             pack: self.pack,
@@ -146,6 +192,56 @@ impl Doing {
         io::stdout().flush()?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What the engine costs, as tables in Markdown.
+fn costs(overhead: &Overhead) -> String {
+    let mut lines = vec![
+        format!(
+            "Pack {}; {} calls of modules; {} rounds. The middle of the rounds (least to most).\n",
+            overhead.pack, overhead.calls, overhead.rounds
+        ),
+        "| | wall | processor |\n|---|---|---|".to_owned(),
+    ];
+    for (name, cost) in [
+        ("the engine", overhead.engine),
+        ("its module calls, one loop", overhead.one_loop),
+        (
+            "its module calls, a loop for each module",
+            overhead.side_by_side,
+        ),
+    ] {
+        let (wall, cpu) = (seconds(cost.wall_seconds), seconds(cost.cpu_seconds));
+        lines.push(format!("| {name} | {wall} | {cpu} |"));
+    }
+    lines.push(format!(
+        "\nWall time of the engine: {:.2} of one loop, {:.2} of loops side by side, in which nothing waits for anything.\n",
+        overhead.engine_over_one_loop, overhead.engine_over_side_by_side
+    ));
+    lines.push("The graph alone, with modules that cost next to nothing:\n".to_owned());
+    lines.push(
+        "| sources | frames a second | a frame | most of it in |\n|---|---|---|---|".to_owned(),
+    );
+    for figures in &overhead.graph {
+        let mut operators: Vec<_> = figures.operator_ns.iter().collect();
+        operators.sort_by(|a, b| b.1.total_cmp(a.1));
+        let most = operators.iter().take(4);
+        let most: Vec<_> = most
+            .map(|(name, ns)| format!("{name} {:.1} us", *ns / 1e3))
+            .collect();
+        lines.push(format!(
+            "| {} | {:.0} | {:.1} us | {} |",
+            figures.sources,
+            figures.frames_per_second,
+            figures.frame_ns / 1e3,
+            most.join(", ")
+        ));
+    }
+    lines.push(format!(
+        "\nA frame of the most sources takes {:.2} of the time of one of a single source.",
+        overhead.graph_most_over_one
+    ));
+    lines.join("\n")
 }
 
 /// What was measured, as a table in Markdown, and the ratios.
