@@ -114,7 +114,13 @@ impl Modules {
         let (vision, decoder, text, memory) = thread::scope(|threads| {
             let decoder =
                 threads.spawn(|| decodes.then(|| pack.decoder(Arc::clone(&meters.decoder))));
-            let vision = threads.spawn(|| encodes.then(|| pack.vision(Arc::clone(&meters.vision))));
+            let vision = threads.spawn(|| {
+                let meter = || Arc::clone(&meters.vision);
+                encodes.then(|| match decodes {
+                    true => pack.vision_beside(meter()),
+                    false => pack.vision(meter()),
+                })
+            });
             let text = text(pack, &meters.text, reads);
             let memory = captions.then(|| pack.memory());
             (joined(vision), joined(decoder), text, memory)

@@ -9,7 +9,7 @@ use crate::{
     kv::{Kv, KvShape},
     manifest::DecoderPart,
     meter::Meter,
-    session::{Element, Feed, Module, Port, Value},
+    session::{Element, Feed, Module, Port, Threads, Value},
     tokenizer::Tokenizer,
 };
 
@@ -147,7 +147,13 @@ impl OnnxDecoder {
             &[-1, 1, part.vocabulary as i64],
         )];
         outputs.extend(caches.iter().map(|names| cache(&names.present)));
-        let module = Module::load(&folder.join(&part.file), &inputs, &outputs, meter)?;
+        let module = Module::load(
+            &folder.join(&part.file),
+            &inputs,
+            &outputs,
+            Threads::All,
+            meter,
+        )?;
         Ok(Self {
             module,
             tokenizer,

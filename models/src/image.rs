@@ -57,7 +57,9 @@ impl Image {
     /// mean of those in its place.
     pub fn thumbnail(&self, longest: u32) -> Self {
         let (wide, high) = self.shown;
-        let scale = f64::from(longest.max(1)) / f64::from(wide.max(high));
+        // Enlarging shows nothing more.
+        let longest = longest.clamp(1, self.width.max(self.height).max(1));
+        let scale = f64::from(longest) / f64::from(wide.max(high));
         let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
         let (width, height) = (side(wide), side(high));
         let mut pixels = Vec::with_capacity((width * height * 3) as usize);

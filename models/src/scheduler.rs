@@ -79,8 +79,9 @@ impl Default for Settings {
     }
 }
 
-/// Prompt tokens run at once: an urgent request waits no longer than such a chunk takes.
-const CHUNK: usize = 16;
+/// Prompt tokens run at once: an urgent request waits no longer than such a chunk takes, which is as long as a step of twelve texts.
+/// In chunks of 16 a token takes 2.5 ms, of 32 2.15, of 64 2.0 (default pack, two cores).
+const CHUNK: usize = 32;
 /// What is put off gets one action in so many.
 const TURN: u64 = 4;
 /// Of so many requests let in, and of so many chunks run, one is of the oldest.

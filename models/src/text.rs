@@ -10,7 +10,7 @@ use crate::{
     error::ModelError,
     manifest::TextPart,
     meter::Meter,
-    session::{Element, Module, Port, Value},
+    session::{Element, Module, Port, Threads, Value},
     tokenizer::Tokenizer,
 };
 
@@ -132,6 +132,7 @@ impl OnnxText {
                 &folder.join(&part.file),
                 &[tokens("input_ids"), tokens("attention_mask")],
                 &outputs,
+                Threads::Half,
                 meter,
             )?,
             max_tokens: part.max_tokens,

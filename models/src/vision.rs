@@ -7,7 +7,7 @@ use crate::{
     image::Image,
     manifest::VisionPart,
     meter::Meter,
-    session::{Element, Module, Port, Value},
+    session::{Element, Module, Port, Threads, Value},
 };
 
 /// What the vision encoder makes of a picture, or of several pictures of one scene.
@@ -95,6 +95,7 @@ impl OnnxVision {
         path: &Path,
         part: &VisionPart,
         concepts: usize,
+        threads: Threads,
         meter: Arc<Meter>,
     ) -> Result<Self, ModelError> {
         let (width, height) = (part.width, part.height);
@@ -108,7 +109,7 @@ impl OnnxVision {
             Port::new("concepts", Element::F32, &[-1, concepts as i64]),
         ];
         Ok(Self {
-            module: Module::load(path, &inputs, &outputs, meter)?,
+            module: Module::load(path, &inputs, &outputs, threads, meter)?,
             width,
             height,
         })

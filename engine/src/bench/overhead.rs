@@ -156,7 +156,7 @@ struct Shared {
 impl Shared {
     fn load(pack: &Pack) -> Result<Self, ModelError> {
         Ok(Self {
-            vision: Kept::new(pack.vision(Arc::default())?),
+            vision: Kept::new(pack.vision_beside(Arc::default())?),
             decoder: KeptDecoder::new(pack.decoder(Arc::default())?),
             text: Kept::new(pack.text(Arc::default())?),
             memory: pack.memory()?.map(Arc::new),
