@@ -121,6 +121,8 @@ fn the_engine_is_compared_with_its_module_calls_and_the_graph_runs_alone() {
         "1",
         "--pack",
         "fake",
+        "--frames",
+        "640",
         "--json",
     ];
     let told = place.atom(&arguments).ok().json_lines().remove(0);

@@ -77,8 +77,6 @@ pub struct Cost {
 
 /// Sources of the graph alone.
 const SOURCES: [usize; 4] = [1, 4, 16, 64];
-/// Frames of all sources of the graph alone.
-const FRAMES: u64 = 16_000;
 
 /// What is measured.
 #[derive(Clone, Debug)]
@@ -89,6 +87,8 @@ pub struct Settings {
     pub pack: String,
     /// So many times.
     pub rounds: usize,
+    /// Frames of all sources together that the graph alone moves.
+    pub frames: u64,
 }
 
 /// Measures it; `tell` is told what is being done.
@@ -113,7 +113,7 @@ pub fn measure(settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<Overhe
     let mut graphs = Vec::new();
     for sources in SOURCES {
         tell(&format!("the graph alone, {sources} sources"));
-        graphs.push(graph::measure(sources, FRAMES / sources as u64)?);
+        graphs.push(graph::measure(sources, settings.frames.div_ceil(sources as u64))?);
     }
     let frame = |at: usize| graphs.get(at).map_or(0.0, |figures| figures.frame_ns);
     Ok(Overhead {

@@ -83,6 +83,9 @@ struct Compared {
     /// How often each has its turn.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
     rounds: u8,
+    /// Frames that the graph alone moves, of all sources together; they wait in memory.
+    #[arg(long, default_value_t = 16_000, value_parser = clap::value_parser!(u64).range(64..=1_000_000))]
+    frames: u64,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -131,6 +134,7 @@ impl Compared {
             video: self.video,
             pack: self.pack,
             rounds: usize::from(self.rounds),
+            frames: self.frames,
         };
         let overhead = overhead::measure(&settings, &mut |what| terminal::tell(what))?;
         match self.json {
