@@ -30,5 +30,5 @@ check: ## format, lints, documentation
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps
 
-bench: setup ## writes BENCHMARKS.md: indexing, the store at size; then what the graph costs, and what batching saves
+bench: setup ## writes BENCHMARKS.md: what sharing saves, what the engine costs, indexing, the store and its queries at size; then what batching saves
 	@./bench.sh

@@ -45,6 +45,17 @@ indexing() {
     cd "$root"
 }
 
+# Three tasks in four shapes, with half a minute of the demo video.
+reuse() {
+    recording 30 "$folder/half.mp4"
+    printf '## What sharing saves\n\n`atom bench reuse`; what the shapes are, the README says. 30 s of 720p.\n\n'
+    "$atom" bench reuse "$folder/half.mp4" --rounds 3 --svg engine/benches/reuse.svg
+    printf '\n![When which module was at work](engine/benches/reuse.svg)\n\n'
+    printf '## What the engine costs\n\n`atom bench overhead`, the same video.\n\n'
+    "$atom" bench overhead "$folder/half.mp4" --rounds 3
+    printf '\n'
+}
+
 {
     printf '# Benchmarks\n\nMade by `make bench` on %s; compare figures of one run only.\n\n' "$(date +%F)"
     printf '| | |\n|---|---|\n'
@@ -53,6 +64,8 @@ indexing() {
     printf '| system | %s |\n' "$(. /etc/os-release; echo "$PRETTY_NAME")"
     printf '| Rust | %s |\n' "$(rustc --version | cut -d' ' -f2)"
     printf '| GStreamer | %s |\n\n' "$(gst-launch-1.0 --version | sed -n 's/^GStreamer //p')"
+    say "what sharing saves ..."
+    reuse
     say "indexing ..."
     indexing
     say "the store at size ..."
@@ -64,5 +77,5 @@ indexing() {
 } > "$folder/BENCHMARKS.md"
 mv "$folder/BENCHMARKS.md" BENCHMARKS.md
 say "wrote BENCHMARKS.md"
-say "the graph, and the decoder ..."
+say "the decoder ..."
 cargo bench --locked -p atom --bench decoder

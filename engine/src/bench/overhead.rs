@@ -113,7 +113,10 @@ pub fn measure(settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<Overhe
     let mut graphs = Vec::new();
     for sources in SOURCES {
         tell(&format!("the graph alone, {sources} sources"));
-        graphs.push(graph::measure(sources, settings.frames.div_ceil(sources as u64))?);
+        graphs.push(graph::measure(
+            sources,
+            settings.frames.div_ceil(sources as u64),
+        )?);
     }
     let frame = |at: usize| graphs.get(at).map_or(0.0, |figures| figures.frame_ns);
     Ok(Overhead {
