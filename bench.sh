@@ -4,7 +4,8 @@ set -euo pipefail
 root="$(cd "$(dirname "$0")" && pwd)"
 cd "$root"
 atom="$root/target/release/atom"
-video="${ATOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/atom}/demo/bikes.mp4"
+cache="${ATOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/atom}"
+video="$cache/demo/bikes.mp4"
 folder="$(mktemp -d)"
 trap 'rm -r "$folder"' EXIT
 
@@ -56,6 +57,18 @@ reuse() {
     printf '\n'
 }
 
+# The same beside a plain program in Python, in an environment of its own.
+peer() {
+    local environment="$cache/build/peer"
+    if [ ! -x "$environment/bin/python" ]; then
+        python3 -m venv "$environment"
+    fi
+    "$environment/bin/pip" install --quiet --disable-pip-version-check -r tests/peer/requirements.txt
+    printf '## Against Python\n\n`tests/peer/peer.py` does the same with the same modules, kept loaded, in one process, one thing after the other. The same video, three rounds in turns.\n\n'
+    "$environment/bin/python" tests/peer/compare.py "$atom" "$cache/packs/mini" "$folder/half.mp4"
+    printf '\n'
+}
+
 {
     printf '# Benchmarks\n\nMade by `make bench` on %s; compare figures of one run only.\n\n' "$(date +%F)"
     printf '| | |\n|---|---|\n'
@@ -66,6 +79,8 @@ reuse() {
     printf '| GStreamer | %s |\n\n' "$(gst-launch-1.0 --version | sed -n 's/^GStreamer //p')"
     say "what sharing saves ..."
     reuse
+    say "beside Python ..."
+    peer
     say "indexing ..."
     indexing
     say "the store at size ..."
