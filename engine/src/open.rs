@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     panic::resume_unwind,
     sync::Arc,
-    thread::{self, ScopedJoinHandle},
+    thread,
 };
 
 use atom_models::{
@@ -90,7 +90,7 @@ pub struct Modules {
 }
 
 impl Modules {
-    /// Loads them; `questions` says whether people may ask.
+    /// Loads them; `questions` says whether people may ask, `beside` whether they work side by side.
     ///
     /// # Errors
     /// If a module or the memory cannot be loaded.
@@ -99,6 +99,7 @@ impl Modules {
         pack: &Pack,
         meters: &Meters,
         questions: bool,
+        beside: bool,
     ) -> Result<Self, EngineError> {
         let any =
             |wanted: &dyn Fn(&NodeKind) -> bool| plan.nodes.iter().any(|node| wanted(&node.kind));
@@ -110,20 +111,19 @@ impl Modules {
         let decodes = captions || asks || questions;
         let chooses = captions && connector.caption_likeness() > 0.0;
         let reads = chooses || reads || questions;
-        // Side by side: each takes one core for most of a second.
-        let (vision, decoder, text, memory) = thread::scope(|threads| {
+        // The decoder beside the others, which takes as long as all of them. More at a time would only hold more memory.
+        let (vision, text, memory, decoder) = thread::scope(|threads| {
             let decoder =
                 threads.spawn(|| decodes.then(|| pack.decoder(Arc::clone(&meters.decoder))));
-            let vision = threads.spawn(|| {
-                let meter = || Arc::clone(&meters.vision);
-                encodes.then(|| match decodes {
-                    true => pack.vision_beside(meter()),
-                    false => pack.vision(meter()),
-                })
+            let meter = Arc::clone(&meters.vision);
+            let vision = encodes.then(|| match decodes && beside {
+                true => pack.vision_beside(meter),
+                false => pack.vision(meter),
             });
             let text = text(pack, &meters.text, reads);
             let memory = captions.then(|| pack.memory());
-            (joined(vision), joined(decoder), text, memory)
+            let decoder = decoder.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (vision, text, memory, decoder)
         });
         Ok(Self {
             vision: vision.transpose()?,
@@ -135,11 +135,6 @@ impl Modules {
             memory: memory.transpose()?.flatten().map(Arc::new),
         })
     }
-}
-
-/// What a thread came to; its panic goes on here.
-fn joined<T>(thread: ScopedJoinHandle<T>) -> T {
-    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// The text encoder of a pack, loaded at once or when it is first needed.

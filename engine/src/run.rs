@@ -128,7 +128,10 @@ pub fn run(plan: &Plan, options: Options) -> Result<Outcome, EngineError> {
     let meters = options.meters;
     let modules = match options.modules {
         Some(modules) => modules,
-        None => Modules::load(plan, &pack, &meters, options.questions.is_some())?,
+        None => {
+            let (questions, beside) = (options.questions.is_some(), !options.one_by_one);
+            Modules::load(plan, &pack, &meters, questions, beside)?
+        }
     };
     let sinks = open::open_sinks(plan)?;
     let metrics = Arc::default();

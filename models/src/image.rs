@@ -53,8 +53,8 @@ impl Image {
         Self { shown, ..self }
     }
 
-    /// A small copy in the proportions in which the picture is shown, neither side longer than `longest`: each pixel is the
-    /// mean of those in its place.
+    /// A small copy in the proportions in which the picture is shown, neither side longer than `longest` or
+    /// than the longer side of this one: each pixel is the mean of those in its place.
     pub fn thumbnail(&self, longest: u32) -> Self {
         let (wide, high) = self.shown;
         // Enlarging shows nothing more.
@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn a_thumbnail_has_the_proportions_in_which_the_picture_is_shown() {
-        let pixels = (0..8 * 8).flat_map(|n| [if n % 8 < 4 { 200 } else { 100 }, 0, 7]);
-        let square = Image::new(8, 8, pixels.collect()).unwrap();
+        let pixels = (0..16 * 16).flat_map(|n| [if n % 16 < 8 { 200 } else { 100 }, 0, 7]);
+        let square = Image::new(16, 16, pixels.collect()).unwrap();
         let wide = square.shown_as(1920, 1080).thumbnail(16);
         assert_eq!((wide.width(), wide.height()), (16, 9));
         assert_eq!(wide.row(0)[..3], [200, 0, 7]);
@@ -155,6 +155,7 @@ mod tests {
         let tall = wide.shown_as(1, 400).thumbnail(10);
         assert_eq!((tall.width(), tall.height()), (1, 10));
         assert_eq!(tall.row(0), [150, 0, 7]);
+        assert_eq!(tall.thumbnail(160), tall, "nothing is enlarged");
     }
 
     #[test]

@@ -25,7 +25,7 @@ def peer(pack, videos, folder):
     wall, told = timed([sys.executable, HERE / "peer.py", pack, folder / "peer.db", *videos])
     captions = {(one["source"], one["start_ms"]): one["caption"] for one in told["said"]}
     answers = {(one["source"], one["start_ms"], n): text for one in told["said"] for n, text in enumerate(one["answers"])}
-    return wall, wall - told["load_seconds"], captions, answers
+    return wall, told["work_seconds"], captions, answers
 
 
 def atom(program, videos, folder):

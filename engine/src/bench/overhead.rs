@@ -227,7 +227,7 @@ fn engine(settings: &Settings, shared: &Shared, calls: Option<&Calls>) -> Result
 fn beside_video(
     settings: &Settings,
     pack: &Pack,
-    work: impl FnOnce() -> Result<Duration, ModelError>,
+    work: impl FnOnce() -> Result<(Duration, Duration), ModelError>,
 ) -> Result<Taken, WorkError> {
     let cpu = cpu_seconds();
     let (played, worked) = thread::scope(|threads| {
@@ -236,7 +236,10 @@ fn beside_video(
         let played = played.join().unwrap_or_else(|panic| resume_unwind(panic));
         (played, worked)
     });
-    Ok((worked?.max(played?), cpu_seconds() - cpu))
+    let (worked, making) = worked?;
+    // One thread makes what the decoder works on.
+    let cpu = cpu_seconds() - cpu - making.as_secs_f64();
+    Ok((worked.max(played?), cpu))
 }
 
 /// Decodes the video and lets its frames go.

@@ -114,40 +114,46 @@ pub struct Bare {
     pub text: Box<dyn TextEncoder>,
 }
 
-/// The decoder's side of calls: sequences go on from step to step.
+/// The decoder's side of calls: prompts that are read and texts that grow each go on from step to step.
 struct Steps<'d> {
     decoder: &'d mut dyn Decoder,
-    kv: Kv,
+    prompts: Kv,
+    texts: Kv,
     /// Making sequences of other lengths is not the module's time.
     making: Duration,
 }
 
 impl<'d> Steps<'d> {
     fn new(decoder: &'d mut dyn Decoder) -> Self {
-        let kv = Kv::new(decoder.shape());
+        let shape = decoder.shape();
         Self {
             decoder,
-            kv,
+            prompts: Kv::new(shape),
+            texts: Kv::new(shape),
             making: Duration::ZERO,
         }
     }
 
     fn step(&mut self, ids: &[u32], adapter: &[bool], lengths: &[usize]) -> Result<(), ModelError> {
-        if self.kv.lengths() != lengths {
+        let kv = match ids.len() > lengths.len() {
+            true => &mut self.prompts,
+            false => &mut self.texts,
+        };
+        if kv.lengths() != lengths {
             let begun = Instant::now();
-            self.kv = Kv::blank(self.kv.shape(), lengths);
+            *kv = Kv::blank(kv.shape(), lengths);
             self.making += begun.elapsed();
         }
-        self.decoder.run(ids, adapter, &mut self.kv).map(drop)
+        self.decoder.run(ids, adapter, kv).map(drop)
     }
 }
 
 impl Bare {
-    /// Makes all calls in one loop, in order; how long the modules took.
+    /// Makes all calls in one loop, in order; how long the modules took, and how long making what they work on.
     ///
     /// # Errors
     /// If a module fails.
-    pub fn in_a_loop(&mut self, calls: &[Call]) -> Result<Duration, ModelError> {
+    pub fn in_a_loop(&mut self, calls: &[Call]) -> Result<(Duration, Duration), ModelError> {
         let begun = Instant::now();
         let mut steps = Steps::new(&mut *self.decoder);
         for call in calls {
@@ -162,15 +168,15 @@ impl Bare {
             }
         }
         let making = steps.making;
-        Ok(begun.elapsed().saturating_sub(making))
+        Ok((begun.elapsed().saturating_sub(making), making))
     }
 
     /// Makes the calls of each module in a loop of its own, all loops side by side, as if nothing depended on anything; how long the
-    /// longest took.
+    /// longest took, and how long making what the decoder works on.
     ///
     /// # Errors
     /// If a module fails.
-    pub fn side_by_side(&mut self, calls: &[Call]) -> Result<Duration, ModelError> {
+    pub fn side_by_side(&mut self, calls: &[Call]) -> Result<(Duration, Duration), ModelError> {
         let Self {
             vision,
             decoder,
@@ -207,11 +213,12 @@ impl Bare {
                     steps.step(ids, adapter, lengths)?;
                 }
             }
-            let stepped = begun.elapsed().saturating_sub(steps.making);
+            let making = steps.making;
+            let stepped = begun.elapsed().saturating_sub(making);
             let joined = |thread: ScopedJoinHandle<Result<Duration, ModelError>>| {
                 thread.join().unwrap_or_else(|panic| resume_unwind(panic))
             };
-            Ok(stepped.max(joined(look)?).max(joined(read)?))
+            Ok((stepped.max(joined(look)?).max(joined(read)?), making))
         })
     }
 }

@@ -46,8 +46,9 @@ pub struct Reuse {
     pub video_seconds: f64,
     /// So many rounds were counted.
     pub rounds: usize,
-    /// Threads that each module may use.
-    pub threads: usize,
+    /// Cores of the machine: threads of the decoder. The vision encoder has half of them where it works beside the decoder, the text
+    /// encoder always.
+    pub cores: usize,
     /// The shapes, by name.
     pub shapes: BTreeMap<&'static str, ShapeFigures>,
     /// Of rounds, the middle one.
@@ -228,9 +229,10 @@ pub fn measure(settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<Reuse,
     let mut rounds = Vec::new();
     for n in 0..settings.rounds {
         let mut round = Round::new();
-        // No shape always comes after the same one.
+        // Every other round the other way round, so that no shape always comes after the same one.
         for at in 0..SHAPES.len() {
-            let shape = &SHAPES[(at + n) % SHAPES.len()];
+            let last = SHAPES.len() - 1;
+            let shape = &SHAPES[if n % 2 == 0 { at } else { last - at }];
             tell(&format!(
                 "round {} of {}: {}",
                 n + 1,
@@ -440,7 +442,7 @@ fn conclude(settings: &Settings, rounds: &[Round]) -> Reuse {
         videos: settings.videos.len(),
         video_seconds: first.video_seconds,
         rounds: rounds.len(),
-        threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         shapes: shapes.into(),
         ratios: Ratios {
             shared_over_per_task: ratio(&of(SHARED), &of(PER_TASK)),
@@ -536,13 +538,18 @@ impl Ran {
     }
 }
 
-/// Programs that are kept are there together, others one after the other.
+/// The most that is held at a time. Of programs that are kept one works while the others hold what they loaded; the code that
+/// they share is counted for each.
 fn peak_bytes(runs: &[Ran]) -> f64 {
-    let each = runs.iter().map(|ran| ran.worked.peak_rss_bytes as f64);
-    match runs.iter().any(|ran| ran.kept) {
-        true => each.sum(),
-        false => each.fold(0.0, f64::max),
-    }
+    let held = |ran: &Ran| match ran.kept {
+        true => ran.worked.loaded_rss_bytes as f64,
+        false => 0.0,
+    };
+    let loaded: f64 = runs.iter().map(held).sum();
+    let at_work = runs
+        .iter()
+        .map(|ran| ran.worked.peak_rss_bytes as f64 - held(ran) + loaded);
+    at_work.fold(0.0, f64::max)
 }
 
 /// Where what came out first differs from what the programs for each task gave in the first round.

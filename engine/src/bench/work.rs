@@ -22,7 +22,7 @@ use super::tasks::Task;
 use crate::{
     EngineError,
     audience::{Audience, Progress},
-    report::{Report, Tokens, cpu_seconds},
+    report::{Report, Tokens, cpu_seconds, rss_bytes},
     run::{self, Options},
     sink::Record,
     store::{Store, StoreError},
@@ -59,6 +59,8 @@ pub struct Worked {
     pub cpu_seconds_until_ready: f64,
     /// Processor time in all.
     pub cpu_seconds: f64,
+    /// Memory that was held when everything was loaded.
+    pub loaded_rss_bytes: u64,
     /// Most memory that was held.
     pub peak_rss_bytes: u64,
     /// How long the videos are together.
@@ -121,14 +123,14 @@ pub fn work(work: &Work, ready: impl FnOnce() + Send + 'static) -> Result<Worked
     let files = files.collect::<Result<Vec<_>, _>>()?;
     check(&files)?;
     let (heard, spans) = (Arc::new(Mutex::new(Heard::default())), Spans::default());
-    let began = Arc::new(Mutex::new((0, 0.0)));
+    let began = Arc::new(Mutex::new((0, 0.0, 0)));
     let begins = Arc::clone(&began);
     let options = Options {
         meters: spans.meters(),
         one_by_one: work.one_by_one,
         ready: Some(Box::new(move || {
             ready();
-            *lock(&begins) = (clock.now(), cpu_seconds());
+            *lock(&begins) = (clock.now(), cpu_seconds(), rss_bytes());
         })),
         ..Options::new(Arc::default(), Box::new(Listener(Arc::clone(&heard))))
     };
@@ -140,7 +142,7 @@ pub fn work(work: &Work, ready: impl FnOnce() + Send + 'static) -> Result<Worked
             &outcome.report,
         )));
     }
-    let (ready_us, cpu_seconds_until_ready) = *lock(&began);
+    let (ready_us, cpu_seconds_until_ready, loaded_rss_bytes) = *lock(&began);
     let mut heard = std::mem::take(&mut *lock(&heard));
     heard.results.sort();
     Ok(Worked {
@@ -149,6 +151,7 @@ pub fn work(work: &Work, ready: impl FnOnce() + Send + 'static) -> Result<Worked
         done_us,
         cpu_seconds_until_ready,
         cpu_seconds: cpu_seconds(),
+        loaded_rss_bytes,
         peak_rss_bytes: outcome.report.peak_rss_bytes,
         video_seconds: video_seconds(&outcome.report),
         modules: named(outcome.report.modules),

@@ -253,8 +253,8 @@ fn table(reuse: &Reuse) -> String {
     let columns = ["per_task", "kept", "sequential", "shared"].map(|name| &reuse.shapes[name]);
     let mut lines = vec![
         format!(
-            "{} videos, {:.0} s in all; pack {}; {} rounds; {} threads a module. The middle of the rounds (least to most).\n",
-            reuse.videos, reuse.video_seconds, reuse.pack, reuse.rounds, reuse.threads
+            "{} videos, {:.0} s in all; pack {}; {} rounds; {} cores. The middle of the rounds (least to most).\n",
+            reuse.videos, reuse.video_seconds, reuse.pack, reuse.rounds, reuse.cores
         ),
         "| | per task | kept | sequential | shared |".to_owned(),
         "|---|---|---|---|---|".to_owned(),

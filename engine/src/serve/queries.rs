@@ -91,11 +91,22 @@ async fn add(
         return refusal(StatusCode::CONFLICT, reason);
     }
     let add = move || -> Result<bool, StoreError> {
-        let mut new = false;
+        let mut added: Vec<Store> = Vec::new();
         for path in stores.iter() {
-            new |= Store::open_existing(path)?.add_query(&name, &spec)?;
+            let mut store = Store::open_existing(path)?;
+            match store.add_query(&name, &spec) {
+                Ok(true) => added.push(store),
+                Ok(false) => {}
+                Err(error) => {
+                    // All stores have it or none.
+                    for store in &mut added {
+                        store.remove_query(&name)?;
+                    }
+                    return Err(error);
+                }
+            }
         }
-        Ok(new)
+        Ok(!added.is_empty())
     };
     match apart(add).await {
         Ok(true) => StatusCode::CREATED.into_response(),

@@ -237,7 +237,7 @@ impl Store {
                 bytes,
                 bytes_per_segment: bytes.file as f64 / segments.max(1) as f64,
                 packs: packs::stats(&self.connection, &states)?,
-                under_way: packs::under_way(&states),
+                under_way: packs::under_way(&self.connection, &states)?,
                 free_pages: sum("PRAGMA freelist_count")?,
                 version: VERSION,
             })

@@ -81,9 +81,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn is_expired(&self, source: &str) -> std::result::Result<bool, StoreError> {
-        let expired = self
-            .connection
-            .query_row(ALL_EXPIRED, [source], |row| row.get(0));
+        let expired = is_expired(&self.connection, source);
         expired.map_err(StoreError::at(&self.path, "read"))
     }
 }
@@ -92,6 +90,11 @@ const ALL_EXPIRED: &str = "
     SELECT EXISTS (SELECT 1 FROM sources s JOIN gaps g USING (source, pack, run)
         WHERE source = ?1 AND s.ended AND NOT s.live AND g.why = 'expired')
     AND NOT EXISTS (SELECT 1 FROM segments WHERE source = ?1)";
+
+/// See [`Store::is_expired`].
+pub(super) fn is_expired(connection: &Connection, source: &str) -> Result<bool> {
+    connection.query_row(ALL_EXPIRED, [source], |row| row.get(0))
+}
 
 /// A segment that is no longer kept.
 struct Old {

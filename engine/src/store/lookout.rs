@@ -37,6 +37,8 @@ struct Queries {
     revision: i64,
     all: BTreeSet<u64>,
     new: Vec<(StandingQuery, Measures)>,
+    /// Whether a pack can weigh rows now that was not asked until now.
+    met: bool,
 }
 
 impl Lookout {
@@ -119,6 +121,11 @@ impl Lookout {
             self.segments.lines.set_now(now);
             // Queries are read by the text encoder before the moment, which is to be short.
             let queries = self.changed_queries().map_err(&told)?;
+            if queries.met && self.revision.is_some() {
+                // To that pack all queries are new.
+                self.begin_anew();
+                continue;
+            }
             let Some(new) = self.take_in(queries).map_err(&told)? else {
                 continue;
             };
@@ -141,7 +148,7 @@ impl Lookout {
     fn changed_queries(&mut self) -> rusqlite::Result<Queries> {
         let connection = &self.store.connection;
         let revision = revision(connection)?;
-        let (mut all, mut new) = (BTreeSet::new(), Vec::new());
+        let (mut all, mut new, mut met) = (BTreeSet::new(), Vec::new(), false);
         if let Some(scales) = self
             .scales
             .as_mut()
@@ -150,7 +157,7 @@ impl Lookout {
             let now = queries(connection)?;
             if !now.is_empty() {
                 let packs = current_packs(connection)?;
-                scales.open(packs.values().flatten().map(|(pack, _)| id_of(pack)));
+                met = scales.open(packs.values().flatten().map(|(pack, _)| id_of(pack)));
             }
             all = now.iter().map(|query| query.id).collect();
             let unknown = now
@@ -159,7 +166,12 @@ impl Lookout {
             new = unknown.map(|query| (query, Measures::new())).collect();
             scales.measure(connection, &mut new)?;
         }
-        Ok(Queries { revision, all, new })
+        Ok(Queries {
+            revision,
+            all,
+            new,
+            met,
+        })
     }
 
     /// Takes in what there is at one moment; nothing if the queries are others by then.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, Result};
 use serde::Serialize;
 
+use super::keep::is_expired;
 use super::{Filter, SourceState, Store, StoreError};
 
 /// What one pack made of a store.
@@ -96,14 +97,24 @@ pub(super) fn stats(connection: &Connection, states: &[SourceState]) -> Result<V
     Ok(packs.into_values().collect())
 }
 
-/// The states of sources that a newer pack has not caught up with yet: those of the current pack and of the newer ones.
-pub(super) fn under_way(states: &[SourceState]) -> Vec<SourceState> {
+/// The states of sources that a newer pack has not caught up with yet: those of the current pack and of the newer ones. A source of
+/// which nothing is kept any longer need not be caught up with.
+pub(super) fn under_way(
+    connection: &Connection,
+    states: &[SourceState],
+) -> Result<Vec<SourceState>> {
     let of_one = states.chunk_by(|a, b| a.source == b.source);
     let newer = of_one.filter_map(|packs| {
         let current = packs.iter().rposition(|state| state.current)?;
         (current + 1 < packs.len() && !packs[current].live).then(|| &packs[current..])
     });
-    newer.flatten().cloned().collect()
+    let mut found = Vec::new();
+    for packs in newer {
+        if !is_expired(connection, &packs[0].source)? {
+            found.extend_from_slice(packs);
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -169,7 +180,8 @@ mod tests {
         store.finish("door", "p-1-a", 4000).unwrap();
         seal(&mut store, "p-2-a", 4000);
         assert_eq!(current(&store).0, "p-1-a");
-        let way: Vec<_> = under_way(&store.sources().unwrap())
+        let way: Vec<_> = under_way(&store.connection, &store.sources().unwrap())
+            .unwrap()
             .into_iter()
             .map(|state| (state.pack, state.sealed_ms, state.current))
             .collect();
@@ -180,7 +192,11 @@ mod tests {
         );
         store.finish("door", "p-2-a", 4000).unwrap();
         assert_eq!(current(&store).0, "p-2-a");
-        assert!(under_way(&store.sources().unwrap()).is_empty());
+        assert!(
+            under_way(&store.connection, &store.sources().unwrap())
+                .unwrap()
+                .is_empty()
+        );
         store.begin("door", "p-1-a").unwrap();
         assert_eq!(
             current(&store).0,
@@ -210,7 +226,11 @@ mod tests {
         store.begin("door", "p-3-a").unwrap();
         assert_eq!(store.reopen("door").unwrap(), 90_000);
         assert_eq!(current(&store), ("p-2-a".to_owned(), 90_000));
-        assert!(under_way(&store.sources().unwrap()).is_empty());
+        assert!(
+            under_way(&store.connection, &store.sources().unwrap())
+                .unwrap()
+                .is_empty()
+        );
         let found = store.search(&query("p"));
         assert_eq!(found.unwrap().hits.len(), 2);
         assert_eq!(

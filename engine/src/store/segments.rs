@@ -73,7 +73,7 @@ pub(super) struct Segments {
     ends: BTreeSet<(usize, i64, u64, i64)>,
     best: BTreeMap<(u64, i64), u32>,
     /// Where segments were that went since everything took effect: their numbers may be given to others.
-    gone: HashMap<i64, (usize, u64)>,
+    gone: HashMap<i64, (usize, u64, u64)>,
     /// Numbers that were.
     given_again: BTreeSet<i64>,
 }
@@ -335,7 +335,7 @@ impl Remember for Segments {
         let likely = self.weigh(self.queries.iter(), place, row)?;
         self.take(id, &mut segment, likely);
         let before = self.gone.get(&id);
-        if before.is_some_and(|before| *before != (source, start_ms)) {
+        if before.is_some_and(|before| *before != (source, start_ms, end_ms)) {
             self.given_again.insert(id);
         }
         self.segments.insert(id, segment);
@@ -346,7 +346,8 @@ impl Remember for Segments {
         let Some(gone) = self.segments.remove(&id) else {
             return;
         };
-        self.gone.insert(id, (gone.source, gone.start_ms));
+        self.gone
+            .insert(id, (gone.source, gone.start_ms, gone.end_ms));
         for seen in &gone.seen {
             self.standing.sighting(*seen, -1);
             self.counts.words.leave(seen.what);

@@ -132,6 +132,20 @@ fn a_pack_whose_rows_come_later_weighs_them_and_one_that_is_not_there_takes_noth
 }
 
 #[test]
+fn a_pack_and_a_query_that_come_between_two_looks_take_nothing_from_older_queries() {
+    let (mut store, _folder) = store();
+    store.add_query("red", &QuerySpec::of("red")).unwrap();
+    let mut lookout = Lookout::new(Store::open(store.path()).unwrap(), None);
+    lookout.step().unwrap();
+    store.add_query("green", &QuerySpec::of("green")).unwrap();
+    seal(&mut store, "door", &[row(0, 1.0), row(1000, 0.0)]);
+    lookout.step().unwrap();
+    let door = |start: u64| ("door".to_owned(), start);
+    assert_eq!(starts(&store, "red"), [door(0)]);
+    assert_eq!(starts(&store, "green"), [door(1000)]);
+}
+
+#[test]
 fn a_recording_that_is_replaced_by_a_shorter_one_is_not_too_old() {
     let (mut store, _folder) = store();
     let red = QuerySpec {
