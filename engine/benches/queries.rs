@@ -161,11 +161,11 @@ fn at_size(pack: &Pack, segments: u64, queries: u64) -> Result<String, Box<dyn s
 /// A million segments come, of which the newest 100,000 stay.
 fn a_million(pack: &Pack, out: &mut impl Write) -> Done {
     let folder = tempdir()?;
-    let (mut store, mut lookout, _) = opened(pack, folder.path(), 100_000, 100)?;
+    let (mut store, mut lookout, _) = opened(pack, folder.path(), 100_000, 10)?;
     let (topics, made_by) = (topics(), made_by(pack));
     writeln!(
         out,
-        "\nA hundred queries, a million segments in seals of a hundred, of which the newest 100,000 are kept:\n"
+        "\nTen queries, a million segments in seals of a hundred, of which the newest 100,000 are kept:\n"
     )?;
     writeln!(
         out,
