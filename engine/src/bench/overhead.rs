@@ -14,7 +14,7 @@ use std::{
 
 use atom_models::{
     Decoder, Image, Impression, Kv, KvShape, Memory, ModelError, Pack, Remembering, Scheduler,
-    SharedText, TextEncoder, Vision, scheduler,
+    SharedText, Vision, scheduler,
 };
 use atom_operators::{
     data::{MediaTime, SourceId},
@@ -152,7 +152,7 @@ fn ratio(above: &[Taken], below: &[Taken]) -> f64 {
 struct Shared {
     vision: Kept<dyn Vision>,
     decoder: KeptDecoder,
-    text: Kept<dyn TextEncoder>,
+    text: SharedText,
     memory: Option<Arc<Memory>>,
 }
 
@@ -161,7 +161,7 @@ impl Shared {
         Ok(Self {
             vision: Kept::new(pack.vision_beside(Arc::default())?),
             decoder: KeptDecoder::new(pack.decoder(Arc::default())?),
-            text: Kept::new(pack.text(Arc::default())?),
+            text: SharedText::new(pack.text(Arc::default())?),
             memory: pack.memory()?.map(Arc::new),
         })
     }
@@ -287,12 +287,6 @@ impl<M: ?Sized> Clone for Kept<M> {
 impl Vision for Kept<dyn Vision> {
     fn encode(&mut self, image: &Image) -> Result<Impression, ModelError> {
         self.lock().encode(image)
-    }
-}
-
-impl TextEncoder for Kept<dyn TextEncoder> {
-    fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError> {
-        self.lock().embed(text)
     }
 }
 

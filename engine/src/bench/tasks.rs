@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn the_planner_merges_what_tasks_have_in_common() {
         let videos = ["a \"b\".mp4", "c.mp4"].map(PathBuf::from);
-        let folder = Path::new("/tmp/results");
+        let folder = Path::new("results");
         let file = |task: Task| task.file(&videos, "fake", folder).unwrap();
         let files = [Task::Caption, Task::Index, Task::Reason].map(file);
         let plan = plan(&files);

@@ -129,7 +129,7 @@ impl Lookout {
             let Some(new) = self.take_in(queries).map_err(&told)? else {
                 continue;
             };
-            if !self.met_pack() {
+            if !(new && self.met_pack()) {
                 break new;
             }
             self.begin_anew();
