@@ -4,24 +4,23 @@
 //! Would change a decision: if 1,000 queries over 100,000 segments add more than 2 ms to a new segment, or a new query takes
 //! more than a second, weighing each row by each query, or the tree of reduces, is not enough; if memory grows over the
 //! million, something that goes is remembered.
-//! Everything follows from fixed seeds. Segments lie near one of 100 topics, and each query is a topic, so that each matches one
-//! segment of a hundred.
+//! Everything follows from fixed seeds. Segments lie near one of 100 topics (`bench::made`), and each query is a topic, so that each
+//! matches one segment of a hundred.
 
 use std::{
     fs,
     io::{self, Write},
+    path::Path,
     time::{Duration, Instant},
 };
 
-use atom::store::{Lookout, Row, Scale, Seal, Store};
-use atom_models::{ModelError, Pack, TextEncoder};
-use atom_operators::query::QuerySpec;
-use fastrand::Rng;
+use atom::{
+    bench::made::{self, LENGTH, Topical},
+    store::{Lookout, Store},
+};
+use atom_models::Pack;
 use tempfile::tempdir;
 
-/// Numbers of a vector.
-const LENGTH: usize = 384;
-const TOPICS: u64 = 100;
 /// New segments of which the time is taken.
 const NEW: u64 = 200;
 
@@ -53,79 +52,20 @@ fn main() -> Done {
     a_million(&pack, &mut out)
 }
 
-/// A text encoder that knows topics by their numbers.
-struct Topics;
-
-impl TextEncoder for Topics {
-    fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError> {
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        Ok(match digits.parse::<u64>() {
-            Ok(number) => topic(number % TOPICS),
-            Err(_) => vec![0.0; LENGTH],
-        })
-    }
-}
-
-fn topic(number: u64) -> Vec<f32> {
-    let mut rng = Rng::with_seed(number);
-    normal((0..LENGTH).map(|_| rng.f32() - 0.5).collect())
-}
-
-fn normal(vector: Vec<f32>) -> Vec<f32> {
-    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.into_iter().map(|x| x / length).collect()
-}
-
-fn row(number: u64, topics: &[Vec<f32>]) -> Row {
-    let mut rng = Rng::with_seed(number);
-    let topic = &topics[rng.usize(0..topics.len())];
-    let near: Vec<f32> = topic.iter().map(|x| x + (rng.f32() - 0.5) * 0.06).collect();
-    Row {
-        start_ms: number * 4000,
-        end_ms: number * 4000 + 4000,
-        caption: Some("A van is parked at a gate.".to_owned()),
-        tags: format!("van, gate, thing {}", rng.u8(0..50)),
-        embedding: normal(near),
-        ..Row::default()
-    }
-}
-
-fn seal(store: &mut Store, pack: &str, rows: &[Row]) -> Done {
-    let end = rows.last().map_or(0, |row| row.end_ms);
-    Ok(store.seal("door", pack, Seal::of(rows, end))?)
-}
-
 /// A store with so many segments, and its lookout after the first step.
 fn opened(
     pack: &Pack,
-    folder: &std::path::Path,
+    folder: &Path,
     segments: u64,
     queries: u64,
 ) -> Result<(Store, Lookout, Duration), Box<dyn std::error::Error>> {
     let path = folder.join("atom.db");
-    let mut store = Store::open(&path)?;
-    let (topics, made_by) = (topics(), made_by(pack));
-    store.begin("door", &made_by)?;
-    store.set_start("door", 0)?;
-    for first in (0..segments).step_by(1000) {
-        let rows: Vec<Row> = (first..first + 1000).map(|n| row(n, &topics)).collect();
-        seal(&mut store, &made_by, &rows)?;
-    }
-    let wanted = (0..queries).map(|n| (format!("q{n}"), QuerySpec::of(&format!("topic {n}"))));
-    store.set_queries("bench", &wanted.collect::<Vec<_>>())?;
-    let scale = Scale::new(pack, Box::new(Topics));
+    let mut store = Topical::new(pack).store(&path, segments)?;
+    store.set_queries("bench", &made::queries(queries))?;
     let begun = Instant::now();
-    let mut lookout = Lookout::new(Store::open(&path)?, Some(scale));
+    let mut lookout = made::lookout(&path, pack)?;
     lookout.step()?;
     Ok((store, lookout, begun.elapsed()))
-}
-
-fn topics() -> Vec<Vec<f32>> {
-    (0..TOPICS).map(topic).collect()
-}
-
-fn made_by(pack: &Pack) -> String {
-    format!("{}-00000000", pack.id())
 }
 
 /// A line of the table.
@@ -134,16 +74,16 @@ fn at_size(pack: &Pack, segments: u64, queries: u64) -> Result<String, Box<dyn s
     let before = resident_bytes();
     let (mut store, mut lookout, anew) = opened(pack, folder.path(), segments, queries)?;
     let memory = resident_bytes().saturating_sub(before) as f64 / 1e6;
-    let (topics, made_by) = (topics(), made_by(pack));
+    let topical = Topical::new(pack);
     let mut new = times(NEW, &mut |n| {
-        seal(&mut store, &made_by, &[row(segments + n, &topics)])?;
+        topical.seal(&mut store, segments + n..segments + n + 1)?;
         let begun = Instant::now();
         lookout.step()?;
         Ok(begun.elapsed())
     })?;
     let (p50, p95) = (part(&mut new, 50), part(&mut new, 95));
     let mut added = times(11, &mut |n| {
-        store.add_query(&format!("more {n}"), &QuerySpec::of(&format!("topic {n}")))?;
+        store.add_query(&format!("more {n}"), &made::about(n))?;
         let begun = Instant::now();
         lookout.step()?;
         Ok(begun.elapsed())
@@ -162,7 +102,7 @@ fn at_size(pack: &Pack, segments: u64, queries: u64) -> Result<String, Box<dyn s
 fn a_million(pack: &Pack, out: &mut impl Write) -> Done {
     let folder = tempdir()?;
     let (mut store, mut lookout, _) = opened(pack, folder.path(), 100_000, 10)?;
-    let (topics, made_by) = (topics(), made_by(pack));
+    let topical = Topical::new(pack);
     writeln!(
         out,
         "\nTen queries, a million segments in seals of a hundred, of which the newest 100,000 are kept:\n"
@@ -174,8 +114,7 @@ fn a_million(pack: &Pack, out: &mut impl Write) -> Done {
     let keep = "100000 segments".parse()?;
     let mut steps = Vec::new();
     for first in (100_000..1_000_000).step_by(100) {
-        let rows: Vec<Row> = (first..first + 100).map(|n| row(n, &topics)).collect();
-        seal(&mut store, &made_by, &rows)?;
+        topical.seal(&mut store, first..first + 100)?;
         store.expire(&keep, i64::MAX / 2)?;
         let begun = Instant::now();
         lookout.step()?;

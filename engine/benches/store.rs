@@ -3,25 +3,22 @@
 //!
 //! Would change a decision: if half the searches of 100,000 segments take longer than 30 ms, a flat scan over all vectors
 //! and BM25 over all rows are not enough; if of the ten nearest fewer than nine stay, bytes are too few.
-//! Everything follows from fixed seeds. Captions are ten words of 2,000 whose frequency falls as in language (Zipf), so that
-//! some words are in most rows.
+//! The segments are made up (`bench::made`), so that everything follows from fixed seeds.
 
 use std::{
-    collections::BTreeMap,
     fs,
     io::{self, Write},
     path::Path,
     time::{Duration, Instant},
 };
 
-use atom::store::{Query, Row, Seal, Store, id_of};
+use atom::{
+    bench::made::{LENGTH, PACK, WORDS, of_pack, random, row, seal, search, unit},
+    store::{Query, Row, Store},
+};
 use fastrand::Rng;
 use tempfile::tempdir;
 
-/// Numbers of a vector.
-const LENGTH: usize = 384;
-/// Words there are.
-const WORDS: usize = 2000;
 /// Searches of each kind.
 const SEARCHES: u64 = 200;
 /// Segments of a source.
@@ -29,9 +26,6 @@ const OF_A_SOURCE: u64 = 900;
 
 /// A week and a moment after all sources began: each is looked at, and no segment is older than a week.
 const JUST_BEFORE: i64 = 604_800_001;
-
-/// What the segments are stored under.
-const PACK: &str = "mini-1-0";
 
 type Done = Result<(), Box<dyn std::error::Error>>;
 
@@ -86,7 +80,7 @@ fn at_size(segments: u64) -> Result<String, Box<dyn std::error::Error>> {
     let store = Store::open_existing(&path)?;
     let open = begun.elapsed();
     let begun = Instant::now();
-    store.search(&query(&mut Rng::with_seed(1), [30, 300, WORDS]))?;
+    store.search(&search(&mut Rng::with_seed(1), [30, 300, WORDS]))?;
     let first = begun.elapsed();
     let usual = searches(&store, [30, 300, WORDS], &mut |_| Ok(()))?;
     let common = searches(&store, [3, 5, 10], &mut |_| Ok(()))?;
@@ -94,7 +88,7 @@ fn at_size(segments: u64) -> Result<String, Box<dyn std::error::Error>> {
     writer.begin("after", PACK)?;
     let sealed = searches(&store, [30, 300, WORDS], &mut |n| {
         let rows: Vec<Row> = (0..4).map(|k| row(segments + 4 * n + k, 0)).collect();
-        seal(&mut writer, "after", &rows)
+        Ok(seal(&mut writer, "after", PACK, &rows)?)
     })?;
     Ok(format!(
         "| {segments} | {} | {} | {} | {} | {} | {} | {} | {} | {bytes} |",
@@ -118,7 +112,7 @@ fn searches(
     let mut times = Vec::new();
     for n in 0..SEARCHES {
         before(n)?;
-        let query = query(&mut Rng::with_seed(n), ranks);
+        let query = search(&mut Rng::with_seed(n), ranks);
         let begun = Instant::now();
         store.search(&query)?;
         times.push(begun.elapsed());
@@ -201,7 +195,7 @@ fn recall(clusters: u64) -> Result<f64, Box<dyn std::error::Error>> {
         ..Row::default()
     });
     store.begin("all", PACK)?;
-    seal(&mut store, "all", &rows.collect::<Vec<_>>())?;
+    seal(&mut store, "all", PACK, &rows.collect::<Vec<_>>())?;
     let mut kept = 0;
     for n in 0..100 {
         let wanted = near(1_000_000 + n, clusters);
@@ -237,67 +231,10 @@ fn fill(
         if first.is_multiple_of(OF_A_SOURCE) {
             store.begin(&source, PACK)?;
         }
-        seal(store, &source, &rows)?;
+        seal(store, &source, PACK, &rows)?;
         took += begun.elapsed();
     }
     Ok(took)
-}
-
-fn seal(store: &mut Store, source: &str, rows: &[Row]) -> Done {
-    let end = rows.last().map_or(0, |row| row.end_ms);
-    Ok(store.seal(source, PACK, Seal::of(rows, end))?)
-}
-
-/// A segment whose words and vectors follow from its number alone.
-fn row(n: u64, thumbnail: usize) -> Row {
-    let mut rng = Rng::with_seed(n);
-    let words = |rng: &mut Rng, count: usize| -> Vec<String> {
-        (0..count).map(|_| word(zipf(rng, WORDS))).collect()
-    };
-    let caption = words(&mut rng, 10).join(" ");
-    let tags = words(&mut rng, 5).join(", ");
-    Row {
-        start_ms: n * 4000,
-        end_ms: n * 4000 + 4000,
-        caption: Some(format!("{caption} number{n}")),
-        tags,
-        embedding: random(&mut rng),
-        caption_embedding: random(&mut rng),
-        concepts: (0..100).map(|_| rng.f32()).collect(),
-        thumbnail: (0..thumbnail).map(|_| rng.u8(..)).collect(),
-        ..Row::default()
-    }
-}
-
-/// Three words, each among so many of the most frequent, and a vector.
-fn query(rng: &mut Rng, ranks: [usize; 3]) -> Query {
-    Query {
-        text: ranks.map(|rank| word(rng.usize(..rank))).join(" "),
-        vectors: of_pack(random(rng)),
-        limit: 10,
-        ..Query::default()
-    }
-}
-
-/// A vector as the one of the pack that made the rows.
-fn of_pack(vector: Vec<f32>) -> BTreeMap<String, Vec<f32>> {
-    BTreeMap::from([(id_of(PACK).to_owned(), vector)])
-}
-
-fn word(rank: usize) -> String {
-    format!("word{rank}x")
-}
-
-/// A rank below `most`, the first ones far more often: their frequency falls with 1 / rank.
-fn zipf(rng: &mut Rng, most: usize) -> usize {
-    ((most as f64 + 1.0).powf(rng.f64()) - 1.0) as usize
-}
-
-/// A vector of length 1 in no direction.
-fn random(rng: &mut Rng) -> Vec<f32> {
-    // The sum of some even numbers is nearly normal.
-    let normal = |rng: &mut Rng| (0..6).map(|_| rng.f32() - 0.5).sum::<f32>();
-    unit((0..LENGTH).map(|_| normal(rng)).collect())
 }
 
 /// The vector of a number; with clusters, near the middle of one of them.
@@ -308,12 +245,6 @@ fn near(n: u64, clusters: u64) -> Vec<f32> {
     }
     let middle = random(&mut Rng::with_seed(u64::MAX - n % clusters));
     unit(own.iter().zip(middle).map(|(a, b)| 0.5 * a + b).collect())
-}
-
-fn unit(mut vector: Vec<f32>) -> Vec<f32> {
-    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|x| *x /= length);
-    vector
 }
 
 fn ms(time: Duration) -> String {

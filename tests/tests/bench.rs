@@ -143,6 +143,40 @@ fn the_engine_is_compared_with_its_module_calls_and_the_graph_runs_alone() {
 }
 
 #[test]
+fn cost_is_followed_as_each_thing_grows() {
+    let place = Place::new();
+    place.copy(&colours(), "video.mp4");
+    let arguments = ["bench", "scale", "video.mp4", "--rounds", "1"];
+    let small = ["--pack", "fake", "--segments", "1000"];
+    let written = ["--svg", "scale.svg", "--json"];
+    let told = place
+        .atom(&[&arguments[..], &small, &written].concat())
+        .ok()
+        .json_lines()
+        .remove(0);
+    let at = |sweep: usize| -> Vec<u64> {
+        let points = told["sweeps"][sweep]["points"].as_array().unwrap();
+        assert!(
+            points
+                .iter()
+                .all(|p| p["cost"]["median"].as_f64().unwrap() > 0.0),
+            "{told}"
+        );
+        points.iter().map(|p| p["at"].as_u64().unwrap()).collect()
+    };
+    assert_eq!((at(0), at(1), at(2)), (vec![1, 2, 4, 8], at(0), at(0)));
+    assert_eq!(at(3), [10, 30, 100, 300, 1000]);
+    assert_eq!(at(4), [10, 20, 50, 100, 200, 500, 1000]);
+    let sweeps = told["sweeps"].as_array().unwrap();
+    let picture = fs::read_to_string(place.path("scale.svg")).unwrap();
+    for sweep in sweeps {
+        let (of, power) = (sweep["of"].as_str().unwrap(), &sweep["power"]);
+        assert!(sweep["said"].as_str().unwrap().contains(of), "{sweep}");
+        assert!(picture.contains(of) && power.is_f64(), "{sweep}");
+    }
+}
+
+#[test]
 fn what_cannot_be_measured_is_said() {
     let place = Place::new();
     place
@@ -155,7 +189,9 @@ fn what_cannot_be_measured_is_said() {
     place
         .atom(&["bench", "reuse", "text.mp4", "--rounds", "0"])
         .refused(&["--rounds"]);
-    place
-        .atom(&["bench", "overhead", "text.mp4", "--pack", "missing"])
-        .refused(&["missing"]);
+    for what in ["overhead", "scale"] {
+        place
+            .atom(&["bench", what, "text.mp4", "--pack", "missing"])
+            .refused(&["missing"]);
+    }
 }

@@ -7,37 +7,30 @@
 use std::{
     panic::resume_unwind,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
-use atom_models::{
-    Decoder, Image, Impression, Kv, KvShape, Memory, ModelError, Pack, Remembering, Scheduler,
-    SharedText, Vision, scheduler,
-};
+use atom_models::{ModelError, Pack};
 use atom_operators::{
     data::{MediaTime, SourceId},
     sample::Grid,
     tally::Tally,
 };
-use atom_pipelines::{check, plan};
 use crossbeam::channel::bounded;
 use serde::Serialize;
 
 use super::{
     figures::Figure,
     graph::{self, GraphFigures},
-    replay::{Bare, Calls, Noted},
+    kept::{Kept, Taken, run_with},
+    replay::Calls,
     tasks::Task,
     work::WorkError,
 };
 use crate::{
-    audience::Nobody,
     error::EngineError,
-    open::Modules,
     report::cpu_seconds,
-    run::{self, Options},
     source::{Choice, Location, Outlet, Wanted, recording},
 };
 
@@ -98,15 +91,15 @@ pub struct Settings {
 pub fn measure(settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<Overhead, WorkError> {
     let pack = Pack::open(&settings.pack)?;
     tell("loading, and noting what a run asks of its modules");
-    let shared = Shared::load(&pack)?;
+    let kept = Kept::load(&pack)?;
     let calls = Calls::default();
-    engine(settings, &shared, Some(&calls))?;
+    engine(settings, &kept, Some(&calls))?;
     let calls = calls.taken();
     let (mut with, mut looped, mut beside) = (Vec::new(), Vec::new(), Vec::new());
     for n in 0..settings.rounds {
         tell(&format!("round {} of {}", n + 1, settings.rounds));
-        with.push(engine(settings, &shared, None)?);
-        let mut bare = shared.bare();
+        with.push(engine(settings, &kept, None)?);
+        let mut bare = kept.bare();
         looped.push(beside_video(settings, &pack, || bare.in_a_loop(&calls))?);
         beside.push(beside_video(settings, &pack, || bare.side_by_side(&calls))?);
     }
@@ -133,9 +126,6 @@ pub fn measure(settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<Overhe
     })
 }
 
-/// Wall and processor time.
-type Taken = (Duration, f64);
-
 fn cost(rounds: &[Taken]) -> Cost {
     Cost {
         wall_seconds: Figure::of(rounds.iter().map(|(wall, _)| wall.as_secs_f64())),
@@ -148,79 +138,14 @@ fn ratio(above: &[Taken], below: &[Taken]) -> f64 {
     Figure::of(each.map(|((a, _), (b, _))| a.as_secs_f64() / b.as_secs_f64())).median
 }
 
-/// Modules that stay loaded from run to run.
-struct Shared {
-    vision: Kept<dyn Vision>,
-    decoder: KeptDecoder,
-    text: SharedText,
-    memory: Option<Arc<Memory>>,
-}
-
-impl Shared {
-    fn load(pack: &Pack) -> Result<Self, ModelError> {
-        Ok(Self {
-            vision: Kept::new(pack.vision_beside(Arc::default())?),
-            decoder: KeptDecoder::new(pack.decoder(Arc::default())?),
-            text: SharedText::new(pack.text(Arc::default())?),
-            memory: pack.memory()?.map(Arc::new),
-        })
-    }
-
-    fn bare(&self) -> Bare {
-        Bare {
-            vision: Box::new(self.vision.clone()),
-            decoder: Box::new(self.decoder.clone()),
-            text: Box::new(self.text.clone()),
-        }
-    }
-
-    /// What a run needs of them; every run remembers its texts and prompts anew.
-    fn modules(&self, calls: Option<&Calls>) -> Modules {
-        let Bare {
-            mut vision,
-            mut decoder,
-            mut text,
-        } = self.bare();
-        if let Some(calls) = calls {
-            vision = Box::new(Noted::new(vision, calls));
-            decoder = Box::new(Noted::new(decoder, calls));
-            text = Box::new(Noted::new(text, calls));
-        }
-        Modules {
-            vision: Some(vision),
-            decoder: Some(Scheduler::new(decoder, scheduler::Settings::default())),
-            text: SharedText::new(Box::new(Remembering::new(text))),
-            reads: true,
-            memory: self.memory.clone(),
-        }
-    }
-}
-
 /// A run of all tasks, without loading.
-fn engine(settings: &Settings, shared: &Shared, calls: Option<&Calls>) -> Result<Taken, WorkError> {
+fn engine(settings: &Settings, kept: &Kept, calls: Option<&Calls>) -> Result<Taken, WorkError> {
     let folder = tempfile::tempdir().map_err(|error| WorkError::Failed(error.to_string()))?;
     let videos = [settings.video.clone()];
     let files = [Task::Caption, Task::Index, Task::Reason];
     let file = |task: &Task| task.file(&videos, &settings.pack, folder.path());
     let files = files.iter().map(file).collect::<Result<Vec<_>, _>>()?;
-    check(&files)?;
-    let began = Arc::new(Mutex::new(None));
-    let begins = Arc::clone(&began);
-    let options = Options {
-        modules: Some(shared.modules(calls)),
-        ready: Some(Box::new(move || {
-            let now = Some((Instant::now(), cpu_seconds()));
-            *begins.lock().unwrap_or_else(PoisonError::into_inner) = now;
-        })),
-        ..Options::new(Arc::default(), Box::new(Nobody))
-    };
-    let outcome = run::run(&plan(&files), options)?;
-    if let Some(error) = outcome.errors.first() {
-        return Err(WorkError::Failed(error.clone()));
-    }
-    let began = began.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let (begun, cpu) = began.expect("a run that ended was ready");
-    Ok((begun.elapsed(), cpu_seconds() - cpu))
+    run_with(&files, kept.modules(calls, true))
 }
 
 /// Does something while the video is decoded as in a run; what takes longer counts.
@@ -263,75 +188,4 @@ fn play(settings: &Settings, pack: &Pack) -> Result<Duration, EngineError> {
         drop(outlet);
         played.map(|_| begun.elapsed())
     })
-}
-
-/// A module that several runs use, one after the other.
-struct Kept<M: ?Sized>(Arc<Mutex<Box<M>>>);
-
-impl<M: ?Sized> Kept<M> {
-    fn new(module: Box<M>) -> Self {
-        Self(Arc::new(Mutex::new(module)))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Box<M>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<M: ?Sized> Clone for Kept<M> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl Vision for Kept<dyn Vision> {
-    fn encode(&mut self, image: &Image) -> Result<Impression, ModelError> {
-        self.lock().encode(image)
-    }
-}
-
-/// The decoder, with what it tells of itself without being asked to work.
-#[derive(Clone)]
-struct KeptDecoder {
-    decoder: Kept<dyn Decoder>,
-    ends: Vec<u32>,
-    context: usize,
-    shape: KvShape,
-}
-
-impl KeptDecoder {
-    fn new(decoder: Box<dyn Decoder>) -> Self {
-        Self {
-            ends: decoder.ends().to_vec(),
-            context: decoder.context(),
-            shape: decoder.shape(),
-            decoder: Kept::new(decoder),
-        }
-    }
-}
-
-impl Decoder for KeptDecoder {
-    fn encode(&mut self, text: &str) -> Result<Vec<u32>, ModelError> {
-        self.decoder.lock().encode(text)
-    }
-
-    fn decode(&mut self, tokens: &[u32]) -> Result<String, ModelError> {
-        self.decoder.lock().decode(tokens)
-    }
-
-    fn ends(&self) -> &[u32] {
-        &self.ends
-    }
-
-    fn context(&self) -> usize {
-        self.context
-    }
-
-    fn shape(&self) -> KvShape {
-        self.shape
-    }
-
-    fn run(&mut self, ids: &[u32], adapter: &[bool], kv: &mut Kv) -> Result<Vec<f32>, ModelError> {
-        self.decoder.lock().run(ids, adapter, kv)
-    }
 }

@@ -21,8 +21,17 @@ pub enum Task {
     Reason,
 }
 
-/// What is asked about each segment.
-const QUESTIONS: [&str; 3] = ["What can be seen?", "Where is this?", "What is happening?"];
+/// What can be asked about each segment; the task is the first three.
+pub const QUESTIONS: [&str; 8] = [
+    "What can be seen?",
+    "Where is this?",
+    "What is happening?",
+    "What is in front?",
+    "What is in the background?",
+    "Who can be seen?",
+    "What is the weather like?",
+    "What is the largest thing?",
+];
 
 impl Task {
     /// All of them.
@@ -106,7 +115,7 @@ impl Task {
                         "[node.ask{n}]\nkind = \"reason\"\ninputs = [\"scenes\"]\nask = {ask}\n"
                     )
                 };
-                let asks: String = QUESTIONS.iter().enumerate().map(ask).collect();
+                let asks: String = QUESTIONS.iter().take(3).enumerate().map(ask).collect();
                 format!("{asks}{}", lines("\"ask0\", \"ask1\", \"ask2\""))
             }
         }
@@ -114,7 +123,7 @@ impl Task {
 }
 
 /// A text as TOML: a basic string of JSON is one of TOML too.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 

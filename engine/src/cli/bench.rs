@@ -1,7 +1,9 @@
 //! `atom bench`: measures on this machine what Atom promises of itself.
 
 use std::{
-    env, fs,
+    env,
+    error::Error,
+    fs,
     io::{self, BufRead, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -9,11 +11,12 @@ use std::{
 
 use anyhow::{Context, bail};
 use atom::bench::{
-    Reuse, Settings, Work,
+    Reuse, Settings, Work, curves,
     figures::Figure,
     gantt,
     overhead::{self, Overhead},
     reuse::{self, READY, ShapeFigures},
+    scale::{self, Scale},
     tasks::Task,
     work,
 };
@@ -49,6 +52,14 @@ Nothing else should run meanwhile.
 Example:
   atom bench overhead holiday.mp4")]
     Overhead(Compared),
+    /// See how cost grows with sources, the length of segments, questions, standing queries, and stored segments.
+    #[command(after_help = "\
+Sources are the video several times; nothing of one prompt is taken for the next. Stores hold segments that are made up.
+Nothing else should run meanwhile.
+
+Example:
+  atom bench scale holiday.mp4 --svg scale.svg")]
+    Scale(Varied),
     /// What the other commands start.
     #[command(hide = true)]
     Work(Doing),
@@ -92,6 +103,27 @@ struct Compared {
 }
 
 #[derive(Args)]
+struct Varied {
+    /// The video; some seconds are enough.
+    video: PathBuf,
+    /// The pack of models.
+    #[arg(long, default_value = "mini")]
+    pack: String,
+    /// How often each has its turn.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    rounds: u8,
+    /// Segments of the largest store.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..=10_000_000))]
+    segments: u64,
+    /// Draw how cost grows into this file.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
 struct Doing {
     #[arg(long)]
     pack: String,
@@ -114,6 +146,7 @@ impl Bench {
         match self.what {
             What::Reuse(measured) => measured.run(),
             What::Overhead(compared) => compared.run(),
+            What::Scale(varied) => varied.run(),
             What::Work(doing) => doing.run(),
         }
     }
@@ -124,6 +157,33 @@ fn is_there(video: &Path) -> anyhow::Result<()> {
     match video.is_file() {
         true => Ok(()),
         false => bail!("{} is no file; expected a video", video.display()),
+    }
+}
+
+fn draw(path: &Path, picture: Result<String, Box<dyn Error>>) -> anyhow::Result<()> {
+    let told = path.display();
+    let picture = picture.map_err(|error| anyhow::anyhow!("cannot draw {told}: {error}"))?;
+    fs::write(path, picture).with_context(|| format!("cannot write {told}"))
+}
+
+impl Varied {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        is_there(&self.video)?;
+        let settings = scale::Settings {
+            video: self.video,
+            pack: self.pack,
+            rounds: usize::from(self.rounds),
+            segments: self.segments,
+        };
+        let scale = scale::measure(&settings, &mut |what| terminal::tell(what))?;
+        if let Some(path) = &self.svg {
+            draw(path, curves::picture(&scale.sweeps))?;
+        }
+        match self.json {
+            true => terminal::result(&serde_json::to_string(&scale)?)?,
+            false => terminal::result(&growth(&scale))?,
+        }
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -156,9 +216,7 @@ impl Measured {
         };
         let reuse = reuse::measure(&settings, &mut |what| terminal::tell(what))?;
         if let Some(path) = &self.svg {
-            let picture = gantt::picture(&reuse.timelines)
-                .map_err(|error| anyhow::anyhow!("cannot draw the timelines: {error}"))?;
-            fs::write(path, picture).with_context(|| format!("cannot write {}", path.display()))?;
+            draw(path, gantt::picture(&reuse.timelines))?;
         }
         match self.json {
             true => terminal::result(&serde_json::to_string(&reuse)?)?,
@@ -245,6 +303,27 @@ fn costs(overhead: &Overhead) -> String {
         "\nA frame of the most sources takes {:.2} of the time of one of a single source.",
         overhead.graph_most_over_one
     ));
+    lines.join("\n")
+}
+
+/// How cost grows, as tables in Markdown with the slope in words.
+fn growth(scale: &Scale) -> String {
+    let mut lines = vec![format!(
+        "Pack {}; {} rounds. The middle of the rounds (least to most).",
+        scale.pack, scale.rounds
+    )];
+    for sweep in &scale.sweeps {
+        let digits = if sweep.unit == "s" { 1 } else { 2 };
+        lines.push(format!("\n| {} | {} |\n|---|---|", sweep.of, sweep.cost));
+        for point in &sweep.points {
+            let Figure { median, min, max } = point.cost;
+            lines.push(format!(
+                "| {} | {median:.digits$} {} ({min:.digits$} to {max:.digits$}) |",
+                point.at, sweep.unit
+            ));
+        }
+        lines.push(format!("\n{}", sweep.said));
+    }
     lines.join("\n")
 }
 
