@@ -9,7 +9,7 @@ use crate::{
     kv::{Kv, KvShape},
     manifest::DecoderPart,
     meter::Meter,
-    session::{Element, Feed, Module, Port, Threads, Value},
+    session::{Element, Module, Port, Threads, Value},
     tokenizer::Tokenizer,
 };
 
@@ -90,7 +90,8 @@ pub trait Decoder: Send {
 ///
 /// In: `input_ids` i64 `[b, s]`, `seqlens_k` i32 `[b]` (length of all tokens of a sequence minus one), `total_seq` i32 `[1]` (of the
 /// longest), `past_k.i` and `past_v.i` f32 `[b, heads, p, d]` for each layer, and `adapter` f32 `[b, 1, 1]` if the pack has one. Out: `logits`
-/// f32 `[b, 1, vocabulary]` of the last position, `present_k.i` and `present_v.i` of p or more tokens.
+/// f32 `[b, 1, vocabulary]` of the last position, `present_k.i` and `present_v.i`, which are written into the
+/// memory of the past.
 pub(crate) struct OnnxDecoder {
     module: Module,
     tokenizer: Tokenizer,
@@ -186,6 +187,7 @@ impl Decoder for OnnxDecoder {
             parts: self.caches.len(),
             heads: self.part.kv_heads,
             dim: self.part.head_dim,
+            of_module: true,
         }
     }
 
@@ -196,25 +198,18 @@ impl Decoder for OnnxDecoder {
         kv.reserve(longest);
         let last = kv.lengths().iter().map(|length| (length + new - 1) as i32);
         let ids = ids.iter().copied().map(i64::from).collect();
-        let mut feed: Vec<(&str, Feed<'_>)> = vec![
-            ("input_ids", Value::i64(&[rows, new], ids)?.into()),
-            ("seqlens_k", Value::i32(&[rows], last.collect())?.into()),
-            ("total_seq", Value::i32(&[1], vec![longest as i32])?.into()),
+        let mut inputs = vec![
+            ("input_ids", Value::i64(&[rows, new], ids)?),
+            ("seqlens_k", Value::i32(&[rows], last.collect())?),
+            ("total_seq", Value::i32(&[1], vec![longest as i32])?),
         ];
         if self.part.adapter {
             let scale = adapter.iter().map(|on| f32::from(u8::from(*on)));
-            let scale = Value::f32(&[rows, 1, 1], scale.collect())?;
-            feed.push(("adapter", scale.into()));
+            inputs.push(("adapter", Value::f32(&[rows, 1, 1], scale.collect())?));
         }
-        let shape = [rows, self.part.kv_heads, kv.room(), self.part.head_dim];
-        for (part, names) in self.caches.iter().enumerate() {
-            feed.push((&names.past, Feed::View(shape, kv.part(part))));
-        }
-        let mut outputs = self.module.run(feed, rows)?;
-        let logits = outputs.take("logits")?.as_f32()?.to_vec();
-        for (part, names) in self.caches.iter().enumerate() {
-            kv.write(part, new, outputs.take(&names.present)?.as_f32()?);
-        }
+        let blocks = self.caches.iter().zip(kv.parts());
+        let blocks = blocks.map(|(names, block)| (&*names.past, &*names.present, block));
+        let logits = self.module.run_on(inputs, blocks, "logits", rows)?;
         kv.grow(new);
         Ok(logits)
     }

@@ -240,6 +240,7 @@ impl Decoder for FakeDecoder {
             parts: 1,
             heads: 1,
             dim: 1,
+            of_module: false,
         }
     }
 
@@ -256,13 +257,12 @@ impl Decoder for FakeDecoder {
             }
             let longest = kv.lengths().iter().max().copied().unwrap_or(0) + new;
             kv.reserve(longest);
-            let mut present = vec![0.0; rows * longest];
+            let (room, lengths) = (kv.room(), kv.lengths().to_vec());
+            let numbers = kv.parts()[0].numbers_mut();
             for (row, ids) in ids.chunks_exact(new).enumerate() {
-                let start = row * longest + kv.lengths()[row];
-                let to = present[start..].iter_mut().zip(ids);
+                let to = numbers[row * room + lengths[row]..].iter_mut().zip(ids);
                 to.for_each(|(number, id)| *number = *id as f32);
             }
-            kv.write(0, new, &present);
             kv.grow(new);
             // Numbers of words depend on what was asked before: nothing may depend on the scores of the others.
             let score = |next: u32| {

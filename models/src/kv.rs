@@ -1,12 +1,15 @@
 //! Keys and values: what a decoder keeps of the tokens that it has run, for several sequences at once.
 //!
 //! Each sequence is a row; the rows of a part (the keys or the values of one layer) lie behind each other as
-//! `[rows, heads, room, dim]`, so that a module takes them as they are, whatever their lengths: what lies behind a row's
-//! length is never looked at. Rows come and go at the end, and none moves unless it has to.
+//! `[rows, heads, room, dim]`, whatever their lengths: what lies behind a row's length is never looked at. A module writes new
+//! tokens right behind those that are there, so that nothing is copied from step to step. In return a block has exactly as many rows
+//! as the module runs, and another number of rows, or more room, is another block: whoever can foresee them asks for them early.
 
 use std::ops::Range;
 
-/// Room for tokens grows in such steps: every growth moves all rows.
+use crate::session::Block;
+
+/// Room for tokens comes in such steps.
 const STEP: usize = 32;
 
 /// The sizes of one token's keys and values.
@@ -18,6 +21,8 @@ pub struct KvShape {
     pub heads: usize,
     /// Numbers for each head.
     pub dim: usize,
+    /// Whether a module of the runtime writes them, into memory of the runtime.
+    pub of_module: bool,
 }
 
 impl KvShape {
@@ -33,11 +38,12 @@ impl KvShape {
 }
 
 /// Keys and values of several sequences.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Kv {
     shape: KvShape,
     room: usize,
-    parts: Vec<Vec<f32>>,
+    /// None if there is no row.
+    parts: Vec<Block>,
     lengths: Vec<usize>,
 }
 
@@ -47,7 +53,7 @@ impl Kv {
         Self {
             shape,
             room: STEP,
-            parts: vec![Vec::new(); shape.parts],
+            parts: Vec::new(),
             lengths: Vec::new(),
         }
     }
@@ -55,21 +61,19 @@ impl Kv {
     /// Sequences of these lengths, all numbers 0: for who measures what running on them costs.
     pub fn blank(shape: KvShape, lengths: &[usize]) -> Self {
         let mut kv = Self::new(shape);
-        kv.reserve(lengths.iter().max().copied().unwrap_or(0));
-        let numbers = lengths.len() * shape.heads * kv.room * shape.dim;
-        kv.parts = vec![vec![0.0; numbers]; shape.parts];
+        let longest = lengths.iter().max().copied().unwrap_or(0);
+        kv.resize(lengths.len(), longest);
         kv.lengths = lengths.to_vec();
         kv
     }
 
-    /// One sequence that goes on from these tokens: what [`Kv::tokens`] gave.
-    pub fn of(shape: KvShape, tokens: &[f32]) -> Self {
-        let mut kv = Self::new(shape);
+    /// One sequence that goes on from these tokens, what [`Kv::tokens`] gave, with room for `room` in all.
+    pub fn of(shape: KvShape, tokens: &[f32], room: usize) -> Self {
         let count = tokens.len() / shape.width();
-        kv.reserve(count);
-        kv.lengths.push(count);
+        let mut kv = Self::blank(shape, &[count.max(room)]);
+        kv.lengths[0] = count;
         for (p, part) in kv.parts.iter_mut().enumerate() {
-            part.resize(shape.heads * kv.room * shape.dim, 0.0);
+            let part = part.numbers_mut();
             for (t, token) in tokens.chunks_exact(shape.width()).enumerate() {
                 let heads = token[p * shape.heads * shape.dim..].chunks_exact(shape.dim);
                 for (h, numbers) in heads.take(shape.heads).enumerate() {
@@ -100,71 +104,62 @@ impl Kv {
         self.lengths.len() * self.room * self.shape.bytes()
     }
 
-    /// One part of all rows, `[rows, heads, room, dim]`.
-    pub fn part(&self, part: usize) -> &[f32] {
-        &self.parts[part]
+    /// All parts, each `[rows, heads, room, dim]`.
+    pub(crate) fn parts(&mut self) -> &mut [Block] {
+        &mut self.parts
     }
 
     /// Makes room for so many tokens in each row.
     pub fn reserve(&mut self, tokens: usize) {
-        if tokens > self.room {
-            self.resize(tokens.next_multiple_of(STEP));
-        }
+        self.resize(self.lengths.len(), tokens.max(self.room));
     }
 
-    /// Gives room back if less than half of it is needed.
-    pub fn shrink(&mut self) {
-        let longest = self.lengths.iter().max().copied().unwrap_or(0);
-        let needed = longest.max(1).next_multiple_of(STEP);
-        if 2 * needed <= self.room {
-            self.resize(needed);
+    /// Makes it so many rows, each with room for so many tokens; the first rows stay, new ones are empty.
+    ///
+    /// No row that stays may be longer.
+    pub fn resize(&mut self, rows: usize, tokens: usize) {
+        let (old, room) = (self.room, tokens.max(1).next_multiple_of(STEP));
+        if (rows, room) == (self.lengths.len(), old) {
+            return;
         }
-    }
-
-    fn resize(&mut self, room: usize) {
-        let (old, new) = (self.room * self.shape.dim, room * self.shape.dim);
-        for part in &mut self.parts {
-            let mut moved = vec![0.0; part.len() / old * new];
-            for (from, to) in part.chunks_exact(old).zip(moved.chunks_exact_mut(new)) {
-                let both = old.min(new);
-                to[..both].copy_from_slice(&from[..both]);
-            }
-            *part = moved;
-        }
+        self.lengths.resize(rows, 0);
         self.room = room;
-    }
-
-    /// Adds a copy of a row of `other` as the last row.
-    pub fn push(&mut self, other: &Self, row: usize) {
-        let length = other.lengths[row];
-        self.reserve(length);
-        let (dim, heads) = (self.shape.dim, self.shape.heads);
-        for (part, from) in self.parts.iter_mut().zip(&other.parts) {
-            let start = part.len();
-            part.resize(start + heads * self.room * dim, 0.0);
-            for head in 0..heads {
-                let to = &mut part[start + head * self.room * dim..][..length * dim];
-                to.copy_from_slice(
-                    &from[(row * heads + head) * other.room * dim..][..length * dim],
-                );
+        let KvShape { heads, dim, .. } = self.shape;
+        let new = || Block::new([rows, heads, room, dim], self.shape.of_module);
+        if rows == 0 {
+            self.parts.clear();
+        } else if self.parts.is_empty() {
+            self.parts = (0..self.shape.parts).map(|_| new()).collect();
+        } else {
+            for part in &mut self.parts {
+                let mut moved = new();
+                let from = part.numbers().chunks_exact(heads * old * dim);
+                let to = moved.numbers_mut().chunks_exact_mut(heads * room * dim);
+                for ((from, to), length) in from.zip(to).zip(&self.lengths) {
+                    copy_row(from, to, length * dim, heads);
+                }
+                *part = moved;
             }
         }
-        self.lengths.push(length);
     }
 
-    /// Adds a copy of one of its own rows as the last row.
-    pub fn repeat(&mut self, row: usize) {
-        let size = self.row_size();
-        for part in &mut self.parts {
-            part.extend_from_within(row * size..(row + 1) * size);
+    /// Makes row `to` a copy of a row of `other`; it must have room for it.
+    pub fn put(&mut self, to: usize, other: &Self, from: usize) {
+        let length = other.lengths[from];
+        let (size, others) = (self.row_size(), other.row_size());
+        for (part, other) in self.parts.iter_mut().zip(&other.parts) {
+            let to = &mut part.numbers_mut()[to * size..][..size];
+            let from = &other.numbers()[from * others..][..others];
+            copy_row(from, to, length * self.shape.dim, self.shape.heads);
         }
-        self.lengths.push(self.lengths[row]);
+        self.lengths[to] = length;
     }
 
     /// Makes row `to` a copy of row `from`.
     pub fn copy(&mut self, from: usize, to: usize) {
         let (size, used) = (self.row_size(), self.lengths[from] * self.shape.dim);
         for part in &mut self.parts {
+            let part = part.numbers_mut();
             for head in 0..self.shape.heads {
                 let start = head * self.room * self.shape.dim;
                 let source = from * size + start;
@@ -174,25 +169,18 @@ impl Kv {
         self.lengths[to] = self.lengths[from];
     }
 
-    /// Removes a row; the last row takes its place.
-    pub fn swap_remove(&mut self, row: usize) {
-        let last = self.lengths.len() - 1;
-        if row != last {
-            self.copy(last, row);
-        }
-        self.lengths.pop();
-        let size = self.row_size();
-        for part in &mut self.parts {
-            part.truncate(last * size);
-        }
+    /// Makes a row empty.
+    pub fn clear(&mut self, row: usize) {
+        self.lengths[row] = 0;
     }
 
     /// Some tokens of a row, one behind the other, each with all its parts.
     pub fn tokens(&self, row: usize, range: Range<usize>) -> Vec<f32> {
         let (dim, heads) = (self.shape.dim, self.shape.heads);
+        let parts: Vec<&[f32]> = self.parts.iter().map(Block::numbers).collect();
         let mut tokens = Vec::with_capacity(range.len() * self.shape.width());
         for token in range {
-            for part in &self.parts {
+            for part in &parts {
                 for head in 0..heads {
                     let start = ((row * heads + head) * self.room + token) * dim;
                     tokens.extend_from_slice(&part[start..][..dim]);
@@ -200,20 +188,6 @@ impl Kv {
             }
         }
         tokens
-    }
-
-    /// Takes over one part of `new` tokens of every row, which `from`, `[rows, heads, its room, dim]`, has behind the rows' lengths.
-    ///
-    /// The rows must have room for them. They count only after [`Kv::grow`].
-    pub fn write(&mut self, part: usize, new: usize, from: &[f32]) {
-        let (dim, heads) = (self.shape.dim, self.shape.heads);
-        let room = from.len() / (self.lengths.len() * heads);
-        for (row, length) in self.lengths.iter().enumerate() {
-            for head in row * heads..(row + 1) * heads {
-                let to = &mut self.parts[part][(head * self.room + length) * dim..][..new * dim];
-                to.copy_from_slice(&from[head * room + length * dim..][..new * dim]);
-            }
-        }
     }
 
     /// Counts `new` tokens more in every row.
@@ -226,6 +200,14 @@ impl Kv {
     }
 }
 
+/// Copies the first `used` numbers of each head.
+fn copy_row(from: &[f32], to: &mut [f32], used: usize, heads: usize) {
+    let (wide, room) = (from.len() / heads, to.len() / heads);
+    for (from, to) in from.chunks_exact(wide).zip(to.chunks_exact_mut(room)) {
+        to[..used].copy_from_slice(&from[..used]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,6 +216,7 @@ mod tests {
         parts: 2,
         heads: 3,
         dim: 2,
+        of_module: false,
     };
 
     /// So many tokens, no two numbers alike.
@@ -251,44 +234,44 @@ mod tests {
     fn rows_of_different_lengths_keep_their_tokens_wherever_they_go() {
         let (short, long) = (some(5, 1), some(70, 2));
         let mut kv = Kv::new(SHAPE);
-        kv.push(&Kv::of(SHAPE, &short), 0);
-        kv.push(&Kv::of(SHAPE, &long), 0);
-        kv.repeat(0);
+        kv.resize(2, 70);
+        kv.put(0, &Kv::of(SHAPE, &short, 0), 0);
+        kv.put(1, &Kv::of(SHAPE, &long, 200), 0);
+        assert_eq!((all(&kv, 0), all(&kv, 1)), (short.clone(), long.clone()));
+        kv.resize(3, 100);
+        kv.copy(0, 2);
         kv.copy(1, 0);
         assert_eq!(
             (all(&kv, 0), all(&kv, 1), all(&kv, 2)),
-            (long.clone(), long.clone(), short.clone())
+            (long.clone(), long, short.clone())
         );
-        kv.swap_remove(0);
-        assert_eq!((all(&kv, 0), all(&kv, 1)), (short.clone(), long));
         assert_eq!(
-            kv.tokens(0, 2..4),
+            kv.tokens(2, 2..4),
             short[2 * SHAPE.width()..4 * SHAPE.width()]
         );
-        assert_eq!((kv.lengths(), kv.room()), (&[5, 70][..], 96));
-        kv.swap_remove(1);
-        kv.shrink();
+        assert_eq!((kv.lengths(), kv.room()), (&[70, 70, 5][..], 128));
+        kv.copy(2, 0);
+        kv.resize(1, 5);
         assert_eq!((all(&kv, 0), kv.room()), (short, 32));
+        kv.clear(0);
+        kv.resize(0, 0);
+        assert_eq!((kv.lengths().len(), kv.bytes()), (0, 0));
     }
 
     #[test]
-    fn takes_over_the_tokens_behind_each_rows_length() {
-        let mut kv = Kv::new(SHAPE);
-        for row in [some(3, 1), some(6, 2)] {
-            kv.push(&Kv::of(SHAPE, &row), 0);
+    fn what_is_written_behind_a_row_counts_once_it_has_grown() {
+        let mut kv = Kv::of(SHAPE, &some(3, 1), 40);
+        let row = kv.room() * SHAPE.dim;
+        for part in kv.parts() {
+            for head in 0..SHAPE.heads {
+                part.numbers_mut()[head * row + 6..][..2].fill(-1.0);
+            }
         }
-        let wide = 9 * SHAPE.dim;
-        for part in 0..SHAPE.parts {
-            let from: Vec<f32> = (0..2 * SHAPE.heads * wide).map(|n| -(n as f32)).collect();
-            kv.write(part, 1, &from);
-        }
+        assert_eq!(all(&kv, 0), some(3, 1));
         kv.grow(1);
-        assert_eq!(kv.lengths(), [4, 7]);
-        assert_eq!(kv.tokens(0, 3..4)[..2], [-6.0, -7.0]);
-        assert_eq!(
-            kv.tokens(1, 6..7)[..2],
-            [-((3 * wide + 12) as f32), -((3 * wide + 13) as f32)]
-        );
-        assert_eq!(kv.tokens(1, 0..6), some(6, 2));
+        assert_eq!(kv.tokens(0, 3..4), vec![-1.0; SHAPE.width()]);
+        kv.reserve(300);
+        assert_eq!(kv.tokens(0, 0..3), some(3, 1));
+        assert_eq!(kv.tokens(0, 3..4), vec![-1.0; SHAPE.width()]);
     }
 }

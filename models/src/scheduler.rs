@@ -151,7 +151,7 @@ impl Scheduler {
         let mut tokens = task::encode(&mut *self.decoder, beginning.as_str())?;
         // What follows may melt with the last token.
         tokens.pop();
-        let mut kv = Kv::of(self.decoder.shape(), &[]);
+        let mut kv = Kv::of(self.decoder.shape(), &[], tokens.len());
         while kv.lengths()[0] < tokens.len() {
             chunk(&mut *self.decoder, beginning, &tokens, &mut kv)?;
         }
@@ -357,7 +357,7 @@ impl Scheduler {
                 false => Found::default(),
             };
             Begun {
-                kv: Kv::of(decoder.shape(), &known.kv),
+                kv: Kv::of(decoder.shape(), &known.kv, task.tokens.len()),
                 reused: known.tokens - known.constant,
                 constant: known.constant,
             }
@@ -398,7 +398,8 @@ impl Scheduler {
 
     /// Runs one token of every text that grows.
     fn step(&mut self) {
-        self.batch.step(&mut *self.decoder);
+        let expected = !self.filling.is_empty();
+        self.batch.step(&mut *self.decoder, expected);
         self.done.append(&mut self.batch.finished);
     }
 }

@@ -11,11 +11,16 @@ use std::{
 
 use ort::{
     environment::Environment,
-    session::{Session, SessionInputValue, builder::GraphOptimizationLevel},
-    value::{DynValue, Outlet, Tensor, TensorElementType, TensorRef, ValueType},
+    memory::MemoryInfo,
+    session::{Session, builder::GraphOptimizationLevel},
+    value::{DynValue, Outlet, Tensor, TensorElementType, ValueType},
 };
 
 use crate::{error::ModelError, meter::Meter};
+
+mod block;
+
+pub(crate) use block::Block;
 
 /// Loads the runtime library once in a process; every later call gives the same environment.
 fn environment(library: &Path) -> Result<Environment, ModelError> {
@@ -135,18 +140,6 @@ impl Value {
     }
 }
 
-/// What goes into a run: a tensor of its own, or a view of numbers that stay where they are.
-pub(crate) enum Feed<'a> {
-    Own(Value),
-    View([usize; 4], &'a [f32]),
-}
-
-impl From<Value> for Feed<'_> {
-    fn from(value: Value) -> Self {
-        Self::Own(value)
-    }
-}
-
 fn not_made(error: ort::Error) -> ModelError {
     ModelError::Run {
         module: "tensor".into(),
@@ -239,19 +232,13 @@ impl Module {
     /// Runs the graph over `items` items; counted by the module's meter.
     pub(crate) fn run(
         &mut self,
-        inputs: Vec<(&str, Feed<'_>)>,
+        inputs: Vec<(&str, Value)>,
         items: usize,
     ) -> Result<Outputs, ModelError> {
-        let feed = inputs.into_iter().map(|(name, feed)| {
-            let value: SessionInputValue<'_> = match feed {
-                Feed::Own(value) => value.0.into(),
-                Feed::View(shape, data) => TensorRef::from_array_view((shape, data))
-                    .map_err(not_made)?
-                    .into(),
-            };
-            Ok((name, value))
-        });
-        let feed = feed.collect::<Result<Vec<_>, ModelError>>()?;
+        let feed: Vec<_> = inputs
+            .into_iter()
+            .map(|(name, value)| (name, value.0))
+            .collect();
         let (session, name) = (&mut self.session, &self.name);
         let failed = |e: ort::Error| ModelError::Run {
             module: name.clone(),
@@ -269,6 +256,51 @@ impl Module {
             module: name.clone(),
             values,
         })
+    }
+
+    /// Runs the graph likewise, with blocks that it reads under one name and writes under another, where they are; gives the
+    /// numbers of the output `wanted`.
+    ///
+    /// If it fails, nobody knows what is written.
+    pub(crate) fn run_on<'b>(
+        &mut self,
+        inputs: Vec<(&str, Value)>,
+        blocks: impl Iterator<Item = (&'b str, &'b str, &'b mut Block)>,
+        wanted: &str,
+        items: usize,
+    ) -> Result<Vec<f32>, ModelError> {
+        let (session, name) = (&mut self.session, &self.name);
+        let failed = |e: ort::Error| ModelError::Run {
+            module: name.clone(),
+            reason: e.to_string(),
+        };
+        let mut binding = session.create_binding().map_err(failed)?;
+        for (name, value) in inputs {
+            binding.bind_input(name, &value.0).map_err(failed)?;
+        }
+        for (read, written, block) in blocks {
+            let Block::Tensor(tensor) = block else {
+                return Err(ModelError::Run {
+                    module: name.clone(),
+                    reason: format!("{read} lies outside of the runtime's memory"),
+                });
+            };
+            binding.bind_input(read, tensor).map_err(failed)?;
+            binding.bind_output(written, tensor).map_err(failed)?;
+        }
+        let memory = MemoryInfo::default();
+        binding
+            .bind_output_to_device(wanted, &memory)
+            .map_err(failed)?;
+        let mut outputs = self
+            .meter
+            .run(items, || session.run_binding(&binding))
+            .map_err(failed)?;
+        let told = outputs.remove(wanted).ok_or_else(|| ModelError::Run {
+            module: name.clone(),
+            reason: format!("no output {wanted:?}"),
+        })?;
+        Value(told).into_f32()
     }
 }
 

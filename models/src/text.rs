@@ -157,8 +157,8 @@ impl TextEncoder for OnnxText {
         let shape = [1, ids.len()];
         let mask = Value::i64(&shape, vec![1; ids.len()])?;
         let feed = vec![
-            ("input_ids", Value::i64(&shape, ids)?.into()),
-            ("attention_mask", mask.into()),
+            ("input_ids", Value::i64(&shape, ids)?),
+            ("attention_mask", mask),
         ];
         self.module.run(feed, 1)?.take("embedding")?.into_f32()
     }

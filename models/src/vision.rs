@@ -126,7 +126,7 @@ impl Vision for OnnxVision {
         }
         let shape = [1, self.height as usize, self.width as usize, 3];
         let frames = Value::u8(&shape, image.pixels().to_vec())?;
-        let mut outputs = self.module.run(vec![("frames", frames.into())], 1)?;
+        let mut outputs = self.module.run(vec![("frames", frames)], 1)?;
         let embedding = outputs.take("embedding")?.into_f32()?;
         let concepts = outputs.take("concepts")?.into_f32()?;
         if embedding.iter().chain(&concepts).any(|x| !x.is_finite()) {

@@ -32,7 +32,7 @@ const MEMBERS: [&str; 6] = [
 
 /// An outside crate, and the files or folders whose sources may name it.
 const MAY_NAME: [(&str, &[&str]); 10] = [
-    ("ort", &["models/src/session.rs"]),
+    ("ort", &["models/src/session.rs", "models/src/session/"]),
     ("timely", &["operators/", "engine/"]),
     ("differential_dataflow", &["operators/"]),
     ("gstreamer", &["engine/src/source/", "tests/camera/"]),

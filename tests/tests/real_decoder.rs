@@ -118,15 +118,16 @@ fn a_sequence_without_the_adapter_is_the_same_beside_one_with_it() {
     let shape = decoder.shape();
     let tokens = decoder.encode("A dog runs over the").unwrap();
     let mut run = |adapter: bool| {
-        let mut kv = Kv::of(shape, &[]);
+        let mut kv = Kv::of(shape, &[], 0);
         let logits = decoder.run(&tokens, &[adapter], &mut kv).unwrap();
         (logits, kv)
     };
     let ((plain_next, plain), (adapted_next, adapted)) = (run(false), run(true));
     assert_ne!(plain_next, adapted_next, "the adapter does something");
     let mut both = Kv::new(shape);
-    both.push(&adapted, 0);
-    both.push(&plain, 0);
+    both.resize(2, adapted.room());
+    both.put(0, &adapted, 0);
+    both.put(1, &plain, 0);
     let beside = decoder.run(&[7, 7], &[true, false], &mut both).unwrap();
     let mut alone = plain;
     let alone = decoder.run(&[7], &[false], &mut alone).unwrap();

@@ -1,6 +1,7 @@
 //! Texts that grow together: one row of keys and values for each, one token for all of them in a step.
 //!
-//! A text stays in its row as long as it can, so that little is copied. Between two calls every row holds a text.
+//! A text stays in its row as long as it can, and a row that no text is in is left for a while if somebody is about to come, since
+//! another number of rows means copying all of them. An empty row costs as much as one with a text, though.
 
 use super::{
     Finished, failed, run,
@@ -11,10 +12,15 @@ use crate::{
     kv::{Kv, KvShape},
 };
 
+/// Steps for which empty rows are kept for somebody who is about to come: about what copying all rows takes (default pack).
+const PATIENCE: u32 = 4;
+
 /// All that grows, and what has ended.
 pub(super) struct Batch {
     kv: Kv,
     growing: Vec<Growing>,
+    /// Steps since there were no empty rows.
+    waited: u32,
     /// Results that nobody has taken yet.
     pub(super) finished: Vec<Finished>,
 }
@@ -33,6 +39,7 @@ impl Batch {
         Self {
             kv: Kv::new(shape),
             growing: Vec::new(),
+            waited: 0,
             finished: Vec::new(),
         }
     }
@@ -57,8 +64,8 @@ impl Batch {
         (kv, logits): (Kv, &[f32]),
         generation: Generation,
     ) {
-        let row = self.kv.lengths().len();
-        self.kv.push(&kv, 0);
+        let row = self.make_room(&task);
+        self.kv.put(row, &kv, 0);
         self.growing.push(Growing {
             growth: task.growth(decoder.ends()),
             texts: vec![(row, 0)],
@@ -66,7 +73,26 @@ impl Batch {
             task,
         });
         self.grow(decoder, self.growing.len() - 1, &[logits]);
-        self.close_gaps();
+    }
+
+    /// Makes enough empty rows for a request, each with room for all that it may come to; gives the first.
+    fn make_room(&mut self, task: &Task) -> usize {
+        let (rows, empty) = (self.kv.lengths().len(), self.empty());
+        let missing = task.rows().saturating_sub(empty.len());
+        let tokens = task.longest().max(self.kv.room());
+        self.kv.resize(rows + missing, tokens);
+        empty.first().copied().unwrap_or(rows)
+    }
+
+    /// The rows that no text is in.
+    fn empty(&self) -> Vec<usize> {
+        let mut empty = vec![true; self.kv.lengths().len()];
+        for (row, _) in self.growing.iter().flat_map(|growing| &growing.texts) {
+            empty[*row] = false;
+        }
+        let rows = empty.iter().enumerate();
+        rows.filter_map(|(row, empty)| empty.then_some(row))
+            .collect()
     }
 
     /// The tokens that a request has got so far.
@@ -78,11 +104,12 @@ impl Batch {
     /// Drops a request, if it is here.
     pub(super) fn drop(&mut self, id: u64) {
         self.growing.retain(|growing| growing.task.id != id);
-        self.close_gaps();
+        self.let_go();
     }
 
-    /// Runs one token of every text.
-    pub(super) fn step(&mut self, decoder: &mut dyn Decoder) {
+    /// Runs one token of every text; `expected` says whether somebody is about to come.
+    pub(super) fn step(&mut self, decoder: &mut dyn Decoder, expected: bool) {
+        self.close_gaps(expected);
         let rows = self.kv.lengths().len();
         let (mut ids, mut adapter) = (vec![0; rows], vec![false; rows]);
         for growing in &self.growing {
@@ -96,7 +123,7 @@ impl Batch {
             Err(fault) if self.growing.len() == 1 => {
                 let growing = self.growing.remove(0);
                 self.finish(&growing.task, Err(fault));
-                self.close_gaps();
+                self.let_go();
             }
             Err(_) => self.step_alone(decoder),
         }
@@ -106,18 +133,20 @@ impl Batch {
     fn step_alone(&mut self, decoder: &mut dyn Decoder) {
         let (mut kv, mut all) = (Kv::new(decoder.shape()), Vec::new());
         for mut growing in std::mem::take(&mut self.growing) {
+            let texts = growing.texts.len();
             let mut own = Kv::new(decoder.shape());
-            growing
-                .texts
-                .iter()
-                .for_each(|(row, _)| own.push(&self.kv, *row));
+            own.resize(texts, growing.task.longest());
+            let each = growing.texts.iter().enumerate();
+            each.for_each(|(place, (row, _))| own.put(place, &self.kv, *row));
             let ids: Vec<u32> = growing.texts.iter().map(|(_, token)| *token).collect();
             let adapter = vec![growing.task.job.prompt.adapter(); ids.len()];
             match run(decoder, &ids, &adapter, &mut own) {
                 Ok(mut logits) => {
+                    let rows = kv.lengths().len();
+                    kv.resize(rows + texts, own.room().max(kv.room()));
                     for (place, (row, _)) in growing.texts.iter_mut().enumerate() {
-                        *row = kv.lengths().len();
-                        kv.push(&own, place);
+                        *row = rows + place;
+                        kv.put(*row, &own, place);
                     }
                     all.append(&mut logits);
                     self.growing.push(growing);
@@ -141,16 +170,16 @@ impl Batch {
         for (at, logits) in logits.iter().enumerate().rev() {
             self.grow(decoder, at, logits);
         }
-        self.close_gaps();
     }
 
     /// Chooses the next tokens of a request, and puts its texts into rows. May leave rows without a text.
     fn grow(&mut self, decoder: &mut dyn Decoder, at: usize, logits: &[&[f32]]) {
+        let empty = self.empty();
         let growing = &mut self.growing[at];
         match growing.growth.step(logits, growing.task.job.max_tokens) {
             Ok(next) if !next.is_empty() => {
                 growing.generation.generated += next.len();
-                growing.texts = place(&mut self.kv, &growing.texts, &next);
+                growing.texts = place(&mut self.kv, &growing.texts, &next, empty);
             }
             Ok(_) => {
                 let Growing {
@@ -161,10 +190,12 @@ impl Batch {
                 } = self.growing.remove(at);
                 let result = texts(decoder, growth, generation);
                 self.finish(&task, result);
+                self.let_go();
             }
             Err(error) => {
                 let growing = self.growing.remove(at);
                 self.finish(&growing.task, Err(failed(error)));
+                self.let_go();
             }
         }
     }
@@ -176,24 +207,34 @@ impl Batch {
         });
     }
 
-    /// Gives back the rows that no text is in.
-    fn close_gaps(&mut self) {
-        for row in (0..self.kv.lengths().len()).rev() {
-            let mut texts = self.growing.iter().flat_map(|growing| &growing.texts);
-            if texts.any(|(used, _)| *used == row) {
-                continue;
-            }
-            self.kv.swap_remove(row);
-            let moved = self.kv.lengths().len();
-            let mut texts = self
-                .growing
-                .iter_mut()
-                .flat_map(|growing| &mut growing.texts);
-            if let Some(text) = texts.find(|(used, _)| *used == moved) {
-                text.0 = row;
+    /// Gives all rows back when nothing grows.
+    fn let_go(&mut self) {
+        if self.growing.is_empty() {
+            self.kv.resize(0, 0);
+        }
+    }
+
+    /// Empties the rows that no text is in, and gives them back unless they are soon needed.
+    fn close_gaps(&mut self, expected: bool) {
+        let empty = self.empty();
+        empty.iter().for_each(|row| self.kv.clear(*row));
+        self.waited = if empty.is_empty() { 0 } else { self.waited + 1 };
+        if self.waited == 0 || expected && self.waited <= PATIENCE {
+            return;
+        }
+        self.waited = 0;
+        let rows = self.kv.lengths().len() - empty.len();
+        // The texts behind move into the gaps before them.
+        let mut gaps = empty.into_iter().filter(|row| *row < rows);
+        for growing in &mut self.growing {
+            for (row, _) in growing.texts.iter_mut().filter(|(row, _)| *row >= rows) {
+                let gap = gaps.next().expect("as many gaps before as texts behind");
+                self.kv.copy(*row, gap);
+                *row = gap;
             }
         }
-        self.kv.shrink();
+        let longest = self.growing.iter().map(|growing| growing.task.longest());
+        self.kv.resize(rows, longest.max().unwrap_or(0));
     }
 }
 
@@ -215,25 +256,35 @@ fn texts(
     })
 }
 
-/// Puts texts that each go on from one of `texts` into rows. A text stays in its row for its first continuation; a row
-/// without one is left as a gap.
-fn place(kv: &mut Kv, texts: &[(usize, u32)], next: &[(usize, u32)]) -> Vec<(usize, u32)> {
-    let mut free: Vec<usize> = texts.iter().map(|(row, _)| *row).collect();
+/// Puts texts that each go on from one of `texts` into rows, their own ones or those of `empty`. A text stays in its row for its first
+/// continuation; a row without one is left as a gap.
+fn place(
+    kv: &mut Kv,
+    texts: &[(usize, u32)],
+    next: &[(usize, u32)],
+    empty: Vec<usize>,
+) -> Vec<(usize, u32)> {
+    let mut own: Vec<usize> = texts.iter().map(|(row, _)| *row).collect();
     let mut staying = |parent: usize| {
-        free.iter()
+        own.iter()
             .position(|row| *row == parent)
-            .map(|at| free.remove(at))
+            .map(|at| own.remove(at))
     };
-    let own: Vec<Option<usize>> = next
+    let stays: Vec<Option<usize>> = next
         .iter()
         .map(|(from, _)| staying(texts[*from].0))
         .collect();
-    let rows = next.iter().zip(own).map(|((from, token), own)| {
-        let parent = texts[*from].0;
-        let row = own.or_else(|| free.pop().inspect(|row| kv.copy(parent, *row)));
-        let row = row.unwrap_or_else(|| {
-            kv.repeat(parent);
-            kv.lengths().len() - 1
+    let mut free = empty;
+    free.append(&mut own);
+    let rows = next.iter().zip(stays).map(|((from, token), stays)| {
+        let row = stays.unwrap_or_else(|| {
+            let row = free.pop().unwrap_or_else(|| {
+                let last = kv.lengths().len();
+                kv.resize(last + 1, kv.room());
+                last
+            });
+            kv.copy(texts[*from].0, row);
+            row
         });
         (row, *token)
     });
