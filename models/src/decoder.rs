@@ -9,7 +9,7 @@ use crate::{
     kv::{Kv, KvShape},
     manifest::DecoderPart,
     meter::Meter,
-    session::{Element, Module, Port, Threads, Value},
+    session::{Element, Module, Port, Value},
     tokenizer::Tokenizer,
 };
 
@@ -110,6 +110,7 @@ impl OnnxDecoder {
     pub(crate) fn load(
         folder: &Path,
         part: &DecoderPart,
+        threads: usize,
         meter: Arc<Meter>,
     ) -> Result<Self, ModelError> {
         let tokenizer = Tokenizer::load(&folder.join(&part.tokenizer), Some(part.vocabulary))?;
@@ -148,13 +149,7 @@ impl OnnxDecoder {
             &[-1, 1, part.vocabulary as i64],
         )];
         outputs.extend(caches.iter().map(|names| cache(&names.present)));
-        let module = Module::load(
-            &folder.join(&part.file),
-            &inputs,
-            &outputs,
-            Threads::All,
-            meter,
-        )?;
+        let module = Module::load(&folder.join(&part.file), &inputs, &outputs, threads, meter)?;
         Ok(Self {
             module,
             tokenizer,

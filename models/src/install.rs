@@ -13,10 +13,11 @@ use crate::{
     cache,
     error::ModelError,
     fake,
-    manifest::{Build, FileEntry, Manifest},
+    manifest::{Build, Family, FileEntry, Manifest},
     older,
     origin::{self, Origin},
-    pack,
+    pack::{self, Pack},
+    threads::Threads,
 };
 
 /// Is told what an installation does.
@@ -125,11 +126,35 @@ impl Site {
         for file in card.into_iter().chain(["pack.toml"]) {
             copy(&self.beside.join(file), &self.folder.join(file))?;
         }
+        self.measure(watcher)?;
         Ok(Installation {
             id: self.manifest.id(),
             folder: self.folder.clone(),
             fresh,
         })
+    }
+
+    /// Measures how many threads the modules run best on, unless that was done on this machine. A pack that cannot run yet, as
+    /// without the runtime, is not measured.
+    fn measure(&self, watcher: &mut dyn Watcher) -> Result<(), ModelError> {
+        if self.manifest.family != Family::Composed || Threads::kept(&self.folder).is_some() {
+            return Ok(());
+        }
+        watcher.begin("measure how many threads are best", 0);
+        let measured = Pack::open(&self.manifest.name).and_then(|pack| Threads::measure(&pack));
+        let threads = match measured {
+            Ok(threads) => threads,
+            Err(error) => {
+                watcher.end(&format!("not now, the usual numbers are taken: {error}"));
+                return Ok(());
+            }
+        };
+        threads.keep(&self.folder)?;
+        watcher.end(&format!(
+            "decoder {}, vision encoder {} beside it and {} alone, text encoder {}",
+            threads.decoder, threads.vision_beside, threads.vision, threads.text
+        ));
+        Ok(())
     }
 
     /// Makes sure that a file is in `folder`; whether it had to be fetched.

@@ -39,6 +39,7 @@ mod restraint;
 pub mod scheduler;
 mod session;
 pub mod text;
+mod threads;
 pub mod tokenizer;
 pub mod vision;
 
@@ -57,4 +58,5 @@ pub use pack::Pack;
 pub use prompt::Prompt;
 pub use scheduler::Scheduler;
 pub use text::{LazyText, Remembering, SharedText, TextEncoder};
+pub use threads::Threads;
 pub use vision::{Impression, Vision};

@@ -23,8 +23,8 @@ use crate::{
     manifest::{Family, FileEntry, Manifest},
     memory::Memory,
     meter::Meter,
-    session::Threads,
     text::{OnnxText, TextEncoder},
+    threads::Threads,
     vision::{OnnxVision, Vision},
 };
 
@@ -34,6 +34,7 @@ pub struct Pack {
     manifest: Manifest,
     folder: PathBuf,
     connector: Connector,
+    threads: Threads,
 }
 
 impl Pack {
@@ -49,6 +50,7 @@ impl Pack {
                 manifest,
                 folder: PathBuf::new(),
                 connector,
+                threads: Threads::usual(),
             });
         }
         if manifest.family != Family::Composed {
@@ -75,6 +77,7 @@ impl Pack {
         let concepts = concepts(&path, &names)?;
         let connector = manifest.connector(concepts);
         Ok(Self {
+            threads: Threads::kept(&folder).unwrap_or_else(Threads::usual),
             manifest,
             folder,
             connector,
@@ -106,24 +109,28 @@ impl Pack {
         (vision.width, vision.height)
     }
 
+    /// How many threads its modules run on.
+    pub fn threads(&self) -> Threads {
+        self.threads
+    }
+
     fn fake(&self) -> bool {
         self.manifest.name == fake::NAME
     }
 
-    /// Loads the vision encoder, to run on all cores.
+    /// Loads the vision encoder, to run where there is no decoder.
     pub fn vision(&self, meter: Arc<Meter>) -> Result<Box<dyn Vision>, ModelError> {
-        self.vision_on(Threads::All, meter)
+        self.vision_on(self.threads.vision, meter)
     }
 
-    /// Loads the vision encoder, to run beside the decoder. On two cores a minute of video with captions and three questions took
-    /// 22.5 s so, and 25 s with both on all cores.
+    /// Loads the vision encoder, to run beside the decoder.
     pub fn vision_beside(&self, meter: Arc<Meter>) -> Result<Box<dyn Vision>, ModelError> {
-        self.vision_on(Threads::Half, meter)
+        self.vision_on(self.threads.vision_beside, meter)
     }
 
-    fn vision_on(
+    pub(crate) fn vision_on(
         &self,
-        threads: Threads,
+        threads: usize,
         meter: Arc<Meter>,
     ) -> Result<Box<dyn Vision>, ModelError> {
         if self.fake() {
@@ -146,6 +153,14 @@ impl Pack {
 
     /// Loads the decoder.
     pub fn decoder(&self, meter: Arc<Meter>) -> Result<Box<dyn Decoder>, ModelError> {
+        self.decoder_on(self.threads.decoder, meter)
+    }
+
+    pub(crate) fn decoder_on(
+        &self,
+        threads: usize,
+        meter: Arc<Meter>,
+    ) -> Result<Box<dyn Decoder>, ModelError> {
         if self.fake() {
             return Ok(Box::new(fake::FakeDecoder::new(meter)));
         }
@@ -156,7 +171,8 @@ impl Pack {
             .expect("a composed manifest has [decoder]");
         verify(&self.manifest, &self.folder, &part.file)?;
         verify(&self.manifest, &self.folder, &part.tokenizer)?;
-        Ok(Box::new(OnnxDecoder::load(&self.folder, part, meter)?))
+        let decoder = OnnxDecoder::load(&self.folder, part, threads, meter)?;
+        Ok(Box::new(decoder))
     }
 
     /// Reads the caption memory, if the pack has one.
@@ -192,7 +208,8 @@ impl Pack {
             .expect("a composed manifest has [text]");
         verify(&self.manifest, &self.folder, &part.file)?;
         verify(&self.manifest, &self.folder, &part.tokenizer)?;
-        Ok(Box::new(OnnxText::load(&self.folder, part, meter)?))
+        let text = OnnxText::load(&self.folder, part, self.threads.text, meter)?;
+        Ok(Box::new(text))
     }
 }
 

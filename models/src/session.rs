@@ -166,25 +166,6 @@ impl Outputs {
     }
 }
 
-/// How many threads a module runs on. What it gives is the same, bit for bit (measured of the picture nets and of the text encoder).
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Threads {
-    /// One for each core.
-    All,
-    /// Half as many, for a module that works beside another one: nets lose time by every division.
-    Half,
-}
-
-impl Threads {
-    fn count(self) -> usize {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        match self {
-            Self::All => cores,
-            Self::Half => cores.div_ceil(2),
-        }
-    }
-}
-
 /// A loaded ONNX graph.
 pub(crate) struct Module {
     session: Session,
@@ -193,12 +174,12 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// Loads `path` and checks that it has exactly these inputs and at least these outputs.
+    /// Loads `path`, to run on so many threads, and checks that it has exactly these inputs and at least these outputs.
     pub(crate) fn load(
         path: &Path,
         inputs: &[Port],
         outputs: &[Port],
-        threads: Threads,
+        threads: usize,
         meter: Arc<Meter>,
     ) -> Result<Self, ModelError> {
         let begun = Instant::now();
@@ -304,13 +285,12 @@ impl Module {
     }
 }
 
-fn open(path: &Path, threads: Threads) -> Result<Session, ModelError> {
+fn open(path: &Path, threads: usize) -> Result<Session, ModelError> {
     let environment = environment(&library()?)?;
     let failed = |reason: String| ModelError::Load {
         path: path.to_owned(),
         reason,
     };
-    let threads = threads.count();
     Session::builder(&environment)
         .map_err(|e| failed(e.to_string()))?
         .with_optimization_level(GraphOptimizationLevel::All)

@@ -10,7 +10,7 @@ use crate::{
     error::ModelError,
     manifest::TextPart,
     meter::Meter,
-    session::{Element, Module, Port, Threads, Value},
+    session::{Element, Module, Port, Value},
     tokenizer::Tokenizer,
 };
 
@@ -118,6 +118,7 @@ impl OnnxText {
     pub(crate) fn load(
         folder: &Path,
         part: &TextPart,
+        threads: usize,
         meter: Arc<Meter>,
     ) -> Result<Self, ModelError> {
         let tokens = |name| Port::new(name, Element::I64, &[-1, -1]);
@@ -132,7 +133,7 @@ impl OnnxText {
                 &folder.join(&part.file),
                 &[tokens("input_ids"), tokens("attention_mask")],
                 &outputs,
-                Threads::Half,
+                threads,
                 meter,
             )?,
             max_tokens: part.max_tokens,

@@ -7,7 +7,7 @@ use crate::{
     image::Image,
     manifest::VisionPart,
     meter::Meter,
-    session::{Element, Module, Port, Threads, Value},
+    session::{Element, Module, Port, Value},
 };
 
 /// What the vision encoder makes of a picture, or of several pictures of one scene.
@@ -95,7 +95,7 @@ impl OnnxVision {
         path: &Path,
         part: &VisionPart,
         concepts: usize,
-        threads: Threads,
+        threads: usize,
         meter: Arc<Meter>,
     ) -> Result<Self, ModelError> {
         let (width, height) = (part.width, part.height);

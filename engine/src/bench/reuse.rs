@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use atom_models::{ModelError, Pack, Threads};
 use serde::Serialize;
 
 use super::{
@@ -46,9 +47,8 @@ pub struct Reuse {
     pub video_seconds: f64,
     /// So many rounds were counted.
     pub rounds: usize,
-    /// Cores of the machine: threads of the decoder. The vision encoder has half of them where it works beside the decoder, the text
-    /// encoder always.
-    pub cores: usize,
+    /// On how many threads the modules ran, and cores of the machine.
+    pub threads: Threads,
     /// The shapes, by name.
     pub shapes: BTreeMap<&'static str, ShapeFigures>,
     /// Of rounds, the middle one.
@@ -125,6 +125,9 @@ pub struct TokenFigures {
 /// Why it could not be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum ReuseError {
+    /// There is no such pack.
+    #[error(transparent)]
+    Pack(#[from] ModelError),
     /// A folder for results could not be made, or a video not be read.
     #[error("cannot {what}: {source}")]
     Io {
@@ -223,6 +226,7 @@ type Round = BTreeMap<&'static str, Vec<Ran>>;
 /// # Errors
 /// If a program fails, or a video cannot be read.
 pub fn measure(settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<Reuse, ReuseError> {
+    let threads = Pack::open(&settings.pack)?.threads();
     tell("warming up");
     read_all(&settings.videos)?;
     run_shape(settings, &shape(SHARED, &[ALL_TASKS]))?;
@@ -243,7 +247,7 @@ pub fn measure(settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<Reuse,
         }
         rounds.push(round);
     }
-    Ok(conclude(settings, &rounds))
+    Ok(conclude(settings, threads, &rounds))
 }
 
 /// Brings files into the page cache.
@@ -417,7 +421,7 @@ fn now() -> (Instant, u64) {
     (Instant::now(), since.unwrap_or_default().as_micros() as u64)
 }
 
-fn conclude(settings: &Settings, rounds: &[Round]) -> Reuse {
+fn conclude(settings: &Settings, threads: Threads, rounds: &[Round]) -> Reuse {
     let shapes = TOLD.map(|name| {
         let runs: Vec<&[Ran]> = rounds.iter().map(|round| &*round[name]).collect();
         (name, ShapeFigures::of(&runs))
@@ -442,7 +446,7 @@ fn conclude(settings: &Settings, rounds: &[Round]) -> Reuse {
         videos: settings.videos.len(),
         video_seconds: first.video_seconds,
         rounds: rounds.len(),
-        cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads,
         shapes: shapes.into(),
         ratios: Ratios {
             shared_over_per_task: ratio(&of(SHARED), &of(PER_TASK)),
@@ -655,7 +659,7 @@ mod tests {
             rounds: rounds.len(),
             program: PathBuf::new(),
         };
-        conclude(&settings, rounds)
+        conclude(&settings, Threads::usual(), rounds)
     }
 
     #[test]

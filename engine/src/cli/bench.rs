@@ -332,8 +332,15 @@ fn table(reuse: &Reuse) -> String {
     let columns = ["per_task", "kept", "sequential", "shared"].map(|name| &reuse.shapes[name]);
     let mut lines = vec![
         format!(
-            "{} videos, {:.0} s in all; pack {}; {} rounds; {} cores. The middle of the rounds (least to most).\n",
-            reuse.videos, reuse.video_seconds, reuse.pack, reuse.rounds, reuse.cores
+            "{} videos, {:.0} s in all; pack {}; {} rounds; {} cores; threads: decoder {}, vision {} beside it, text {}. The middle of the rounds (least to most).\n",
+            reuse.videos,
+            reuse.video_seconds,
+            reuse.pack,
+            reuse.rounds,
+            reuse.threads.cores,
+            reuse.threads.decoder,
+            reuse.threads.vision_beside,
+            reuse.threads.text
         ),
         "| | per task | kept | sequential | shared |".to_owned(),
         "|---|---|---|---|---|".to_owned(),

@@ -1,0 +1,236 @@
+//! How many threads each module runs on: measured when a pack is installed, and kept beside it.
+//!
+//! What a module gives is the same, bit for bit, on any number of threads; a number under which it is not is never chosen. So a wrong
+//! choice costs time and nothing else. What was measured counts on a machine with as many cores only.
+
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Decoder, Image, Impression, Kv, ModelError, Pack, Vision};
+
+/// The file in a pack's folder.
+const FILE: &str = "threads.toml";
+/// What an installation works on while it measures: about a second, in which the pictures take as long as the words.
+const PICTURES: usize = 8;
+const PROMPT: usize = 32;
+const STEPS: usize = 12;
+const ROWS: usize = 6;
+/// How often each choice has its turn; the quickest time counts.
+const TURNS: usize = 2;
+/// Another choice than the usual one must be faster by so much: less is chance.
+const BETTER: f64 = 0.95;
+
+/// How many threads each module runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Threads {
+    /// On a machine with so many cores.
+    pub cores: usize,
+    /// The decoder.
+    pub decoder: usize,
+    /// The vision encoder, where it works beside the decoder.
+    pub vision_beside: usize,
+    /// The vision encoder, where there is no decoder.
+    pub vision: usize,
+    /// The text encoder, which always works beside others, and little.
+    pub text: usize,
+}
+
+impl Threads {
+    /// What is good on most machines: the decoder on all cores, what works beside it on half of them, since nets lose time by every
+    /// division. On two cores a minute of video with captions and three questions took 22.5 s so, and 25 s with both nets on all.
+    pub fn usual() -> Self {
+        let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            cores,
+            decoder: cores,
+            vision_beside: cores.div_ceil(2),
+            vision: cores,
+            text: cores.div_ceil(2),
+        }
+    }
+
+    /// What was measured on this machine, if it was.
+    pub(crate) fn kept(folder: &Path) -> Option<Self> {
+        let kept: Self = toml::from_str(&fs::read_to_string(folder.join(FILE)).ok()?).ok()?;
+        let counts = [kept.decoder, kept.vision_beside, kept.vision, kept.text];
+        let sound = counts.iter().all(|count| (1..=kept.cores).contains(count));
+        (sound && kept.cores == Self::usual().cores).then_some(kept)
+    }
+
+    /// Keeps it for later.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub(crate) fn keep(&self, folder: &Path) -> Result<(), ModelError> {
+        let path = folder.join(FILE);
+        let text = toml::to_string(self).expect("numbers can be written");
+        fs::write(&path, text).map_err(|source| ModelError::Io {
+            action: "write",
+            path,
+            source,
+        })
+    }
+
+    /// Measures which numbers are fastest on this machine. Takes some seconds, in which nothing else should run.
+    ///
+    /// # Errors
+    /// If a module of the pack cannot be loaded, or fails.
+    pub fn measure(pack: &Pack) -> Result<Self, ModelError> {
+        let usual = Self::usual();
+        let mut counts = vec![1, usual.cores.div_ceil(2), usual.cores];
+        counts.dedup();
+        let mut pictures = Vec::new();
+        for count in &counts {
+            pictures.push((*count, pack.vision_on(*count, Arc::default())?));
+        }
+        let (width, height) = pack.frame_size();
+        let picture = Image::filled(width, height, [120, 90, 60]);
+        let mut alone = Choices::default();
+        for (count, vision) in &mut pictures {
+            alone.try_out(*count, || look(&mut **vision, &picture))?;
+        }
+        let mut beside = Choices::default();
+        for words in &counts {
+            let mut decoder = pack.decoder_on(*words, Arc::default())?;
+            for (looks, vision) in &mut pictures {
+                beside.try_out((*words, *looks), || {
+                    together(&mut *decoder, &mut **vision, &picture)
+                })?;
+            }
+        }
+        let (decoder, vision_beside) = beside.best((usual.decoder, usual.vision_beside));
+        Ok(Self {
+            decoder,
+            vision_beside,
+            vision: alone.best(usual.vision),
+            ..usual
+        })
+    }
+}
+
+/// What was tried, how long it took, and what came out.
+struct Choices<C, O>(Vec<(C, Duration, O)>);
+
+impl<C, O> Default for Choices<C, O> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<C: Copy + PartialEq, O: PartialEq> Choices<C, O> {
+    fn try_out(
+        &mut self,
+        choice: C,
+        mut work: impl FnMut() -> Result<O, ModelError>,
+    ) -> Result<(), ModelError> {
+        for _ in 0..TURNS {
+            let begun = Instant::now();
+            let gave = work()?;
+            self.0.push((choice, begun.elapsed(), gave));
+        }
+        Ok(())
+    }
+
+    /// The fastest of those that gave what the usual one gives; the usual one if it is about as fast.
+    fn best(&self, usual: C) -> C {
+        let of_usual = self.0.iter().filter(|(choice, ..)| *choice == usual);
+        let Some((_, usual_took, wanted)) = of_usual.min_by_key(|(_, took, _)| *took) else {
+            return usual;
+        };
+        let same = self.0.iter().filter(|(_, _, gave)| gave == wanted);
+        let faster = same.filter(|(_, took, _)| *took < usual_took.mul_f64(BETTER));
+        faster
+            .min_by_key(|(_, took, _)| *took)
+            .map_or(usual, |(choice, ..)| *choice)
+    }
+}
+
+/// Some pictures.
+fn look(vision: &mut dyn Vision, picture: &Image) -> Result<Impression, ModelError> {
+    let mut seen = Impression::default();
+    for _ in 0..PICTURES {
+        seen = vision.encode(picture)?;
+    }
+    Ok(seen)
+}
+
+/// A prompt and some steps of several texts, beside the pictures.
+fn together(
+    decoder: &mut dyn Decoder,
+    vision: &mut dyn Vision,
+    picture: &Image,
+) -> Result<(Vec<f32>, Impression), ModelError> {
+    thread::scope(|threads| {
+        let looking = threads.spawn(|| look(vision, picture));
+        let shape = decoder.shape();
+        let mut prompt = Kv::of(shape, &[], PROMPT);
+        decoder.run(&[1; PROMPT], &[true], &mut prompt)?;
+        let mut texts = Kv::blank(shape, &[2 * PROMPT; ROWS]);
+        let mut said = Vec::new();
+        for _ in 0..STEPS {
+            said = decoder.run(&[1; ROWS], &[true; ROWS], &mut texts)?;
+        }
+        let seen = looking
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok((said, seen))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choices(tried: &[(u8, u64, char)]) -> Choices<u8, char> {
+        let one =
+            |(choice, ms, gave): &(u8, u64, char)| (*choice, Duration::from_millis(*ms), *gave);
+        Choices(tried.iter().map(one).collect())
+    }
+
+    #[test]
+    fn the_fastest_is_chosen_if_it_gives_the_same_and_is_clearly_faster() {
+        let best = |tried: &[(u8, u64, char)]| choices(tried).best(2);
+        assert_eq!(best(&[(1, 80, 'a'), (2, 100, 'a'), (1, 300, 'a')]), 1);
+        assert_eq!(best(&[(1, 96, 'a'), (2, 100, 'a')]), 2);
+        assert_eq!(best(&[(1, 50, 'b'), (2, 100, 'a'), (3, 90, 'a')]), 3);
+        assert_eq!(best(&[]), 2);
+    }
+
+    #[test]
+    fn what_is_kept_counts_on_as_many_cores_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let usual = Threads::usual();
+        assert_eq!(Threads::kept(folder.path()), None);
+        usual.keep(folder.path()).unwrap();
+        assert_eq!(Threads::kept(folder.path()), Some(usual));
+        let other = Threads {
+            cores: usual.cores + 1,
+            ..usual
+        };
+        other.keep(folder.path()).unwrap();
+        assert_eq!(Threads::kept(folder.path()), None);
+        let none = Threads {
+            decoder: 0,
+            ..usual
+        };
+        none.keep(folder.path()).unwrap();
+        assert_eq!(Threads::kept(folder.path()), None);
+    }
+
+    #[test]
+    fn a_pack_is_measured() {
+        let threads = Threads::measure(&Pack::open("fake").unwrap()).unwrap();
+        assert!(
+            (1..=threads.cores).contains(&threads.decoder),
+            "{threads:?}"
+        );
+    }
+}
