@@ -66,7 +66,17 @@ peer() {
     "$environment/bin/pip" install --quiet --disable-pip-version-check -r tests/peer/requirements.txt
     printf '## Against Python\n\n`tests/peer/peer.py` does the same with the same modules, kept loaded, in one process, one thing after the other. The same video, three rounds in turns.\n\n'
     "$environment/bin/python" tests/peer/compare.py "$atom" "$cache/packs/mini" "$folder/half.mp4"
+    printf '\nPyAV scales 720p a little differently from GStreamer. The demo video as it is, 10 s of 320 pixels, is hardly scaled:\n\n'
+    "$environment/bin/python" tests/peer/compare.py "$atom" "$cache/packs/mini" "$video"
     printf '\n'
+}
+
+# How cost grows, with ten seconds of the demo video.
+scale() {
+    recording 10 "$folder/tenth.mp4"
+    printf '## How cost grows\n\n`atom bench scale`, 10 s of 720p, by captions of segments of four seconds if nothing else is said.\n\n'
+    "$atom" bench scale "$folder/tenth.mp4" --rounds 3 --svg engine/benches/scale.svg
+    printf '\n![How cost grows](engine/benches/scale.svg)\n\n'
 }
 
 {
@@ -81,6 +91,8 @@ peer() {
     reuse
     say "beside Python ..."
     peer
+    say "how cost grows ..."
+    scale
     say "indexing ..."
     indexing
     say "the store at size ..."

@@ -286,7 +286,8 @@ def pictures(video, side):
             if slot == place:
                 continue
             place = slot
-            picture = frame.to_ndarray(format="rgb24", width=side, height=side, interpolation="BILINEAR")
+            picture = frame.to_ndarray(format="rgb24", width=side, height=side, interpolation="BILINEAR",
+                                       src_colorspace="ITU709" if frame.height > 576 else "ITU601")
             cells = signature(picture)
             if kept and kept[1] == slot[0] and int(at) - int(kept[0]) < KEEP_EVERY_MS and difference(kept[2], cells) < CHANGE:
                 continue

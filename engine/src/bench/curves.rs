@@ -57,7 +57,7 @@ fn panel(
         .x_label_area_size(28)
         .y_label_area_size(56)
         .build_cartesian_2d(
-            (start * 0.85..end * 1.18).log_scale(),
+            (start * 0.85..end * 1.3).log_scale(),
             (least * 0.7..most.max(least * 2.0) * 1.4).log_scale(),
         )?;
     chart
@@ -79,7 +79,12 @@ fn panel(
         .iter()
         .map(|point| (point.at as f64, cost(point.cost.median)));
     chart.draw_series(LineSeries::new(middle.clone(), LINE.stroke_width(2)))?;
-    chart.draw_series(middle.map(|point| Circle::new(point, 4, LINE.filled())))?;
+    chart.draw_series(middle.map(|point| {
+        // Between the ticks of a logarithmic axis nobody can read a value.
+        EmptyElement::at(point)
+            + Circle::new((0, 0), 4, LINE.filled())
+            + Text::new(short(point.1), (-8, 8), ("sans-serif", 12))
+    }))?;
     let spread = sweep.points.iter().map(|point| {
         let at = point.at as f64;
         let ends = vec![(at, cost(point.cost.min)), (at, cost(point.cost.max))];
@@ -95,11 +100,13 @@ fn panel(
     Ok(())
 }
 
-/// A number as a label: no more digits than it needs.
+/// A number as a label, with two digits that count.
 fn short(value: f64) -> String {
     match value {
         v if v >= 1000.0 => format!("{}k", v / 1000.0),
-        v => format!("{v}"),
+        v if v >= 10.0 => format!("{v:.0}"),
+        v if v >= 1.0 => format!("{}", (v * 10.0).round() / 10.0),
+        v => format!("{}", (v * 100.0).round() / 100.0),
     }
 }
 

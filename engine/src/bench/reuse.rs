@@ -7,10 +7,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, BufRead, BufReader, Read, Write},
-    path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    io,
+    path::PathBuf,
 };
 
 use atom_models::{ModelError, Pack, Threads};
@@ -19,8 +17,8 @@ use serde::Serialize;
 use super::{
     figures::{Figure, percentile},
     gantt::{Bar, Timeline},
+    program::{Order, Program, ProgramError, Ran, names},
     tasks::Task,
-    work::Worked,
 };
 
 /// What is measured.
@@ -136,24 +134,9 @@ pub enum ReuseError {
         /// Why it failed.
         source: io::Error,
     },
-    /// A program failed; it has said why.
-    #[error("the program that does {tasks} failed ({status})")]
-    Failed {
-        /// Its tasks.
-        tasks: String,
-        /// How it ended.
-        status: String,
-    },
-    /// A program said something else than what was expected.
-    #[error("the program that does {tasks} said {said:?}, expected {expected}")]
-    Said {
-        /// Its tasks.
-        tasks: String,
-        /// What it said.
-        said: String,
-        /// What was expected.
-        expected: &'static str,
-    },
+    /// A program did not do its tasks.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
 }
 
 /// How tasks are divided among programs.
@@ -207,17 +190,6 @@ const fn shape(name: &'static str, programs: &'static [&'static [Task]]) -> Shap
     }
 }
 
-/// A program that did its tasks.
-#[derive(Clone, Debug, Default)]
-struct Ran {
-    tasks: &'static [Task],
-    kept: bool,
-    /// When it was started, or told to begin.
-    begun_us: u64,
-    wall: Duration,
-    worked: Worked,
-}
-
 /// The programs of each shape in one round.
 type Round = BTreeMap<&'static str, Vec<Ran>>;
 
@@ -267,158 +239,29 @@ fn run_shape(settings: &Settings, shape: &Shape) -> Result<Vec<Ran>, ReuseError>
         what: "make a folder for results".to_owned(),
         source,
     })?;
-    let start = |tasks: &&'static [Task]| Program::start(settings, shape, tasks, folder.path());
-    if !shape.kept {
-        let each = shape.programs.iter();
-        return each.map(|tasks| start(tasks)?.finish()).collect();
-    }
-    let loaded: Vec<_> = shape.programs.iter().map(start).collect::<Result<_, _>>()?;
-    let each = loaded.into_iter();
-    each.map(|mut program| {
-        program.go()?;
-        program.finish()
-    })
-    .collect()
-}
-
-/// A program at work. It is ended when it is dropped.
-struct Program {
-    tasks: &'static [Task],
-    kept: bool,
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-    begun: Instant,
-    begun_us: u64,
-}
-
-impl Program {
-    /// Starts it; one that is kept has loaded everything then and waits.
-    fn start(
-        settings: &Settings,
-        shape: &Shape,
-        tasks: &'static [Task],
-        folder: &Path,
-    ) -> Result<Self, ReuseError> {
-        let failed = |source| ReuseError::Io {
-            what: format!("start {}", settings.program.display()),
-            source,
-        };
-        let mut command = Command::new(&settings.program);
-        command.args(["bench", "work", "--pack", &settings.pack, "--folder"]);
-        command.arg(folder);
-        command.args(shape.one_by_one.then_some("--one-by-one"));
-        command.args(shape.kept.then_some("--wait"));
-        command.args(["--tasks", &names(tasks), "--"]);
-        command.args(&settings.videos);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let (begun, begun_us) = now();
-        let mut child = command.spawn().map_err(failed)?;
-        let pipes = (child.stdin.take(), child.stdout.take());
-        let (Some(input), Some(output)) = pipes else {
-            return Err(failed(io::ErrorKind::BrokenPipe.into()));
-        };
-        let mut program = Self {
+    let start = |tasks: &&'static [Task]| {
+        let order = Order {
+            program: &settings.program,
+            pack: &settings.pack,
+            videos: &settings.videos,
+            folder: folder.path(),
             tasks,
             kept: shape.kept,
-            child,
-            input,
-            output: BufReader::new(output),
-            begun,
-            begun_us,
+            one_by_one: shape.one_by_one,
         };
-        if shape.kept {
-            program.expect_ready()?;
-        }
-        Ok(program)
+        Program::start(&order)
+    };
+    if !shape.kept {
+        let each = shape.programs.iter();
+        let each = each.map(|tasks| start(tasks)?.finish());
+        return Ok(each.collect::<Result<_, _>>()?);
     }
-
-    fn expect_ready(&mut self) -> Result<(), ReuseError> {
-        let mut said = String::new();
-        let read = self.output.read_line(&mut said);
-        match read.map(|_| said.trim()) {
-            Ok(READY) => Ok(()),
-            Ok("") | Err(_) => Err(self.failed()),
-            Ok(other) => Err(ReuseError::Said {
-                tasks: names(self.tasks),
-                said: other.to_owned(),
-                expected: READY,
-            }),
-        }
-    }
-
-    /// Tells it to begin: from now on its time counts.
-    fn go(&mut self) -> Result<(), ReuseError> {
-        (self.begun, self.begun_us) = now();
-        let told = self
-            .input
-            .write_all(b"go\n")
-            .and_then(|()| self.input.flush());
-        told.map_err(|_| self.failed())
-    }
-
-    /// Waits for its end.
-    fn finish(mut self) -> Result<Ran, ReuseError> {
-        let mut said = String::new();
-        // What one that is kept does after it has told its result, it would not do if it were kept on.
-        let read = match self.kept {
-            true => self.output.read_line(&mut said),
-            false => self.output.read_to_string(&mut said),
-        };
-        let kept_wall = self.begun.elapsed();
-        let ended = self.child.wait();
-        let wall = if self.kept {
-            kept_wall
-        } else {
-            self.begun.elapsed()
-        };
-        let well = ended.is_ok_and(|status| status.success());
-        if read.is_err() || !well {
-            return Err(self.failed());
-        }
-        let worked = serde_json::from_str(&said).map_err(|_| ReuseError::Said {
-            tasks: names(self.tasks),
-            said: said.chars().take(200).collect(),
-            expected: "its result as JSON",
-        })?;
-        Ok(Ran {
-            tasks: self.tasks,
-            kept: self.kept,
-            begun_us: self.begun_us,
-            wall,
-            worked,
-        })
-    }
-
-    fn failed(&mut self) -> ReuseError {
-        let _ = self.child.kill();
-        let status = self.child.wait();
-        ReuseError::Failed {
-            tasks: names(self.tasks),
-            status: status.map_or_else(|error| error.to_string(), |status| status.to_string()),
-        }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // One that has ended cannot be ended again.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What a program that is kept says when it is loaded.
-pub const READY: &str = "ready";
-
-fn names(tasks: &[Task]) -> String {
-    let names: Vec<_> = tasks.iter().map(|task| task.name()).collect();
-    names.join(",")
-}
-
-fn now() -> (Instant, u64) {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    (Instant::now(), since.unwrap_or_default().as_micros() as u64)
+    let loaded: Vec<_> = shape.programs.iter().map(start).collect::<Result<_, _>>()?;
+    let each = loaded.into_iter().map(|mut program| {
+        program.go()?;
+        program.finish()
+    });
+    Ok(each.collect::<Result<_, _>>()?)
 }
 
 fn conclude(settings: &Settings, threads: Threads, rounds: &[Round]) -> Reuse {
@@ -526,22 +369,6 @@ impl ShapeFigures {
     }
 }
 
-impl Ran {
-    fn cpu_seconds(&self) -> f64 {
-        let before = if self.kept {
-            self.worked.cpu_seconds_until_ready
-        } else {
-            0.0
-        };
-        self.worked.cpu_seconds - before
-    }
-
-    fn first_caption(&self) -> Option<f64> {
-        let at = self.worked.first_caption_us?;
-        Some(at.saturating_sub(self.begun_us) as f64 / 1e6)
-    }
-}
-
 /// The most that is held at a time. Of programs that are kept one works while the others hold what they loaded; the code that
 /// they share is counted for each.
 fn peak_bytes(runs: &[Ran]) -> f64 {
@@ -621,7 +448,10 @@ fn timelines(round: &Round) -> Vec<Timeline> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::bench::work::Worked;
 
     fn ran(tasks: &'static [Task], seconds: f64, results: &[&str]) -> Ran {
         Ran {

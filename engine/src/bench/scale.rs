@@ -1,8 +1,8 @@
 //! How cost grows: with sources, the length of segments, questions, standing queries, and stored segments.
 //!
-//! Each of these is varied for itself while everything else stays. Runs of a video use modules that stay loaded, and nothing of
-//! one prompt is taken for the next: what several sources show would otherwise be the same video and cost nothing. Stores
-//! hold segments that are made up. How steeply cost grows is the exponent of a power law, fitted to the middle of the rounds.
+//! Each of these is varied for itself while everything else stays. Runs of a video use modules that stay loaded. Where there are
+//! several sources, nothing of one prompt is taken for the next: all show the same video, and the second would cost little.
+//! Stores hold segments that are made up. How steeply cost grows is the exponent of a power law, fitted to the middle of the rounds.
 
 use std::{
     collections::BTreeMap,
@@ -86,12 +86,15 @@ struct Shape {
     length_ms: u64,
     /// Questions about each segment; of none, captions.
     questions: usize,
+    /// Whether what was computed of one prompt is taken for the next.
+    reuse: bool,
 }
 
 const USUAL: Shape = Shape {
     sources: 1,
     length_ms: 4000,
     questions: 0,
+    reuse: true,
 };
 
 /// A thing that is varied of a run.
@@ -107,6 +110,7 @@ const RUNS: [Varied; 3] = [
         at: [1, 2, 4, 8],
         shape: |n| Shape {
             sources: n as usize,
+            reuse: false,
             ..USUAL
         },
     },
@@ -182,7 +186,7 @@ fn runs(
 fn run(settings: &Settings, kept: &Kept, shape: Shape) -> Result<f64, WorkError> {
     let folder = tempfile::tempdir().map_err(|error| WorkError::Failed(error.to_string()))?;
     let file = shape.file(&settings.video, &settings.pack, folder.path())?;
-    let (wall, _) = run_with(&[file], kept.modules(None, false))?;
+    let (wall, _) = run_with(&[file], kept.modules(None, shape.reuse))?;
     Ok(wall.as_secs_f64())
 }
 

@@ -15,7 +15,8 @@ use atom::bench::{
     figures::Figure,
     gantt,
     overhead::{self, Overhead},
-    reuse::{self, READY, ShapeFigures},
+    program::READY,
+    reuse::{self, ShapeFigures},
     scale::{self, Scale},
     tasks::Task,
     work,
@@ -54,7 +55,7 @@ Example:
     Overhead(Compared),
     /// See how cost grows with sources, the length of segments, questions, standing queries, and stored segments.
     #[command(after_help = "\
-Sources are the video several times; nothing of one prompt is taken for the next. Stores hold segments that are made up.
+Sources are the video several times; of their prompts nothing is taken for the next. Stores hold segments that are made up.
 Nothing else should run meanwhile.
 
 Example:
