@@ -79,9 +79,22 @@ impl Batch {
     fn make_room(&mut self, task: &Task) -> usize {
         let (rows, empty) = (self.kv.lengths().len(), self.empty());
         let missing = task.rows().saturating_sub(empty.len());
-        let tokens = task.longest().max(self.kv.room());
-        self.kv.resize(rows + missing, tokens);
+        let room = self.room(task.longest());
+        self.kv.resize(rows + missing, room);
         empty.first().copied().unwrap_or(rows)
+    }
+
+    /// Room for the longest text that may come to be, one of so many tokens included. What was made for longer ones before stays
+    /// until less than half of it is needed.
+    fn room(&self, tokens: usize) -> usize {
+        let longest = self.growing.iter().map(|growing| growing.task.longest());
+        let needed = longest.fold(tokens, usize::max);
+        let room = self.kv.room();
+        if (needed..=2 * needed).contains(&room) {
+            room
+        } else {
+            needed
+        }
     }
 
     /// The rows that no text is in.
@@ -233,8 +246,7 @@ impl Batch {
                 *row = gap;
             }
         }
-        let longest = self.growing.iter().map(|growing| growing.task.longest());
-        self.kv.resize(rows, longest.max().unwrap_or(0));
+        self.kv.resize(rows, self.room(0));
     }
 }
 
