@@ -137,7 +137,8 @@ impl Site {
     /// Measures how many threads the modules run best on, unless that was done on this machine. A pack that cannot run yet, as
     /// without the runtime, is not measured.
     fn measure(&self, watcher: &mut dyn Watcher) -> Result<(), ModelError> {
-        if self.manifest.family != Family::Composed || Threads::kept(&self.folder).is_some() {
+        let kept = || Threads::kept(&self.folder, &self.manifest.id());
+        if self.manifest.family != Family::Composed || kept().is_some() {
             return Ok(());
         }
         watcher.begin("measure how many threads are best", 0);
@@ -149,10 +150,10 @@ impl Site {
                 return Ok(());
             }
         };
-        threads.keep(&self.folder)?;
+        threads.keep(&self.folder, &self.manifest.id())?;
         watcher.end(&format!(
-            "decoder {}, vision encoder {} beside it and {} alone, text encoder {}",
-            threads.decoder, threads.vision_beside, threads.vision, threads.text
+            "decoder {}, vision encoder {} beside it and {} alone",
+            threads.decoder, threads.vision_beside, threads.vision
         ));
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use crate::session::Block;
 
 /// Room for tokens comes in such steps.
-const STEP: usize = 32;
+pub(crate) const STEP: usize = 32;
 
 /// The sizes of one token's keys and values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

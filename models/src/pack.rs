@@ -77,7 +77,7 @@ impl Pack {
         let concepts = concepts(&path, &names)?;
         let connector = manifest.connector(concepts);
         Ok(Self {
-            threads: Threads::kept(&folder).unwrap_or_else(Threads::usual),
+            threads: Threads::kept(&folder, &manifest.id()).unwrap_or_else(Threads::usual),
             manifest,
             folder,
             connector,

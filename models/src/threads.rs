@@ -1,7 +1,8 @@
-//! How many threads each module runs on: measured when a pack is installed, and kept beside it.
+//! How many threads each module runs on: of vision encoder and decoder measured when a pack is installed, and kept beside it.
 //!
-//! What a module gives is the same, bit for bit, on any number of threads; a number under which it is not is never chosen. So a wrong
-//! choice costs time and nothing else. What was measured counts on a machine with as many cores only.
+//! What a module gives is the same, bit for bit, on any number of threads; a number that gives something else for what is measured is
+//! never chosen. So a wrong choice costs time and nothing else. What was measured counts for the same pack, runtime, processor and
+//! number of cores.
 
 use std::{
     fs,
@@ -26,6 +27,14 @@ const ROWS: usize = 6;
 const TURNS: usize = 2;
 /// Another choice than the usual one must be faster by so much: less is chance.
 const BETTER: f64 = 0.95;
+
+/// What is kept: the numbers, and what they hold for.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    of: String,
+    threads: Threads,
+}
 
 /// How many threads each module runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,21 +66,33 @@ impl Threads {
         }
     }
 
-    /// What was measured on this machine, if it was.
-    pub(crate) fn kept(folder: &Path) -> Option<Self> {
-        let kept: Self = toml::from_str(&fs::read_to_string(folder.join(FILE)).ok()?).ok()?;
-        let counts = [kept.decoder, kept.vision_beside, kept.vision, kept.text];
-        let sound = counts.iter().all(|count| (1..=kept.cores).contains(count));
-        (sound && kept.cores == Self::usual().cores).then_some(kept)
+    /// What was measured of a pack on this machine, if it was.
+    pub(crate) fn kept(folder: &Path, pack: &str) -> Option<Self> {
+        let text = fs::read_to_string(folder.join(FILE)).ok()?;
+        let Kept { of, threads } = toml::from_str(&text).ok()?;
+        let Self {
+            decoder,
+            vision_beside,
+            vision,
+            text,
+            cores,
+        } = threads;
+        let counts = [decoder, vision_beside, vision, text];
+        let sound = counts.iter().all(|count| (1..=cores).contains(count));
+        (sound && cores == Self::usual().cores && of == here(pack)).then_some(threads)
     }
 
     /// Keeps it for later.
     ///
     /// # Errors
     /// If the folder cannot be written.
-    pub(crate) fn keep(&self, folder: &Path) -> Result<(), ModelError> {
+    pub(crate) fn keep(self, folder: &Path, pack: &str) -> Result<(), ModelError> {
         let path = folder.join(FILE);
-        let text = toml::to_string(self).expect("numbers can be written");
+        let kept = Kept {
+            of: here(pack),
+            threads: self,
+        };
+        let text = toml::to_string(&kept).expect("plain data can be written");
         fs::write(&path, text).map_err(|source| ModelError::Io {
             action: "write",
             path,
@@ -87,23 +108,23 @@ impl Threads {
         let usual = Self::usual();
         let mut counts = vec![1, usual.cores.div_ceil(2), usual.cores];
         counts.dedup();
-        let mut pictures = Vec::new();
-        for count in &counts {
-            pictures.push((*count, pack.vision_on(*count, Arc::default())?));
+        let (mut pictures, mut words) = (Vec::new(), Vec::new());
+        for count in counts {
+            pictures.push((count, pack.vision_on(count, Arc::default())?));
+            words.push((count, pack.decoder_on(count, Arc::default())?));
         }
         let (width, height) = pack.frame_size();
-        let picture = Image::filled(width, height, [120, 90, 60]);
-        let mut alone = Choices::default();
-        for (count, vision) in &mut pictures {
-            alone.try_out(*count, || look(&mut **vision, &picture))?;
-        }
-        let mut beside = Choices::default();
-        for words in &counts {
-            let mut decoder = pack.decoder_on(*words, Arc::default())?;
+        let picture = stripes(width, height);
+        let (mut alone, mut beside) = (Choices::default(), Choices::default());
+        // In turns, so that a slow moment of the machine is nobody's fault.
+        for _ in 0..TURNS {
             for (looks, vision) in &mut pictures {
-                beside.try_out((*words, *looks), || {
-                    together(&mut *decoder, &mut **vision, &picture)
-                })?;
+                alone.try_out(*looks, || look(&mut **vision, &picture))?;
+                for (says, decoder) in &mut words {
+                    beside.try_out((*says, *looks), || {
+                        together(&mut **decoder, &mut **vision, &picture)
+                    })?;
+                }
             }
         }
         let (decoder, vision_beside) = beside.best((usual.decoder, usual.vision_beside));
@@ -114,6 +135,34 @@ impl Threads {
             ..usual
         })
     }
+}
+
+/// What numbers hold for: the pack, the runtime, the processor.
+fn here(pack: &str) -> String {
+    let runtime = crate::pack::installed("onnxruntime").map(|(manifest, _)| manifest.id());
+    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = processor
+        .lines()
+        .find(|line| line.starts_with("model name"));
+    format!(
+        "{pack}, {}, {}",
+        runtime.as_deref().unwrap_or("another runtime"),
+        model.unwrap_or("model name : unknown").trim()
+    )
+}
+
+/// A picture in which no row and no column is like the next.
+fn stripes(width: u32, height: u32) -> Image {
+    let pixel = |at: u32| {
+        let (x, y) = (at % width, at / width);
+        [
+            (x * 7 % 256) as u8,
+            (y * 5 % 256) as u8,
+            ((x + y) % 256) as u8,
+        ]
+    };
+    let pixels = (0..width * height).flat_map(pixel).collect();
+    Image::new(width, height, pixels).expect("as many pixels as the size says")
 }
 
 /// What was tried, how long it took, and what came out.
@@ -129,13 +178,11 @@ impl<C: Copy + PartialEq, O: PartialEq> Choices<C, O> {
     fn try_out(
         &mut self,
         choice: C,
-        mut work: impl FnMut() -> Result<O, ModelError>,
+        work: impl FnOnce() -> Result<O, ModelError>,
     ) -> Result<(), ModelError> {
-        for _ in 0..TURNS {
-            let begun = Instant::now();
-            let gave = work()?;
-            self.0.push((choice, begun.elapsed(), gave));
-        }
+        let begun = Instant::now();
+        let gave = work()?;
+        self.0.push((choice, begun.elapsed(), gave));
         Ok(())
     }
 
@@ -172,11 +219,14 @@ fn together(
         let looking = threads.spawn(|| look(vision, picture));
         let shape = decoder.shape();
         let mut prompt = Kv::of(shape, &[], PROMPT);
-        decoder.run(&[1; PROMPT], &[true], &mut prompt)?;
-        let mut texts = Kv::blank(shape, &[2 * PROMPT; ROWS]);
-        let mut said = Vec::new();
+        let mut ids = decoder.encode(&"A red car and two dogs on a street. ".repeat(PROMPT))?;
+        ids.truncate(PROMPT);
+        let mut said = decoder.run(&ids, &[true], &mut prompt)?;
+        let mut texts = Kv::new(shape);
+        texts.resize(ROWS, PROMPT + STEPS);
+        (0..ROWS).for_each(|row| texts.put(row, &prompt, 0));
         for _ in 0..STEPS {
-            said = decoder.run(&[1; ROWS], &[true; ROWS], &mut texts)?;
+            said.extend(decoder.run(&ids[..ROWS], &[true; ROWS], &mut texts)?);
         }
         let seen = looking
             .join()
@@ -205,24 +255,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_counts_on_as_many_cores_only() {
+    fn what_is_kept_counts_for_the_same_pack_and_as_many_cores_only() {
         let folder = tempfile::tempdir().unwrap();
         let usual = Threads::usual();
-        assert_eq!(Threads::kept(folder.path()), None);
-        usual.keep(folder.path()).unwrap();
-        assert_eq!(Threads::kept(folder.path()), Some(usual));
+        assert_eq!(Threads::kept(folder.path(), "mini-1"), None);
+        usual.keep(folder.path(), "mini-1").unwrap();
+        assert_eq!(Threads::kept(folder.path(), "mini-1"), Some(usual));
+        assert_eq!(Threads::kept(folder.path(), "mini-2"), None);
         let other = Threads {
             cores: usual.cores + 1,
             ..usual
         };
-        other.keep(folder.path()).unwrap();
-        assert_eq!(Threads::kept(folder.path()), None);
+        other.keep(folder.path(), "mini-1").unwrap();
+        assert_eq!(Threads::kept(folder.path(), "mini-1"), None);
         let none = Threads {
             decoder: 0,
             ..usual
         };
-        none.keep(folder.path()).unwrap();
-        assert_eq!(Threads::kept(folder.path()), None);
+        none.keep(folder.path(), "mini-1").unwrap();
+        assert_eq!(Threads::kept(folder.path(), "mini-1"), None);
     }
 
     #[test]

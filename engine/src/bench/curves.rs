@@ -100,10 +100,10 @@ fn panel(
     Ok(())
 }
 
-/// A number as a label, with two digits that count.
+/// A number as a label, with about two digits.
 fn short(value: f64) -> String {
     match value {
-        v if v >= 1000.0 => format!("{}k", v / 1000.0),
+        v if v >= 1000.0 => format!("{:.0}k", v / 1000.0),
         v if v >= 10.0 => format!("{v:.0}"),
         v if v >= 1.0 => format!("{}", (v * 10.0).round() / 10.0),
         v => format!("{}", (v * 100.0).round() / 100.0),

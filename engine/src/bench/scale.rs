@@ -254,7 +254,7 @@ fn standing(settings: &Settings, pack: &Pack) -> Result<Costs, WorkError> {
     Ok(costs)
 }
 
-/// Milliseconds that a search takes in a store that grows.
+/// Milliseconds that a search takes in a store that grows: its rounds follow each other at each size, with other searches.
 fn searches(settings: &Settings) -> Result<Costs, WorkError> {
     let folder = tempfile::tempdir().map_err(|error| WorkError::Failed(error.to_string()))?;
     let mut store = Store::open(&folder.path().join("atom.db"))?;
@@ -268,9 +268,10 @@ fn searches(settings: &Settings) -> Result<Costs, WorkError> {
             made::seal(&mut store, "made up", made::PACK, &rows)?;
             filled = until;
         }
-        for _ in 0..settings.rounds {
+        for round in 0..settings.rounds as u64 {
             let times = times(|n| {
-                let wanted = made::search(&mut Rng::with_seed(n), [30, 300, made::WORDS]);
+                let mut rng = Rng::with_seed(round * TIMES + n);
+                let wanted = made::search(&mut rng, [30, 300, made::WORDS]);
                 let begun = Instant::now();
                 store.search(&wanted)?;
                 Ok(begun.elapsed().as_secs_f64() * 1000.0)

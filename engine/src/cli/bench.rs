@@ -105,7 +105,7 @@ struct Compared {
 
 #[derive(Args)]
 struct Varied {
-    /// The video; some seconds are enough.
+    /// The video; some seconds are enough, more than eight, since segments are up to eight seconds long.
     video: PathBuf,
     /// The pack of models.
     #[arg(long, default_value = "mini")]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Candidate, Decoder, Fault, Generation,
-    kv::{Kv, KvShape},
+    kv::{Kv, KvShape, STEP},
 };
 
 /// Steps for which empty rows are kept for somebody who is about to come: about what copying all rows takes (default pack).
@@ -75,13 +75,35 @@ impl Batch {
         self.grow(decoder, self.growing.len() - 1, &[logits]);
     }
 
-    /// Makes enough empty rows for a request, each with room for all that it may come to; gives the first.
+    /// Makes enough empty rows for a request, each with room for all that it may come to; gives the first of them.
     fn make_room(&mut self, task: &Task) -> usize {
-        let (rows, empty) = (self.kv.lengths().len(), self.empty());
-        let missing = task.rows().saturating_sub(empty.len());
-        let room = self.room(task.longest());
-        self.kv.resize(rows + missing, room);
-        empty.first().copied().unwrap_or(rows)
+        let (room, empty) = (self.room(task.longest()), self.empty());
+        if let Some(first) = empty.first()
+            && empty.len() >= task.rows()
+            && room == self.kv.room()
+        {
+            return *first;
+        }
+        // Everything is copied anyway, so nothing is kept that nobody needs.
+        let used = self.gather();
+        self.kv.resize(used + task.rows(), room);
+        used
+    }
+
+    /// Moves all texts into the first rows, and empties the others; gives how many texts there are.
+    fn gather(&mut self) -> usize {
+        let empty = self.empty();
+        let used = self.kv.lengths().len() - empty.len();
+        let mut gaps = empty.into_iter().filter(|row| *row < used);
+        for growing in &mut self.growing {
+            for (row, _) in growing.texts.iter_mut().filter(|(row, _)| *row >= used) {
+                let gap = gaps.next().expect("as many gaps before as texts behind");
+                self.kv.copy(*row, gap);
+                *row = gap;
+            }
+        }
+        (used..self.kv.lengths().len()).for_each(|row| self.kv.clear(row));
+        used
     }
 
     /// Room for the longest text that may come to be, one of so many tokens included. What was made for longer ones before stays
@@ -90,10 +112,11 @@ impl Batch {
         let longest = self.growing.iter().map(|growing| growing.task.longest());
         let needed = longest.fold(tokens, usize::max);
         let room = self.kv.room();
-        if (needed..=2 * needed).contains(&room) {
+        let fits = (needed..=2 * needed.next_multiple_of(STEP)).contains(&room);
+        if fits {
             room
         } else {
-            needed
+            needed.next_multiple_of(STEP)
         }
     }
 
@@ -236,17 +259,8 @@ impl Batch {
             return;
         }
         self.waited = 0;
-        let rows = self.kv.lengths().len() - empty.len();
-        // The texts behind move into the gaps before them.
-        let mut gaps = empty.into_iter().filter(|row| *row < rows);
-        for growing in &mut self.growing {
-            for (row, _) in growing.texts.iter_mut().filter(|(row, _)| *row >= rows) {
-                let gap = gaps.next().expect("as many gaps before as texts behind");
-                self.kv.copy(*row, gap);
-                *row = gap;
-            }
-        }
-        self.kv.resize(rows, self.room(0));
+        let used = self.gather();
+        self.kv.resize(used, self.room(0));
     }
 }
 

@@ -351,3 +351,32 @@ fn of_what_cameras_see_the_newest_goes_first() {
     assert_eq!(order(Urgency::Live), [3, 2, 1, 0]);
     assert_eq!(order(Urgency::Recording), [0, 1, 2, 3]);
 }
+
+/// A long text gives its room back when it goes while another one is about to join a short one.
+#[test]
+fn a_long_text_that_goes_leaves_the_others_whole() {
+    // Another one is said for so many steps that it is still there when the next comes.
+    let short = long(30);
+    let alone = scheduler(Settings::default()).generate(&short, 24).unwrap();
+    for wait in 0..8 {
+        let mut scheduler = scheduler(Settings::default());
+        scheduler.submit(0, job(long(700), Urgency::Recording));
+        while scheduler.so_far(0).is_none() {
+            scheduler.advance(Instant::now());
+        }
+        let mut gone = BTreeMap::new();
+        scheduler.submit(1, job(short.clone(), Urgency::Recording));
+        for _ in 0..wait {
+            let finished = scheduler.advance(Instant::now()).into_iter();
+            gone.extend(finished.map(|one| (one.id, one.result)));
+        }
+        assert!(!gone.contains_key(&0), "{wait}");
+        scheduler.cancel(0);
+        scheduler.submit(2, job(short.clone(), Urgency::Person));
+        gone.extend(finish(&mut scheduler));
+        for id in [1, 2] {
+            assert_eq!(text(&gone[&id]).as_deref(), Ok(alone.text()), "{id} {wait}");
+        }
+        assert_eq!(scheduler.bytes().1, 0);
+    }
+}
