@@ -115,23 +115,30 @@ impl Threads {
         }
         let (width, height) = pack.frame_size();
         let picture = stripes(width, height);
-        let (mut alone, mut beside) = (Choices::default(), Choices::default());
+        let (mut looking, mut saying) = (Choices::default(), Choices::default());
         // In turns, so that a slow moment of the machine is nobody's fault.
         for _ in 0..TURNS {
-            for (looks, vision) in &mut pictures {
-                alone.try_out(*looks, || look(&mut **vision, &picture))?;
-                for (says, decoder) in &mut words {
-                    beside.try_out((*says, *looks), || {
-                        together(&mut **decoder, &mut **vision, &picture)
-                    })?;
+            for (count, vision) in &mut pictures {
+                looking.try_out(*count, || look(&mut **vision, &picture))?;
+            }
+            for (count, decoder) in &mut words {
+                saying.try_out(*count, || say(&mut **decoder))?;
+            }
+        }
+        // The decoder often works while there is nothing to look at, so that is what it is made fast for.
+        let decoder = saying.best(usual.decoder);
+        let mut beside = Choices::default();
+        for _ in 0..TURNS {
+            for (_, words) in words.iter_mut().filter(|(count, _)| *count == decoder) {
+                for (count, vision) in &mut pictures {
+                    beside.try_out(*count, || together(&mut **words, &mut **vision, &picture))?;
                 }
             }
         }
-        let (decoder, vision_beside) = beside.best((usual.decoder, usual.vision_beside));
         Ok(Self {
             decoder,
-            vision_beside,
-            vision: alone.best(usual.vision),
+            vision_beside: beside.best(usual.vision_beside),
+            vision: looking.best(usual.vision),
             ..usual
         })
     }
@@ -143,12 +150,10 @@ fn here(pack: &str) -> String {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processor
         .lines()
-        .find(|line| line.starts_with("model name"));
-    format!(
-        "{pack}, {}, {}",
-        runtime.as_deref().unwrap_or("another runtime"),
-        model.unwrap_or("model name : unknown").trim()
-    )
+        .find_map(|line| line.strip_prefix("model name"));
+    let model = model.unwrap_or("unknown").trim_matches([' ', '\t', ':']);
+    let runtime = runtime.as_deref().unwrap_or("another runtime");
+    format!("{pack}, {runtime}, {model}")
 }
 
 /// A picture in which no row and no column is like the next.
@@ -209,7 +214,23 @@ fn look(vision: &mut dyn Vision, picture: &Image) -> Result<Impression, ModelErr
     Ok(seen)
 }
 
-/// A prompt and some steps of several texts, beside the pictures.
+/// A prompt and some steps of several texts.
+fn say(decoder: &mut dyn Decoder) -> Result<Vec<f32>, ModelError> {
+    let shape = decoder.shape();
+    let mut prompt = Kv::of(shape, &[], PROMPT);
+    let mut ids = decoder.encode(&"A red car and two dogs on a street. ".repeat(PROMPT))?;
+    ids.truncate(PROMPT);
+    let mut said = decoder.run(&ids, &[true], &mut prompt)?;
+    let mut texts = Kv::new(shape);
+    texts.resize(ROWS, PROMPT + STEPS);
+    (0..ROWS).for_each(|row| texts.put(row, &prompt, 0));
+    for _ in 0..STEPS {
+        said.extend(decoder.run(&ids[..ROWS], &[true; ROWS], &mut texts)?);
+    }
+    Ok(said)
+}
+
+/// Both at once.
 fn together(
     decoder: &mut dyn Decoder,
     vision: &mut dyn Vision,
@@ -217,17 +238,7 @@ fn together(
 ) -> Result<(Vec<f32>, Impression), ModelError> {
     thread::scope(|threads| {
         let looking = threads.spawn(|| look(vision, picture));
-        let shape = decoder.shape();
-        let mut prompt = Kv::of(shape, &[], PROMPT);
-        let mut ids = decoder.encode(&"A red car and two dogs on a street. ".repeat(PROMPT))?;
-        ids.truncate(PROMPT);
-        let mut said = decoder.run(&ids, &[true], &mut prompt)?;
-        let mut texts = Kv::new(shape);
-        texts.resize(ROWS, PROMPT + STEPS);
-        (0..ROWS).for_each(|row| texts.put(row, &prompt, 0));
-        for _ in 0..STEPS {
-            said.extend(decoder.run(&ids[..ROWS], &[true; ROWS], &mut texts)?);
-        }
+        let said = say(decoder)?;
         let seen = looking
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
