@@ -66,8 +66,6 @@ peer() {
     "$environment/bin/pip" install --quiet --disable-pip-version-check -r tests/peer/requirements.txt
     printf '## Against Python\n\n`tests/peer/peer.py` does the same with the same modules, kept loaded, in one process, one thing after the other. The same video, three rounds in turns.\n\n'
     "$environment/bin/python" tests/peer/compare.py "$atom" "$cache/packs/mini" "$folder/half.mp4"
-    printf '\nPyAV scales 720p a little differently from GStreamer. The demo video as it is, 10 s of 320 pixels, is hardly scaled:\n\n'
-    "$environment/bin/python" tests/peer/compare.py "$atom" "$cache/packs/mini" "$video"
     printf '\n'
 }
 
