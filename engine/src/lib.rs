@@ -1,7 +1,7 @@
 //! Makes a plan run: sources, the assembled graph, sinks, the store.
 //!
 //! In reading order: [`source`] brings frames, [`assemble`] and `branches` build the graph of a plan, [`mod@open`] and [`run`] run it, [`writer`] brings
-//! results out to [`audience`], [`sink`] and, through [`shelf`], [`store`], [`vitals`], [`metrics`] and [`serve`] tell how it is doing, [`archive`] and [`summarize`] read what is stored, [`report`] tells what it came to. [`eval`] measures a pack, [`bench`] what sharing modules saves. The program `atom` is
+//! results out to [`audience`], [`sink`] and, through [`shelf`], [`store`], [`vitals`], [`metrics`] and [`serve`] tell how it is doing, [`archive`] and [`summarize`] read what is stored, [`report`] tells what it came to. [`eval`] measures a pack, [`mod@bench`] what sharing modules saves. The program `atom` is
 //! `main.rs` and `cli`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
