@@ -137,8 +137,8 @@ impl Site {
     /// Measures how many threads the modules run best on, unless that was done on this machine. A pack that cannot run yet, as
     /// without the runtime, is not measured.
     fn measure(&self, watcher: &mut dyn Watcher) -> Result<(), ModelError> {
-        let kept = || Threads::kept(&self.folder, &self.manifest.id());
-        if self.manifest.family != Family::Composed || kept().is_some() {
+        let kept = Threads::kept(&self.folder, &self.manifest.id());
+        if self.manifest.family != Family::Composed || kept.is_some() {
             return Ok(());
         }
         watcher.begin("measure how many threads are best", 0);

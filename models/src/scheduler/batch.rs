@@ -110,14 +110,10 @@ impl Batch {
     /// until less than half of it is needed.
     fn room(&self, tokens: usize) -> usize {
         let longest = self.growing.iter().map(|growing| growing.task.longest());
-        let needed = longest.fold(tokens, usize::max);
+        let needed = longest.fold(tokens, usize::max).next_multiple_of(STEP);
         let room = self.kv.room();
-        let fits = (needed..=2 * needed.next_multiple_of(STEP)).contains(&room);
-        if fits {
-            room
-        } else {
-            needed.next_multiple_of(STEP)
-        }
+        let fits = (needed..=2 * needed).contains(&room);
+        if fits { room } else { needed }
     }
 
     /// The rows that no text is in.
