@@ -21,10 +21,12 @@ from pathlib import Path
 import av
 import numpy as np
 import onnxruntime
+from av.video.reformatter import Interpolation
 from tokenizers import Tokenizer
 
 FPS, LENGTH_MS, SHORTEST_MS, SCENE_CHANGE = 2, 4000, 1000, 0.35
 CHANGE, KEEP_EVERY_MS, SLACK_MS, ROUNDING_MS = 0.01, 4000, 500, 0.002
+SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 QUESTIONS = ["What can be seen?", "Where is this?", "What is happening?"]
 
 
@@ -286,7 +288,7 @@ def pictures(video, side):
             if slot == place:
                 continue
             place = slot
-            picture = frame.to_ndarray(format="rgb24", width=side, height=side, interpolation="BILINEAR",
+            picture = frame.to_ndarray(format="rgb24", width=side, height=side, interpolation=SCALING,
                                        src_colorspace="ITU709" if frame.height > 576 else "ITU601")
             cells = signature(picture)
             if kept and kept[1] == slot[0] and int(at) - int(kept[0]) < KEEP_EVERY_MS and difference(kept[2], cells) < CHANGE:

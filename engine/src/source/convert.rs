@@ -1,8 +1,12 @@
 //! From decoded pictures to what the vision encoder takes.
+//!
+//! GStreamer brings a picture to the encoder's size in the colours that it has. From YUV to RGB its own way is quick rather than exact:
+//! it comes out two to three levels of 255 too dark, and captions are the worse for it. So that is done here, of the small picture.
 
 use atom_models::Image;
 use gstreamer as gst;
 use gstreamer_video::{self as gst_video, prelude::*};
+use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv444_to_rgb};
 
 /// Turns decoded pictures into packed RGB of the encoder's size, whatever format each of them has.
 pub(super) struct Converting {
@@ -63,7 +67,7 @@ fn shown(info: &gst_video::VideoInfo) -> (u32, u32) {
     )
 }
 
-/// Turns decoded pictures of one format into packed RGB of the encoder's size, in one step.
+/// Turns decoded pictures of one format into packed RGB of the encoder's size.
 struct Converter {
     from: gst_video::VideoInfo,
     to: gst_video::VideoInfo,
@@ -72,12 +76,19 @@ struct Converter {
 
 impl Converter {
     fn new(from: &gst_video::VideoInfo, (width, height): (u32, u32)) -> Result<Self, String> {
-        let to = gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, width, height)
+        let format = match from.is_yuv() {
+            true => gst_video::VideoFormat::Y444,
+            false => gst_video::VideoFormat::Rgb,
+        };
+        let mut to = gst_video::VideoInfo::builder(format, width, height)
             // The converter changes pictures, neither their rate nor how their lines were taken.
             .fps(from.fps())
-            .interlace_mode(from.interlace_mode())
-            .build()
-            .map_err(|e| e.to_string())?;
+            .interlace_mode(from.interlace_mode());
+        let colours = from.colorimetry();
+        if from.is_yuv() {
+            to = to.colorimetry(&colours);
+        }
+        let to = to.build().map_err(|e| e.to_string())?;
         let mut config = gst_video::VideoConverterConfig::new();
         config.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
         let inner =
@@ -96,17 +107,141 @@ impl Converter {
         let mut to = gst_video::VideoFrame::from_buffer_writable(buffer, &self.to)
             .map_err(|_| "no memory for a picture".to_owned())?;
         self.inner.frame(&from, &mut to);
-        let (width, height) = (self.to.width(), self.to.height());
-        let stride = to.plane_stride()[0] as usize;
-        let data = to.plane_data(0).map_err(|e| e.to_string())?;
-        let rows = data
-            .chunks(stride)
-            .take(height as usize)
-            .flat_map(|row| &row[..width as usize * 3]);
-        let image = Image::new(width, height, rows.copied().collect());
+        let pixels = match self.to.is_yuv() {
+            true => from_yuv(&to)?,
+            false => packed(&to)?,
+        };
+        let image = Image::new(self.to.width(), self.to.height(), pixels);
         let (wide, high) = shown(&self.from);
         image
             .map(|image| image.shown_as(wide, high))
             .map_err(|e| e.to_string())
+    }
+}
+
+type Frame = gst_video::VideoFrame<gst_video::video_frame::Writable>;
+
+/// The rows of an RGB picture without what is between them.
+fn packed(frame: &Frame) -> Result<Vec<u8>, String> {
+    let data = frame.plane_data(0).map_err(|e| e.to_string())?;
+    let rows = data
+        .chunks(frame.plane_stride()[0] as usize)
+        .take(frame.height() as usize)
+        .flat_map(|row| &row[..frame.width() as usize * 3]);
+    Ok(rows.copied().collect())
+}
+
+/// The pixels of a Y444 picture as RGB, by the matrix and the range of its own colours.
+fn from_yuv(frame: &Frame) -> Result<Vec<u8>, String> {
+    let plane = |n| frame.plane_data(n).map_err(|e| e.to_string());
+    let stride = |n: usize| frame.plane_stride()[n] as u32;
+    let picture = YuvPlanarImage {
+        y_plane: plane(0)?,
+        y_stride: stride(0),
+        u_plane: plane(1)?,
+        u_stride: stride(1),
+        v_plane: plane(2)?,
+        v_stride: stride(2),
+        width: frame.width(),
+        height: frame.height(),
+    };
+    let colours = frame.info().colorimetry();
+    let range = match colours.range() {
+        gst_video::VideoColorRange::Range0_255 => YuvRange::Full,
+        _ => YuvRange::Limited,
+    };
+    let matrix = match colours.matrix().kr_kb() {
+        Ok((kr, kb)) => YuvStandardMatrix::Custom(kr as f32, kb as f32),
+        Err(_) => YuvStandardMatrix::Bt709,
+    };
+    let row = frame.width() * 3;
+    let mut pixels = vec![0; (row * frame.height()) as usize];
+    yuv444_to_rgb(&picture, &mut pixels, row, range, matrix).map_err(|e| e.to_string())?;
+    Ok(pixels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat};
+
+    /// What a picture of one YUV colour becomes.
+    fn converted(
+        format: VideoFormat,
+        range: VideoColorRange,
+        matrix: VideoColorMatrix,
+        yuv: [u8; 3],
+    ) -> [u8; 3] {
+        gst::init().unwrap();
+        let colours = gst_video::VideoColorimetry::new(
+            range,
+            matrix,
+            gst_video::VideoTransferFunction::Bt709,
+            gst_video::VideoColorPrimaries::Bt709,
+        );
+        let info = gst_video::VideoInfo::builder(format, 64, 48)
+            .colorimetry(&colours)
+            .build()
+            .unwrap();
+        let mut buffer = gst::Buffer::with_size(info.size()).unwrap();
+        let mut bytes = buffer.get_mut().unwrap().map_writable().unwrap();
+        for (plane, value) in yuv.into_iter().enumerate() {
+            let end = info.offset().get(plane + 1).copied();
+            let end = end.unwrap_or(info.size());
+            bytes[info.offset()[plane]..end].fill(value);
+        }
+        drop(bytes);
+        let image = Converting::to((30, 30)).image(&info, buffer).unwrap();
+        let first = image.pixels()[..3].try_into().unwrap();
+        assert!(image.pixels().chunks(3).all(|pixel| pixel == first));
+        first
+    }
+
+    /// By the definition of the standards: Kr and Kb are 0.299 and 0.114 (ITU-R BT.601), 0.2126 and 0.0722 (BT.709).
+    fn exact((kr, kb): (f64, f64), full: bool, yuv: [u8; 3]) -> [u8; 3] {
+        let [y, u, v] = yuv.map(f64::from);
+        let (y, half) = if full {
+            (y, 255.0)
+        } else {
+            ((y - 16.0) * 255.0 / 219.0, 224.0)
+        };
+        let (u, v) = ((u - 128.0) * 255.0 / half, (v - 128.0) * 255.0 / half);
+        let (red, blue) = (y + 2.0 * (1.0 - kr) * v, y + 2.0 * (1.0 - kb) * u);
+        let green = (y - kr * red - kb * blue) / (1.0 - kr - kb);
+        [red, green, blue].map(|x| x.round().clamp(0.0, 255.0) as u8)
+    }
+
+    #[test]
+    fn colours_are_exact_to_a_level() {
+        let matrices = [
+            (VideoColorMatrix::Bt601, (0.299, 0.114)),
+            (VideoColorMatrix::Bt709, (0.2126, 0.0722)),
+        ];
+        let ranges = [
+            (VideoColorRange::Range16_235, false),
+            (VideoColorRange::Range0_255, true),
+        ];
+        let colours = [
+            [16, 128, 128],
+            [235, 128, 128],
+            [126, 128, 128],
+            [90, 200, 60],
+            [180, 70, 160],
+        ];
+        for (matrix, weights) in matrices {
+            for (range, full) in ranges {
+                for yuv in colours {
+                    let exact = exact(weights, full, yuv);
+                    for format in [VideoFormat::I420, VideoFormat::Y42b, VideoFormat::Y444] {
+                        let found = converted(format, range, matrix, yuv);
+                        let near = found.iter().zip(exact).all(|(a, b)| a.abs_diff(b) <= 1);
+                        assert!(
+                            near,
+                            "{format:?} {matrix:?} {range:?} {yuv:?}: {found:?}, not {exact:?}"
+                        );
+                    }
+                }
+            }
+        }
     }
 }
