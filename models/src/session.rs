@@ -221,10 +221,7 @@ impl Module {
             .map(|(name, value)| (name, value.0))
             .collect();
         let (session, name) = (&mut self.session, &self.name);
-        let failed = |e: ort::Error| ModelError::Run {
-            module: name.clone(),
-            reason: e.to_string(),
-        };
+        let failed = |e: ort::Error| failed_run(name, e.to_string());
         let outputs = self
             .meter
             .run(items, || session.run(feed))
@@ -251,20 +248,17 @@ impl Module {
         items: usize,
     ) -> Result<Vec<f32>, ModelError> {
         let (session, name) = (&mut self.session, &self.name);
-        let failed = |e: ort::Error| ModelError::Run {
-            module: name.clone(),
-            reason: e.to_string(),
-        };
+        let failed = |e: ort::Error| failed_run(name, e.to_string());
         let mut binding = session.create_binding().map_err(failed)?;
         for (name, value) in inputs {
             binding.bind_input(name, &value.0).map_err(failed)?;
         }
         for (read, written, block) in blocks {
             let Block::Tensor(tensor) = block else {
-                return Err(ModelError::Run {
-                    module: name.clone(),
-                    reason: format!("{read} lies outside of the runtime's memory"),
-                });
+                return Err(failed_run(
+                    name,
+                    format!("{read} lies outside of the runtime's memory"),
+                ));
             };
             binding.bind_input(read, tensor).map_err(failed)?;
             binding.bind_output(written, tensor).map_err(failed)?;
@@ -277,11 +271,17 @@ impl Module {
             .meter
             .run(items, || session.run_binding(&binding))
             .map_err(failed)?;
-        let told = outputs.remove(wanted).ok_or_else(|| ModelError::Run {
-            module: name.clone(),
-            reason: format!("no output {wanted:?}"),
-        })?;
+        let told = outputs
+            .remove(wanted)
+            .ok_or_else(|| failed_run(name, format!("no output {wanted:?}")))?;
         Value(told).into_f32()
+    }
+}
+
+fn failed_run(module: &str, reason: String) -> ModelError {
+    ModelError::Run {
+        module: module.to_owned(),
+        reason,
     }
 }
 

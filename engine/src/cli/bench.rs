@@ -11,19 +11,14 @@ use std::{
 
 use anyhow::{Context, bail};
 use atom::bench::{
-    Reuse, Settings, Work, curves,
-    figures::Figure,
-    gantt,
-    overhead::{self, Overhead},
-    program::READY,
-    reuse::{self, ShapeFigures},
-    scale::{self, Scale},
-    tasks::Task,
-    work,
+    Settings, Work, curves, gantt, overhead, program::READY, reuse, scale, tasks::Task, work,
 };
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use super::terminal;
+
+mod tables;
 
 /// Measure on this machine what sharing modules saves.
 #[derive(Args)]
@@ -66,62 +61,70 @@ Example:
     Work(Doing),
 }
 
+/// What all that is measured has in common.
+#[derive(Args)]
+struct Common {
+    /// The pack of models.
+    #[arg(long, default_value = "mini")]
+    pack: String,
+    /// How often each has its turn.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    rounds: u8,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Common {
+    fn rounds(&self) -> usize {
+        usize::from(self.rounds)
+    }
+
+    /// Prints what was measured.
+    fn tell<F: Serialize>(&self, figures: &F, table: fn(&F) -> String) -> anyhow::Result<()> {
+        match self.json {
+            true => terminal::result(&serde_json::to_string(figures)?)?,
+            false => terminal::result(&table(figures))?,
+        }
+        Ok(())
+    }
+}
+
 #[derive(Args)]
 struct Measured {
     /// The videos.
     #[arg(required = true, value_name = "VIDEO")]
     videos: Vec<PathBuf>,
-    /// The pack of models.
-    #[arg(long, default_value = "mini")]
-    pack: String,
-    /// How often each shape has its turn.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
-    rounds: u8,
     /// Draw when which module was at work into this file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Args)]
 struct Compared {
     /// The video.
     video: PathBuf,
-    /// The pack of models.
-    #[arg(long, default_value = "mini")]
-    pack: String,
-    /// How often each has its turn.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
-    rounds: u8,
     /// Frames that the graph alone moves, of all sources together; they wait in memory.
     #[arg(long, default_value_t = 16_000, value_parser = clap::value_parser!(u64).range(64..=1_000_000))]
     frames: u64,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Args)]
 struct Varied {
     /// The video; some seconds are enough, more than eight, since segments are up to eight seconds long.
     video: PathBuf,
-    /// The pack of models.
-    #[arg(long, default_value = "mini")]
-    pack: String,
-    /// How often each has its turn.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
-    rounds: u8,
     /// Segments of the largest store.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..=10_000_000))]
     segments: u64,
     /// Draw how cost grows into this file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Args)]
@@ -172,18 +175,15 @@ impl Varied {
         is_there(&self.video)?;
         let settings = scale::Settings {
             video: self.video,
-            pack: self.pack,
-            rounds: usize::from(self.rounds),
+            pack: self.common.pack.clone(),
+            rounds: self.common.rounds(),
             segments: self.segments,
         };
         let scale = scale::measure(&settings, &mut |what| terminal::tell(what))?;
         if let Some(path) = &self.svg {
             draw(path, curves::picture(&scale.sweeps))?;
         }
-        match self.json {
-            true => terminal::result(&serde_json::to_string(&scale)?)?,
-            false => terminal::result(&growth(&scale))?,
-        }
+        self.common.tell(&scale, tables::growth)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -193,15 +193,12 @@ impl Compared {
         is_there(&self.video)?;
         let settings = overhead::Settings {
             video: self.video,
-            pack: self.pack,
-            rounds: usize::from(self.rounds),
+            pack: self.common.pack.clone(),
+            rounds: self.common.rounds(),
             frames: self.frames,
         };
         let overhead = overhead::measure(&settings, &mut |what| terminal::tell(what))?;
-        match self.json {
-            true => terminal::result(&serde_json::to_string(&overhead)?)?,
-            false => terminal::result(&costs(&overhead))?,
-        }
+        self.common.tell(&overhead, tables::costs)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -211,18 +208,15 @@ impl Measured {
         self.videos.iter().try_for_each(|video| is_there(video))?;
         let settings = Settings {
             videos: self.videos,
-            pack: self.pack,
-            rounds: usize::from(self.rounds),
+            pack: self.common.pack.clone(),
+            rounds: self.common.rounds(),
             program: env::current_exe().context("cannot find this program")?,
         };
         let reuse = reuse::measure(&settings, &mut |what| terminal::tell(what))?;
         if let Some(path) = &self.svg {
             draw(path, gantt::picture(&reuse.timelines))?;
         }
-        match self.json {
-            true => terminal::result(&serde_json::to_string(&reuse)?)?,
-            false => terminal::result(&table(&reuse))?,
-        }
+        self.common.tell(&reuse, tables::reuse)?;
         if let Some(difference) = &reuse.difference {
             terminal::tell(&format!(
                 "error: what came out is not the same. {difference}"
@@ -255,155 +249,4 @@ impl Doing {
         io::stdout().flush()?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// What the engine costs, as tables in Markdown.
-fn costs(overhead: &Overhead) -> String {
-    let mut lines = vec![
-        format!(
-            "Pack {}; {} calls of modules; {} rounds. The middle of the rounds (least to most).\n",
-            overhead.pack, overhead.calls, overhead.rounds
-        ),
-        "| | wall | processor |\n|---|---|---|".to_owned(),
-    ];
-    for (name, cost) in [
-        ("the engine", overhead.engine),
-        ("its module calls, one loop", overhead.one_loop),
-        (
-            "its module calls, a loop for each module",
-            overhead.side_by_side,
-        ),
-    ] {
-        let (wall, cpu) = (seconds(cost.wall_seconds), seconds(cost.cpu_seconds));
-        lines.push(format!("| {name} | {wall} | {cpu} |"));
-    }
-    lines.push(format!(
-        "\nWall time of the engine: {:.2} of one loop, {:.2} of loops side by side, in which nothing waits for anything.\n",
-        overhead.engine_over_one_loop, overhead.engine_over_side_by_side
-    ));
-    lines.push("The graph alone, with modules that cost next to nothing:\n".to_owned());
-    lines.push(
-        "| sources | frames a second | a frame | most of it in |\n|---|---|---|---|".to_owned(),
-    );
-    for figures in &overhead.graph {
-        let mut operators: Vec<_> = figures.operator_ns.iter().collect();
-        operators.sort_by(|a, b| b.1.total_cmp(a.1));
-        let most = operators.iter().take(4);
-        let most: Vec<_> = most
-            .map(|(name, ns)| format!("{name} {:.1} us", *ns / 1e3))
-            .collect();
-        lines.push(format!(
-            "| {} | {:.0} | {:.1} us | {} |",
-            figures.sources,
-            figures.frames_per_second,
-            figures.frame_ns / 1e3,
-            most.join(", ")
-        ));
-    }
-    lines.push(format!(
-        "\nA frame of the most sources takes {:.2} of the time of one of a single source.",
-        overhead.graph_most_over_one
-    ));
-    lines.join("\n")
-}
-
-/// How cost grows, as tables in Markdown with the slope in words.
-fn growth(scale: &Scale) -> String {
-    let mut lines = vec![format!(
-        "Pack {}; {} rounds. The middle of the rounds (least to most).",
-        scale.pack, scale.rounds
-    )];
-    for sweep in &scale.sweeps {
-        let digits = if sweep.unit == "s" { 1 } else { 2 };
-        lines.push(format!("\n| {} | {} |\n|---|---|", sweep.of, sweep.cost));
-        for point in &sweep.points {
-            let Figure { median, min, max } = point.cost;
-            lines.push(format!(
-                "| {} | {median:.digits$} {} ({min:.digits$} to {max:.digits$}) |",
-                point.at, sweep.unit
-            ));
-        }
-        lines.push(format!("\n{}", sweep.said));
-    }
-    lines.join("\n")
-}
-
-/// What was measured, as a table in Markdown, and the ratios.
-fn table(reuse: &Reuse) -> String {
-    let columns = ["per_task", "kept", "sequential", "shared"].map(|name| &reuse.shapes[name]);
-    let mut lines = vec![
-        format!(
-            "{} videos, {:.0} s in all; pack {}; {} rounds; {} cores; threads: decoder {}, vision {} beside it, text {}. The middle of the rounds (least to most).\n",
-            reuse.videos,
-            reuse.video_seconds,
-            reuse.pack,
-            reuse.rounds,
-            reuse.threads.cores,
-            reuse.threads.decoder,
-            reuse.threads.vision_beside,
-            reuse.threads.text
-        ),
-        "| | per task | kept | sequential | shared |".to_owned(),
-        "|---|---|---|---|---|".to_owned(),
-    ];
-    let mut line = |name: &str, cell: &dyn Fn(&ShapeFigures) -> String| {
-        let cells = columns.map(cell);
-        lines.push(format!("| {name} | {} |", cells.join(" | ")));
-    };
-    line("wall", &|shape| seconds(shape.wall_seconds));
-    line("processor", &|shape| seconds(shape.cpu_seconds));
-    line("peak memory", &|shape| {
-        format!("{:.2} GB", shape.peak_rss_bytes.median / 1e9)
-    });
-    line("first caption", &|shape| {
-        seconds(shape.first_caption_seconds)
-    });
-    line("a segment, p50 / p95", &|shape| {
-        let latency = shape.segment_latency_ms;
-        format!(
-            "{:.2} / {:.2} s",
-            latency.p50 / 1000.0,
-            latency.p95 / 1000.0
-        )
-    });
-    for module in ["vision", "decoder", "text"] {
-        line(&format!("{module}: loads, runs"), &|shape| {
-            let of = |counts: &std::collections::BTreeMap<String, u64>| {
-                counts.get(module).copied().unwrap_or(0)
-            };
-            format!("{}, {}", of(&shape.module_loads), of(&shape.module_runs))
-        });
-    }
-    line("prompt tokens computed / reused", &|shape| {
-        format!(
-            "{} / {}",
-            shape.tokens.prefilled + shape.tokens.at_load,
-            shape.tokens.reused
-        )
-    });
-    line("new tokens", &|shape| shape.tokens.generated.to_string());
-    let (ratios, pictures) = (&reuse.ratios, &reuse.embeddings_only);
-    lines.push(format!(
-        "\n| wall time of shared against | |\n|---|---|\n| per task | {:.2} |\n| kept | {:.2} |\n| sequential | {:.2} |\n\
-         | per task, only pictures indexed | {:.2} |\n| kept, only pictures indexed | {:.2} |\n\
-         | two files in one run against two runs | {:.2} |\n",
-        ratios.shared_over_per_task,
-        ratios.shared_over_kept,
-        ratios.shared_over_sequential.unwrap_or(0.0),
-        pictures.shared_over_per_task,
-        pictures.shared_over_kept,
-        reuse.two_files_over_two_runs
-    ));
-    lines.push(match &reuse.difference {
-        None => "All shapes gave the same captions, answers and rows in all rounds.".to_owned(),
-        Some(difference) => format!("What came out differs: {difference}"),
-    });
-    lines.join("\n")
-}
-
-fn seconds(figure: Figure) -> String {
-    format!(
-        "{:.1} s ({:.1} to {:.1})",
-        figure.median, figure.min, figure.max
-    )
 }
