@@ -151,7 +151,13 @@ impl Batch {
             }
         }
         match run(decoder, &ids, &adapter, &mut self.kv) {
-            Ok(logits) => self.grow_all(decoder, &logits),
+            Ok(logits) => {
+                let all = by_row(&logits, rows);
+                let of =
+                    |growing: &Growing| growing.texts.iter().map(|(row, _)| all[*row]).collect();
+                let logits: Vec<_> = self.growing.iter().map(of).collect();
+                self.grow_all(decoder, &logits);
+            }
             Err(fault) if self.growing.len() == 1 => {
                 let growing = self.growing.remove(0);
                 self.finish(&growing.task, Err(fault));
@@ -173,31 +179,26 @@ impl Batch {
             let ids: Vec<u32> = growing.texts.iter().map(|(_, token)| *token).collect();
             let adapter = vec![growing.task.job.prompt.adapter(); ids.len()];
             match run(decoder, &ids, &adapter, &mut own) {
-                Ok(mut logits) => {
+                Ok(logits) => {
                     let rows = kv.lengths().len();
                     kv.resize(rows + texts, own.room().max(kv.room()));
                     for (place, (row, _)) in growing.texts.iter_mut().enumerate() {
                         *row = rows + place;
                         kv.put(*row, &own, place);
                     }
-                    all.append(&mut logits);
+                    all.push((logits, texts));
                     self.growing.push(growing);
                 }
                 Err(fault) => self.finish(&growing.task, Err(fault)),
             }
         }
         self.kv = kv;
-        self.grow_all(decoder, &all);
+        let each = all.iter().map(|(logits, rows)| by_row(logits, *rows));
+        self.grow_all(decoder, &each.collect::<Vec<_>>());
     }
 
-    /// Goes on from the logits of all rows.
-    fn grow_all(&mut self, decoder: &mut dyn Decoder, logits: &[f32]) {
-        let vocabulary = logits.len() / self.kv.lengths().len().max(1);
-        let of = |growing: &Growing| {
-            let rows = growing.texts.iter().map(|(row, _)| row * vocabulary);
-            rows.map(|at| &logits[at..at + vocabulary]).collect()
-        };
-        let logits: Vec<Vec<&[f32]>> = self.growing.iter().map(of).collect();
+    /// Goes on from the logits of all texts of each request.
+    fn grow_all(&mut self, decoder: &mut dyn Decoder, logits: &[Vec<&[f32]>]) {
         // From the last on: one that ends leaves those before it in their places.
         for (at, logits) in logits.iter().enumerate().rev() {
             self.grow(decoder, at, logits);
@@ -258,6 +259,11 @@ impl Batch {
         let used = self.gather();
         self.kv.resize(used, self.room(0));
     }
+}
+
+/// What one run gave, by the rows that it ran.
+fn by_row(logits: &[f32], rows: usize) -> Vec<&[f32]> {
+    logits.chunks_exact(logits.len() / rows).collect()
 }
 
 fn texts(

@@ -109,6 +109,33 @@ proptest! {
     }
 }
 
+/// The words of the fake decoder grow with what it says, so that no two of its runs need give as many scores.
+#[test]
+fn what_is_tried_alone_keeps_its_own_scores() {
+    let options = ["Yes", "No a far red dog", "a dog"].map(str::to_owned);
+    let chosen = |prompt: Prompt| prompt.among(&options);
+    let caption = chosen(Prompt::from("caption  <|say|>"));
+    let expected = scheduler(Settings::default()).generate(&caption, 1);
+    let prompts = [
+        caption,
+        chosen(ask("a", "fail2")),
+        ask("", ""),
+        chosen(ask("", "")),
+    ];
+    let mut scheduler = scheduler(Settings::default());
+    for (id, prompt) in (0..).zip(prompts) {
+        let urgency = [Urgency::Summary, Urgency::Person][usize::from(id > 0)];
+        let job = Job {
+            max_tokens: 1,
+            ..job(prompt, urgency)
+        };
+        scheduler.submit(id, job);
+    }
+    let results = finish(&mut scheduler);
+    assert_eq!(text(&results[&0]).ok(), text(&expected).ok());
+    assert_eq!(text(&results[&1]), Err(Reason::Model));
+}
+
 #[test]
 fn ten_thousand_requests_leave_nothing_behind() {
     let settings = Settings {
