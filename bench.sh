@@ -65,7 +65,9 @@ peer() {
     fi
     "$environment/bin/pip" install --quiet --disable-pip-version-check -r tests/peer/requirements.txt
     printf '## Against Python\n\n`tests/peer/peer.py` does the same with the same modules, kept loaded, in one process, one thing after the other. The same video, three rounds in turns.\n\n'
-    ffmpeg -v error -nostdin -y -i "$video" -vf scale=300:300,format=gbrp -c:v ffv1 "$folder/exact.mkv"
+    local size
+    size="$(sed -n 's/^width = //p' "$cache/packs/mini/pack.toml"):$(sed -n 's/^height = //p' "$cache/packs/mini/pack.toml")"
+    ffmpeg -v error -nostdin -y -i "$video" -vf "scale=$size,format=gbrp" -c:v ffv1 "$folder/exact.mkv"
     "$environment/bin/python" tests/peer/compare.py "$atom" "$cache/packs/mini" "$folder/exact.mkv" "$folder/half.mp4"
     printf '\n'
 }

@@ -140,11 +140,15 @@ impl Value {
     }
 }
 
-fn not_made(error: ort::Error) -> ModelError {
+fn failed_run(module: &str, reason: String) -> ModelError {
     ModelError::Run {
-        module: "tensor".into(),
-        reason: error.to_string(),
+        module: module.to_owned(),
+        reason,
     }
+}
+
+fn not_made(error: ort::Error) -> ModelError {
+    failed_run("tensor", error.to_string())
 }
 
 /// What a run gave, by name.
@@ -159,10 +163,7 @@ impl Outputs {
             .iter_mut()
             .find(|(have, _)| have == name)
             .and_then(|(_, value)| value.take())
-            .ok_or_else(|| ModelError::Run {
-                module: self.module.clone(),
-                reason: format!("no output {name:?}"),
-            })
+            .ok_or_else(|| failed_run(&self.module, format!("no output {name:?}")))
     }
 }
 
@@ -275,13 +276,6 @@ impl Module {
             .remove(wanted)
             .ok_or_else(|| failed_run(name, format!("no output {wanted:?}")))?;
         Value(told).into_f32()
-    }
-}
-
-fn failed_run(module: &str, reason: String) -> ModelError {
-    ModelError::Run {
-        module: module.to_owned(),
-        reason,
     }
 }
 

@@ -4,7 +4,7 @@
 
 EXACT is a video in RGB in the size of the vision encoder. Nobody need scale its pictures or convert their colours, so that both
 see the same numbers and have to say the same, else this fails. Of other videos GStreamer and swscale make pictures that differ
-by half a level of 255, and where two captions are nearly as good, that decides.
+a little, and where two captions are nearly as good, that decides.
 """
 import json
 import statistics
@@ -68,7 +68,7 @@ def main(program, pack, exact, videos):
     for name, rounds in [("start to end", walls), ("without loading", works)]:
         print(f"| {name} | {middle(rounds, 0):.1f} s | {middle(rounds, 1):.1f} s | {ratio(rounds):.2f} |")
     print(f"\nOf the same pictures all {len(same[2])} captions and {len(same[3])} answers are the same. Of this video, "
-          "which each scales and converts with its own library, to pictures that differ by half a level of 255, "
+          "which each scales and converts with its own library, to pictures that differ a little, "
           f"{alike(ours[2], theirs[2])} captions and {alike(ours[3], theirs[3])} answers are.")
 
 

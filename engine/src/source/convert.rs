@@ -1,7 +1,7 @@
 //! From decoded pictures to what the vision encoder takes.
 //!
-//! GStreamer brings a picture to the encoder's size in the colours that it has. From YUV to RGB its own way is quick rather than exact:
-//! it comes out two to three levels of 255 too dark, and captions are the worse for it. So that is done here, of the small picture.
+//! GStreamer brings a picture to the encoder's size in the colours that it has. From YUV to RGB its own way is rough: what comes
+//! out is two to three levels of 255 too dark. So that is done here, of the small picture, which takes less time too.
 
 use atom_models::Image;
 use gstreamer as gst;
@@ -80,15 +80,14 @@ impl Converter {
             true => gst_video::VideoFormat::Y444,
             false => gst_video::VideoFormat::Rgb,
         };
-        let mut to = gst_video::VideoInfo::builder(format, width, height)
+        let colours = from.colorimetry();
+        let to = gst_video::VideoInfo::builder(format, width, height)
             // The converter changes pictures, neither their rate nor how their lines were taken.
             .fps(from.fps())
-            .interlace_mode(from.interlace_mode());
-        let colours = from.colorimetry();
-        if from.is_yuv() {
-            to = to.colorimetry(&colours);
-        }
-        let to = to.build().map_err(|e| e.to_string())?;
+            .interlace_mode(from.interlace_mode())
+            .colorimetry_if_some(from.is_yuv().then_some(&colours))
+            .build()
+            .map_err(|e| e.to_string())?;
         let mut config = gst_video::VideoConverterConfig::new();
         config.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
         let inner =

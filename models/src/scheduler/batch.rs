@@ -263,7 +263,9 @@ impl Batch {
 
 /// What one run gave, by the rows that it ran.
 fn by_row(logits: &[f32], rows: usize) -> Vec<&[f32]> {
-    logits.chunks_exact(logits.len() / rows).collect()
+    let vocabulary = logits.len() / rows.max(1);
+    let row = |row| &logits[row * vocabulary..][..vocabulary];
+    (0..rows).map(row).collect()
 }
 
 fn texts(
