@@ -193,3 +193,9 @@ pub enum ModelError {
     #[error("the fake module failed as asked: {0}")]
     Asked(&'static str),
 }
+
+/// Returns an error with all its causes, as one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
+}

@@ -44,5 +44,6 @@ pub mod standing;
 pub mod summary;
 pub mod tally;
 pub mod tick;
+pub mod utc;
 
 pub use read::choose;

@@ -2,10 +2,7 @@
 
 use std::{path::Path, sync::Arc, thread};
 
-use atom::{
-    EngineError,
-    source::{Choice, Location, Outlet, Wanted, gst, recording},
-};
+use atom_media::{Choice, Location, Outlet, Wanted, gst, recording};
 use atom_models::Image;
 use atom_operators::{
     data::{MediaTime, SourceId},
@@ -13,6 +10,7 @@ use atom_operators::{
     sample::Grid,
     tally::Tally,
 };
+use atom_runtime::RuntimeError;
 use crossbeam::channel::bounded;
 
 /// A frame with its media time.
@@ -29,7 +27,7 @@ pub struct Played {
     /// Whether all of it was played.
     pub whole: bool,
     /// How playing ended.
-    pub outcome: Result<(), EngineError>,
+    pub outcome: Result<(), RuntimeError>,
     /// How many frames were counted.
     pub received: u64,
     /// How many of them were decoded.
@@ -37,7 +35,7 @@ pub struct Played {
 }
 
 /// All frames in this size, the media time of the end, and how playing ended.
-pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(), EngineError>) {
+pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(), RuntimeError>) {
     let played = play(every(video, size));
     (played.seen, played.end, played.outcome)
 }

@@ -1,7 +1,7 @@
 //! Reason nodes that ask seldom or tell only changes, and summary nodes: what the world sees of them.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use atom::store::Store;
+use atom_index::Store;
 use atom_tests::{
     media, pipeline,
     program::{Place, text},

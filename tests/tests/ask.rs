@@ -7,18 +7,18 @@ use std::{
     sync::{Arc, mpsc},
 };
 
-use atom::{
-    archive::StoreArchive,
-    audience::{Audience, Progress},
-    run::{self, Options, Questions},
-    sink::Record,
-    store::{Seal, Store},
-};
+use atom_index::{Seal, Store};
 use atom_operators::{
     ask::Reply,
     question::{Question, inbox},
 };
 use atom_pipelines::{override_sources, parse, plan};
+use atom_runtime::{
+    archive::StoreArchive,
+    audience::{Audience, Progress},
+    run::{self, Options, Questions},
+    sink::Record,
+};
 use atom_tests::{
     media, pipeline,
     program::{Place, text},

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use atom::store::Store;
+use atom_index::Store;
 use atom_operators::node::NodeKind;
 use atom_pipelines::parse;
 use atom_tests::{

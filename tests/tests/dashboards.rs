@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom::metrics::Metrics;
+use atom_runtime::metrics::Metrics;
 use atom_tests::{
     live::{Told, get, pipeline},
     program::{Place, Running, workspace},

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use atom::source::spread;
+use atom_media::spread;
 use atom_tests::{
     counter::{self, Counter},
     exam::{exam, held},

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom::store::Store;
+use atom_index::Store;
 use atom_tests::{
     media,
     program::{BOUND, Place, Running},

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom::source::{
+use atom_media::{
     Wanted,
     growth::{Container, Content},
 };

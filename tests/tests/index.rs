@@ -3,7 +3,7 @@
 
 use std::{fs, thread, time::Duration};
 
-use atom::store::{Store, StoredRow};
+use atom_index::{Store, StoredRow};
 use atom_tests::{
     media,
     program::{Place, Said},

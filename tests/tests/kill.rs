@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom::store::{SourceState, Store, StoredRow};
+use atom_index::{SourceState, Store, StoredRow};
 use atom_tests::{cache, media, program::Place};
 
 /// Six clips of different lengths, containers and contents.

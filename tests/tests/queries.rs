@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, io::Write, net::TcpStream, thread, time::Duration};
 
-use atom::store::{Became, QueryEvent, Store};
+use atom_index::{Became, QueryEvent, Store};
 use atom_tests::{
     live::Told,
     media,

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, path::Path};
 
-use atom::store::{Hit, Query, Store, wanted_text};
+use atom_index::{Hit, Query, Store, wanted_text};
 use atom_models::{Meters, Pack, TextEncoder};
 use atom_pipelines::library;
 use atom_tests::{

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use atom::source::{Choice, Wanted};
+use atom_media::{Choice, Wanted};
 use atom_operators::{data::MediaTime, sample::Grid};
 use atom_tests::{
     frames::{Played, Seen, every, play},

@@ -1,7 +1,7 @@
 //! Searching an index: some sources, spans of wall time, moments, pages, and waiting for what is not there yet.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use atom::store::{Gap, Row, Seal, Store, Why};
+use atom_index::{Gap, Row, Seal, Store, Why};
 use atom_tests::program::Place;
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use atom::store::Store;
+use atom_index::Store;
 use atom_tests::{media, program::Place};
 
 fn indexed() -> Place {

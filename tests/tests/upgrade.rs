@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom::store::{Store, StoredRow};
+use atom_index::{Store, StoredRow};
 use atom_tests::{
     media,
     program::{Place, Said},

@@ -1,0 +1,75 @@
+//! Looks at a file: a few of its frames through the vision encoder, as one impression.
+//!
+//! A file is one segment over its whole length, without gating and scene changes, and is pooled as segments are.
+
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use atom_models::{Impression, ModelError, Pack, Vision};
+
+use super::{Case, EvalError};
+use atom_media::{Spread, spread};
+use atom_runtime::error::RuntimeError;
+
+/// So many frames of a file are looked at, evenly spread; all of one that has fewer.
+pub const FRAMES: u64 = 8;
+
+/// The vision encoder with what it takes to feed it.
+pub struct Eye {
+    vision: Box<dyn Vision>,
+    size: (u32, u32),
+    stop: Arc<AtomicBool>,
+}
+
+/// What was seen of a file.
+pub struct Seen {
+    /// Its frames, pooled.
+    pub impression: Impression,
+    /// What was wrong with the file, though it could be played to its end.
+    pub warnings: Vec<String>,
+}
+
+impl Eye {
+    /// Loads the vision encoder of a pack. Once `stop` is set, playing ends with an error.
+    ///
+    /// # Errors
+    /// If it cannot be loaded.
+    pub fn open(pack: &Pack, stop: Arc<AtomicBool>) -> Result<Self, ModelError> {
+        Ok(Self {
+            vision: pack.vision(Arc::default())?,
+            size: pack.frame_size(),
+            stop,
+        })
+    }
+
+    /// Looks at a file.
+    ///
+    /// # Errors
+    /// If it cannot be played as a whole, or the encoder fails.
+    pub fn look(&mut self, case: &Case) -> Result<Seen, EvalError> {
+        let Spread { images, warnings } =
+            self.frames(&case.path).map_err(|source| EvalError::File {
+                file: case.file.clone(),
+                source: Box::new(source),
+            })?;
+        let impressions: Result<Vec<_>, _> = images
+            .iter()
+            .map(|image| self.vision.encode(image))
+            .collect();
+        let impressions = impressions.map_err(|source| EvalError::Module {
+            module: "vision encoder",
+            file: case.file.clone(),
+            source: Box::new(source),
+        })?;
+        Ok(Seen {
+            impression: Impression::pool(&impressions).expect("a file that was played has a frame"),
+            warnings,
+        })
+    }
+
+    fn frames(&self, path: &Path) -> Result<Spread, RuntimeError> {
+        spread(path, self.size, FRAMES, &self.stop)
+    }
+}

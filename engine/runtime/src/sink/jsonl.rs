@@ -1,0 +1,63 @@
+//! One record a line, as JSON; several sources may share a file.
+
+use super::output::Output;
+use super::{Record, Sink, SinkError};
+use atom_index::QueryEvent;
+
+/// A file of JSON lines; it holds nothing back.
+pub(super) struct Jsonl {
+    output: Output,
+}
+
+impl Jsonl {
+    pub(super) fn start(output: Output) -> Self {
+        Self { output }
+    }
+}
+
+impl Sink for Jsonl {
+    fn write(&mut self, record: &Record) -> Result<(), SinkError> {
+        let json = serde_json::to_string(record)
+            .expect("a record has only texts and numbers, which JSON can hold");
+        self.output.write(&format!("{json}\n"))
+    }
+
+    fn query(&mut self, event: &QueryEvent) -> Result<(), SinkError> {
+        self.output.write(&format!("{}\n", event.json()))
+    }
+
+    fn finish(&mut self) -> Result<(), SinkError> {
+        self.output.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::Format;
+    use super::super::record::tests::{answer, caption};
+    use super::super::subtitles::tests::written;
+
+    #[test]
+    fn each_record_is_a_line_in_the_order_it_came_whatever_its_text() {
+        let records = [
+            answer(0, 4000, "visitor", "No.\nReally."),
+            caption(0, 4000, "\u{2028}"),
+        ];
+        let file = written(Format::Jsonl, &records);
+        let lines: Vec<Value> = file
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(
+            (&lines[0]["kind"], &lines[0]["text"]),
+            (&"answer".into(), &"No.\nReally.".into())
+        );
+        assert_eq!(
+            (&lines[1]["kind"], &lines[1]["end_ms"]),
+            (&"caption".into(), &4000.into())
+        );
+    }
+}
