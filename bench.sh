@@ -50,8 +50,8 @@ indexing() {
 reuse() {
     recording 30 "$folder/half.mp4"
     printf '## What sharing saves\n\n`atom bench reuse`; what the shapes are, the README says. 30 s of 720p.\n\n'
-    "$atom" bench reuse "$folder/half.mp4" --rounds 3 --svg engine/benches/reuse.svg
-    printf '\n![When which module was at work](engine/benches/reuse.svg)\n\n'
+    "$atom" bench reuse "$folder/half.mp4" --rounds 3 --svg engine/lab/benches/reuse.svg
+    printf '\n![When which module was at work](engine/lab/benches/reuse.svg)\n\n'
     printf '## What the engine costs\n\n`atom bench overhead`, the same video.\n\n'
     "$atom" bench overhead "$folder/half.mp4" --rounds 3
     printf '\n'
@@ -76,8 +76,8 @@ peer() {
 scale() {
     recording 16 "$folder/short.mp4"
     printf '## How cost grows\n\n`atom bench scale`, 16 s of 720p, by captions of segments of four seconds if nothing else is said.\n\n'
-    "$atom" bench scale "$folder/short.mp4" --rounds 3 --svg engine/benches/scale.svg
-    printf '\n![How cost grows](engine/benches/scale.svg)\n\n'
+    "$atom" bench scale "$folder/short.mp4" --rounds 3 --svg engine/lab/benches/scale.svg
+    printf '\n![How cost grows](engine/lab/benches/scale.svg)\n\n'
 }
 
 {
@@ -98,12 +98,12 @@ scale() {
     indexing
     say "the store at size ..."
     printf '\n'
-    cargo bench --quiet --locked -p atom --bench store
+    cargo bench --quiet --locked -p atom-lab --bench store
     say "standing queries ..."
     printf '\n'
-    cargo bench --quiet --locked -p atom --bench queries
+    cargo bench --quiet --locked -p atom-lab --bench queries
 } > "$folder/BENCHMARKS.md"
 mv "$folder/BENCHMARKS.md" BENCHMARKS.md
 say "wrote BENCHMARKS.md"
 say "the decoder ..."
-cargo bench --locked -p atom --bench decoder
+cargo bench --locked -p atom-lab --bench decoder

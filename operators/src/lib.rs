@@ -15,6 +15,7 @@
 
 pub mod archive;
 pub mod ask;
+pub mod cancel;
 pub mod caption;
 pub mod change;
 pub mod data;

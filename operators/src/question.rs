@@ -4,11 +4,7 @@
 //! thread that both need. The source closes when nobody can ask any more, or when it is told to.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::SeqCst},
-        mpsc,
-    },
+    sync::{Arc, Mutex, PoisonError, mpsc},
     time::Instant,
 };
 
@@ -24,6 +20,7 @@ use timely::{
 };
 
 use crate::{
+    cancel::CancellationToken,
     flow::Flow,
     tick::{Lane, Tick},
 };
@@ -49,7 +46,7 @@ pub struct Question {
     /// Is told what of an answer is there as it grows; the whole text so far each time.
     pub hearing: Option<mpsc::Sender<String>>,
     /// Set by who asked when nobody waits any more.
-    pub dropped: Arc<AtomicBool>,
+    pub dropped: CancellationToken,
 }
 
 /// A text that is no question.
@@ -87,7 +84,7 @@ impl Question {
 
     /// Whether nobody waits for the answer any more.
     pub fn dropped(&self) -> bool {
-        self.dropped.load(SeqCst)
+        self.dropped.is_cancelled()
     }
 
     /// Whether it is still worth working on.

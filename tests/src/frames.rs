@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, thread};
 
-use atom_media::{Choice, Location, Outlet, Wanted, gst, recording};
+use atom_media::{Choice, Location, MediaError, Outlet, Wanted, gst, recording};
 use atom_models::Image;
 use atom_operators::{
     data::{MediaTime, SourceId},
@@ -10,7 +10,6 @@ use atom_operators::{
     sample::Grid,
     tally::Tally,
 };
-use atom_runtime::RuntimeError;
 use crossbeam::channel::bounded;
 
 /// A frame with its media time.
@@ -27,7 +26,7 @@ pub struct Played {
     /// Whether all of it was played.
     pub whole: bool,
     /// How playing ended.
-    pub outcome: Result<(), RuntimeError>,
+    pub outcome: Result<(), MediaError>,
     /// How many frames were counted.
     pub received: u64,
     /// How many of them were decoded.
@@ -35,7 +34,7 @@ pub struct Played {
 }
 
 /// All frames in this size, the media time of the end, and how playing ended.
-pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(), RuntimeError>) {
+pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(), MediaError>) {
     let played = play(every(video, size));
     (played.seen, played.end, played.outcome)
 }

@@ -1,15 +1,12 @@
 //! Questions about what is stored: answered from it, with the moments they rest on, and clear about what is not there.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::{
-    fs, io,
-    path::Path,
-    sync::{Arc, mpsc},
-};
+use std::{fs, io, path::Path, sync::mpsc};
 
 use atom_index::{Seal, Store};
 use atom_operators::{
     ask::Reply,
+    cancel::CancellationToken,
     question::{Question, inbox},
 };
 use atom_pipelines::{override_sources, parse, plan};
@@ -286,7 +283,7 @@ fn the_graph_that_works_through_a_recording_answers_questions_beside_it() {
             inbox,
             archive: Box::new(StoreArchive::new(store, "fake-1".to_owned())),
         }),
-        ..Options::new(Arc::default(), Box::new(Listener(answers)))
+        ..Options::new(CancellationToken::new(), Box::new(Listener(answers)))
     };
     for question in ["Is it white?", "What is red?"] {
         assert!(asking.ask(Question::new(question).unwrap()));

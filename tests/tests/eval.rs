@@ -1,7 +1,7 @@
 //! Evaluations measure what they promise, over exactly the frames that they promise.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use atom_media::spread;
 use atom_tests::{
@@ -197,7 +197,13 @@ fn looked_at(count: usize) -> Vec<usize> {
         options: &[],
     }
     .make();
-    let looked = spread(&video, counter::SIZE, 8, &Arc::default()).unwrap();
+    let looked = spread(
+        &video,
+        counter::SIZE,
+        8,
+        &atom_operators::cancel::CancellationToken::new(),
+    )
+    .unwrap();
     assert_eq!(looked.warnings, [] as [&str; 0]);
     let (all, _, _) = frames(&video, counter::SIZE);
     assert_eq!(all.len(), count);

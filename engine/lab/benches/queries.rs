@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::bench::made::{self, LENGTH, Topical};
 use atom_index::{Lookout, Store};
+use atom_lab::bench::made::{self, LENGTH, Topical};
 use atom_models::Pack;
 use tempfile::tempdir;
 

@@ -12,8 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::bench::made::{LENGTH, PACK, WORDS, of_pack, random, row, seal, search, unit};
 use atom_index::{Query, Row, Store};
+use atom_lab::bench::made::{LENGTH, PACK, WORDS, of_pack, random, row, seal, search, unit};
 use fastrand::Rng;
 use tempfile::tempdir;
 

@@ -3,12 +3,10 @@
 //! A recording waits for room. A live source never waits: its oldest waiting frame makes room for the newest, and is counted.
 //! What is not a frame keeps its place among the others and is never let go.
 
+use atom_operators::cancel::CancellationToken;
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -40,7 +38,7 @@ pub struct Outlet {
     /// Counts its frames.
     pub tally: Tally,
     /// Set when the run is to end early.
-    pub stop: Arc<AtomicBool>,
+    pub stop: CancellationToken,
     /// Length of the video in milliseconds once it is known, for progress; 0 before.
     pub length_ms: Arc<AtomicU64>,
     /// Of a live source, how it stands.
@@ -58,7 +56,7 @@ impl Outlet {
             samplers: 1,
             flow: Flow::new(Bounds::default()),
             tally,
-            stop: Arc::default(),
+            stop: CancellationToken::new(),
             length_ms: Arc::default(),
             standing: Arc::default(),
         }
@@ -131,7 +129,7 @@ impl Outlet {
 
     /// Whether the run is to end.
     pub fn stopped(&self) -> bool {
-        self.stop.load(SeqCst)
+        self.stop.is_cancelled()
     }
 
     /// Tells of a frame that arrived but could not be used; it counts as dropped.

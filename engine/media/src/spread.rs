@@ -4,11 +4,8 @@
 //! take the chosen ones. The first playing keeps the first frames already: a picture, or a video of so few frames, is
 //! decoded once. Never are more than the wanted frames held.
 
-use std::{
-    collections::BTreeSet,
-    path::Path,
-    sync::{Arc, atomic::AtomicBool},
-};
+use atom_operators::cancel::CancellationToken;
+use std::{collections::BTreeSet, path::Path};
 
 use atom_models::Image;
 use atom_operators::{
@@ -38,7 +35,7 @@ pub fn spread(
     path: &Path,
     size: (u32, u32),
     count: u64,
-    stop: &Arc<AtomicBool>,
+    stop: &CancellationToken,
 ) -> Result<Spread, MediaError> {
     let play = |numbers| Playing::of(path, size, numbers, stop);
     let first = play((0..count).collect())?;
@@ -79,14 +76,14 @@ impl Playing {
         path: &Path,
         size: (u32, u32),
         numbers: BTreeSet<u64>,
-        stop: &Arc<AtomicBool>,
+        stop: &CancellationToken,
     ) -> Result<Self, MediaError> {
         gst::init()?;
         let source = SourceId::of(0);
         // There is room for all that is wanted, so nothing waits and no thread is needed.
         let (sender, records) = unbounded();
         let outlet = Outlet {
-            stop: Arc::clone(stop),
+            stop: stop.clone(),
             ..Outlet::of_recording(source, sender, Tally::default())
         };
         let wanted = Wanted {

@@ -93,8 +93,8 @@ impl Standing {
         let _ = self.start.set(Timestamp::now());
     }
 
-    /// Whether pictures come, and why not; gives whether that is new.
-    pub(crate) fn set(&self, state: State, reason: Option<&str>) -> bool {
+    /// Sets the state and its reason; true if that is new.
+    pub fn set(&self, state: State, reason: Option<&str>) -> bool {
         let mut reading = self.lock();
         reading.reason = reason.map(str::to_owned);
         if reading.state == state && reading.since_utc.is_some() {

@@ -95,7 +95,7 @@ impl Notice {
 }
 
 /// An audience that is not there.
-pub(crate) struct Nobody;
+pub struct Nobody;
 
 impl Audience for Nobody {
     fn result(&mut self, _: &Record) -> io::Result<()> {

@@ -16,10 +16,11 @@ use tracing::warn;
 
 use crate::{
     assemble::News,
-    error::{EngineError, chain},
+    error::RuntimeError,
     feed::{Feed, Turn},
-    source::{Ended, Location, Outlet, Wanted, live, recording, standing::State},
 };
+use atom_media::{Ended, Location, Outlet, Wanted, live, recording, standing::State};
+use atom_models::error::chain;
 
 /// So many recordings are played at a time.
 pub(crate) const AT_ONCE: usize = 4;
@@ -117,11 +118,11 @@ impl Players {
         };
         let play = AssertUnwindSafe(|| {
             wanted.location.check()?;
-            match wanted.live {
-                _ if outlet.stopped() => Ok(Ended::default()),
-                Some(how) => live::follow(wanted, how, &outlet),
-                None => recording::play(wanted, &outlet),
-            }
+            Ok(match wanted.live {
+                _ if outlet.stopped() => Ended::default(),
+                Some(how) => live::follow(wanted, how, &outlet)?,
+                None => recording::play(wanted, &outlet)?,
+            })
         });
         let played = catch_unwind(play).unwrap_or_else(|_| Err(panicked()));
         let gone = || found && file.is_some_and(|file| !file.exists());
@@ -143,7 +144,7 @@ impl Players {
     }
 
     /// A recording of a folder is told at once: the run may go on for days.
-    fn tell(&self, what: &str, error: &EngineError, found: bool) {
+    fn tell(&self, what: &str, error: &RuntimeError, found: bool) {
         let said = chain(error);
         if found {
             warn!("{said}");
@@ -159,8 +160,8 @@ impl Players {
     }
 }
 
-fn panicked() -> EngineError {
-    EngineError::Graph {
+fn panicked() -> RuntimeError {
+    RuntimeError::Graph {
         reason: "a source panicked".into(),
     }
 }

@@ -4,16 +4,14 @@
 //! writer. Whatever ends the run early (a signal, a model or a store that keeps failing) sets one flag: sources end, the
 //! graph runs dry, and what was finished is out.
 
+use atom_operators::cancel::CancellationToken;
 use std::{
     any::Any,
     collections::BTreeMap,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -56,7 +54,7 @@ pub struct Options {
     /// Go on where the stores stopped, instead of from the beginning.
     pub resume: bool,
     /// Set from outside to end the run early.
-    pub stop: Arc<AtomicBool>,
+    pub stop: CancellationToken,
     /// Is told of results as they come.
     pub audience: Box<dyn Audience>,
     /// What people ask beside all that.
@@ -76,7 +74,7 @@ pub struct Options {
 
 impl Options {
     /// From the beginning to the end, or until `stop` is set, and nothing else.
-    pub fn new(stop: Arc<AtomicBool>, audience: Box<dyn Audience>) -> Self {
+    pub fn new(stop: CancellationToken, audience: Box<dyn Audience>) -> Self {
         Self {
             resume: false,
             stop,
@@ -293,7 +291,7 @@ pub(crate) struct Run<'p> {
     pub(crate) vitals: Vitals,
     pub(crate) resume: bool,
     metrics: Arc<Metrics>,
-    stop: Arc<AtomicBool>,
+    stop: CancellationToken,
     healths: Healths,
 }
 
@@ -387,7 +385,7 @@ impl Run<'_> {
                 after_sources.iter().for_each(Closer::close);
             });
             let worked = self.work(parts, out, closer);
-            self.stop.store(true, SeqCst);
+            self.stop.cancel();
             // Behind everything that was sealed.
             drop(over.send(News::AllSealed));
             drop(over);
@@ -406,7 +404,7 @@ impl Run<'_> {
 
     /// Whether the run is to end early.
     pub(crate) fn stopped(&self) -> bool {
-        self.stop.load(SeqCst)
+        self.stop.is_cancelled()
     }
 
     /// A source that is to be played, and its side of the way into the graph.
@@ -434,7 +432,7 @@ impl Run<'_> {
             waiting: live.and_then(|_| way.waiting.take()),
             samplers: source.grids.len() as u64,
             flow: Arc::clone(&way.flow),
-            stop: Arc::clone(&self.stop),
+            stop: self.stop.clone(),
             length_ms: Arc::clone(&source.length_ms),
             standing: Arc::clone(&source.standing),
             ..Outlet::of_recording(source.id, way.sender.clone(), self.vitals.tally.clone())
@@ -474,7 +472,7 @@ impl Run<'_> {
             sinks,
             stores,
             audience,
-            stop: Arc::clone(&self.stop),
+            stop: self.stop.clone(),
             healths: self.healths.clone(),
             sealed: None,
             written: Written::default(),
@@ -488,7 +486,7 @@ impl Run<'_> {
         out: Sender<News>,
         closer: Option<Closer>,
     ) -> Result<(), RuntimeError> {
-        let (plan, stop) = (self.plan.clone(), Arc::clone(&self.stop));
+        let (plan, stop) = (self.plan.clone(), self.stop.clone());
         let (healths, vitals) = (self.healths.clone(), self.vitals.clone());
         // timely wants what it is given to be shareable; one worker takes it all.
         let given = Mutex::new(Some((parts, out)));
@@ -497,12 +495,12 @@ impl Run<'_> {
                 let given = given.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let (parts, out) = given.expect("one worker takes the parts once");
                 let crew = Crew::default();
-                let without_writer = Arc::clone(&stop);
+                let without_writer = stop.clone();
                 worker.dataflow(|scope| {
                     assemble(scope, &plan, parts, &crew, move |news| {
                         // Without a writer there is no use in going on.
                         if out.send(news).is_err() {
-                            without_writer.store(true, SeqCst);
+                            without_writer.cancel();
                         }
                     });
                 });
@@ -510,9 +508,9 @@ impl Run<'_> {
                     worker.step_or_park(Some(LOOK));
                     vitals.beat();
                     if healths.given_up() {
-                        stop.store(true, SeqCst);
+                        stop.cancel();
                     }
-                    if stop.load(SeqCst) {
+                    if stop.is_cancelled() {
                         closer.iter().for_each(Closer::close);
                     }
                 }

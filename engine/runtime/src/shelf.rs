@@ -3,9 +3,9 @@
 //! All of a seal is written in one transaction. What cannot be written ends the writing for good, so that nothing is sealed over
 //! it, but for runs that follow something: they wait.
 
+use atom_operators::cancel::CancellationToken;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicBool, Ordering::SeqCst},
     thread,
     time::Duration,
 };
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use crate::{keeper::Keeper, writer::Passed};
-use atom_index::{self, Backend, Gap, Seal, StoreError, Why};
+use atom_index::{Backend, Gap, Seal, StoreError, Why};
 use atom_models::error::chain;
 
 /// How long it is waited before a store that cannot be written is tried again.
@@ -49,7 +49,7 @@ pub struct OpenStore {
 /// What of a source is to be stored.
 #[derive(Debug, Default)]
 pub struct Held {
-    pub(crate) rows: Vec<store::Row>,
+    pub(crate) rows: Vec<atom_index::Row>,
     pub(crate) gaps: Vec<Gap>,
     pub(crate) passed: Passed,
     pub(crate) shelf: Shelf,
@@ -99,12 +99,12 @@ pub(crate) fn seal(store: &mut dyn Backend, held: &Held) -> Result<(), StoreErro
 /// tried again and again. Meanwhile nothing more is taken in than what may be in flight.
 pub(crate) fn patiently(
     write: &mut dyn FnMut() -> Result<(), StoreError>,
-    stop: &AtomicBool,
+    stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let mut patience = Patience::default();
     loop {
         match write() {
-            Err(error) if error.may_pass() && !stop.load(SeqCst) => patience.wait(&error),
+            Err(error) if error.may_pass() && !stop.is_cancelled() => patience.wait(&error),
             written => return written,
         }
     }
@@ -154,8 +154,8 @@ fn thumbnail(segment: &Segment) -> Vec<u8> {
     jpeg.unwrap_or_default()
 }
 
-pub(crate) fn stored(row: &Row, connector: &Connector, thumbnails: bool) -> store::Row {
-    store::Row {
+pub(crate) fn stored(row: &Row, connector: &Connector, thumbnails: bool) -> atom_index::Row {
+    atom_index::Row {
         start_ms: row.segment.key.start.millis(),
         end_ms: row.segment.end.millis(),
         caption: row.caption.clone(),

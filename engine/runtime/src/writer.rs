@@ -4,14 +4,11 @@
 //! the source is complete, so that the two never disagree. When this thread lets a result go, its segment's place in the
 //! flow is free again: a slow disk slows the sources, it loses nothing.
 
+use atom_operators::cancel::CancellationToken;
 use std::{
     collections::BTreeMap,
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-        mpsc::Sender,
-    },
+    sync::{Arc, atomic::Ordering::SeqCst, mpsc::Sender},
 };
 
 use atom_models::{Connector, Reason};
@@ -104,7 +101,7 @@ pub struct Writer {
     /// Counts what comes out.
     pub metrics: Arc<Metrics>,
     /// Set when a store fails: without it the run would lose rows.
-    pub stop: Arc<AtomicBool>,
+    pub stop: CancellationToken,
     /// How the modules are doing: what broken ones gave is not stored.
     pub healths: Healths,
     /// Wakes who keeps standing queries, after each seal.
@@ -349,7 +346,7 @@ impl Writer {
                 .errors
                 .push(format!("cannot write results to stdout: {error}"));
         }
-        self.stop.store(true, SeqCst);
+        self.stop.cancel();
         self.audience = Box::new(Nobody);
     }
 
@@ -446,7 +443,7 @@ impl Writer {
             if !self.written.errors.contains(&reason) {
                 self.written.errors.push(reason);
             }
-            self.stop.store(true, SeqCst);
+            self.stop.cancel();
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
     time::{Duration, Instant},
@@ -19,6 +19,7 @@ use atom_models::{
 };
 use atom_operators::{
     archive::{Archive, Extent, Moment},
+    cancel::CancellationToken,
     decode::{Asked, Service, decode},
     offload::{Crew, Health},
     question::{Question, inbox, questions},
@@ -162,7 +163,7 @@ fn answers(visits: &[Visit]) -> (Vec<Result<String, Reason>>, Tally) {
                 to_ms: Some(1_000_000 + n as u64),
                 source: visit.nowhere.then(|| "nowhere".to_owned()),
                 deadline: visit.late.then(Instant::now),
-                dropped: Arc::new(AtomicBool::new(visit.dropped)),
+                dropped: token(visit.dropped),
                 ..Question::new(visit.text).unwrap()
             };
             assert!(asking.ask(question));
@@ -185,6 +186,14 @@ fn answers(visits: &[Visit]) -> (Vec<Result<String, Reason>>, Tally) {
         crew.join();
         (found.into_values().collect(), tally)
     })
+}
+
+fn token(cancelled: bool) -> CancellationToken {
+    let token = CancellationToken::new();
+    if cancelled {
+        token.cancel();
+    }
+    token
 }
 
 fn plainly(text: &'static str) -> Visit {

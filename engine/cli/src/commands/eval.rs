@@ -1,14 +1,11 @@
 //! `atom eval`: measures a pack by a folder of files that people described.
 
+use atom_operators::cancel::CancellationToken;
 use std::{
     fs::{self, File},
     io::{LineWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
 };
 
 use anyhow::{Context, bail};
@@ -196,12 +193,12 @@ impl Lines {
 struct Sitting<'s> {
     settings: &'s Settings,
     cases: &'s Cases,
-    stop: Arc<AtomicBool>,
+    stop: CancellationToken,
 }
 
 impl Sitting<'_> {
     fn caption(&self, pack: &Pack) -> anyhow::Result<Summary> {
-        let mut exam = CaptionExam::open(pack, self.cases, Arc::clone(&self.stop))?;
+        let mut exam = CaptionExam::open(pack, self.cases, self.stop.clone())?;
         let mut lines = self.settings.lines()?;
         self.each(|case| {
             let captioned = exam.take(case)?;
@@ -218,7 +215,7 @@ impl Sitting<'_> {
     }
 
     fn retrieval(&self, pack: &Pack) -> anyhow::Result<Summary> {
-        let mut exam = RetrievalExam::open(pack, Arc::clone(&self.stop))?;
+        let mut exam = RetrievalExam::open(pack, self.stop.clone())?;
         let mut lines = self.settings.lines()?;
         self.each(|case| {
             warn(case, &exam.look(case)?);
@@ -238,7 +235,7 @@ impl Sitting<'_> {
             bar.show(done);
             let worked = work(case);
             // A file that was under way when the stop came may have failed for it.
-            if self.stop.load(SeqCst) {
+            if self.stop.is_cancelled() {
                 let (file, of) = (case.file.clone(), self.cases.cases.len());
                 return Err(EvalError::Stopped { file, done, of }.into());
             }

@@ -1,13 +1,11 @@
 //! What the program shows and hears: results on stdout, progress and warnings on stderr, Ctrl-C.
 
+use atom_operators::cancel::CancellationToken;
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal, Write},
     process::ExitCode,
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+    sync::{LazyLock, atomic::Ordering::SeqCst},
 };
 
 use anyhow::Context;
@@ -125,13 +123,14 @@ impl MakeWriter<'_> for AroundTheBar {
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the program.
-pub fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
+pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let flag = stop.clone();
     ctrlc::set_handler(move || {
-        if flag.swap(true, SeqCst) {
+        if flag.is_cancelled() {
             std::process::exit(1);
         }
+        flag.cancel();
         tell("stopping: what is under way is finished; once more to stop at once");
     })
     .context("cannot listen for Ctrl-C")?;

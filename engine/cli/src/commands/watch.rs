@@ -1,8 +1,6 @@
 //! `atom watch`: what comes to and leaves the best of standing queries, as it does.
 
-use std::{
-    path::PathBuf, process::ExitCode, sync::atomic::Ordering::SeqCst, thread, time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode, thread, time::Duration};
 
 use atom_index::{QueryEvent, Store};
 use clap::Args;
@@ -60,7 +58,7 @@ impl Watch {
             self.now(&store, &names)?;
         }
         let mut seen = None;
-        while !stop.load(SeqCst) {
+        while !stop.is_cancelled() {
             let version = store.version()?;
             if seen.replace(version) != Some(version) {
                 told = self.tell(&store, told)?;

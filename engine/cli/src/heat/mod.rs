@@ -14,7 +14,7 @@ mod svg;
 mod table;
 mod terminal;
 
-pub use map::{Heat, Line, heats};
+pub use map::{Heat, heats};
 pub use svg::picture;
 pub use table::table;
 pub use terminal::shades;

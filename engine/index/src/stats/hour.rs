@@ -38,7 +38,7 @@ impl Hour {
     }
 
     /// The hour of the same kind with another number.
-    pub(super) fn with_number(self, number: i64) -> Self {
+    pub fn with_number(self, number: i64) -> Self {
         match self {
             Self::Wall(_) => Self::Wall(number),
             Self::Media(_) => Self::Media(u64::try_from(number).unwrap_or(0)),
@@ -46,7 +46,7 @@ impl Hour {
     }
 
     /// So many hours the clocks of a time zone are ahead of UTC then; whole ones.
-    pub(super) fn ahead(self, zone: &TimeZone) -> i64 {
+    pub fn ahead(self, zone: &TimeZone) -> i64 {
         let seconds = self.zoned(zone).map_or(0, |at| at.offset().seconds());
         i64::from(seconds).div_euclid(Self::MS / 1000)
     }

@@ -11,6 +11,7 @@ use atom_models::{
     Decoder, Image, Impression, Kv, KvShape, Memory, ModelError, Pack, Remembering, Scheduler,
     SharedText, Vision, scheduler,
 };
+use atom_operators::cancel::CancellationToken;
 use atom_pipelines::{PipelineFile, check, plan};
 
 use super::{
@@ -102,7 +103,7 @@ pub fn run_with(files: &[PipelineFile], modules: Modules) -> Result<Taken, WorkE
             let now = Some((Instant::now(), cpu_seconds()));
             *begins.lock().unwrap_or_else(PoisonError::into_inner) = now;
         })),
-        ..Options::new(Arc::default(), Box::new(Nobody))
+        ..Options::new(CancellationToken::new(), Box::new(Nobody))
     };
     let outcome = run::run(&plan(files), options)?;
     if let Some(error) = outcome.errors.first() {

@@ -28,8 +28,8 @@ use super::{
     tasks::Task,
     work::WorkError,
 };
-use atom_media::{Choice, Location, Outlet, Wanted, recording};
-use atom_runtime::{error::RuntimeError, report::cpu_seconds};
+use atom_media::{Choice, Location, MediaError, Outlet, Wanted, recording};
+use atom_runtime::{RuntimeError, report::cpu_seconds};
 
 /// What the engine costs.
 #[derive(Clone, Debug, Serialize)]
@@ -161,11 +161,11 @@ fn beside_video(
     let (worked, making) = worked?;
     // One thread makes what the decoder works on.
     let cpu = cpu_seconds() - cpu - making.as_secs_f64();
-    Ok((worked.max(played?), cpu))
+    Ok((worked.max(played.map_err(RuntimeError::from)?), cpu))
 }
 
 /// Decodes the video and lets its frames go.
-fn play(settings: &Settings, pack: &Pack) -> Result<Duration, RuntimeError> {
+fn play(settings: &Settings, pack: &Pack) -> Result<Duration, MediaError> {
     let begun = Instant::now();
     let wanted = Wanted {
         source: SourceId::of(0),

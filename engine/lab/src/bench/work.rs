@@ -14,6 +14,7 @@ use atom_models::{
     Meters, ModelError,
     meter::{Reading, Span},
 };
+use atom_operators::cancel::CancellationToken;
 use atom_pipelines::{Problems, check, plan};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -132,7 +133,10 @@ pub fn work(work: &Work, ready: impl FnOnce() + Send + 'static) -> Result<Worked
             ready();
             *lock(&begins) = (clock.now(), cpu_seconds(), rss_bytes());
         })),
-        ..Options::new(Arc::default(), Box::new(Listener(Arc::clone(&heard))))
+        ..Options::new(
+            CancellationToken::new(),
+            Box::new(Listener(Arc::clone(&heard))),
+        )
     };
     let outcome = run::run(&plan(&files), options)?;
     let done_us = clock.now();

@@ -1,10 +1,8 @@
 //! The caption exam: each file gets the caption that a segment with its frames would get, and is scored against what
 //! people say.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Instant,
-};
+use atom_operators::cancel::CancellationToken;
+use std::{sync::Arc, time::Instant};
 
 use atom_models::{
     Connector, Fault, Generation, Impression, Memory, ModelError, Pack, Reason, Scheduler,
@@ -60,7 +58,7 @@ impl CaptionExam {
     ///
     /// # Errors
     /// If a module cannot be loaded.
-    pub fn open(pack: &Pack, cases: &Cases, stop: Arc<AtomicBool>) -> Result<Self, ModelError> {
+    pub fn open(pack: &Pack, cases: &Cases, stop: CancellationToken) -> Result<Self, ModelError> {
         let references: Vec<_> = cases.cases.iter().map(references).collect();
         Ok(Self {
             eye: Eye::open(pack, stop)?,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use atom_runtime::error::RuntimeError;
+use atom_media::MediaError;
 
 /// What `captions.json` has to look like.
 const SHAPE: &str = "expected a list of files, each with its captions: [{\"file\": \"dog.jpg\", \"captions\": [\"A dog runs.\"]}]";
@@ -62,7 +62,7 @@ pub enum EvalError {
         file: String,
         /// Why.
         #[source]
-        source: Box<RuntimeError>,
+        source: Box<MediaError>,
     },
     /// A module that failed.
     #[error("the {module} failed on {file:?}")]

@@ -2,16 +2,13 @@
 //!
 //! A file is one segment over its whole length, without gating and scene changes, and is pooled as segments are.
 
-use std::{
-    path::Path,
-    sync::{Arc, atomic::AtomicBool},
-};
+use atom_operators::cancel::CancellationToken;
+use std::{path::Path, sync::Arc};
 
 use atom_models::{Impression, ModelError, Pack, Vision};
 
 use super::{Case, EvalError};
-use atom_media::{Spread, spread};
-use atom_runtime::error::RuntimeError;
+use atom_media::{MediaError, Spread, spread};
 
 /// So many frames of a file are looked at, evenly spread; all of one that has fewer.
 pub const FRAMES: u64 = 8;
@@ -20,7 +17,7 @@ pub const FRAMES: u64 = 8;
 pub struct Eye {
     vision: Box<dyn Vision>,
     size: (u32, u32),
-    stop: Arc<AtomicBool>,
+    stop: CancellationToken,
 }
 
 /// What was seen of a file.
@@ -36,7 +33,7 @@ impl Eye {
     ///
     /// # Errors
     /// If it cannot be loaded.
-    pub fn open(pack: &Pack, stop: Arc<AtomicBool>) -> Result<Self, ModelError> {
+    pub fn open(pack: &Pack, stop: CancellationToken) -> Result<Self, ModelError> {
         Ok(Self {
             vision: pack.vision(Arc::default())?,
             size: pack.frame_size(),
@@ -69,7 +66,7 @@ impl Eye {
         })
     }
 
-    fn frames(&self, path: &Path) -> Result<Spread, RuntimeError> {
+    fn frames(&self, path: &Path) -> Result<Spread, MediaError> {
         spread(path, self.size, FRAMES, &self.stop)
     }
 }

@@ -1,9 +1,7 @@
 //! The retrieval exam: each caption that people wrote is a query, and has to find its file among all.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Instant,
-};
+use atom_operators::cancel::CancellationToken;
+use std::{sync::Arc, time::Instant};
 
 use atom_models::{ModelError, Pack, TextEncoder};
 use serde::Serialize;
@@ -41,7 +39,7 @@ impl RetrievalExam {
     ///
     /// # Errors
     /// If a module cannot be loaded.
-    pub fn open(pack: &Pack, stop: Arc<AtomicBool>) -> Result<Self, ModelError> {
+    pub fn open(pack: &Pack, stop: CancellationToken) -> Result<Self, ModelError> {
         Ok(Self {
             eye: Eye::open(pack, stop)?,
             text: pack.text(Arc::default())?,
