@@ -1,12 +1,12 @@
-//! Checks the whole graph of all files of one run and reports everything that is wrong with it.
+//! Checks the graph of all files of one run and reports every problem in it.
 //!
-//! What this lets pass can be planned and built; what remains to fail is the outside world. Parts whose shape was
-//! refused are not judged again, so one mistake is one problem.
+//! Files that pass can be planned and built; after that only the outside world can fail. Parts that already failed to
+//! parse are not checked again, so one mistake is reported once.
 
-mod branches;
 mod cycles;
-mod edges;
-mod outputs;
+mod inputs;
+mod merged_graph;
+mod output_files;
 mod sources;
 
 use std::path::Path;
@@ -14,116 +14,133 @@ use std::path::Path;
 use atom_operators::node::{NodeKind, SpecError};
 
 use crate::{
-    plan::downstream,
+    pipeline_file::{Item, NodeSpec, PipelineFile},
     problem::{Problem, Problems},
-    spec::{Item, NodeSpec, PipelineFile},
 };
 
-/// Accepts files that can be planned together.
+/// Checks that files can be planned together.
 ///
 /// # Errors
 /// All problems of names, kinds, cycles, settings, sources and outputs, within each file and between them.
 pub fn check(files: &[PipelineFile]) -> Result<(), Problems> {
-    Problems::none_in(problems(files, true))
+    Problems::ok_if_empty(problems(files, true))
 }
 
-/// What is allowed but probably not meant: sources and nodes from which nothing ever comes out.
+/// Returns warnings for sources and nodes that have no effect: this is allowed, but probably a mistake.
 pub fn warnings(files: &[PipelineFile]) -> Vec<Problem> {
-    let mut warnings: Vec<Problem> = files.iter().flat_map(without_effect).collect();
+    let mut warnings: Vec<Problem> = files.iter().flat_map(items_without_effect).collect();
     warnings.sort();
     warnings
 }
 
-/// All problems of the graph. `sound` says that reading the files met none; without that, what depends on all of
-/// a file is not judged.
-pub(crate) fn problems(files: &[PipelineFile], sound: bool) -> Vec<Problem> {
+/// Returns all problems of the graph. The merged graph is checked only if `fully_parsed`, that is, if reading the files
+/// met no problem, and if there is no other problem.
+pub(crate) fn problems(files: &[PipelineFile], fully_parsed: bool) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for file in files.iter().filter(|file| file.whole) {
+    for file in files.iter().filter(|file| file.valid_toml) {
         sources::check(file, &mut problems);
-        names(file, &mut problems);
-        edges::check(file, &mut problems);
+        check_names(file, &mut problems);
+        inputs::check(file, &mut problems);
         cycles::check(file, &mut problems);
-        settings(file, &mut problems);
-        queries(file, &mut problems);
+        check_settings(file, &mut problems);
+        check_queries(file, &mut problems);
     }
-    packs(files, &mut problems);
-    sources::check_across(files, &mut problems);
-    outputs::check(files, &mut problems);
-    if sound && problems.is_empty() {
-        branches::check(files, &mut problems);
+    check_packs(files, &mut problems);
+    sources::check_across_files(files, &mut problems);
+    output_files::check(files, &mut problems);
+    if fully_parsed && problems.is_empty() {
+        merged_graph::check(files, &mut problems);
     }
     problems
 }
 
-/// An input must be unambiguous: a node and a source may not share a name. A file must ask for something.
-fn names(file: &PipelineFile, problems: &mut Vec<Problem>) {
+/// Checks that no node has the name of a source, as inputs would be ambiguous, and that the file has nodes at all.
+fn check_names(file: &PipelineFile, problems: &mut Vec<Problem>) {
     let lines = file.nodes.iter().map(|node| (&node.name, node.line));
-    let unread = file.unread_nodes.iter().map(|node| (&node.name, node.line));
-    for (name, line) in lines.chain(unread) {
+    let unparsed = file
+        .unparsed_nodes
+        .iter()
+        .map(|node| (&node.name, node.line));
+    for (name, line) in lines.chain(unparsed) {
         if file.source(name).is_some() {
             let message = format!("node {name:?} has the name of a source");
             problems.push(
-                Problem::new(&file.path, line, message).hint("give one of them another name"),
+                Problem::new(&file.path, line, message).with_hint("give one of them another name"),
             );
         }
     }
-    if file.nodes.is_empty() && file.unread_nodes.is_empty() {
+    if file.nodes.is_empty() && file.unparsed_nodes.is_empty() {
         let problem = Problem::new(
             &file.path,
             0,
             "the pipeline has no nodes, so there is nothing to do",
         );
-        problems.push(problem.hint("add a [node.NAME]; see: atom docs"));
+        problems.push(problem.with_hint("add a [node.NAME]; see: atom docs"));
     }
 }
 
-fn settings(file: &PipelineFile, problems: &mut Vec<Problem>) {
-    for node in file.nodes.iter().filter(|node| node.settings_sound) {
-        problems.extend(refused(&file.path, "node", node, node.kind.check()));
+fn check_settings(file: &PipelineFile, problems: &mut Vec<Problem>) {
+    for node in file.nodes.iter().filter(|node| node.settings_valid) {
+        problems.extend(rejected_setting(
+            &file.path,
+            "node",
+            node,
+            node.kind.check(),
+        ));
     }
-    for sink in file.sinks.iter().filter(|sink| sink.settings_sound) {
-        problems.extend(refused(&file.path, "sink", sink, sink.kind.check()));
+    for sink in file.sinks.iter().filter(|sink| sink.settings_valid) {
+        problems.extend(rejected_setting(
+            &file.path,
+            "sink",
+            sink,
+            sink.kind.check(),
+        ));
     }
-    for query in file.queries.iter().filter(|query| query.settings_sound) {
-        problems.extend(refused(&file.path, "query", query, query.kind.check()));
+    for query in file.queries.iter().filter(|query| query.settings_valid) {
+        problems.extend(rejected_setting(
+            &file.path,
+            "query",
+            query,
+            query.kind.check(),
+        ));
     }
 }
 
-/// Queries are kept over what is indexed.
-fn queries(file: &PipelineFile, problems: &mut Vec<Problem>) {
+/// Checks that a file with standing queries indexes something, as queries search the index.
+fn check_queries(file: &PipelineFile, problems: &mut Vec<Problem>) {
     let indexes = |node: &NodeSpec| matches!(node.kind, NodeKind::Index(_));
     if let Some(query) = file.queries.first()
         && !file.nodes.iter().any(indexes)
-        && file.unread_nodes.is_empty()
+        && file.unparsed_nodes.is_empty()
     {
         let message = format!("query {:?} looks at nothing", query.name);
         let problem = Problem::new(&file.path, query.line, message);
-        problems.push(problem.hint("add a node of kind \"index\"; see: atom docs index"));
+        problems.push(problem.with_hint("add a node of kind \"index\"; see: atom docs index"));
     }
 }
 
-fn refused<K>(
+/// Converts the error of an item's own check into a problem.
+fn rejected_setting<K>(
     path: &Path,
     section: &str,
     item: &Item<K>,
-    checked: Result<(), SpecError>,
+    result: Result<(), SpecError>,
 ) -> Option<Problem> {
-    let error = checked.err()?;
     let SpecError {
         key,
         found,
         expected,
-    } = error;
+    } = result.err()?;
     let message = format!("{key} of {section} {:?} is {found}", item.name);
     let problem = Problem::new(path, item.line_of(key), message);
-    Some(problem.hint(format!("expected {expected}")))
+    Some(problem.with_hint(format!("expected {expected}")))
 }
 
-/// One run has one pack.
-fn packs(files: &[PipelineFile], problems: &mut Vec<Problem>) {
+/// Checks that all files of a run name the same model pack.
+fn check_packs(files: &[PipelineFile], problems: &mut Vec<Problem>) {
     let mut named = files
         .iter()
-        .filter(|file| file.whole && !file.pack.is_empty());
+        .filter(|file| file.valid_toml && !file.pack.is_empty());
     let Some(first) = named.next() else { return };
     for file in named.filter(|file| file.pack != first.pack) {
         let other = first.path.display();
@@ -132,34 +149,36 @@ fn packs(files: &[PipelineFile], problems: &mut Vec<Problem>) {
             file.pack, first.pack
         );
         let problem = Problem::new(&file.path, file.pack_line, message);
-        problems.push(problem.hint("pipelines of one run share one pack; run them one by one"));
+        problems
+            .push(problem.with_hint("pipelines of one run share one pack; run them one by one"));
     }
 }
 
-fn without_effect(file: &PipelineFile) -> Vec<Problem> {
-    let speaks = |kind: &NodeKind| {
+fn items_without_effect(file: &PipelineFile) -> Vec<Problem> {
+    let has_results = |node: &NodeSpec| {
         matches!(
-            kind,
+            node.kind,
             NodeKind::Caption(_) | NodeKind::Index(_) | NodeKind::Reason(_) | NodeKind::Summary(_)
         )
     };
-    let mut found = Vec::new();
-    let mut judge = |what: &str, name: &str, line: usize, itself: bool| {
-        if !itself && !downstream(file, name).iter().any(|node| speaks(&node.kind)) {
-            let message = format!("{what} {name:?} has no effect");
-            let problem = Problem::new(&file.path, line, message);
-            found.push(
-                problem.hint("no caption, index, reason or summary node takes anything from it"),
-            );
-        }
+    let leads_nowhere = |name: &str| !file.downstream(name).into_iter().any(has_results);
+    let warning = |section: &str, name: &str, line: usize| {
+        Problem::new(
+            &file.path,
+            line,
+            format!("{section} {name:?} has no effect"),
+        )
+        .with_hint("no caption, index, reason or summary node takes anything from it")
     };
-    for source in &file.sources {
-        judge("source", &source.name, source.line, false);
-    }
-    for node in &file.nodes {
-        judge("node", &node.name, node.line, speaks(&node.kind));
-    }
-    found
+    let sources = file.sources.iter();
+    let sources = sources
+        .filter(|source| leads_nowhere(&source.name))
+        .map(|source| warning("source", &source.name, source.line));
+    let nodes = file.nodes.iter();
+    let nodes = nodes
+        .filter(|node| !has_results(node) && leads_nowhere(&node.name))
+        .map(|node| warning("node", &node.name, node.line));
+    sources.chain(nodes).collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! The text of `atom docs`: every kind and key, taken from the settings structs, so that it cannot go stale.
+//! The text of `atom docs`: every kind with its keys.
+//!
+//! Keys, types, defaults and descriptions come from the settings structs, so the text is always up to date.
 
 use std::fmt::Write;
 
@@ -6,45 +8,46 @@ use atom_operators::node::StreamKind;
 use thiserror::Error;
 
 use crate::{
-    kinds::{self, Form, Key},
-    near::did_you_mean,
+    kind_schema::{self, KindSchema, Setting},
+    suggestion::did_you_mean,
     uri::Uri,
 };
 
-/// Columns of running text.
+/// Columns of wrapped text.
 const WIDTH: usize = 88;
 
-/// A kind that is asked for and does not exist.
+/// An error for a kind that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("there is no kind {kind:?}; {hint}")]
 pub struct UnknownKind {
     /// The kind as written.
     pub kind: String,
-    /// The nearest kind, or all of them.
+    /// A suggestion of the nearest kind, or of all kinds.
     pub hint: String,
 }
 
-/// Explains one kind of node or sink, or `source`.
+/// Explains one kind of node or sink, `source`, or `query`.
 ///
 /// # Errors
-/// A kind that does not exist.
+/// The kind does not exist.
 ///
 /// ```
 /// assert!(atom_pipelines::docs::kind("segment").unwrap().contains("length_ms"));
 /// ```
 pub fn kind(kind: &str) -> Result<String, UnknownKind> {
     if kind == "source" {
-        return Ok(source());
+        return Ok(explain_source());
     }
     if kind == "query" {
-        return Ok(query());
+        return Ok(explain_query());
     }
-    let (nodes, sinks) = (kinds::nodes(), kinds::sinks());
-    if let Some(form) = nodes.iter().find(|form| form.name == kind) {
-        return Ok(explained("node", form));
+    let nodes = kind_schema::node_kinds();
+    if let Some(schema) = nodes.iter().find(|schema| schema.name == kind) {
+        return Ok(explain("node", schema));
     }
-    if let Some(form) = sinks.iter().find(|form| form.name == kind) {
-        return Ok(explained("sink", form));
+    let sinks = kind_schema::sink_kinds();
+    if let Some(schema) = sinks.iter().find(|schema| schema.name == kind) {
+        return Ok(explain("sink", schema));
     }
     let hint = did_you_mean(kind, kinds());
     Err(UnknownKind {
@@ -53,10 +56,10 @@ pub fn kind(kind: &str) -> Result<String, UnknownKind> {
     })
 }
 
-/// All kinds that [`kind`] explains.
+/// Returns all names that [`kind`] explains.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
-    let nodes = kinds::nodes().into_iter().map(|form| form.name);
-    let sinks = kinds::sinks().into_iter().map(|form| form.name);
+    let nodes = kind_schema::node_kinds().into_iter().map(|kind| kind.name);
+    let sinks = kind_schema::sink_kinds().into_iter().map(|kind| kind.name);
     ["source", "query"].into_iter().chain(nodes).chain(sinks)
 }
 
@@ -73,12 +76,12 @@ pub fn overview() -> String {
          Names are yours to choose, of letters, digits, _ and -.\n\
          Relative paths are relative to the working directory.\n\nKinds of nodes:\n",
     );
-    for form in kinds::nodes() {
-        listed(&mut text, form.name, &form.about);
+    for kind in kind_schema::node_kinds() {
+        push_list_entry(&mut text, kind.name, &kind.description);
     }
     text.push_str("\nKinds of sinks:\n");
-    for form in kinds::sinks() {
-        listed(&mut text, form.name, &form.about);
+    for kind in kind_schema::sink_kinds() {
+        push_list_entry(&mut text, kind.name, &kind.description);
     }
     text.push_str(
         "\natom docs KIND explains the keys of a kind; atom docs source, those of a source; atom docs query, those of a query.\n",
@@ -86,94 +89,100 @@ pub fn overview() -> String {
     text
 }
 
-fn listed(text: &mut String, name: &str, about: &str) {
-    let words = wrapped(about, WIDTH - 11);
-    for (at, line) in words.iter().enumerate() {
-        let name = if at == 0 { name } else { "" };
-        push(text, &format!("  {name:<9}{line}"));
+fn push_list_entry(text: &mut String, name: &str, description: &str) {
+    let lines = wrapped(description, WIDTH - 11);
+    for (number, line) in lines.iter().enumerate() {
+        let name = if number == 0 { name } else { "" };
+        push_line(text, &format!("  {name:<9}{line}"));
     }
 }
 
-fn source() -> String {
+fn explain_source() -> String {
     let mut text =
         String::from("[source.NAME]: what is watched, a stream of frames in order.\n\ngives  ");
-    push(&mut text, &StreamKind::Frames.to_string());
+    push_line(&mut text, &StreamKind::Frames.to_string());
     text.push_str("\nkeys:\n");
-    let about = format!(
+    let description = format!(
         "Where the frames come from: {}. May be left out here and given for each run by the option \
          --source. Folders are for: atom index.",
         Uri::KNOWN
     );
-    entry(&mut text, "uri", "text in quotes", &about);
-    let form = kinds::source();
-    for key in &form.keys {
-        entry(&mut text, &key.name, &expected(key), &key.about);
-    }
+    push_key(&mut text, "uri", "text in quotes", &description);
+    let schema = kind_schema::source();
+    push_settings(&mut text, &schema);
     text.push_str("\nexamples:\n\n[source.video]\nuri = \"holiday.mp4\"\n\n[source.door]\n");
-    text.push_str(form.example);
+    text.push_str(schema.example);
     text
 }
 
-fn query() -> String {
-    let form = kinds::query();
+fn explain_query() -> String {
+    let schema = kind_schema::query();
     let mut text = String::from("[query.NAME]: a standing query.\n\n");
-    for line in wrapped(&form.about, WIDTH) {
-        push(&mut text, &line);
+    for line in wrapped(&schema.description, WIDTH) {
+        push_line(&mut text, &line);
     }
     text.push_str("\nkeys:\n");
-    for key in &form.keys {
-        entry(&mut text, &key.name, &expected(key), &key.about);
-    }
+    push_settings(&mut text, &schema);
     text.push_str("\nexample:\n\n[query.van]\n");
-    text.push_str(form.example);
+    text.push_str(schema.example);
     text
 }
 
-fn explained<K>(section: &str, form: &Form<K>) -> String {
-    let mut text = format!("{}: a kind of {section}\n\n", form.name);
-    for line in wrapped(&form.about, WIDTH) {
-        push(&mut text, &line);
+fn explain<K>(section: &str, schema: &KindSchema<K>) -> String {
+    let mut text = format!("{}: a kind of {section}\n\n", schema.name);
+    for line in wrapped(&schema.description, WIDTH) {
+        push_line(&mut text, &line);
     }
-    let takes: Vec<String> = form.takes.iter().map(ToString::to_string).collect();
-    push(&mut text, &format!("\ntakes  {}", takes.join(", ")));
-    if let Some(gives) = form.gives {
-        push(&mut text, &format!("gives  {gives}"));
+    let inputs: Vec<String> = schema.inputs.iter().map(ToString::to_string).collect();
+    push_line(&mut text, &format!("\ntakes  {}", inputs.join(", ")));
+    if let Some(output) = schema.output {
+        push_line(&mut text, &format!("gives  {output}"));
     }
     text.push_str("\nkeys:\n");
-    entry(&mut text, "kind", &format!("\"{}\"", form.name), "");
-    let about = "Names of sources or nodes of this file that send what this kind takes.";
-    entry(&mut text, "inputs", "a list of names, required", about);
-    for key in &form.keys {
-        entry(&mut text, &key.name, &expected(key), &key.about);
-    }
-    push(
+    push_key(&mut text, "kind", &format!("\"{}\"", schema.name), "");
+    let description = "Names of sources or nodes of this file that send what this kind takes.";
+    push_key(
+        &mut text,
+        "inputs",
+        "a list of names, required",
+        description,
+    );
+    push_settings(&mut text, schema);
+    push_line(
         &mut text,
         &format!(
             "\nexample:\n\n[{section}.NAME]\n{}",
-            form.example.trim_end()
+            schema.example.trim_end()
         ),
     );
     text
 }
 
-/// The type of a key and its default.
-fn expected(key: &Key) -> String {
-    match &key.default {
-        Some(default) => format!("{}, default {default}", key.expects),
-        None if key.required => format!("{}, required", key.expects),
-        None => format!("{}, may be absent", key.expects),
+fn push_settings<K>(text: &mut String, schema: &KindSchema<K>) {
+    for setting in &schema.settings {
+        let expected = type_and_default(setting);
+        push_key(text, &setting.name, &expected, &setting.description);
     }
 }
 
-fn entry(text: &mut String, name: &str, expected: &str, about: &str) {
-    push(text, &format!("  {name}: {expected}"));
-    for line in wrapped(about, WIDTH - 6) {
-        push(text, &format!("      {line}"));
+fn type_and_default(setting: &Setting) -> String {
+    let expected = &setting.expected;
+    match &setting.default {
+        Some(default) => format!("{expected}, default {default}"),
+        None if setting.required => format!("{expected}, required"),
+        None => format!("{expected}, may be absent"),
     }
 }
 
-fn push(text: &mut String, line: &str) {
-    writeln!(text, "{line}").expect("a String takes all text");
+fn push_key(text: &mut String, name: &str, expected: &str, description: &str) {
+    push_line(text, &format!("  {name}: {expected}"));
+    for line in wrapped(description, WIDTH - 6) {
+        push_line(text, &format!("      {line}"));
+    }
+}
+
+fn push_line(text: &mut String, line: &str) {
+    writeln!(text, "{line}").expect("writing to a String cannot fail");
 }
 
 fn wrapped(text: &str, width: usize) -> Vec<String> {
@@ -194,31 +203,32 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn holds_its_keys<K>(form: &Form<K>) {
-        let text = kind(form.name).unwrap();
-        for key in &form.keys {
+    fn assert_explained<K>(schema: &KindSchema<K>) {
+        let text = kind(schema.name).unwrap();
+        for setting in &schema.settings {
             assert!(
-                text.contains(&format!("\n  {}: {}", key.name, key.expects)),
+                text.contains(&format!("\n  {}: {}", setting.name, setting.expected)),
                 "{text}"
             );
         }
         assert!(
-            text.contains(form.example) && text.contains("  inputs: "),
+            text.contains(schema.example) && text.contains("  inputs: "),
             "{text}"
         );
         let long = text.lines().filter(|line| line.chars().count() > WIDTH);
         assert_eq!(long.count(), 0, "{text}");
-        assert!(overview().contains(form.name));
+        assert!(overview().contains(schema.name));
     }
 
     #[test]
     fn every_kind_is_explained_with_all_its_keys_and_an_example() {
-        kinds::nodes().iter().for_each(holds_its_keys);
-        kinds::sinks().iter().for_each(holds_its_keys);
+        let (nodes, sinks) = (kind_schema::node_kinds(), kind_schema::sink_kinds());
+        nodes.iter().for_each(assert_explained);
+        sinks.iter().for_each(assert_explained);
     }
 
     #[test]
-    fn a_key_shows_type_default_and_explanation() {
+    fn a_key_is_explained_with_its_type_default_and_description() {
         let text = kind("segment").unwrap();
         assert!(
             text.contains("  length_ms: a whole number, 0 or more, default 4000\n      A segment"),
@@ -241,13 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_explained_too() {
+    fn a_source_is_explained_with_its_uri() {
         let text = kind("source").unwrap();
         assert!(text.contains("uri") && text.contains("--source"), "{text}");
     }
 
     #[test]
-    fn suggests_the_kind_that_was_meant() {
+    fn an_unknown_kind_gets_a_suggestion() {
         let error = kind("capton").unwrap_err().to_string();
         assert_eq!(
             error,

@@ -1,7 +1,7 @@
-//! Draws a plan as text, for Mermaid and for Graphviz.
+//! Draws a plan as a diagram in the languages of Mermaid and Graphviz.
 //!
-//! The picture shows what is shared: merged nodes list all their origins, and the vision encoder and the decoder,
-//! which exist once however many nodes use them, are boxes of their own.
+//! A diagram shows what is shared: merged nodes list all their origins, and the vision encoder and the decoder, of which
+//! there is one for all nodes, have boxes of their own.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -15,58 +15,58 @@ use crate::{
 const VISION: &str = "vision encoder (one, shared)";
 const DECODER: &str = "decoder (one, shared)";
 
-/// The plan as a Mermaid flowchart.
+/// Returns the plan as a Mermaid flowchart.
 pub fn mermaid(plan: &Plan) -> String {
-    let drawing = Drawing::of(plan);
+    let diagram = Diagram::new(plan);
     let mut text = String::from("flowchart LR\n");
     let vision = format!("subgraph vision[\"{VISION}\"]");
-    drawing.boxes(&mut text, &vision, "end", |part| {
-        let (open, close) = match part.shape {
-            Shape::Source => ("([", "])"),
-            Shape::Node | Shape::Encode => ("[", "]"),
-            Shape::Sink => ("[/", "/]"),
+    diagram.push_shapes(&mut text, (&vision, "end"), |shape| {
+        let (open, close) = match shape.role {
+            Role::Source => ("([", "])"),
+            Role::Node | Role::Encoder => ("[", "]"),
+            Role::Sink => ("[/", "/]"),
         };
-        let label = label(&part.lines, "<br/>", mermaid_escaped);
-        format!("{}{open}\"{label}\"{close}", part.id)
+        let label = label(&shape.lines, "<br/>", mermaid_escaped);
+        format!("{}{open}\"{label}\"{close}", shape.id)
     });
-    if !drawing.decoding.is_empty() {
-        line(&mut text, &format!("decoder[[\"{DECODER}\"]]"));
+    if !diagram.decoder_users.is_empty() {
+        push_line(&mut text, &format!("decoder[[\"{DECODER}\"]]"));
     }
-    for (from, to) in &drawing.edges {
-        line(&mut text, &format!("{from} --> {to}"));
+    for (from, to) in &diagram.edges {
+        push_line(&mut text, &format!("{from} --> {to}"));
     }
-    for node in &drawing.decoding {
-        line(&mut text, &format!("{node} <-.-> decoder"));
+    for node in &diagram.decoder_users {
+        push_line(&mut text, &format!("{node} <-.-> decoder"));
     }
     text
 }
 
-/// The plan as a Graphviz digraph.
+/// Returns the plan as a Graphviz digraph.
 pub fn dot(plan: &Plan) -> String {
-    let drawing = Drawing::of(plan);
+    let diagram = Diagram::new(plan);
     let mut text = format!("digraph \"{}\" {{\n", dot_escaped(&plan.name));
-    line(&mut text, "rankdir=LR;");
+    push_line(&mut text, "rankdir=LR;");
     let vision = format!("subgraph cluster_vision {{ label=\"{VISION}\";");
-    drawing.boxes(&mut text, &vision, "}", |part| {
-        let shape = match part.shape {
-            Shape::Source => "ellipse",
-            Shape::Node | Shape::Encode => "box",
-            Shape::Sink => "note",
+    diagram.push_shapes(&mut text, (&vision, "}"), |shape| {
+        let outline = match shape.role {
+            Role::Source => "ellipse",
+            Role::Node | Role::Encoder => "box",
+            Role::Sink => "note",
         };
-        let label = label(&part.lines, "\\n", dot_escaped);
-        format!("{} [shape={shape}, label=\"{label}\"];", part.id)
+        let label = label(&shape.lines, "\\n", dot_escaped);
+        format!("{} [shape={outline}, label=\"{label}\"];", shape.id)
     });
-    if !drawing.decoding.is_empty() {
-        line(
+    if !diagram.decoder_users.is_empty() {
+        push_line(
             &mut text,
             &format!("decoder [shape=box3d, label=\"{DECODER}\"];"),
         );
     }
-    for (from, to) in &drawing.edges {
-        line(&mut text, &format!("{from} -> {to};"));
+    for (from, to) in &diagram.edges {
+        push_line(&mut text, &format!("{from} -> {to};"));
     }
-    for node in &drawing.decoding {
-        line(
+    for node in &diagram.decoder_users {
+        push_line(
             &mut text,
             &format!("{node} -> decoder [dir=both, style=dashed];"),
         );
@@ -75,104 +75,110 @@ pub fn dot(plan: &Plan) -> String {
     text
 }
 
-/// A plan as parts and edges, before it is written in one of the two languages.
-struct Drawing {
-    parts: Vec<Part>,
+/// The shapes and edges of a plan, independent of the output language.
+struct Diagram {
+    shapes: Vec<Shape>,
     edges: Vec<(String, String)>,
-    /// The nodes that use the decoder.
-    decoding: Vec<String>,
+    /// The ids of the nodes that use the decoder.
+    decoder_users: Vec<String>,
 }
 
-struct Part {
+/// One labelled shape.
+struct Shape {
     id: String,
-    shape: Shape,
+    role: Role,
     lines: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum Role {
     Source,
     Node,
-    Encode,
+    /// An encode node, which uses the shared vision encoder.
+    Encoder,
     Sink,
 }
 
-impl Drawing {
-    fn of(plan: &Plan) -> Self {
-        let mut drawing = Self {
-            parts: Vec::new(),
+impl Diagram {
+    fn new(plan: &Plan) -> Self {
+        let mut diagram = Self {
+            shapes: Vec::new(),
             edges: Vec::new(),
-            decoding: Vec::new(),
+            decoder_users: Vec::new(),
         };
-        drawing.sources(plan);
-        for (place, node) in plan.nodes.iter().enumerate() {
-            drawing.node(&format!("node{place}"), node);
+        diagram.add_sources(plan);
+        for (index, node) in plan.nodes.iter().enumerate() {
+            diagram.add_node(&format!("node{index}"), node);
         }
-        drawing.sinks(plan);
-        drawing
+        diagram.add_sinks(plan);
+        diagram
     }
 
-    /// Writes all parts, those of the vision encoder together between `open` and `close`.
-    fn boxes(&self, text: &mut String, open: &str, close: &str, drawn: impl Fn(&Part) -> String) {
-        let (shared, own): (Vec<&Part>, Vec<&Part>) = self
-            .parts
+    /// Appends all shapes; the encode nodes come last, as a group between an opening and a closing line.
+    fn push_shapes(
+        &self,
+        text: &mut String,
+        (open, close): (&str, &str),
+        draw: impl Fn(&Shape) -> String,
+    ) {
+        let (encoders, others): (Vec<&Shape>, Vec<&Shape>) = self
+            .shapes
             .iter()
-            .partition(|part| part.shape == Shape::Encode);
-        for part in own {
-            line(text, &drawn(part));
+            .partition(|shape| shape.role == Role::Encoder);
+        for shape in others {
+            push_line(text, &draw(shape));
         }
-        if !shared.is_empty() {
-            line(text, open);
-            for part in shared {
-                line(text, &format!("  {}", drawn(part)));
+        if !encoders.is_empty() {
+            push_line(text, open);
+            for shape in encoders {
+                push_line(text, &format!("  {}", draw(shape)));
             }
-            line(text, close);
+            push_line(text, close);
         }
     }
 
-    fn part(&mut self, id: &str, shape: Shape, lines: Vec<String>) {
-        self.parts.push(Part {
+    fn add_shape(&mut self, id: &str, role: Role, lines: Vec<String>) {
+        self.shapes.push(Shape {
             id: id.to_owned(),
-            shape,
+            role,
             lines,
         });
     }
 
-    fn sources(&mut self, plan: &Plan) {
-        for (place, source) in plan.sources.iter().enumerate() {
+    fn add_sources(&mut self, plan: &Plan) {
+        for (index, source) in plan.sources.iter().enumerate() {
             let mut lines = vec![source.name.clone(), shown(&source.uri)];
             if !source.aliases.is_empty() {
                 lines.push(format!("also {}", source.aliases.join(", ")));
             }
-            self.part(&format!("source{place}"), Shape::Source, lines);
+            self.add_shape(&format!("source{index}"), Role::Source, lines);
         }
     }
 
-    fn node(&mut self, id: &str, node: &PlannedNode) {
-        let shape = match node.kind {
-            NodeKind::Encode(_) => Shape::Encode,
-            _ => Shape::Node,
+    fn add_node(&mut self, id: &str, node: &PlannedNode) {
+        let role = match node.kind {
+            NodeKind::Encode(_) => Role::Encoder,
+            _ => Role::Node,
         };
-        let decoded = matches!(
+        if matches!(
             node.kind,
             NodeKind::Caption(_) | NodeKind::Reason(_) | NodeKind::Summary(_)
-        );
-        if decoded {
-            self.decoding.push(id.to_owned());
+        ) {
+            self.decoder_users.push(id.to_owned());
         }
         for input in &node.inputs {
             let from = match input {
-                Input::Source(place) => format!("source{place}"),
-                Input::Node(place) => format!("node{place}"),
+                Input::Source(index) => format!("source{index}"),
+                Input::Node(index) => format!("node{index}"),
             };
             self.edges.push((from, id.to_owned()));
         }
-        self.part(id, shape, described(node));
+        self.add_shape(id, role, node_label(node));
     }
 
-    fn sinks(&mut self, plan: &Plan) {
-        for (place, sink) in plan.sinks.iter().enumerate() {
-            let id = format!("sink{place}");
+    fn add_sinks(&mut self, plan: &Plan) {
+        for (index, sink) in plan.sinks.iter().enumerate() {
+            let id = format!("sink{index}");
             for input in &sink.inputs {
                 self.edges.push((format!("node{}", input.node), id.clone()));
             }
@@ -181,13 +187,13 @@ impl Drawing {
                 format!("{} ({})", sink.name, sink.kind.name()),
                 path.to_string(),
             ];
-            self.part(&id, Shape::Sink, lines);
+            self.add_shape(&id, Role::Sink, lines);
         }
     }
 }
 
-/// Name, kind, settings, and where a merged node comes from.
-fn described(node: &PlannedNode) -> Vec<String> {
+/// Returns the lines of a node's label: its name, kind, settings and, if it was merged, its origins.
+fn node_label(node: &PlannedNode) -> Vec<String> {
     let mut lines = vec![format!("{} ({})", node.name, node.kind.name())];
     let settings: BTreeMap<String, toml::Value> = toml::Table::try_from(&node.kind)
         .into_iter()
@@ -201,34 +207,35 @@ fn described(node: &PlannedNode) -> Vec<String> {
     lines
 }
 
-fn line(text: &mut String, line: &str) {
-    writeln!(text, "  {line}").expect("a String takes all text");
+fn push_line(text: &mut String, line: &str) {
+    writeln!(text, "  {line}").expect("writing to a String cannot fail");
 }
 
-fn label(lines: &[String], between: &str, escaped: fn(&str) -> String) -> String {
-    let lines: Vec<String> = lines.iter().map(|line| escaped(line)).collect();
-    lines.join(between)
+fn label(lines: &[String], separator: &str, escape: fn(&str) -> String) -> String {
+    let lines: Vec<String> = lines.iter().map(|line| escape(line)).collect();
+    lines.join(separator)
 }
 
-/// Text inside the quotes of a Mermaid label, where only entities of its own kind are safe.
+/// Escapes text for a quoted Mermaid label, which supports only Mermaid's own entities.
 fn mermaid_escaped(text: &str) -> String {
-    let mut safe = String::new();
+    let mut escaped = String::new();
     for letter in text.chars() {
         match letter {
             '"' | '#' | '&' | '<' | '>' | '`' | '\\' | ';' => {
-                write!(safe, "#{};", u32::from(letter)).expect("a String takes all text");
+                write!(escaped, "#{};", u32::from(letter))
+                    .expect("writing to a String cannot fail");
             }
-            letter if letter.is_control() => safe.push(' '),
-            letter => safe.push(letter),
+            letter if letter.is_control() => escaped.push(' '),
+            letter => escaped.push(letter),
         }
     }
-    safe
+    escaped
 }
 
-/// Text inside the quotes of Graphviz.
+/// Escapes text for a quoted Graphviz string.
 fn dot_escaped(text: &str) -> String {
-    let plain = text.replace('\\', "\\\\").replace('"', "\\\"");
-    plain.replace(char::is_control, " ")
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    escaped.replace(char::is_control, " ")
 }
 
 #[cfg(test)]
@@ -245,9 +252,9 @@ mod tests {
     }
 
     #[test]
-    fn both_drawings_show_all_parts_and_the_shared_modules() {
+    fn both_languages_show_all_items_and_the_shared_modules() {
         let plan = plan(&[branches("a.toml", "Who?")]);
-        for drawing in [mermaid(&plan), dot(&plan)] {
+        for diagram in [mermaid(&plan), dot(&plan)] {
             for part in [
                 "video",
                 "test://ball",
@@ -257,7 +264,7 @@ mod tests {
                 VISION,
                 DECODER,
             ] {
-                assert!(drawing.contains(part), "{part} not in\n{drawing}");
+                assert!(diagram.contains(part), "{part} not in\n{diagram}");
             }
         }
         assert!(mermaid(&plan).contains("node3 <-.-> decoder\n  node4 <-.-> decoder"));
@@ -265,27 +272,27 @@ mod tests {
     }
 
     #[test]
-    fn both_drawings_name_all_origins_of_a_merged_node() {
+    fn both_languages_list_all_origins_of_a_merged_node() {
         let plan = plan(&[branches("a.toml", "Who?"), branches("b.toml", "What?")]);
-        for drawing in [mermaid(&plan), dot(&plan)] {
+        for diagram in [mermaid(&plan), dot(&plan)] {
             assert!(
-                drawing.contains("merged from a.toml:frames, b.toml:frames"),
-                "{drawing}"
+                diagram.contains("merged from a.toml:frames, b.toml:frames"),
+                "{diagram}"
             );
-            assert!(!drawing.contains("a.toml:person"), "{drawing}");
-            assert_eq!(drawing.matches(VISION).count(), 1);
-            assert_eq!(drawing.matches(DECODER).count(), 1);
+            assert!(!diagram.contains("a.toml:person"), "{diagram}");
+            assert_eq!(diagram.matches(VISION).count(), 1);
+            assert_eq!(diagram.matches(DECODER).count(), 1);
         }
     }
 
     #[test]
-    fn text_of_the_user_cannot_break_a_drawing() {
+    fn user_text_is_escaped_in_both_languages() {
         let plan = plan(&[branches(
             "a.toml",
             "Is \\\"x\\\" <b>#1</b> & \\\\ there?\\n",
         )]);
-        let line = |drawing: String| {
-            drawing
+        let line = |diagram: String| {
+            diagram
                 .lines()
                 .find(|line| line.contains("ask"))
                 .unwrap()
@@ -303,15 +310,15 @@ mod tests {
     }
 
     #[test]
-    fn several_encoders_are_drawn_in_one_box() {
+    fn several_encode_nodes_are_drawn_in_one_box() {
         let plan = plan(&[branches("a.toml", "Who?"), {
             let mut other = branches("b.toml", "Who?");
             other.sources[0].uri = Some("test://bars".to_owned());
             other
         }]);
-        let drawing = mermaid(&plan);
-        assert_eq!(drawing.matches("(encode)").count(), 2, "{drawing}");
-        assert_eq!(drawing.matches(VISION).count(), 1, "{drawing}");
+        let diagram = mermaid(&plan);
+        assert_eq!(diagram.matches("(encode)").count(), 2, "{diagram}");
+        assert_eq!(diagram.matches(VISION).count(), 1, "{diagram}");
         assert_eq!(dot(&plan).matches(VISION).count(), 1);
     }
 }

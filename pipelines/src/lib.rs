@@ -1,38 +1,40 @@
-//! What the user asks for: pipeline files, read, checked and planned, before anything runs.
+//! Reads, checks and plans pipeline files, before anything runs.
 //!
-//! A file goes through three steps, each in its own module and each reporting all problems that it finds:
-//! [`parse`] (its shape), [`check()`] (the whole graph of all files of a run), [`plan()`] (equal work done once).
-//! [`read`] does all three. Nothing here knows how a plan is run.
+//! A file goes through three steps. Each step has its own module and reports every problem it finds:
+//! [`parse`] reads the shape of one file, [`check()`] validates the graph of all files of a run, and [`plan()`] merges
+//! equal work. [`read`] does all three. This crate does not know how a plan is run.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-// What a file says.
-mod sink;
-mod source;
-mod spec;
+// The contents of a pipeline file.
+mod pipeline_file;
+mod sink_settings;
+mod source_settings;
 mod uri;
 
 // From text to plan.
 mod check;
+mod merge;
 mod parse;
 mod plan;
 mod read;
 
-// What people read.
+// Text for users.
 pub mod docs;
 pub mod graph;
 pub mod library;
 mod problem;
 
-// What the steps share.
-mod kinds;
-mod near;
+// Shared by the steps.
+mod kind_schema;
+mod suggestion;
 
 pub use check::{check, warnings};
+pub use merge::plan;
 pub use parse::parse;
-pub use plan::{Input, Plan, PlannedNode, PlannedSink, PlannedSource, SinkInput, plan};
+pub use pipeline_file::{InputSpec, Item, NodeSpec, PipelineFile, SinkSpec, SourceSpec};
+pub use plan::{Input, Plan, PlannedNode, PlannedQueries, PlannedSink, PlannedSource, SinkInput};
 pub use problem::{Problem, Problems};
 pub use read::{load, override_sources, read, read_files};
-pub use sink::{FileSinkSpec, JsonlSinkSpec, SinkKind};
-pub use source::SourceSettings;
-pub use spec::{InputSpec, Item, NodeSpec, PipelineFile, SinkSpec, SourceSpec};
+pub use sink_settings::{FileSinkSpec, JsonlSinkSpec, SinkKind};
+pub use source_settings::SourceSettings;
 pub use uri::{Uri, UriError, shown, without_login};

@@ -1,6 +1,6 @@
-//! Pipelines that are ready to run, part of the program: each watches one source named `video`, or `camera` if it is live.
+//! Built-in pipelines that are ready to run. Each has one source: `video`, or `camera` if it is live.
 
-/// Name and text of every ready pipeline.
+/// The name and the text of each built-in pipeline.
 pub const ALL: [(&str, &str); 5] = [
     ("caption", include_str!("../library/caption.toml")),
     ("index", include_str!("../library/index.toml")),
@@ -12,7 +12,7 @@ pub const ALL: [(&str, &str); 5] = [
     ("live", include_str!("../library/live.toml")),
 ];
 
-/// The text of a ready pipeline.
+/// Returns the text of a built-in pipeline.
 ///
 /// ```
 /// assert!(atom_pipelines::library::text("caption").is_some());
@@ -22,7 +22,7 @@ pub fn text(name: &str) -> Option<&'static str> {
     found.map(|(_, text)| *text)
 }
 
-/// The names of all ready pipelines.
+/// Returns the names of all built-in pipelines.
 pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|(name, _)| *name)
 }
@@ -35,7 +35,7 @@ mod tests {
     use crate::{check, override_sources, parse, plan, warnings};
 
     #[test]
-    fn every_ready_pipeline_runs_once_its_video_is_given() {
+    fn every_built_in_pipeline_can_be_planned_once_its_source_is_given() {
         let expected = [
             ("caption", 4, 1),
             ("index", 5, 0),
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_branches_share_all_that_is_above_them() {
+    fn the_three_branches_share_sampling_encoding_and_segmentation() {
         let plan = plan(&[parse(Path::new("x"), text("three-branches").unwrap()).unwrap()]);
         let count = |kind| {
             plan.nodes

@@ -1,10 +1,10 @@
-//! From the text of one file to what it says: the shape only, and all problems of shape.
+//! Parses one pipeline file. Only its shape is checked, and all problems of shape are reported.
 //!
-//! Nodes and sinks are decoded one by one and key by key, so that each problem has its line, and a wrong key
-//! neither hides the next one nor takes its node out of the graph.
+//! Each item is decoded on its own, key by key. So every problem has its line, and a wrong key neither hides the next
+//! one nor removes its node from the graph.
 
-mod item;
-mod reader;
+mod node_or_sink;
+mod parser;
 mod settings;
 
 use std::path::Path;
@@ -13,40 +13,40 @@ use atom_operators::query::QuerySpec;
 use toml::de::{DeTable, DeValue};
 
 use crate::{
-    kinds,
+    kind_schema,
+    pipeline_file::{Item, PipelineFile, SourceSpec},
     problem::{Problem, Problems},
-    source::SourceSettings,
-    spec::{Item, PipelineFile, SourceSpec},
+    source_settings::SourceSettings,
 };
 
-use reader::{Name, Reader, Value};
+use parser::{Key, Parser, Value};
 
-const TOP_KEYS: [&str; 6] = ["name", "pack", "source", "node", "sink", "query"];
+const TOP_LEVEL_KEYS: [&str; 6] = ["name", "pack", "source", "node", "sink", "query"];
 
-/// Reads the shape of a pipeline file; `path` is only named in problems.
+/// Parses a pipeline file; `path` is only shown in problems.
 ///
 /// # Errors
-/// All problems of shape: TOML syntax, unknown, missing and doubled keys, wrong types, unknown kinds.
+/// All problems of shape: TOML syntax, unknown, missing and duplicate keys, wrong types, unknown kinds.
 pub fn parse(path: &Path, text: &str) -> Result<PipelineFile, Problems> {
-    let (file, problems) = parse_all(path, text);
-    Problems::none_in(problems).map(|()| file)
+    let (file, problems) = parse_partially(path, text);
+    Problems::ok_if_empty(problems).map(|()| file)
 }
 
-/// Reads as much as can be read, for a check of the rest.
-pub(crate) fn parse_all(path: &Path, text: &str) -> (PipelineFile, Vec<Problem>) {
+/// Parses as much as possible, so that the rest can still be checked, and returns the problems beside it.
+pub(crate) fn parse_partially(path: &Path, text: &str) -> (PipelineFile, Vec<Problem>) {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut file = empty(path);
-    file.whole = errors.is_empty();
-    let mut reader = Reader::new(path, text);
-    if file.whole {
-        reader.file(&mut file, table.into_inner());
+    let mut file = empty_file(path);
+    file.valid_toml = errors.is_empty();
+    let mut parser = Parser::new(path, text);
+    if file.valid_toml {
+        parser.file(&mut file, table.into_inner());
     } else {
-        reader.syntax(&errors);
+        parser.report_syntax_errors(&errors);
     }
-    (file, reader.problems)
+    (file, parser.problems)
 }
 
-fn empty(path: &Path) -> PipelineFile {
+fn empty_file(path: &Path) -> PipelineFile {
     let stem = path.file_stem().unwrap_or(path.as_os_str());
     PipelineFile {
         path: path.to_owned(),
@@ -57,15 +57,15 @@ fn empty(path: &Path) -> PipelineFile {
         sinks: Vec::new(),
         queries: Vec::new(),
         pack_line: 1,
-        unread_nodes: Vec::new(),
-        unread_sinks: Vec::new(),
-        whole: true,
+        unparsed_nodes: Vec::new(),
+        unparsed_sinks: Vec::new(),
+        valid_toml: true,
     }
 }
 
-impl<'t> Reader<'t> {
-    /// What TOML itself refuses, one problem a line: what follows on the same line is confusion.
-    fn syntax(&mut self, errors: &[toml::de::Error]) {
+impl<'t> Parser<'t> {
+    /// Reports TOML errors, at most one per line: further errors on a line follow from the first.
+    fn report_syntax_errors(&mut self, errors: &[toml::de::Error]) {
         for error in errors {
             let line = self.line(error.span().unwrap_or_default());
             if self.problems.iter().all(|problem| problem.line != line) {
@@ -80,48 +80,57 @@ impl<'t> Reader<'t> {
     }
 
     fn file(&mut self, file: &mut PipelineFile, table: DeTable<'t>) {
-        let (nodes, sinks) = (kinds::nodes(), kinds::sinks());
         for (key, value) in table {
             match key.get_ref().as_ref() {
-                "name" => file.name = self.word("the file", &key, &value).unwrap_or_default(),
+                "name" => {
+                    let name = self.non_empty_text("the file", &key, &value);
+                    file.name = name.unwrap_or_default();
+                }
                 "pack" => {
+                    let pack = self.non_empty_text("the file", &key, &value);
                     file.pack_line = self.line(key.span());
-                    file.pack = self.word("the file", &key, &value).unwrap_or_default();
+                    file.pack = pack.unwrap_or_default();
                 }
                 "source" => {
                     for (name, body) in self.section(&key, value) {
                         file.sources.push(self.source(&name, body));
                     }
                 }
-                "node" => {
-                    for (name, body) in self.section(&key, value) {
-                        match self.item("node", &name, body, &nodes) {
-                            Ok(node) => file.nodes.push(node),
-                            Err(unread) => file.unread_nodes.push(unread),
-                        }
-                    }
-                }
-                "sink" => {
-                    for (name, body) in self.section(&key, value) {
-                        match self.item("sink", &name, body, &sinks) {
-                            Ok(sink) => file.sinks.push(sink),
-                            Err(unread) => file.unread_sinks.push(unread),
-                        }
-                    }
-                }
+                "node" => self.nodes(file, &key, value),
+                "sink" => self.sinks(file, &key, value),
                 "query" => {
                     for (name, body) in self.section(&key, value) {
                         file.queries.push(self.query(&name, body));
                     }
                 }
-                _ => self.unknown_key("the file", &key, &TOP_KEYS),
+                _ => self.report_unknown_key("the file", &key, &TOP_LEVEL_KEYS),
             }
         }
-        in_order_of_the_file(file);
+        sort_by_line(file);
     }
 
-    /// The tables `[key.NAME]`.
-    fn section(&mut self, key: &Name<'t>, value: Value<'t>) -> Vec<(Name<'t>, DeTable<'t>)> {
+    fn nodes(&mut self, file: &mut PipelineFile, key: &Key<'t>, value: Value<'t>) {
+        let kinds = kind_schema::node_kinds();
+        for (name, body) in self.section(key, value) {
+            match self.node_or_sink("node", &name, body, &kinds) {
+                Ok(node) => file.nodes.push(node),
+                Err(unparsed) => file.unparsed_nodes.push(unparsed),
+            }
+        }
+    }
+
+    fn sinks(&mut self, file: &mut PipelineFile, key: &Key<'t>, value: Value<'t>) {
+        let kinds = kind_schema::sink_kinds();
+        for (name, body) in self.section(key, value) {
+            match self.node_or_sink("sink", &name, body, &kinds) {
+                Ok(sink) => file.sinks.push(sink),
+                Err(unparsed) => file.unparsed_sinks.push(unparsed),
+            }
+        }
+    }
+
+    /// Returns the tables `[key.NAME]` with their names.
+    fn section(&mut self, key: &Key<'t>, value: Value<'t>) -> Vec<(Key<'t>, DeTable<'t>)> {
         let hint = format!("write [{key}.NAME] with a name of your choice, and its keys below");
         let line = self.line(key.span());
         let DeValue::Table(table) = value.into_inner() else {
@@ -143,54 +152,48 @@ impl<'t> Reader<'t> {
         bodies
     }
 
-    fn source(&mut self, name: &Name<'t>, mut body: DeTable<'t>) -> SourceSpec {
+    fn source(&mut self, name: &Key<'t>, mut body: DeTable<'t>) -> SourceSpec {
         let owner = format!("source {:?}", name.get_ref());
-        self.name(&owner, name);
+        self.check_name(&owner, name);
         let line = self.line(name.span());
-        let keys = body.iter();
-        let lines = keys.map(|(key, _)| (key.to_string(), self.line(key.span())));
         let mut source = SourceSpec {
             name: name.to_string(),
             uri: None,
             settings: SourceSettings::default(),
             line,
-            lines: lines.collect(),
+            key_lines: self.key_lines(&body),
             overridden: false,
-            sound: true,
+            uri_valid: true,
         };
         if let Some((key, value)) = body.remove_entry("uri") {
             source.line = self.line(key.span());
-            source.uri = self.word(&owner, &key, &value);
-            source.sound = source.uri.is_some();
+            source.uri = self.non_empty_text(&owner, &key, &value);
+            source.uri_valid = source.uri.is_some();
         }
-        source.settings = self.settings(&owner, line, body, &kinds::source());
+        source.settings = self.settings(&owner, line, body, &kind_schema::source());
         source
     }
-}
 
-impl<'t> Reader<'t> {
-    fn query(&mut self, name: &Name<'t>, body: DeTable<'t>) -> Item<QuerySpec> {
+    fn query(&mut self, name: &Key<'t>, body: DeTable<'t>) -> Item<QuerySpec> {
         let owner = format!("query {:?}", name.get_ref());
-        self.name(&owner, name);
+        self.check_name(&owner, name);
         let line = self.line(name.span());
-        let keys = body.iter();
-        let lines = keys.map(|(key, _)| (key.to_string(), self.line(key.span())));
-        let lines = lines.collect();
+        let key_lines = self.key_lines(&body);
         let before = self.problems.len();
-        let spec = self.settings(&owner, line, body, &kinds::query());
+        let spec = self.settings(&owner, line, body, &kind_schema::query());
         Item {
             name: name.to_string(),
             kind: spec,
             inputs: Vec::new(),
             line,
-            lines,
-            inputs_sound: true,
-            settings_sound: self.problems.len() == before,
+            key_lines,
+            inputs_valid: true,
+            settings_valid: self.problems.len() == before,
         }
     }
 }
 
-fn in_order_of_the_file(file: &mut PipelineFile) {
+fn sort_by_line(file: &mut PipelineFile) {
     file.sources.sort_by_key(|source| source.line);
     file.nodes.sort_by_key(|node| node.line);
     file.sinks.sort_by_key(|sink| sink.line);

@@ -1,6 +1,6 @@
-//! What is wrong with a pipeline file, where, and what to do about it.
+//! Problems of pipeline files, each with its file, its line and a hint.
 //!
-//! Nobody likes to repair a file one error a run: every step collects its problems, and they are shown together.
+//! Every step collects all problems it finds, and they are shown together, so that a file can be fixed in one go.
 
 use std::{
     fmt,
@@ -9,21 +9,21 @@ use std::{
 
 use thiserror::Error;
 
-/// One thing wrong in one place. Prints as `FILE:LINE: message`, with the hint on a line of its own.
+/// One problem at one place. Prints as `FILE:LINE: message`, with the hint on a line of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// The pipeline file, or the option of the command line that is at fault.
+    /// The pipeline file or the command-line option that causes the problem.
     pub file: PathBuf,
-    /// The line, from 1; 0 where the problem is the file as a whole.
+    /// The line, counted from 1; 0 if the problem concerns the whole file.
     pub line: usize,
-    /// What is wrong, with the offending value quoted.
+    /// The error message, with the offending value quoted.
     pub message: String,
-    /// What the user can do.
+    /// A suggestion to the user.
     pub hint: Option<String>,
 }
 
 impl Problem {
-    /// A problem without a hint.
+    /// Creates a problem without a hint.
     pub fn new(file: &Path, line: usize, message: impl Into<String>) -> Self {
         Self {
             file: file.to_owned(),
@@ -33,8 +33,8 @@ impl Problem {
         }
     }
 
-    /// The same problem, saying what can be done.
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// Adds a hint.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -60,8 +60,8 @@ impl fmt::Display for Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Accepts the absence of problems; otherwise returns them all, sorted, each once.
-    pub fn none_in(mut problems: Vec<Problem>) -> Result<(), Problems> {
+    /// Returns `Ok` if there are no problems, otherwise an error that holds each problem once, sorted.
+    pub fn ok_if_empty(mut problems: Vec<Problem>) -> Result<(), Problems> {
         if problems.is_empty() {
             return Ok(());
         }
@@ -70,7 +70,7 @@ impl Problems {
         Err(Self(problems))
     }
 
-    /// The problems in the order in which they are printed.
+    /// Iterates over the problems in the order in which they are printed.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
     }
@@ -101,18 +101,18 @@ mod tests {
         let late = problem("a.toml", 10);
         let found = vec![
             problem("b.toml", 1),
-            late.clone().hint("mend it"),
+            late.clone().with_hint("mend it"),
             problem("a.toml", 2),
             problem("a.toml", 2),
         ];
         assert_eq!(
-            Problems::none_in(found).unwrap_err().to_string(),
+            Problems::ok_if_empty(found).unwrap_err().to_string(),
             "a.toml:2: is wrong\na.toml:10: is wrong\n    hint: mend it\nb.toml:1: is wrong"
         );
     }
 
     #[test]
-    fn leaves_out_the_line_of_a_problem_of_a_whole_file() {
+    fn a_problem_of_a_whole_file_is_printed_without_a_line() {
         assert_eq!(
             Problem::new(Path::new("--source"), 0, "no").to_string(),
             "--source: no"

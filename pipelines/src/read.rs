@@ -1,4 +1,6 @@
-//! From paths to a plan: reads files, puts in the sources given for this run, checks and plans.
+//! Turns paths of pipeline files into a plan: reads the files, applies the `--source` options, checks and plans.
+//!
+//! All files are read before the check, so that the problems of all of them are reported together.
 
 use std::{
     fs, io,
@@ -7,36 +9,38 @@ use std::{
 
 use crate::{
     check,
-    near::quoted,
-    parse::{parse, parse_all},
-    plan::{Plan, plan},
+    merge::plan,
+    parse::{parse, parse_partially},
+    pipeline_file::PipelineFile,
+    plan::Plan,
     problem::{Problem, Problems},
-    spec::PipelineFile,
+    suggestion::quoted,
 };
 
-/// What problems of a source given on the command line name as their file.
-const OPTION: &str = "--source";
+/// The "file" of problems with a source given on the command line.
+const SOURCE_OPTION: &str = "--source";
 
 /// Reads and parses one file.
 ///
 /// # Errors
 /// A file that cannot be read as text, and all problems of [`parse`].
 pub fn load(path: &Path) -> Result<PipelineFile, Problems> {
-    parse(path, &text_of(path)?)
+    parse(path, &read_text(path)?)
 }
 
-/// Reads, checks and plans all files of one run; `sources` gives uris by the names of sources.
+/// Reads, checks and plans all files of one run. `sources` holds pairs of source name and URI, which override the files.
 ///
 /// # Errors
-/// All problems of all files together, those of shape and those of the graph.
+/// All problems of all files, both of shape and of the graph.
 pub fn read(paths: &[PathBuf], sources: &[(String, String)]) -> Result<Plan, Problems> {
     read_files(paths, sources).map(|files| plan(&files))
 }
 
-/// Does all of [`read`] but the plan, for who wants the files' [`crate::warnings`] too.
+/// Reads and checks all files of one run like [`read`], but returns the files, from which [`crate::warnings`] and
+/// [`crate::plan()`] can be called.
 ///
 /// # Errors
-/// As of [`read`].
+/// The same as [`read`].
 pub fn read_files(
     paths: &[PathBuf],
     sources: &[(String, String)],
@@ -44,54 +48,55 @@ pub fn read_files(
     let mut files = Vec::new();
     let mut problems = Vec::new();
     for path in paths {
-        match text_of(path) {
+        match read_text(path) {
             Ok(text) => {
-                let (file, found) = parse_all(path, &text);
+                let (file, found) = parse_partially(path, &text);
                 files.push(file);
                 problems.extend(found);
             }
             Err(problem) => problems.push(problem),
         }
     }
-    let all_read = files.len() == paths.len() && files.iter().all(|file| file.whole);
+    // A file that could not be read may have the source that seems to be unknown.
+    let all_read = files.len() == paths.len() && files.iter().all(|file| file.valid_toml);
     let unknown = override_sources(&mut files, sources);
     problems.extend(unknown.into_iter().filter(|_| all_read));
     problems.extend(check::problems(&files, problems.is_empty()));
-    Problems::none_in(problems).map(|()| files)
+    Problems::ok_if_empty(problems).map(|()| files)
 }
 
-/// Gives sources other uris by name, in all files; returns a problem for each name that no file has or that is
-/// given twice.
+/// Replaces the URIs of sources by name, in all files. Returns a problem for each name that no file has or that is given
+/// twice.
 pub fn override_sources(files: &mut [PipelineFile], sources: &[(String, String)]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (at, (name, uri)) in sources.iter().enumerate() {
-        let report = |message| Problem::new(Path::new(OPTION), 0, message);
-        if sources[..at].iter().any(|(other, _)| other == name) {
+    for (position, (name, uri)) in sources.iter().enumerate() {
+        let report = |message| Problem::new(Path::new(SOURCE_OPTION), 0, message);
+        if sources[..position].iter().any(|(other, _)| other == name) {
             let problem = report(format!("the source {name:?} is given twice"));
-            problems.push(problem.hint("give each source once"));
+            problems.push(problem.with_hint("give each source once"));
         }
-        if !put(files, name, uri) {
+        if !set_uri(files, name, uri) {
             let problem = report(format!("no pipeline file has a source {name:?}"));
-            problems.push(problem.hint(sources_of(files)));
+            problems.push(problem.with_hint(known_sources(files)));
         }
     }
     problems
 }
 
-/// Sets the uri of all sources of that name; says whether there was one.
-fn put(files: &mut [PipelineFile], name: &str, uri: &str) -> bool {
+/// Sets the URI of all sources with this name. Returns true if there is one.
+fn set_uri(files: &mut [PipelineFile], name: &str, uri: &str) -> bool {
     let sources = files.iter_mut().flat_map(|file| file.sources.iter_mut());
-    let mut any = false;
+    let mut found = false;
     for source in sources.filter(|source| source.name == name) {
         source.uri = Some(uri.to_owned());
         source.overridden = true;
-        source.sound = true;
-        any = true;
+        source.uri_valid = true;
+        found = true;
     }
-    any
+    found
 }
 
-fn sources_of(files: &[PipelineFile]) -> String {
+fn known_sources(files: &[PipelineFile]) -> String {
     let names = files.iter().flat_map(|file| &file.sources);
     let mut names: Vec<&str> = names.map(|source| source.name.as_str()).collect();
     names.sort_unstable();
@@ -102,8 +107,8 @@ fn sources_of(files: &[PipelineFile]) -> String {
     }
 }
 
-fn text_of(path: &Path) -> Result<String, Problem> {
-    let report = |message: &str, hint: &str| Err(Problem::new(path, 0, message).hint(hint));
+fn read_text(path: &Path) -> Result<String, Problem> {
+    let report = |message: &str, hint: &str| Err(Problem::new(path, 0, message).with_hint(hint));
     if path.is_dir() {
         return report(
             "this is a folder, expected a pipeline file",
@@ -142,7 +147,7 @@ mod tests {
         (name.to_owned(), uri.to_owned())
     }
 
-    fn written(text: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    fn temporary_file(text: &[u8]) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.toml");
         fs::write(&path, text).unwrap();
@@ -150,16 +155,16 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_uri_given_for_this_run() {
-        let (_folder, path) = written(GOOD.as_bytes());
+    fn a_source_option_replaces_the_uri_of_the_file() {
+        let (_folder, path) = temporary_file(GOOD.as_bytes());
         let plan = read(&[path], &[pair("video", "test://ball")]).unwrap();
         assert_eq!(plan.sources[0].uri, "test://ball");
         assert_eq!((plan.name.as_str(), plan.pack.as_str()), ("a", "mini"));
     }
 
     #[test]
-    fn says_which_sources_there_are_when_another_one_is_given() {
-        let (_folder, path) = written(GOOD.as_bytes());
+    fn a_source_option_with_an_unknown_name_lists_the_known_sources() {
+        let (_folder, path) = temporary_file(GOOD.as_bytes());
         let given = [pair("video", "test://ball"), pair("door", "test://ball")];
         let problems = read(&[path], &given).unwrap_err().to_string();
         assert_eq!(
@@ -169,16 +174,16 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_source_given_twice() {
-        let (_folder, path) = written(GOOD.as_bytes());
+    fn a_source_option_given_twice_is_rejected() {
+        let (_folder, path) = temporary_file(GOOD.as_bytes());
         let given = [pair("video", "test://ball"), pair("video", "test://bars")];
         let problems = read(&[path], &given).unwrap_err().to_string();
         assert!(problems.contains("\"video\" is given twice"), "{problems}");
     }
 
     #[test]
-    fn a_missing_file_given_for_this_run_is_reported_at_the_option() {
-        let (_folder, path) = written(GOOD.as_bytes());
+    fn a_missing_file_in_a_source_option_is_reported_for_the_option() {
+        let (_folder, path) = temporary_file(GOOD.as_bytes());
         let problems = read(&[path], &[pair("video", "no-such.mp4")]).unwrap_err();
         assert!(
             problems
@@ -189,9 +194,9 @@ mod tests {
     }
 
     #[test]
-    fn reports_problems_of_shape_and_of_the_graph_together() {
+    fn problems_of_shape_and_of_the_graph_are_reported_together() {
         let text = GOOD.replace("inputs = [\"seen\"]", "inputs = [\"sen\"]\nlenght_ms = 5");
-        let (_folder, path) = written(text.as_bytes());
+        let (_folder, path) = temporary_file(text.as_bytes());
         let problems = read(&[path], &[pair("video", "test://ball")])
             .unwrap_err()
             .to_string();
@@ -213,8 +218,8 @@ mod tests {
 
     #[test]
     fn a_broken_file_does_not_hide_the_problems_of_another() {
-        let (_one, broken) = written(b"[node.frames\n");
-        let (_two, other) = written(GOOD.replace("\"scenes\"]", "\"scene\"]").as_bytes());
+        let (_one, broken) = temporary_file(b"[node.frames\n");
+        let (_two, other) = temporary_file(GOOD.replace("\"scenes\"]", "\"scene\"]").as_bytes());
         let problems = read(&[broken, other], &[pair("video", "test://ball")])
             .unwrap_err()
             .to_string();
@@ -227,8 +232,8 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_a_folder_and_a_video_are_problems_with_hints() {
-        let (folder, video) = written(&[0, 255, 254]);
+    fn missing_files_folders_and_videos_are_rejected_with_hints() {
+        let (folder, video) = temporary_file(&[0, 255, 254]);
         let missing = folder.path().join("none.toml");
         for (path, part) in [
             (missing.as_path(), "there is no such file"),

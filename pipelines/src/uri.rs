@@ -1,6 +1,8 @@
-//! Where a source's frames come from, as a pipeline file writes it.
+//! The URI of a source, as a pipeline file gives it.
 //!
-//! Text without a scheme is a path. The engine opens what this module has read, so both understand a uri alike.
+//! Text without a scheme is a path. Every crate reads URIs through this module, so all of them interpret a URI in the
+//! same way. A URI on the network stays text and is not normalised, because users see it again in messages and plans
+//! compare it.
 
 use std::{
     ffi::OsString,
@@ -8,9 +10,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use thiserror::Error;
 
-/// The uri of a source, taken apart.
+/// The bytes of a path that are percent-encoded: everything except unreserved characters and `/`.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'-')
+    .remove(b'~');
+
+/// File extensions of recordings on web servers.
+const RECORDING_EXTENSIONS: [&str; 14] = [
+    "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mpg", "mpeg", "flv", "ogv", "wmv",
+    "gif",
+];
+
+/// A parsed source URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Uri {
@@ -18,27 +35,27 @@ pub enum Uri {
     File(PathBuf),
     /// A folder of recordings, `folder://DIR`.
     Folder(PathBuf),
-    /// Made pictures, `test://PATTERN`; holds what follows the scheme.
+    /// A synthetic test pattern, `test://PATTERN`; holds the text after the scheme.
     Test(String),
-    /// A camera or server on the network, `rtsp://`; holds the whole uri.
+    /// A network camera or RTSP server, `rtsp://`; holds the whole URI.
     Rtsp(String),
-    /// A file on a web server, `http://` or `https://`; holds the whole uri.
+    /// A file or stream on a web server, `http://` or `https://`; holds the whole URI.
     Http(String),
-    /// A camera of this machine, `v4l2:///dev/video0`.
+    /// A local camera, `v4l2:///dev/video0`.
     V4l2(PathBuf),
 }
 
-/// Text that is no uri of a source.
+/// An error for text that is not the URI of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UriError {
-    /// Nothing stands there.
+    /// The text is empty.
     #[error("uri is empty")]
     Empty,
-    /// The word before `://` is none that Atom knows.
+    /// The scheme before `://` is unknown.
     #[error("uri has the unknown scheme {0:?}")]
     UnknownScheme(String),
-    /// A file uri names another machine or a relative path.
+    /// A `file://` URI names another machine or a relative path.
     #[error("file uri {0:?} has no absolute path")]
     NotAbsolute(String),
     /// Nothing follows the scheme.
@@ -47,14 +64,14 @@ pub enum UriError {
 }
 
 impl Uri {
-    /// The ways to write a uri, for hints.
+    /// The valid forms of a URI, for hints.
     pub const KNOWN: &str =
         "a path, file://, folder://, test://, rtsp://, http://, https:// or v4l2://";
 
-    /// Reads a uri.
+    /// Parses a URI.
     ///
     /// # Errors
-    /// An unknown scheme, and schemes with nothing behind them.
+    /// An unknown scheme, or a scheme with nothing after it.
     ///
     /// ```
     /// use atom_pipelines::Uri;
@@ -72,10 +89,10 @@ impl Uri {
         }
         match scheme.to_ascii_lowercase().as_str() {
             "file" => match rest.strip_prefix("localhost").unwrap_or(rest) {
-                path if path.starts_with('/') => Ok(Self::File(decoded(path))),
+                path if path.starts_with('/') => Ok(Self::File(decoded_path(path))),
                 _ => Err(UriError::NotAbsolute(text.to_owned())),
             },
-            "folder" => Ok(Self::Folder(decoded(rest))),
+            "folder" => Ok(Self::Folder(decoded_path(rest))),
             "test" => Ok(Self::Test(rest.to_owned())),
             "rtsp" | "rtsps" => Ok(Self::Rtsp(text.to_owned())),
             "http" | "https" => Ok(Self::Http(text.to_owned())),
@@ -84,35 +101,35 @@ impl Uri {
         }
     }
 
-    /// Whether it shows the present: a camera, or a web address that does not end like the name of a recording.
+    /// Returns true for a camera, and for a web address that does not end with the file extension of a recording.
     pub fn is_live(&self) -> bool {
         match self {
             Self::Rtsp(_) | Self::V4l2(_) => true,
             Self::Http(address) => {
                 let path = address.split(['?', '#']).next().unwrap_or_default();
-                let end = path.rsplit('.').next().unwrap_or_default();
-                !RECORDINGS.contains(&end.to_ascii_lowercase().as_str())
+                let extension = path.rsplit('.').next().unwrap_or_default();
+                !RECORDING_EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
             }
             Self::File(_) | Self::Folder(_) | Self::Test(_) => false,
         }
     }
 
-    /// The `folder://` uri of a file, folder or pattern, whatever bytes its name is made of.
+    /// Returns the `folder://` URI of a file, folder or pattern. The path may contain any bytes.
     pub fn of_folder(path: &Path) -> String {
-        format!("folder://{}", escaped(path))
+        format!("folder://{}", encoded_path(path))
     }
 
-    /// The `file://` uri of an absolute path, whatever bytes its name is made of.
+    /// Returns the `file://` URI of an absolute path. The path may contain any bytes.
     ///
     /// ```
     /// use atom_pipelines::Uri;
     /// assert_eq!(Uri::of_file("/a b/ü.mp4".as_ref()), "file:///a%20b/%C3%BC.mp4");
     /// ```
     pub fn of_file(path: &Path) -> String {
-        format!("file://{}", escaped(path))
+        format!("file://{}", encoded_path(path))
     }
 
-    /// The file or folder that this uri names on this machine.
+    /// Returns the local file, folder or device that this URI names.
     pub fn path(&self) -> Option<&PathBuf> {
         match self {
             Self::File(path) | Self::Folder(path) | Self::V4l2(path) => Some(path),
@@ -121,88 +138,64 @@ impl Uri {
     }
 }
 
-/// How the names of recordings on web servers end.
-const RECORDINGS: [&str; 14] = [
-    "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mpg", "mpeg", "flv", "ogv", "wmv",
-    "gif",
-];
-
-/// A uri taken apart at its login, `scheme://user:password@rest`: the uri without it, and the login. `%40` in it stands for `@`.
+/// Splits `scheme://user:password@rest` into the URI without the login, and the user and password, percent-decoded.
+///
+/// Also finds logins that a strict parser rejects, so that no password is ever printed: a password may hold an `@`, and
+/// even a `/`.
 pub fn without_login(uri: &str) -> (String, Option<(String, String)>) {
-    let nothing = || (uri.to_owned(), None);
+    let no_login = || (uri.to_owned(), None);
     let Some((scheme, rest)) = uri.split_once("://") else {
-        return nothing();
+        return no_login();
     };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let port = host.rsplit_once(':').map_or("", |(_, port)| port);
-    let plain_port = port.bytes().all(|byte| byte.is_ascii_digit()) || host.ends_with(']');
-    // A password may hold an @ of its own, and even a / that should have been written as %2F; a host cannot.
-    let login = match host.rsplit_once('@') {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+    let numeric_port = port.bytes().all(|byte| byte.is_ascii_digit()) || authority.ends_with(']');
+    let login = match authority.rsplit_once('@') {
         Some((login, _)) => Some(login),
-        None if plain_port => None,
+        None if numeric_port => None,
+        // The supposed port is the beginning of a password with a `/` that should have been written as %2F.
         None => rest.rsplit_once('@').map(|(login, _)| login),
     };
     let Some(login) = login else {
-        return nothing();
+        return no_login();
     };
     let bare = format!("{scheme}://{}", &rest[login.len() + 1..]);
     let (user, password) = login.split_once(':').unwrap_or((login, ""));
-    let plain = |text| decoded(text).to_string_lossy().into_owned();
-    (bare, Some((plain(user), plain(password))))
+    let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    (bare, Some((decoded(user), decoded(password))))
 }
 
-/// A uri as it may be shown: without a login, and without its query, in which some cameras want one.
+/// Returns a URI that is safe to print: without its login, and without its query, where some cameras expect one.
 pub fn shown(uri: &str) -> String {
     let (bare, _) = without_login(uri);
     match (bare.split_once('?'), Uri::parse(uri)) {
-        (Some((place, _)), Ok(Uri::Rtsp(_) | Uri::Http(_))) => format!("{place}?..."),
+        (Some((before_query, _)), Ok(Uri::Rtsp(_) | Uri::Http(_))) => format!("{before_query}?..."),
         _ => bare,
     }
 }
 
-/// Whether two texts name the same frames: the same file however its path is written, else the same text.
-pub(crate) fn same(left: &str, right: &str) -> bool {
+/// Returns true if both URIs are the same text, or paths of the same file.
+pub(crate) fn same_source(left: &str, right: &str) -> bool {
     match (Uri::parse(left), Uri::parse(right)) {
         (Ok(Uri::File(left)), Ok(Uri::File(right))) => resolved(left) == resolved(right),
         _ => left == right,
     }
 }
 
-/// The path with links followed where it exists, else made absolute.
+/// Returns the path with symbolic links resolved if it exists, otherwise the absolute path.
 pub(crate) fn resolved(path: PathBuf) -> PathBuf {
     path.canonicalize()
         .or_else(|_| std::path::absolute(&path))
         .unwrap_or(path)
 }
 
-/// A path with everything escaped that is no plain letter or sign.
-fn escaped(path: &Path) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte);
-    let signs = path
-        .as_os_str()
-        .as_bytes()
-        .iter()
-        .map(|byte| match plain(*byte) {
-            true => char::from(*byte).to_string(),
-            false => format!("%{byte:02X}"),
-        });
-    signs.collect()
+fn encoded_path(path: &Path) -> String {
+    percent_encode(path.as_os_str().as_bytes(), RESERVED).to_string()
 }
 
-/// `%20` and the like as the bytes they stand for; what is no valid escape stays as it is.
-fn decoded(path: &str) -> PathBuf {
-    let bytes = path.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escape = bytes.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        let byte = escape
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        plain.push(byte.unwrap_or(bytes[at]));
-        at += if byte.is_some() { 3 } else { 1 };
-    }
-    OsString::from_vec(plain).into()
+/// Percent-decodes a path; invalid escapes are kept as they are.
+fn decoded_path(path: &str) -> PathBuf {
+    OsString::from_vec(percent_decode_str(path).collect()).into()
 }
 
 #[cfg(test)]
@@ -210,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_every_way_to_write_a_uri() {
+    fn parses_every_form_of_a_uri() {
         let cases = [
             ("a b.mp4", Uri::File("a b.mp4".into())),
             ("file:///x/%C3%BC%zz.mp4", Uri::File("/x/ü%zz.mp4".into())),
@@ -227,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_taken_out() {
+    fn a_login_is_split_from_its_uri() {
         let login = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
         let (bare, found) = without_login("rtsp://me:p@ss%3aw@h:554/x@y?z=1");
         assert_eq!(bare, "rtsp://h:554/x@y?z=1");
@@ -252,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_names_nothing() {
+    fn rejects_text_that_names_no_source() {
         assert_eq!(Uri::parse(" "), Err(UriError::Empty));
         assert!(matches!(
             Uri::parse("test://"),
@@ -269,9 +262,9 @@ mod tests {
     }
 
     #[test]
-    fn one_file_is_the_same_however_it_is_written() {
-        assert!(same("/x/a.mp4", "file:///x/a.mp4"));
-        assert!(same("a.mp4", "./a.mp4"));
-        assert!(!same("test://ball", "test://bars"));
+    fn two_paths_of_one_file_are_the_same_source() {
+        assert!(same_source("/x/a.mp4", "file:///x/a.mp4"));
+        assert!(same_source("a.mp4", "./a.mp4"));
+        assert!(!same_source("test://ball", "test://bars"));
     }
 }

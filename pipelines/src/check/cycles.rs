@@ -1,61 +1,67 @@
-//! Finds nodes that wait for themselves.
+//! Finds cycles of nodes: nodes that wait for their own results.
 
 use std::collections::HashSet;
 
 use atom_operators::node::NodeKind;
 
 use crate::{
+    pipeline_file::{NodeSpec, PipelineFile},
     problem::Problem,
-    spec::{NodeSpec, PipelineFile},
 };
 
 pub(super) fn check(file: &PipelineFile, problems: &mut Vec<Problem>) {
     for cycle in cycles(file) {
-        let first = cycle[0];
         let path = path(&cycle);
         let problem = Problem::new(
             &file.path,
-            first.line_of("inputs"),
+            cycle[0].line_of("inputs"),
             format!("nodes form the cycle {path}"),
         );
         problems.push(
-            problem
-                .hint("a node can only take what is made before it; take one of these names out"),
+            problem.with_hint(
+                "a node can only take what is made before it; take one of these names out",
+            ),
         );
-        for node in &file.nodes {
-            let input = node.inputs.iter().find(|input| named(&cycle, &input.name));
-            let reasons = matches!(node.kind, NodeKind::Reason(_)) && !named(&cycle, &node.name);
-            if let (Some(input), true) = (input, reasons) {
-                let message = format!(
-                    "node {:?} would wait for ever: {:?} is part of a cycle",
-                    node.name, input.name
-                );
-                problems.push(
-                    Problem::new(&file.path, input.line, message)
-                        .hint(format!("the cycle is {path}")),
-                );
-            }
-        }
+        problems.extend(waiting_questions(file, &cycle));
     }
 }
 
-/// The edges, giver and taker, that lie on a cycle; the cycle itself is their problem.
+/// Reports the reason nodes that take input from a cycle, because their question would never be answered.
+fn waiting_questions(file: &PipelineFile, cycle: &[&NodeSpec]) -> Vec<Problem> {
+    let outside =
+        |node: &&NodeSpec| matches!(node.kind, NodeKind::Reason(_)) && !contains(cycle, &node.name);
+    let nodes = file.nodes.iter().filter(outside);
+    let problems = nodes.filter_map(|node| {
+        let mut inputs = node.inputs.iter();
+        let input = inputs.find(|input| contains(cycle, &input.name))?;
+        let message = format!(
+            "node {:?} would wait for ever: {:?} is part of a cycle",
+            node.name, input.name
+        );
+        let problem = Problem::new(&file.path, input.line, message);
+        Some(problem.with_hint(format!("the cycle is {}", path(cycle))))
+    });
+    problems.collect()
+}
+
+/// Returns the edges (producer, consumer) that lie on a cycle. They are not checked further, as the cycle is already
+/// reported.
 pub(super) fn edges(file: &PipelineFile) -> HashSet<(&str, &str)> {
     let mut edges = HashSet::new();
     for cycle in cycles(file) {
-        for (at, giver) in cycle.iter().enumerate() {
-            let taker = cycle[(at + 1) % cycle.len()];
-            edges.insert((giver.name.as_str(), taker.name.as_str()));
+        for (position, producer) in cycle.iter().enumerate() {
+            let consumer = cycle[(position + 1) % cycle.len()];
+            edges.insert((producer.name.as_str(), consumer.name.as_str()));
         }
     }
     edges
 }
 
-fn named(cycle: &[&NodeSpec], name: &str) -> bool {
+fn contains(cycle: &[&NodeSpec], name: &str) -> bool {
     cycle.iter().any(|node| node.name == name)
 }
 
-/// `a -> b -> a`, in the direction in which data would flow.
+/// Formats a cycle as `a -> b -> a`, in the direction of the data flow.
 fn path(cycle: &[&NodeSpec]) -> String {
     let names = cycle
         .iter()
@@ -64,46 +70,48 @@ fn path(cycle: &[&NodeSpec]) -> String {
     names.collect::<Vec<_>>().join(" -> ")
 }
 
-/// The cycles of a file, each beginning at its first node in the file; one for every edge that closes one.
+/// Returns the cycles of a file: one for each edge that closes a cycle, starting at its first node in the file.
 fn cycles(file: &PipelineFile) -> Vec<Vec<&NodeSpec>> {
-    let mut walk = Walk {
+    let mut search = CycleSearch {
         file,
-        done: HashSet::new(),
+        finished: HashSet::new(),
         path: Vec::new(),
-        found: Vec::new(),
+        cycles: Vec::new(),
     };
     for node in &file.nodes {
-        walk.visit(node);
+        search.visit(node);
     }
-    walk.found
+    search.cycles
 }
 
-struct Walk<'f> {
+/// A depth-first search from nodes to their inputs.
+struct CycleSearch<'f> {
     file: &'f PipelineFile,
-    done: HashSet<&'f str>,
-    /// From where the walk began, against the flow of data.
+    finished: HashSet<&'f str>,
+    /// The nodes from the start of the search to the current one, against the data flow.
     path: Vec<&'f NodeSpec>,
-    found: Vec<Vec<&'f NodeSpec>>,
+    cycles: Vec<Vec<&'f NodeSpec>>,
 }
 
-impl<'f> Walk<'f> {
+impl<'f> CycleSearch<'f> {
     fn visit(&mut self, node: &'f NodeSpec) {
-        if let Some(at) = self.path.iter().position(|other| other.name == node.name) {
-            let mut cycle: Vec<&NodeSpec> = self.path[at..].iter().rev().copied().collect();
+        let position = self.path.iter().position(|other| other.name == node.name);
+        if let Some(position) = position {
+            let mut cycle: Vec<&NodeSpec> = self.path[position..].iter().rev().copied().collect();
             let first = (0..cycle.len())
-                .min_by_key(|at| cycle[*at].line)
+                .min_by_key(|position| cycle[*position].line)
                 .unwrap_or(0);
             cycle.rotate_left(first);
-            self.found.push(cycle);
-        } else if !self.done.contains(node.name.as_str()) {
+            self.cycles.push(cycle);
+        } else if !self.finished.contains(node.name.as_str()) {
             self.path.push(node);
             for input in &node.inputs {
-                if let Some(giver) = self.file.node(&input.name) {
-                    self.visit(giver);
+                if let Some(producer) = self.file.node(&input.name) {
+                    self.visit(producer);
                 }
             }
             self.path.pop();
-            self.done.insert(&node.name);
+            self.finished.insert(&node.name);
         }
     }
 }

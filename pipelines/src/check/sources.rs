@@ -1,13 +1,16 @@
-//! Checks that every source can be opened, as far as can be said before it is opened.
+//! Checks each source, as far as possible without opening it: its settings, its URI, its file and its login.
 
 use std::path::Path;
 
 use crate::{
+    pipeline_file::{PipelineFile, SourceSpec},
     problem::Problem,
-    source::SourceSettings,
-    spec::{PipelineFile, SourceSpec},
-    uri::{Uri, UriError, same, shown, without_login},
+    source_settings::SourceSettings,
+    uri::{Uri, UriError, same_source, shown, without_login},
 };
+
+/// The message and the hint of a problem; the message continues `source "NAME"`.
+type MessageAndHint = (String, String);
 
 pub(super) fn check(file: &PipelineFile, problems: &mut Vec<Problem>) {
     if file.sources.is_empty() {
@@ -16,18 +19,18 @@ pub(super) fn check(file: &PipelineFile, problems: &mut Vec<Problem>) {
             0,
             "the pipeline has no sources, so there is nothing to watch",
         );
-        problems.push(problem.hint("add [source.NAME] with a uri; see: atom docs source"));
+        problems.push(problem.with_hint("add [source.NAME] with a uri; see: atom docs source"));
     }
     for source in &file.sources {
-        if let Err(wrong) = source.settings.check() {
-            let line = source.lines.get(wrong.key).copied();
-            let message = format!("source {:?}: {wrong}", source.name);
+        if let Err(error) = source.settings.check() {
+            let line = source.key_lines.get(error.key).copied();
+            let message = format!("source {:?}: {error}", source.name);
             let problem = Problem::new(&file.path, line.unwrap_or(source.line), message);
-            problems.push(problem.hint("see: atom docs source"));
+            problems.push(problem.with_hint("see: atom docs source"));
         }
     }
-    for source in file.sources.iter().filter(|source| source.sound) {
-        let Some((message, hint)) = refused(source) else {
+    for source in file.sources.iter().filter(|source| source.uri_valid) {
+        let Some((message, hint)) = problem_of(source) else {
             continue;
         };
         let message = format!("source {:?} {message}", source.name);
@@ -35,12 +38,12 @@ pub(super) fn check(file: &PipelineFile, problems: &mut Vec<Problem>) {
             true => Problem::new(Path::new("--source"), 0, message),
             false => Problem::new(&file.path, source.line, message),
         };
-        problems.push(problem.hint(hint));
+        problems.push(problem.with_hint(hint));
     }
 }
 
-/// One name means one thing in all files of a run.
-pub(super) fn check_across(files: &[PipelineFile], problems: &mut Vec<Problem>) {
+/// Checks that a source name means the same source in all files of a run.
+pub(super) fn check_across_files(files: &[PipelineFile], problems: &mut Vec<Problem>) {
     let mut firsts: Vec<(&PipelineFile, &SourceSpec, &str)> = Vec::new();
     for file in files {
         for source in &file.sources {
@@ -49,12 +52,12 @@ pub(super) fn check_across(files: &[PipelineFile], problems: &mut Vec<Problem>) 
             };
             let Some((first, known, other)) = firsts
                 .iter()
-                .find(|(_, other, _)| other.name == source.name)
+                .find(|(_, known, _)| known.name == source.name)
             else {
                 firsts.push((file, source, uri));
                 continue;
             };
-            if !same(uri, other) || source.settings != known.settings {
+            if !same_source(uri, other) || source.settings != known.settings {
                 let first = first.path.display();
                 let [here, there] = [uri, other].map(shown);
                 let message = match here == there {
@@ -68,27 +71,27 @@ pub(super) fn check_across(files: &[PipelineFile], problems: &mut Vec<Problem>) 
                     ),
                 };
                 let hint = "give one of them another name, or run the files one by one";
-                problems.push(Problem::new(&file.path, source.line, message).hint(hint));
+                problems.push(Problem::new(&file.path, source.line, message).with_hint(hint));
             }
         }
     }
 }
 
-/// What is wrong with a source, and what to do.
-fn refused(source: &SourceSpec) -> Option<(String, String)> {
+/// Returns the problem of a source's URI or login.
+fn problem_of(source: &SourceSpec) -> Option<MessageAndHint> {
     let name = &source.name;
     let Some(text) = &source.uri else {
         let hint = format!("add uri = \"...\" to it, or give it for this run: --source {name}=URI");
         return Some(("has no uri".to_owned(), hint));
     };
     match Uri::parse(text) {
-        Ok(Uri::File(path)) if !source.settings.watch => unreadable(&path),
-        Ok(Uri::Folder(path)) => no_folder(&path),
+        Ok(Uri::File(path)) if !source.settings.watch => missing_file(&path),
+        Ok(Uri::Folder(path)) => missing_folder(&path),
         Ok(_) if source.settings.watch || source.settings.keep_gone => Some((
             "has watch or keep_gone, but is no folder".to_owned(),
             "write uri = \"folder://DIR\", or take these settings away".to_owned(),
         )),
-        Ok(_) => unable_to_log_in(source, text),
+        Ok(_) => unusable_login(source, text),
         Err(error @ UriError::NotAbsolute(_)) => Some((
             format!("cannot be opened: {error}"),
             "write file:///PATH, or the path alone".to_owned(),
@@ -100,8 +103,8 @@ fn refused(source: &SourceSpec) -> Option<(String, String)> {
     }
 }
 
-/// What is wrong with a login, and what to do.
-fn unable_to_log_in(source: &SourceSpec, uri: &str) -> Option<(String, String)> {
+/// Returns the problem of a login that is incomplete or not needed.
+fn unusable_login(source: &SourceSpec, uri: &str) -> Option<MessageAndHint> {
     let SourceSettings {
         user,
         password_file,
@@ -112,8 +115,8 @@ fn unable_to_log_in(source: &SourceSpec, uri: &str) -> Option<(String, String)> 
         return None;
     }
     if !matches!(Uri::parse(uri), Ok(Uri::Rtsp(_) | Uri::Http(_))) {
-        let told = "has a user or a password, but nothing to log in to".to_owned();
-        return Some((told, "only rtsp:// and http:// ask for them".to_owned()));
+        let message = "has a user or a password, but nothing to log in to".to_owned();
+        return Some((message, "only rtsp:// and http:// ask for them".to_owned()));
     }
     let Some(path) = password_file else {
         return Some(("has a user without a password".to_owned(), hint.to_owned()));
@@ -123,16 +126,16 @@ fn unable_to_log_in(source: &SourceSpec, uri: &str) -> Option<(String, String)> 
         return Some(("has a password without a user".to_owned(), hint.to_owned()));
     }
     (!path.is_file()).then(|| {
-        let told = format!(
+        let message = format!(
             "has the password file \"{}\", which does not exist",
             path.display()
         );
-        (told, hint.to_owned())
+        (message, hint.to_owned())
     })
 }
 
-/// What is wrong with a folder; a pattern is not looked up here.
-fn no_folder(path: &Path) -> Option<(String, String)> {
+/// Returns a problem if a folder does not exist. Patterns such as `clips/*.mp4` are not expanded here.
+fn missing_folder(path: &Path) -> Option<MessageAndHint> {
     let shown = path.display();
     let pattern = shown.to_string().contains(['*', '?', '[']);
     let hint = "paths are relative to the working directory".to_owned();
@@ -144,7 +147,8 @@ fn no_folder(path: &Path) -> Option<(String, String)> {
     })
 }
 
-fn unreadable(path: &Path) -> Option<(String, String)> {
+/// Returns a problem if a path does not exist or is a folder.
+fn missing_file(path: &Path) -> Option<MessageAndHint> {
     let shown = path.display();
     if path.is_dir() {
         let hint = format!("for all recordings in it write folder://{shown}");

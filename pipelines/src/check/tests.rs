@@ -1,3 +1,5 @@
+//! The graph of pipeline files: accepted graphs, and each problem with its line and hint.
+
 use super::*;
 use crate::parse;
 
@@ -11,23 +13,23 @@ fn file(name: &str, text: &str) -> PipelineFile {
     parse(Path::new(name), text).unwrap()
 }
 
-/// The problems of one file that begins with a sound branch of captions; the rest begins at line 15.
-fn wrong(rest: &str) -> String {
-    wrong_text(&format!("{HEAD}{CAPTIONS}{rest}"))
+/// Returns the problems of one file that starts with a valid caption branch; `rest` starts at line 15.
+fn problems_after_captions(rest: &str) -> String {
+    problems_in(&format!("{HEAD}{CAPTIONS}{rest}"))
 }
 
-fn wrong_text(text: &str) -> String {
+fn problems_in(text: &str) -> String {
     check(&[file("a.toml", text)]).unwrap_err().to_string()
 }
 
-fn wrong_together(one: &str, other: &str) -> String {
+fn problems_in_both(one: &str, other: &str) -> String {
     check(&[file("a.toml", one), file("b.toml", other)])
         .unwrap_err()
         .to_string()
 }
 
 #[test]
-fn accepts_a_sound_file() {
+fn a_valid_file_is_accepted() {
     assert_eq!(
         check(&[file("a.toml", &format!("{HEAD}{CAPTIONS}"))]),
         Ok(())
@@ -35,8 +37,8 @@ fn accepts_a_sound_file() {
 }
 
 #[test]
-fn reports_two_problems_of_one_file_with_their_lines() {
-    let problems = wrong(
+fn several_problems_of_one_file_are_reported_with_their_lines() {
+    let problems = problems_after_captions(
         "[node.who]\nkind = \"reason\"\nask = \"Who?\"\ninputs = [\n\"scens\",\n]\n\
          [node.more]\nkind = \"caption\"\ninputs = [\"scenes\"]\nmax_tokens = 1000\n",
     );
@@ -49,8 +51,9 @@ fn reports_two_problems_of_one_file_with_their_lines() {
 }
 
 #[test]
-fn says_what_to_put_between_two_nodes_that_do_not_fit() {
-    let problems = wrong("[node.words]\nkind = \"caption\"\ninputs = [\"frames\"]\n");
+fn nodes_are_suggested_between_two_nodes_that_do_not_fit() {
+    let problems =
+        problems_after_captions("[node.words]\nkind = \"caption\"\ninputs = [\"frames\"]\n");
     assert_eq!(
         problems,
         "a.toml:17: node \"words\" (caption) takes scenes, but \"frames\" sends sampled frames\n    \
@@ -59,16 +62,17 @@ fn says_what_to_put_between_two_nodes_that_do_not_fit() {
 }
 
 #[test]
-fn a_sink_fed_by_scenes_needs_a_node_between() {
+fn a_node_is_suggested_between_scenes_and_a_sink() {
     let text = format!(
         "{HEAD}[sink.out]\nkind = \"srt\"\ninputs = [\"scenes\"]\npath = \"no-such/a.srt\"\n"
     );
-    assert!(wrong_text(&text).contains("put a node between: \"scenes\" -> caption -> \"out\""));
+    assert!(problems_in(&text).contains("put a node between: \"scenes\" -> caption -> \"out\""));
 }
 
 #[test]
-fn nothing_can_be_put_between_captions_and_a_sampler() {
-    let problems = wrong("[node.again]\nkind = \"sample\"\ninputs = [\"captions\"]\n");
+fn another_input_is_suggested_where_no_node_can_be_inserted() {
+    let problems =
+        problems_after_captions("[node.again]\nkind = \"sample\"\ninputs = [\"captions\"]\n");
     assert!(
         problems.contains("but \"captions\" sends captions\n    hint: take \"video\""),
         "{problems}"
@@ -76,9 +80,9 @@ fn nothing_can_be_put_between_captions_and_a_sampler() {
 }
 
 #[test]
-fn names_the_path_of_a_cycle_once() {
+fn the_path_of_a_cycle_is_reported_once() {
     let text = HEAD.replace("[\"seen\"]", "[\"captions\"]") + CAPTIONS;
-    let problems = wrong_text(&text);
+    let problems = problems_in(&text);
     assert!(
         problems.starts_with("a.toml:11: nodes form the cycle scenes -> captions -> scenes\n"),
         "{problems}"
@@ -88,22 +92,24 @@ fn names_the_path_of_a_cycle_once() {
 
 #[test]
 fn a_node_that_takes_itself_is_a_cycle() {
-    let problems = wrong("[node.who]\nkind = \"reason\"\nask = \"Who?\"\ninputs = [\"who\"]\n");
+    let problems = problems_after_captions(
+        "[node.who]\nkind = \"reason\"\nask = \"Who?\"\ninputs = [\"who\"]\n",
+    );
     assert!(problems.contains("cycle who -> who\n"), "{problems}");
 }
 
 #[test]
-fn a_question_about_captions_of_a_cycle_would_wait_for_ever() {
+fn a_question_that_depends_on_a_cycle_is_reported() {
     let text = HEAD.replace("[\"seen\"]", "[\"captions\"]") + CAPTIONS;
     let text = text + "[node.who]\nkind = \"reason\"\nask = \"Who?\"\ninputs = [\"captions\"]\n";
     assert!(
-        wrong_text(&text).contains("a.toml:18: node \"who\" would wait for ever: \"captions\"")
+        problems_in(&text).contains("a.toml:18: node \"who\" would wait for ever: \"captions\"")
     );
 }
 
 #[test]
-fn refuses_inputs_that_are_empty_or_doubled_or_sinks() {
-    let problems = wrong(
+fn empty_and_duplicate_inputs_and_sinks_as_inputs_are_rejected() {
+    let problems = problems_after_captions(
         "[sink.out]\nkind = \"srt\"\ninputs = []\npath = \"a.srt\"\n\
          [sink.two]\nkind = \"srt\"\ninputs = [\"captions\", \"captions\", \"out\"]\npath = \"b.srt\"\n",
     );
@@ -118,67 +124,72 @@ fn refuses_inputs_that_are_empty_or_doubled_or_sinks() {
 
 #[test]
 fn a_node_may_not_have_the_name_of_a_source() {
-    let problems = wrong("[node.video]\nkind = \"sample\"\ninputs = [\"video\"]\n");
+    let problems =
+        problems_after_captions("[node.video]\nkind = \"sample\"\ninputs = [\"video\"]\n");
     assert!(
         problems.contains("15: node \"video\" has the name of a source"),
         "{problems}"
     );
 }
 
+/// Asserts that each URI, put into a valid file, gives a problem that contains the text beside it.
+fn assert_rejected(cases: &[(&str, &str)]) {
+    for (uri, expected) in cases {
+        let problems = problems_in(&(HEAD.replace("test://ball", uri) + CAPTIONS));
+        assert!(problems.contains(expected), "{expected} not in\n{problems}");
+    }
+}
+
 #[test]
-fn sources_must_be_there_and_of_a_known_scheme() {
-    let uri = |uri: &str| HEAD.replace("test://ball", uri) + CAPTIONS;
-    for (text, part) in [
+fn sources_that_do_not_exist_or_have_an_unknown_scheme_are_rejected() {
+    assert_rejected(&[
         (
-            uri("no-such.mp4"),
+            "no-such.mp4",
             "2: source \"video\" names the file \"no-such.mp4\", which does not exist",
         ),
+        ("file:///no/such.mp4", "names the file \"/no/such.mp4\""),
+        ("src", "hint: for all recordings in it write folder://src"),
         (
-            uri("file:///no/such.mp4"),
-            "names the file \"/no/such.mp4\"",
-        ),
-        (
-            uri("src"),
-            "hint: for all recordings in it write folder://src",
-        ),
-        (
-            uri("gopher://x"),
+            "gopher://x",
             "unknown scheme \"gopher\"\n    hint: a uri is a path, file://",
         ),
+        ("folder://x", "names the folder \"x\", which does not exist"),
+        ("test://", "names nothing after its scheme"),
+    ]);
+}
+
+#[test]
+fn source_settings_that_do_not_fit_the_uri_are_rejected() {
+    assert_rejected(&[
         (
-            uri("folder://x"),
-            "names the folder \"x\", which does not exist",
-        ),
-        (
-            uri("test://ball\"\nwatch = true\npassword_file = \"x"),
+            "test://ball\"\nwatch = true\npassword_file = \"x",
             "watch or keep_gone, but is no folder",
         ),
         (
-            uri("v4l2:///dev/video0\"\nuser = \"me"),
+            "v4l2:///dev/video0\"\nuser = \"me",
             "a user or a password, but nothing to log in to",
         ),
         (
-            uri("rtsp://x/y\"\nuser = \"me"),
+            "rtsp://x/y\"\nuser = \"me",
             "a user without a password\n    hint: give both",
         ),
         (
-            uri("rtsp://x/y\"\nuser = \"me\"\npassword_file = \"no-such-file"),
+            "rtsp://x/y\"\nuser = \"me\"\npassword_file = \"no-such-file",
             "\"no-such-file\", which does not exist",
         ),
         (
-            uri("rtsp://x/y\"\nstall_ms = 5\nuser = \"me"),
+            "rtsp://x/y\"\nstall_ms = 5\nuser = \"me",
             "a.toml:3: source \"video\": stall_ms is 5, expected 100 to 600000",
         ),
-        (uri("test://"), "names nothing after its scheme"),
-        (
-            uri("").replace("uri = \"\"\n", ""),
-            "1: source \"video\" has no uri\n    hint: add uri = \"...\" to it, or give it for this run: --source video=URI",
-        ),
-    ] {
-        // An empty uri is refused by its shape, before this check.
-        let problems = wrong_text(&text);
-        assert!(problems.contains(part), "{part} not in\n{problems}");
-    }
+    ]);
+}
+
+#[test]
+fn a_source_without_a_uri_is_rejected() {
+    let problems = problems_in(&(HEAD.replace("uri = \"test://ball\"\n", "") + CAPTIONS));
+    let expected = "1: source \"video\" has no uri\n    \
+        hint: add uri = \"...\" to it, or give it for this run: --source video=URI";
+    assert!(problems.contains(expected), "{expected} not in\n{problems}");
 }
 
 #[test]
@@ -192,9 +203,9 @@ fn a_recording_that_exists_is_accepted() {
 }
 
 #[test]
-fn one_name_of_a_source_means_one_uri_in_all_files() {
+fn a_source_name_means_the_same_uri_in_all_files() {
     let text = format!("{HEAD}{CAPTIONS}");
-    let problems = wrong_together(&text, &text.replace("ball", "bars"));
+    let problems = problems_in_both(&text, &text.replace("ball", "bars"));
     assert!(
         problems.starts_with(
             "b.toml:2: source \"video\" is \"test://bars\" here, but \"test://ball\" in a.toml"
@@ -204,9 +215,9 @@ fn one_name_of_a_source_means_one_uri_in_all_files() {
 }
 
 #[test]
-fn files_of_one_run_name_one_pack() {
+fn all_files_of_a_run_name_the_same_pack() {
     let text = format!("{HEAD}{CAPTIONS}");
-    let problems = wrong_together(&text, &format!("\npack = \"fake\"\n{text}"));
+    let problems = problems_in_both(&text, &format!("\npack = \"fake\"\n{text}"));
     assert!(
         problems.starts_with("b.toml:2: pack \"fake\", but a.toml has pack \"mini\""),
         "{problems}"
@@ -214,17 +225,17 @@ fn files_of_one_run_name_one_pack() {
 }
 
 #[test]
-fn two_outputs_may_not_write_one_file() {
+fn two_outputs_cannot_write_the_same_file() {
     let sink = "[sink.out]\nkind = \"srt\"\ninputs = [\"captions\"]\npath = \"out.srt\"\n";
     let text = format!("{HEAD}{CAPTIONS}{sink}");
     let other = text.replace("\"out.srt\"", "\"./out.srt\"");
-    let problems = wrong_together(&text, &other);
+    let problems = problems_in_both(&text, &other);
     assert!(
         problems.contains("b.toml:18: sink \"out\" writes \"./out.srt\", which sink \"out\" of a.toml:18 writes too"),
         "{problems}"
     );
     let index = "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\"]\nstore = \"out.srt\"\n";
-    let problems = wrong_text(&format!("{text}{index}"));
+    let problems = problems_in(&format!("{text}{index}"));
     assert!(
         problems.contains("which node \"archive\" of a.toml:22 writes too"),
         "{problems}"
@@ -232,20 +243,20 @@ fn two_outputs_may_not_write_one_file() {
 }
 
 #[test]
-fn no_output_writes_over_a_source_or_a_folder() {
+fn an_output_cannot_overwrite_a_source_or_a_folder() {
     let video = tempfile::NamedTempFile::new().unwrap();
     let path = video.path().display().to_string();
     let text = format!("{HEAD}{CAPTIONS}").replace("test://ball", &path);
     let sink = |path: &str| {
         format!("[sink.out]\nkind = \"srt\"\ninputs = [\"captions\"]\npath = \"{path}\"\n")
     };
-    assert!(wrong_text(&(text.clone() + &sink(&path))).contains("which is a source"));
-    assert!(wrong_text(&(text + &sink("src"))).contains("writes \"src\", which is a folder"));
+    assert!(problems_in(&(text.clone() + &sink(&path))).contains("which is a source"));
+    assert!(problems_in(&(text + &sink("src"))).contains("writes \"src\", which is a folder"));
 }
 
 #[test]
-fn a_source_may_reach_a_node_by_one_way_only() {
-    let problems = wrong(
+fn a_source_cannot_reach_a_node_by_two_paths() {
+    let problems = problems_after_captions(
         "[node.who]\nkind = \"reason\"\nask = \"Who?\"\ninputs = [\"scenes\", \"captions\"]\n",
     );
     assert!(
@@ -257,8 +268,8 @@ fn a_source_may_reach_a_node_by_one_way_only() {
 }
 
 #[test]
-fn a_row_rests_on_one_kind_of_segment() {
-    let problems = wrong(
+fn an_index_takes_segments_of_one_segment_node() {
+    let problems = problems_after_captions(
         "[node.long]\nkind = \"segment\"\ninputs = [\"seen\"]\nlength_ms = 9000\n\
          [node.archive]\nkind = \"index\"\ninputs = [\"long\", \"captions\"]\nstore = \"a.db\"\n",
     );
@@ -269,7 +280,7 @@ fn a_row_rests_on_one_kind_of_segment() {
 }
 
 #[test]
-fn segments_that_are_merged_are_one_for_an_index() {
+fn merged_segment_nodes_count_as_one_for_an_index() {
     let text = "[node.same]\nkind = \"segment\"\ninputs = [\"seen\"]\n\
         [node.archive]\nkind = \"index\"\ninputs = [\"same\", \"captions\"]\nstore = \"a.db\"\n";
     assert_eq!(
@@ -279,7 +290,7 @@ fn segments_that_are_merged_are_one_for_an_index() {
 }
 
 #[test]
-fn two_indexes_share_a_store_if_they_write_no_row_twice() {
+fn two_indexes_can_share_a_store_if_they_write_different_rows() {
     let index = "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\"]\nstore = \"a.db\"\n";
     let text = format!("{HEAD}{CAPTIONS}{index}");
     let yard = text.replace("video", "yard").replace("ball", "bars");
@@ -287,7 +298,7 @@ fn two_indexes_share_a_store_if_they_write_no_row_twice() {
         check(&[file("a.toml", &text), file("b.toml", &yard)]),
         Ok(())
     );
-    let problems = wrong_together(
+    let problems = problems_in_both(
         &text,
         &text.replace("[\"scenes\"]\nstore", "[\"captions\"]\nstore"),
     );
@@ -298,8 +309,8 @@ fn two_indexes_share_a_store_if_they_write_no_row_twice() {
 }
 
 #[test]
-fn a_file_without_sources_and_nodes_asks_for_nothing() {
-    let problems = wrong_text("name = \"empty\"\n");
+fn a_file_without_sources_and_nodes_is_rejected() {
+    let problems = problems_in("name = \"empty\"\n");
     assert!(
         problems.contains("a.toml: the pipeline has no nodes"),
         "{problems}"
@@ -311,7 +322,7 @@ fn a_file_without_sources_and_nodes_asks_for_nothing() {
 }
 
 #[test]
-fn what_has_no_effect_is_only_a_warning() {
+fn an_item_without_effect_is_only_a_warning() {
     let rest = "[source.idle]\nuri = \"test://bars\"\n[node.lone]\nkind = \"encode\"\ninputs = [\"frames\"]\n";
     let files = [file("a.toml", &format!("{HEAD}{CAPTIONS}{rest}"))];
     assert_eq!(check(&files), Ok(()));
@@ -329,18 +340,20 @@ fn what_has_no_effect_is_only_a_warning() {
 }
 
 #[test]
-fn subtitles_speak_about_the_segments_of_one_node() {
-    let text = GOOD_TWO_LENGTHS;
-    let said = |kind: &str| {
-        let file =
-            crate::parse(std::path::Path::new("a.toml"), &text.replace("KIND", kind)).unwrap();
-        super::check(&[file]).map_err(|problems| problems.to_string())
+fn subtitles_take_segments_of_one_segment_node() {
+    let checked = |kind: &str| {
+        let file = file("a.toml", &TWO_SEGMENT_LENGTHS.replace("KIND", kind));
+        check(&[file]).map_err(|problems| problems.to_string())
     };
-    assert!(said("webvtt").unwrap_err().contains("different segments"));
-    assert_eq!(said("jsonl"), Ok(()));
+    assert!(
+        checked("webvtt")
+            .unwrap_err()
+            .contains("different segments")
+    );
+    assert_eq!(checked("jsonl"), Ok(()));
 }
 
-const GOOD_TWO_LENGTHS: &str = r#"
+const TWO_SEGMENT_LENGTHS: &str = r#"
 [source.video]
 uri = "test://ball"
 [node.frames]

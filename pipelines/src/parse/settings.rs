@@ -1,97 +1,108 @@
-//! Reads the settings of one node or sink, key by key, by the schema of its kind.
+//! Parses the settings of one item key by key, according to the schema of its kind.
 
 use std::ops::Range;
 
 use toml::de::DeTable;
 
-use crate::kinds::{Form, TEXT};
+use crate::kind_schema::{KindSchema, TEXT};
 
-use super::reader::{Name, Reader, Value, found};
+use super::parser::{Key, Parser, Value, describe};
 
-impl<'t> Reader<'t> {
-    /// Reads the settings; a key that is refused is reported and left at its default.
+impl<'t> Parser<'t> {
+    /// Parses the settings; a key with a problem is reported and keeps its default.
     pub(super) fn settings<K: Clone>(
         &mut self,
         owner: &str,
         line: usize,
         mut body: DeTable<'t>,
-        form: &Form<K>,
+        schema: &KindSchema<K>,
     ) -> K {
         let before = self.problems.len();
-        self.strangers(owner, &mut body, form);
-        self.missing(owner, line, &body, form);
+        self.remove_unknown_keys(owner, &mut body, schema);
+        self.report_missing_keys(owner, line, &body, schema);
         loop {
-            let error = match (form.decode)(body.clone()) {
+            let error = match (schema.decode)(body.clone()) {
                 Ok(kind) => return kind,
                 Err(error) => error,
             };
-            let place = error.span().unwrap_or_default();
-            let refused = body.iter().find(|(_, value)| covers(&value.span(), &place));
-            let Some((key, value)) = refused.map(|(key, value)| (key.clone(), value.clone()))
-            else {
+            let span = error.span().unwrap_or_default();
+            let wrong = body.iter().find(|(_, value)| covers(&value.span(), &span));
+            let Some((key, value)) = wrong.map(|(key, value)| (key.clone(), value.clone())) else {
                 if self.problems.len() == before {
-                    let hint = format!("see: atom docs {}", form.name);
+                    let hint = format!("see: atom docs {}", schema.name);
                     self.report(line, format!("{owner}: {}", error.message()), hint);
                 }
-                return form.blank.clone();
+                return schema.default_kind.clone();
             };
-            self.wrong_value(owner, (&key, &value), form, error.message());
+            self.report_wrong_value(owner, (&key, &value), schema, error.message());
             body.remove(key.get_ref().as_ref());
         }
     }
 
-    /// Takes out and reports the keys that this kind does not know.
-    fn strangers<K>(&mut self, owner: &str, body: &mut DeTable<'t>, form: &Form<K>) {
-        let mut known = form.own.to_vec();
-        known.extend(form.keys.iter().map(|key| key.name.as_str()));
-        let unknown: Vec<Name<'t>> = body
+    /// Removes and reports the keys that the kind does not have.
+    fn remove_unknown_keys<K>(
+        &mut self,
+        owner: &str,
+        body: &mut DeTable<'t>,
+        schema: &KindSchema<K>,
+    ) {
+        let mut known = schema.common_keys.to_vec();
+        known.extend(schema.settings.iter().map(|setting| setting.name.as_str()));
+        let unknown: Vec<Key<'t>> = body
             .keys()
             .filter(|key| !known.contains(&key.get_ref().as_ref()))
             .cloned()
             .collect();
         for key in unknown {
-            let owner = match form.own.contains(&"kind") {
-                true => &format!("{owner} ({})", form.name),
+            let owner = match schema.common_keys.contains(&"kind") {
+                true => &format!("{owner} ({})", schema.name),
                 false => owner,
             };
-            self.unknown_key(owner, &key, &known);
+            self.report_unknown_key(owner, &key, &known);
             body.remove(key.get_ref().as_ref());
         }
     }
 
-    fn missing<K>(&mut self, owner: &str, line: usize, body: &DeTable<'t>, form: &Form<K>) {
-        for key in form.keys.iter().filter(|key| key.required) {
-            if !body.contains_key(key.name.as_str()) {
-                let example = form
+    fn report_missing_keys<K>(
+        &mut self,
+        owner: &str,
+        line: usize,
+        body: &DeTable<'t>,
+        schema: &KindSchema<K>,
+    ) {
+        for setting in schema.settings.iter().filter(|setting| setting.required) {
+            if !body.contains_key(setting.name.as_str()) {
+                let example = schema
                     .example
                     .lines()
-                    .find(|line| line.starts_with(&key.name));
-                let hint = format!("for example: {}", example.unwrap_or(&key.expects));
-                let message = format!("{owner} ({}) needs the key {:?}", form.name, key.name);
+                    .find(|line| line.starts_with(&setting.name));
+                let hint = format!("for example: {}", example.unwrap_or(&setting.expected));
+                let message = format!("{owner} ({}) needs the key {:?}", schema.name, setting.name);
                 self.report(line, message, hint);
             }
         }
     }
 
-    /// A value that is refused. What is wrong with a text where texts are expected, only the setting itself can tell.
-    fn wrong_value<K>(
+    /// Reports a value that could not be decoded. Only the decoder knows what is wrong with text where text is expected,
+    /// so its `reason` is then part of the message.
+    fn report_wrong_value<K>(
         &mut self,
         owner: &str,
-        (key, value): (&Name<'t>, &Value<'t>),
-        form: &Form<K>,
-        why: &str,
+        (key, value): (&Key<'t>, &Value<'t>),
+        schema: &KindSchema<K>,
+        reason: &str,
     ) {
-        let expected = form
-            .keys
+        let setting = schema
+            .settings
             .iter()
-            .find(|other| other.name == key.get_ref().as_ref());
-        let expected = expected.map_or("another value", |key| key.expects.as_str());
-        let found = found(value.get_ref());
+            .find(|setting| setting.name == key.get_ref().as_ref());
+        let expected = setting.map_or("another value", |setting| setting.expected.as_str());
+        let found = describe(value.get_ref());
         let message = match value.get_ref().is_str() && expected == TEXT {
-            true => format!("{key} of {owner} is {found}: {why}"),
+            true => format!("{key} of {owner} is {found}: {reason}"),
             false => format!("{key} of {owner} is {found}, expected {expected}"),
         };
-        let hint = format!("see: atom docs {}", form.name);
+        let hint = format!("see: atom docs {}", schema.name);
         self.report(self.line(key.span()), message, hint);
     }
 }

@@ -1,18 +1,20 @@
+//! The shape of pipeline files: accepted files, and each problem with its line.
+
 use atom_operators::node::NodeKind;
 
 use super::*;
-use crate::sink::SinkKind;
+use crate::sink_settings::SinkKind;
 
 fn parsed(text: &str) -> PipelineFile {
     parse(Path::new("door.toml"), text).unwrap()
 }
 
-fn refused(text: &str) -> String {
+fn problems_of(text: &str) -> String {
     parse(Path::new("door.toml"), text).unwrap_err().to_string()
 }
 
 #[test]
-fn reads_a_file_in_its_order_with_lines() {
+fn items_keep_the_order_and_the_lines_of_the_file() {
     let file = parsed(
         "pack = \"fake\"\n[sink.out]\nkind = \"srt\"\ninputs = [\"words\"]\npath = \"a.srt\"\n\
          [source.door]\nuri = \"test://ball\"\n[node.words]\nkind = \"caption\"\ninputs = [\n\"a\",\n\"b\"]\n\
@@ -28,8 +30,8 @@ fn reads_a_file_in_its_order_with_lines() {
 }
 
 #[test]
-fn reports_two_problems_of_one_file_with_their_lines() {
-    let problems = refused(
+fn several_problems_of_one_file_are_reported_with_their_lines() {
+    let problems = problems_of(
         "nmae = \"x\"\n[node.frames]\nkind = \"sample\"\ninputs = [\"video\"]\nfsp = 2\nchange = \"much\"\n",
     );
     assert_eq!(
@@ -42,12 +44,12 @@ fn reports_two_problems_of_one_file_with_their_lines() {
 }
 
 #[test]
-fn keeps_the_other_settings_of_a_node_with_a_wrong_key() {
+fn a_wrong_value_leaves_the_other_settings_of_its_node_intact() {
     let text =
         "[node.cut]\nkind = \"segment\"\ninputs = [\"seen\"]\nlength_ms = 2000\nshortest_ms = -1\n";
-    let (file, problems) = parse_all(Path::new("a.toml"), text);
+    let (file, problems) = parse_partially(Path::new("a.toml"), text);
     assert!(matches!(&file.nodes[0].kind, NodeKind::Segment(spec) if spec.length_ms == 2000));
-    assert!(!file.nodes[0].settings_sound);
+    assert!(!file.nodes[0].settings_valid);
     assert_eq!(problems.len(), 1);
     assert!(
         problems[0]
@@ -57,8 +59,8 @@ fn keeps_the_other_settings_of_a_node_with_a_wrong_key() {
 }
 
 #[test]
-fn asks_for_what_is_missing() {
-    let problems = refused("[node.who]\nkind = \"reason\"\n[sink.out]\ninputs = [\"who\"]\n");
+fn missing_kinds_inputs_and_settings_are_reported() {
+    let problems = problems_of("[node.who]\nkind = \"reason\"\n[sink.out]\ninputs = [\"who\"]\n");
     for part in [
         "1: node \"who\" has no inputs",
         "1: node \"who\" (reason) needs the key \"ask\"",
@@ -71,14 +73,14 @@ fn asks_for_what_is_missing() {
 
 #[test]
 fn a_required_key_of_a_wrong_type_is_reported_once() {
-    let problems = refused("[node.who]\nkind = \"reason\"\ninputs = [\"a\"]\nask = 3\n");
+    let problems = problems_of("[node.who]\nkind = \"reason\"\ninputs = [\"a\"]\nask = 3\n");
     assert_eq!(problems.matches("door.toml:").count(), 1, "{problems}");
     assert!(problems.contains("4: ask of node \"who\" is 3, expected text in quotes"));
 }
 
 #[test]
-fn suggests_kinds_and_sections() {
-    let problems = refused(
+fn an_unknown_kind_gets_a_suggestion_of_a_kind_or_a_section() {
+    let problems = problems_of(
         "[node.a]\nkind = \"captoin\"\ninputs = [\"x\"]\n[node.b]\nkind = \"webvtt\"\ninputs = [\"x\"]\n",
     );
     assert!(problems.contains("did you mean \"caption\"?"), "{problems}");
@@ -89,9 +91,10 @@ fn suggests_kinds_and_sections() {
 }
 
 #[test]
-fn says_how_inputs_and_sections_are_written() {
-    let problems =
-        refused("[source]\nuri = \"x.mp4\"\n[node.a]\nkind = \"encode\"\ninputs = \"frames\"\n");
+fn malformed_inputs_and_sections_are_reported_with_the_right_form() {
+    let problems = problems_of(
+        "[source]\nuri = \"x.mp4\"\n[node.a]\nkind = \"encode\"\ninputs = \"frames\"\n",
+    );
     assert!(
         problems.contains("2: \"source.uri\" is no table"),
         "{problems}"
@@ -101,7 +104,7 @@ fn says_how_inputs_and_sections_are_written() {
         problems.contains("5: inputs of node \"a\" is the text \"frames\""),
         "{problems}"
     );
-    let problems = refused("[[node]]\nkind = \"encode\"\n");
+    let problems = problems_of("[[node]]\nkind = \"encode\"\n");
     assert!(
         problems.contains("\"node\" is no table of names"),
         "{problems}"
@@ -109,22 +112,22 @@ fn says_how_inputs_and_sections_are_written() {
 }
 
 #[test]
-fn refuses_names_that_cannot_be_used() {
-    let problems = refused("[source.\"front door\"]\nuri = \"x.mp4\"\n[source.\"\"]\n");
+fn names_with_other_characters_are_rejected() {
+    let problems = problems_of("[source.\"front door\"]\nuri = \"x.mp4\"\n[source.\"\"]\n");
     assert_eq!(problems.matches("cannot be used").count(), 2, "{problems}");
 }
 
 #[test]
-fn reports_every_line_that_is_not_toml() {
+fn every_line_that_is_not_toml_is_reported() {
     let problems =
-        refused("name = door\n[source.a]\nuri = \"x.mp4\"\n[source.b\nuri = \"y.mp4\"\n");
+        problems_of("name = door\n[source.a]\nuri = \"x.mp4\"\n[source.b\nuri = \"y.mp4\"\n");
     assert!(problems.contains("door.toml:1: not TOML"), "{problems}");
     assert!(problems.contains("door.toml:4: not TOML"), "{problems}");
 }
 
 #[test]
-fn a_section_written_twice_is_refused_at_its_line() {
-    let problems = refused("[source.a]\nuri = \"x\"\n[source.a]\nuri = \"y\"\n");
+fn a_duplicate_section_is_rejected_at_its_line() {
+    let problems = problems_of("[source.a]\nuri = \"x\"\n[source.a]\nuri = \"y\"\n");
     assert!(
         problems.contains("door.toml:3: not TOML: duplicate key"),
         "{problems}"
@@ -133,12 +136,12 @@ fn a_section_written_twice_is_refused_at_its_line() {
 
 #[test]
 fn every_example_parses_as_an_item() {
-    let nodes = kinds::nodes()
+    let nodes = kind_schema::node_kinds()
         .into_iter()
-        .map(|form| ("node", form.example));
-    let sinks = kinds::sinks()
+        .map(|kind| ("node", kind.example));
+    let sinks = kind_schema::sink_kinds()
         .into_iter()
-        .map(|form| ("sink", form.example));
+        .map(|kind| ("sink", kind.example));
     for (section, example) in nodes.chain(sinks) {
         let file = parsed(&format!("[{section}.it]\n{example}"));
         assert_eq!(file.nodes.len() + file.sinks.len(), 1, "{example}");
@@ -150,8 +153,8 @@ fn every_example_parses_as_an_item() {
 }
 
 #[test]
-fn files_from_other_systems_keep_their_lines() {
-    let problems = refused("\u{feff}name = \"door\"\r\n\r\n[source.a]\r\nurl = \"x\"\r\n");
+fn byte_order_marks_and_crlf_do_not_shift_line_numbers() {
+    let problems = problems_of("\u{feff}name = \"door\"\r\n\r\n[source.a]\r\nurl = \"x\"\r\n");
     assert!(
         problems.starts_with("door.toml:4: source \"a\" has no key \"url\""),
         "{problems}"
@@ -159,14 +162,14 @@ fn files_from_other_systems_keep_their_lines() {
 }
 
 #[test]
-fn a_text_that_is_refused_is_reported_with_what_is_wrong_with_it() {
-    let kept = |keep: &str| {
-        refused(&format!(
+fn rejected_text_is_reported_with_the_reason() {
+    let problems_of_keep = |keep: &str| {
+        problems_of(&format!(
             "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\"]\nstore = \"a.db\"\nkeep = {keep}\n"
         ))
     };
     assert_eq!(
-        kept("\"30d, 5 moons\""),
+        problems_of_keep("\"30d, 5 moons\""),
         "door.toml:5: keep of node \"archive\" is the text \"30d, 5 moons\": \"moons\" is no unit, expected min, h, d or w \
          for an age, MB, GB or TB for a size, or segments\n    hint: see: atom docs index"
     );
@@ -180,7 +183,7 @@ fn a_text_that_is_refused_is_reported_with_what_is_wrong_with_it() {
             "keep of node \"archive\" is 30, expected text in quotes",
         ),
     ] {
-        let problems = kept(wrong);
+        let problems = problems_of_keep(wrong);
         assert!(
             problems.starts_with("door.toml:5: ") && problems.contains(part),
             "{problems}"

@@ -1,3 +1,5 @@
+//! The plans of one and of several files: order, merging, and names.
+
 use std::path::Path;
 
 use super::*;
@@ -15,40 +17,40 @@ fn file(name: &str, parts: &[&str]) -> PipelineFile {
     parse(Path::new(name), &parts.concat()).unwrap()
 }
 
-fn planned(files: &[PipelineFile]) -> Plan {
+fn checked_plan(files: &[PipelineFile]) -> Plan {
     check(files).unwrap();
     plan(files)
 }
 
-fn names(plan: &Plan) -> Vec<&str> {
+fn node_names(plan: &Plan) -> Vec<&str> {
     plan.nodes.iter().map(|node| node.name.as_str()).collect()
 }
 
 #[test]
-fn nodes_stand_after_their_inputs_however_the_file_orders_them() {
-    let plan = planned(&[file("a.toml", &[CAPTIONS, HEAD])]);
-    assert_eq!(names(&plan), ["frames", "seen", "scenes", "captions"]);
+fn nodes_come_after_their_inputs_in_any_order_of_the_file() {
+    let plan = checked_plan(&[file("a.toml", &[CAPTIONS, HEAD])]);
+    assert_eq!(node_names(&plan), ["frames", "seen", "scenes", "captions"]);
     assert_eq!(plan.nodes[0].inputs, [Input::Source(0)]);
     assert_eq!(plan.nodes[3].inputs, [Input::Node(2)]);
 }
 
 #[test]
-fn equal_nodes_of_one_file_are_one() {
+fn equal_nodes_of_one_file_are_merged() {
     let again = CAPTIONS.replace("node.captions", "node.words");
-    let plan = planned(&[file("a.toml", &[HEAD, CAPTIONS, &again])]);
-    assert_eq!(names(&plan), ["frames", "seen", "scenes", "captions"]);
+    let plan = checked_plan(&[file("a.toml", &[HEAD, CAPTIONS, &again])]);
+    assert_eq!(node_names(&plan), ["frames", "seen", "scenes", "captions"]);
     assert_eq!(plan.nodes[3].origins, ["a.toml:captions", "a.toml:words"]);
 }
 
 #[test]
-fn branches_of_two_files_grow_together_from_their_source() {
+fn branches_of_two_files_are_merged_from_their_source_downwards() {
     let other = format!("{CAPTIONS}max_tokens = 9\n");
-    let plan = planned(&[
+    let plan = checked_plan(&[
         file("a.toml", &[HEAD, CAPTIONS]),
         file("b.toml", &[HEAD, &other]),
     ]);
     assert_eq!(
-        names(&plan),
+        node_names(&plan),
         ["frames", "seen", "scenes", "captions", "captions"]
     );
     assert_eq!(plan.nodes[2].origins, ["a.toml:scenes", "b.toml:scenes"]);
@@ -56,22 +58,22 @@ fn branches_of_two_files_grow_together_from_their_source() {
 }
 
 #[test]
-fn inputs_are_compared_as_sets() {
-    let turned = ARCHIVE.replace("\"scenes\", \"captions\"", "\"captions\", \"scenes\"");
+fn the_order_of_inputs_does_not_prevent_merging() {
+    let reversed = ARCHIVE.replace("\"scenes\", \"captions\"", "\"captions\", \"scenes\"");
     let files = [
         file("a.toml", &[HEAD, CAPTIONS, ARCHIVE]),
-        file("b.toml", &[HEAD, CAPTIONS, &turned]),
+        file("b.toml", &[HEAD, CAPTIONS, &reversed]),
     ];
-    assert_eq!(planned(&files).nodes.len(), 5);
+    assert_eq!(checked_plan(&files).nodes.len(), 5);
 }
 
 #[test]
-fn samplers_with_segments_of_different_lengths_stay_apart() {
+fn samplers_with_segments_of_different_lengths_are_not_merged() {
     let longer = HEAD.replace(
         "kind = \"segment\"\n",
         "kind = \"segment\"\nlength_ms = 6000\n",
     );
-    let plan = planned(&[
+    let plan = checked_plan(&[
         file("a.toml", &[HEAD, CAPTIONS]),
         file("b.toml", &[&longer, CAPTIONS]),
     ]);
@@ -82,9 +84,9 @@ fn samplers_with_segments_of_different_lengths_stay_apart() {
 }
 
 #[test]
-fn a_sampler_knows_all_lengths_below_it() {
+fn a_sampler_lists_the_lengths_of_all_segments_below_it() {
     let second = "[node.long]\nkind = \"segment\"\ninputs = [\"seen\"]\nlength_ms = 1000\n";
-    let plan = planned(&[file("a.toml", &[HEAD, CAPTIONS, second])]);
+    let plan = checked_plan(&[file("a.toml", &[HEAD, CAPTIONS, second])]);
     assert_eq!(plan.nodes[0].stretches_ms, [1000, 4000]);
     assert!(
         plan.nodes[1..]
@@ -94,10 +96,10 @@ fn a_sampler_knows_all_lengths_below_it() {
 }
 
 #[test]
-fn one_uri_under_two_names_is_one_source_and_each_sink_keeps_its_name() {
+fn one_uri_with_two_names_is_one_source_and_each_sink_keeps_its_own_name() {
     let sink = "[sink.out]\nkind = \"srt\"\ninputs = [\"captions\"]\npath = \"a.srt\"\n";
     let renamed = |text: &str| text.replace("video", "door").replace("a.srt", "b.srt");
-    let plan = planned(&[
+    let plan = checked_plan(&[
         file("a.toml", &[HEAD, CAPTIONS, sink]),
         file("b.toml", &[&renamed(HEAD), CAPTIONS, &renamed(sink)]),
     ]);
@@ -116,21 +118,21 @@ fn one_uri_under_two_names_is_one_source_and_each_sink_keeps_its_name() {
 }
 
 #[test]
-fn indexes_that_name_a_source_differently_stay_apart() {
+fn indexes_with_different_source_names_are_not_merged() {
     let renamed = HEAD.replace("video", "door");
-    let plan = planned(&[
+    let plan = checked_plan(&[
         file("a.toml", &[HEAD, CAPTIONS, ARCHIVE]),
         file("b.toml", &[&renamed, CAPTIONS, ARCHIVE]),
     ]);
     assert_eq!(
-        names(&plan),
+        node_names(&plan),
         ["frames", "seen", "scenes", "captions", "archive", "archive"]
     );
     assert_eq!(plan.nodes[5].source_names[&0], "door");
 }
 
 #[test]
-fn two_sources_of_one_file_stay_two_and_find_their_like_in_another() {
+fn two_sources_of_one_file_are_not_merged_but_match_those_of_another_file() {
     let two = |first: &str, second: &str| {
         format!(
             "[source.{first}]\nuri = \"test://ball\"\n[source.{second}]\nuri = \"test://ball\"\n\
@@ -182,7 +184,7 @@ fn no_two_planned_sources_share_a_name() {
 }
 
 #[test]
-fn a_file_planned_with_itself_needs_nothing_more() {
+fn a_file_planned_twice_adds_no_nodes() {
     for (name, text) in library::ALL {
         let mut once = parse(Path::new(name), text).unwrap();
         once.sources[0].uri = Some("test://ball".to_owned());

@@ -1,60 +1,61 @@
-//! Checks that no two outputs write one file, and none writes over what is watched.
+//! Checks that no two outputs write to the same file, and that no output overwrites a source.
 
 use std::path::{Path, PathBuf};
 
 use crate::{
+    pipeline_file::{Item, PipelineFile},
     plan::store_of,
     problem::Problem,
-    spec::{Item, PipelineFile},
     uri::{Uri, resolved},
 };
 
-/// Something that writes a file.
+/// A sink or index node, which writes a file.
 struct Output<'f> {
     file: &'f PipelineFile,
-    /// `sink "subtitles"`.
-    owner: String,
+    /// The item as messages show it, such as `sink "subtitles"`.
+    label: String,
     line: usize,
     path: &'f Path,
-    /// The path made comparable.
+    /// The resolved path, for comparison.
     target: PathBuf,
     index: bool,
 }
 
 pub(super) fn check(files: &[PipelineFile], problems: &mut Vec<Problem>) {
     let outputs: Vec<Output<'_>> = files.iter().flat_map(outputs).collect();
-    let watched: Vec<PathBuf> = files.iter().flat_map(watched).collect();
-    for (at, output) in outputs.iter().enumerate() {
+    let sources: Vec<PathBuf> = files.iter().flat_map(source_files).collect();
+    for (position, output) in outputs.iter().enumerate() {
         let path = output.path.display();
-        let report = |message: String, hint: &str| {
-            Problem::new(
-                &output.file.path,
-                output.line,
-                format!("{} {message}", output.owner),
-            )
-            .hint(hint)
-        };
-        // Indexes may share a store; whether they write the same rows shows only in the plan.
-        let first = outputs[..at]
-            .iter()
-            .find(|other| other.target == output.target && !(other.index && output.index));
-        if let Some(first) = first {
+        if let Some(first) = conflicting(output, &outputs[..position]) {
             let place = format!("{}:{}", first.file.path.display(), first.line);
             let message = format!(
                 "writes \"{path}\", which {} of {place} writes too",
-                first.owner
+                first.label
             );
-            problems.push(report(message, "give each output a file of its own"));
+            problems.push(output.problem(&message, "give each output a file of its own"));
         }
-        if watched.contains(&output.target) {
+        if sources.contains(&output.target) {
             let message = format!("writes over \"{path}\", which is a source");
-            problems.push(report(message, "write to another file"));
+            problems.push(output.problem(&message, "write to another file"));
         } else if output.target.is_dir() {
-            problems.push(report(
-                format!("writes \"{path}\", which is a folder"),
-                "name a file in it",
-            ));
+            let message = format!("writes \"{path}\", which is a folder");
+            problems.push(output.problem(&message, "name a file in it"));
         }
+    }
+}
+
+/// Returns the first of `earlier` with the same file. Indexes may share a store: only the merged plan shows whether they
+/// write the same rows.
+fn conflicting<'a, 'f>(output: &Output<'_>, earlier: &'a [Output<'f>]) -> Option<&'a Output<'f>> {
+    earlier
+        .iter()
+        .find(|other| other.target == output.target && !(other.index && output.index))
+}
+
+impl Output<'_> {
+    fn problem(&self, message: &str, hint: &str) -> Problem {
+        let message = format!("{} {message}", self.label);
+        Problem::new(&self.file.path, self.line, message).with_hint(hint)
     }
 }
 
@@ -79,7 +80,7 @@ fn output<'f, K>(
     let index = section == "node";
     Output {
         file,
-        owner: format!("{section} {:?}", item.name),
+        label: format!("{section} {:?}", item.name),
         line: item.line_of(if index { "store" } else { "path" }),
         path,
         target: target(path),
@@ -87,7 +88,7 @@ fn output<'f, K>(
     }
 }
 
-/// The file with links in its folder followed, so that it compares equal before and after it is made.
+/// Resolves the path of a file that may not exist yet. The result is the same before and after the file is created.
 fn target(path: &Path) -> PathBuf {
     let path = resolved(path.to_owned());
     match (path.parent(), path.file_name()) {
@@ -96,7 +97,7 @@ fn target(path: &Path) -> PathBuf {
     }
 }
 
-fn watched(file: &PipelineFile) -> Vec<PathBuf> {
+fn source_files(file: &PipelineFile) -> Vec<PathBuf> {
     let uris = file
         .sources
         .iter()

@@ -1,10 +1,10 @@
-//! The settings of a source, beside where its frames come from.
+//! The settings of a source, apart from its URI.
 //!
-//! Live is what shows the present and never ends by itself: a camera, a stream of a web server. It is played as it comes, lost
-//! and found again for ever, and lets frames go rather than fall behind. Everything else is a recording: it is worked
-//! through from its beginning to its end and waits where there is no room.
+//! A live source, such as a camera or a web stream, never ends by itself. It is played in real time, reconnects
+//! indefinitely, and drops frames rather than fall behind. Every other source is a recording: it is processed from
+//! beginning to end, and waits when the pipeline is busy.
 
-use std::path::PathBuf;
+use std::{ops::RangeInclusive, path::PathBuf};
 
 use atom_operators::node::SpecError;
 use schemars::JsonSchema;
@@ -40,8 +40,8 @@ pub struct SourceSettings {
 }
 
 impl Default for SourceSettings {
-    /// A camera that sends a key frame every few seconds is not taken for stalled; ten seconds are the attention of who waits
-    /// (Nielsen, Usability Engineering, 1993).
+    /// `stall_ms` leaves time for cameras that send a key frame only every few seconds. `late_after_ms` is the ten
+    /// seconds for which a waiting user stays attentive (Nielsen, Usability Engineering, 1993).
     fn default() -> Self {
         Self {
             live: None,
@@ -58,49 +58,53 @@ impl Default for SourceSettings {
 }
 
 impl SourceSettings {
-    /// Smallest useful text of a source that is a camera.
+    /// The smallest useful TOML text of a camera.
     pub const EXAMPLE: &str = "uri = \"rtsp://192.0.2.7/door\"\nuser = \"viewer\"\npassword_file = \"door.password\"\nlate_after_ms = 10000\n";
 
-    /// Rejects times outside their ranges.
+    /// Rejects durations outside their ranges.
     pub fn check(&self) -> Result<(), SpecError> {
-        let within = |key, ms: u64, (least, most): (u64, u64), expected| match (least..=most)
-            .contains(&ms)
-        {
-            true => Ok(()),
-            false => Err(SpecError {
-                key,
-                found: ms.to_string(),
-                expected,
-            }),
-        };
-        within("stall_ms", self.stall_ms, (100, 600_000), "100 to 600000")?;
-        within(
+        in_range("stall_ms", self.stall_ms, 100..=600_000, "100 to 600000")?;
+        in_range(
             "retry_from_ms",
             self.retry_from_ms,
-            (10, 3_600_000),
+            10..=3_600_000,
             "10 to 3600000",
         )?;
-        let least = self.retry_from_ms;
-        let expected = "retry_from_ms to 3600000";
-        within(
+        in_range(
             "retry_to_ms",
             self.retry_to_ms,
-            (least, 3_600_000),
-            expected,
+            self.retry_from_ms..=3_600_000,
+            "retry_from_ms to 3600000",
         )?;
-        within(
+        in_range(
             "late_after_ms",
             self.late_after_ms,
-            (500, 600_000),
+            500..=600_000,
             "500 to 600000",
         )
     }
 
-    /// Whether a source with this uri shows the present.
+    /// Returns true if a source with this URI is live.
     pub fn is_live(&self, uri: &str) -> bool {
-        let by_itself = || Uri::parse(uri).is_ok_and(|uri| uri.is_live());
-        self.live.unwrap_or_else(by_itself)
+        self.live
+            .unwrap_or_else(|| Uri::parse(uri).is_ok_and(|uri| uri.is_live()))
     }
+}
+
+fn in_range(
+    key: &'static str,
+    ms: u64,
+    range: RangeInclusive<u64>,
+    expected: &'static str,
+) -> Result<(), SpecError> {
+    if range.contains(&ms) {
+        return Ok(());
+    }
+    Err(SpecError {
+        key,
+        found: ms.to_string(),
+        expected,
+    })
 }
 
 #[cfg(test)]
@@ -108,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cameras_and_streams_are_live_recordings_are_not() {
+    fn cameras_and_web_streams_are_live_and_recordings_are_not() {
         let settings = SourceSettings::default();
         let live = [
             "rtsp://h/x",
@@ -128,24 +132,27 @@ mod tests {
         ] {
             assert!(!settings.is_live(uri), "{uri}");
         }
-        let said = |live| SourceSettings {
+        let with_live = |live| SourceSettings {
             live: Some(live),
             ..SourceSettings::default()
         };
-        assert!(said(true).is_live("test://ball") && !said(false).is_live("rtsp://h/x"));
+        assert!(with_live(true).is_live("test://ball") && !with_live(false).is_live("rtsp://h/x"));
     }
 
     #[test]
-    fn refuses_times_that_make_no_sense() {
-        let wrong = |change: fn(&mut SourceSettings)| {
+    fn rejects_durations_outside_their_ranges() {
+        let rejected_key = |change: fn(&mut SourceSettings)| {
             let mut settings = SourceSettings::default();
             change(&mut settings);
             settings.check().unwrap_err().key
         };
-        assert_eq!(wrong(|s| s.stall_ms = 5), "stall_ms");
-        assert_eq!(wrong(|s| s.retry_from_ms = 0), "retry_from_ms");
-        assert_eq!(wrong(|s| s.retry_to_ms = 999), "retry_to_ms");
-        assert_eq!(wrong(|s| s.late_after_ms = 4_000_000), "late_after_ms");
+        assert_eq!(rejected_key(|s| s.stall_ms = 5), "stall_ms");
+        assert_eq!(rejected_key(|s| s.retry_from_ms = 0), "retry_from_ms");
+        assert_eq!(rejected_key(|s| s.retry_to_ms = 999), "retry_to_ms");
+        assert_eq!(
+            rejected_key(|s| s.late_after_ms = 4_000_000),
+            "late_after_ms"
+        );
         assert_eq!(SourceSettings::default().check(), Ok(()));
     }
 }

@@ -1,6 +1,6 @@
-//! The kinds of sinks: where captions, answers and summaries are written.
+//! The kinds of sinks, which write captions, answers and summaries to files, and their settings.
 //!
-//! The settings and their documentation stand here; the engine has a file for each kind that writes it.
+//! This module holds the settings and their documentation; the crate that runs a plan holds a writer for each kind.
 
 use std::path::PathBuf;
 
@@ -42,7 +42,7 @@ pub enum SinkKind {
 }
 
 impl SinkKind {
-    /// The word for this kind in a pipeline file.
+    /// Returns the kind's name in a pipeline file.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Webvtt(_) => "webvtt",
@@ -51,7 +51,7 @@ impl SinkKind {
         }
     }
 
-    /// What this kind does, in one sentence.
+    /// Returns one sentence about what this kind does.
     pub fn about(&self) -> &'static str {
         match self {
             Self::Webvtt(_) => {
@@ -66,7 +66,7 @@ impl SinkKind {
         }
     }
 
-    /// Smallest useful text of this sink.
+    /// Returns the smallest useful TOML text of this sink.
     pub fn example(&self) -> &'static str {
         match self {
             Self::Webvtt(_) => {
@@ -79,10 +79,10 @@ impl SinkKind {
         }
     }
 
-    /// What may stand on this sink's inputs.
+    /// Returns the streams that this sink accepts.
     pub fn takes(&self) -> &'static [StreamKind] {
         match self {
-            // A summary is of a minute, a cue of a segment: over one video they would overlap.
+            // A summary covers a minute and a cue covers a segment, so the two would overlap in one file.
             Self::Webvtt(_) | Self::Srt(_) => &[StreamKind::Captions, StreamKind::Answers],
             Self::Jsonl(_) => &[
                 StreamKind::Captions,
@@ -92,7 +92,7 @@ impl SinkKind {
         }
     }
 
-    /// The file that this sink writes.
+    /// Returns the file that this sink writes.
     pub fn path(&self) -> &PathBuf {
         match self {
             Self::Webvtt(spec) | Self::Srt(spec) => &spec.path,
@@ -100,7 +100,7 @@ impl SinkKind {
         }
     }
 
-    /// Whether it takes drafts of captions too.
+    /// Returns true if the sink also writes drafts of captions.
     pub fn drafts(&self) -> bool {
         matches!(self, Self::Jsonl(spec) if spec.drafts)
     }
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_an_empty_path() {
+    fn rejects_an_empty_path() {
         for kind in [
             SinkKind::Webvtt(FileSinkSpec::default()),
             SinkKind::Jsonl(JsonlSinkSpec::default()),

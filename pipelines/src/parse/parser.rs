@@ -1,28 +1,28 @@
-//! Reports problems where they stand, and reads what every part of a file has: names and texts.
+//! The parser of one file: it reports problems with their lines, and reads names and text values.
 
-use std::{ops::Range, path::Path};
+use std::{collections::BTreeMap, ops::Range, path::Path};
 
 use toml::{
     Spanned,
-    de::{DeString, DeValue},
+    de::{DeString, DeTable, DeValue},
 };
 
-use crate::{near::did_you_mean, problem::Problem};
+use crate::{problem::Problem, suggestion::did_you_mean};
 
-/// A key with its place.
-pub(super) type Name<'t> = Spanned<DeString<'t>>;
+/// A key with its position in the text.
+pub(super) type Key<'t> = Spanned<DeString<'t>>;
 
-/// A value with its place.
+/// A value with its position in the text.
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;
 
-/// The text of one file, and what was found wrong with it so far.
-pub(super) struct Reader<'t> {
+/// The text of one file and the problems found in it so far.
+pub(super) struct Parser<'t> {
     pub(super) path: &'t Path,
     pub(super) text: &'t str,
     pub(super) problems: Vec<Problem>,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> Parser<'t> {
     pub(super) fn new(path: &'t Path, text: &'t str) -> Self {
         let problems = Vec::new();
         Self {
@@ -32,33 +32,41 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Returns the line on which a span starts, counted from 1.
     pub(super) fn line(&self, span: Range<usize>) -> usize {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         before.iter().filter(|byte| **byte == b'\n').count() + 1
     }
 
-    pub(super) fn report(&mut self, line: usize, message: String, hint: impl Into<String>) {
-        let problem = Problem::new(self.path, line, message);
-        self.problems.push(problem.hint(hint));
+    /// Returns the line of each key of a table.
+    pub(super) fn key_lines(&self, table: &DeTable<'t>) -> BTreeMap<String, usize> {
+        let keys = table.keys();
+        keys.map(|key| (key.to_string(), self.line(key.span())))
+            .collect()
     }
 
-    pub(super) fn unknown_key(&mut self, owner: &str, key: &Name<'t>, known: &[&str]) {
+    pub(super) fn report(&mut self, line: usize, message: String, hint: impl Into<String>) {
+        let problem = Problem::new(self.path, line, message);
+        self.problems.push(problem.with_hint(hint));
+    }
+
+    pub(super) fn report_unknown_key(&mut self, owner: &str, key: &Key<'t>, known: &[&str]) {
         let message = format!("{owner} has no key {:?}", key.get_ref());
         let hint = did_you_mean(key.get_ref(), known.iter().copied());
         self.report(self.line(key.span()), message, hint);
     }
 
-    /// A text that is not empty.
-    pub(super) fn word(
+    /// Reads a text value; reports one that is empty or not text.
+    pub(super) fn non_empty_text(
         &mut self,
         owner: &str,
-        key: &Name<'t>,
+        key: &Key<'t>,
         value: &Value<'t>,
     ) -> Option<String> {
         match value.get_ref().as_str() {
             Some(text) if !text.trim().is_empty() => return Some(text.to_owned()),
             _ => {
-                let found = found(value.get_ref());
+                let found = describe(value.get_ref());
                 let message = format!("{key} of {owner} is {found}, expected text in quotes");
                 self.report(
                     self.line(key.span()),
@@ -70,9 +78,10 @@ impl<'t> Reader<'t> {
         None
     }
 
-    pub(super) fn name(&mut self, owner: &str, name: &Name<'t>) {
-        let good = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
-        if name.get_ref().is_empty() || !name.get_ref().chars().all(good) {
+    /// Reports a name that is empty or has characters other than letters, digits, `_` and `-`.
+    pub(super) fn check_name(&mut self, owner: &str, name: &Key<'t>) {
+        let allowed = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
+        if name.get_ref().is_empty() || !name.get_ref().chars().all(allowed) {
             let hint = "use letters, digits, _ and -";
             self.report(
                 self.line(name.span()),
@@ -83,13 +92,13 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// The value in words, for messages.
-pub(super) fn found(value: &DeValue<'_>) -> String {
+/// Describes a value in words, for messages.
+pub(super) fn describe(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("the text {text:?}"),
         DeValue::Integer(number) => number.to_string(),
         DeValue::Float(number) => number.to_string(),
-        DeValue::Boolean(truth) => truth.to_string(),
+        DeValue::Boolean(boolean) => boolean.to_string(),
         DeValue::Datetime(date) => format!("the date {date}"),
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),

@@ -1,81 +1,82 @@
-//! Reads one node or sink: its name, its kind and its inputs.
+//! Parses one node or sink: its name, its kind and its inputs.
 
 use toml::de::{DeTable, DeValue};
 
 use crate::{
-    kinds::{self, Form},
-    near::{did_you_mean, quoted},
-    spec::{InputSpec, Item},
+    kind_schema::{self, KindSchema},
+    pipeline_file::{InputSpec, Item},
+    suggestion::{did_you_mean, quoted},
 };
 
-use super::reader::{Name, Reader, Value, found};
+use super::parser::{Key, Parser, Value, describe};
 
-impl<'t> Reader<'t> {
-    /// A node or a sink; one without a readable kind keeps its name and inputs.
-    pub(super) fn item<K: Clone>(
+impl<'t> Parser<'t> {
+    /// Parses a node or a sink. If its kind cannot be parsed, the error holds the item with its name and inputs.
+    pub(super) fn node_or_sink<K: Clone>(
         &mut self,
         section: &str,
-        name: &Name<'t>,
+        name: &Key<'t>,
         mut body: DeTable<'t>,
-        forms: &[Form<K>],
+        kinds: &[KindSchema<K>],
     ) -> Result<Item<K>, Item<()>> {
         let owner = format!("{section} {:?}", name.get_ref());
-        self.name(&owner, name);
-        let mut item = self.opening(name, &body);
+        self.check_name(&owner, name);
+        let mut item = self.item_without_kind(name, &body);
         let kind = body.remove("kind");
         if let Some(inputs) = self.inputs(&owner, &item, body.remove("inputs")) {
             item.inputs = inputs;
-            item.inputs_sound = true;
+            item.inputs_valid = true;
         }
-        let Some(form) = self.form(&owner, &item, kind, forms) else {
+        let Some(schema) = self.kind(&owner, &item, kind, kinds) else {
             return Err(item);
         };
         let before = self.problems.len();
-        let kind = self.settings(&owner, item.line, body, form);
-        Ok(item.of_kind(kind, self.problems.len() == before))
+        let kind = self.settings(&owner, item.line, body, schema);
+        Ok(item.with_kind(kind, self.problems.len() == before))
     }
 
-    /// The item before anything but its name and the places of its keys is known.
-    fn opening(&self, name: &Name<'t>, body: &DeTable<'t>) -> Item<()> {
-        let keys = body.iter();
-        let lines = keys.map(|(key, _)| (key.to_string(), self.line(key.span())));
+    fn item_without_kind(&self, name: &Key<'t>, body: &DeTable<'t>) -> Item<()> {
         Item {
             name: name.to_string(),
             kind: (),
             inputs: Vec::new(),
             line: self.line(name.span()),
-            lines: lines.collect(),
-            inputs_sound: false,
-            settings_sound: false,
+            key_lines: self.key_lines(body),
+            inputs_valid: false,
+            settings_valid: false,
         }
     }
 
-    fn form<'f, K>(
+    fn kind<'k, K>(
         &mut self,
         owner: &str,
         item: &Item<()>,
         kind: Option<Value<'t>>,
-        forms: &'f [Form<K>],
-    ) -> Option<&'f Form<K>> {
-        let known = forms.iter().map(|form| form.name);
+        kinds: &'k [KindSchema<K>],
+    ) -> Option<&'k KindSchema<K>> {
+        let known = kinds.iter().map(|schema| schema.name);
         let Some(kind) = kind else {
             let hint = format!("known kinds: {}", quoted(known));
             self.report(item.line, format!("{owner} has no kind"), hint);
             return None;
         };
         let line = item.line_of("kind");
-        let Some(word) = kind.get_ref().as_str() else {
-            let found = found(kind.get_ref());
+        let Some(kind_name) = kind.get_ref().as_str() else {
+            let found = describe(kind.get_ref());
             let hint = format!("known kinds: {}", quoted(known));
             self.report(line, format!("kind of {owner} is {found}"), hint);
             return None;
         };
-        let form = forms.iter().find(|form| form.name == word);
-        if form.is_none() {
-            let hint = elsewhere(word).unwrap_or_else(|| did_you_mean(word, known));
-            self.report(line, format!("{owner} has the unknown kind {word:?}"), hint);
+        let schema = kinds.iter().find(|schema| schema.name == kind_name);
+        if schema.is_none() {
+            let hint = other_section(kind_name).unwrap_or_else(|| did_you_mean(kind_name, known));
+            self.report(
+                line,
+                format!("{owner} has the unknown kind {kind_name:?}"),
+                hint,
+            );
         }
-        form
+        schema
     }
 
     fn inputs(
@@ -90,7 +91,7 @@ impl<'t> Reader<'t> {
             return None;
         };
         let DeValue::Array(names) = value.get_ref() else {
-            let found = found(value.get_ref());
+            let found = describe(value.get_ref());
             let message = format!("inputs of {owner} is {found}, expected a list of names");
             self.report(item.line_of("inputs"), message, hint);
             return None;
@@ -105,7 +106,7 @@ impl<'t> Reader<'t> {
                     line,
                 }),
                 None => {
-                    let found = found(name.get_ref());
+                    let found = describe(name.get_ref());
                     let message = format!("inputs of {owner} has {found}, expected a name");
                     self.report(line, message, hint);
                 }
@@ -115,16 +116,22 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// A hint for a kind that exists, but in another section.
-fn elsewhere(word: &str) -> Option<String> {
-    let section = if kinds::nodes().iter().any(|form| form.name == word) {
+/// Returns a hint if the kind exists in another section.
+fn other_section(kind: &str) -> Option<String> {
+    let section = if kind_schema::node_kinds()
+        .iter()
+        .any(|schema| schema.name == kind)
+    {
         "node"
-    } else if kinds::sinks().iter().any(|form| form.name == word) {
+    } else if kind_schema::sink_kinds()
+        .iter()
+        .any(|schema| schema.name == kind)
+    {
         "sink"
     } else {
         return None;
     };
     Some(format!(
-        "{word:?} is a kind of {section}: write [{section}.NAME]"
+        "{kind:?} is a kind of {section}: write [{section}.NAME]"
     ))
 }
