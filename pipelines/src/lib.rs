@@ -2,7 +2,7 @@
 //!
 //! A file goes through three steps. Each step has its own module and reports every problem it finds:
 //! [`parse`] reads the shape of one file, [`check()`] validates the graph of all files of a run, and [`plan()`] merges
-//! equal work. [`read`] does all three. This crate does not know how a plan is run.
+//! equal work. [`load_plan`] does all three. This crate does not know how a plan is run.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 // The contents of a pipeline file.
@@ -13,14 +13,14 @@ mod uri;
 
 // From text to plan.
 mod check;
+mod load;
 mod merge;
 mod parse;
 mod plan;
-mod read;
 
 // Text for users.
+pub mod diagram;
 pub mod docs;
-pub mod graph;
 pub mod library;
 mod problem;
 
@@ -29,12 +29,12 @@ mod kind_schema;
 mod suggestion;
 
 pub use check::{check, warnings};
+pub use load::{load_files, load_plan, override_sources};
 pub use merge::plan;
 pub use parse::parse;
 pub use pipeline_file::{InputSpec, Item, NodeSpec, PipelineFile, SinkSpec, SourceSpec};
 pub use plan::{Input, Plan, PlannedNode, PlannedQueries, PlannedSink, PlannedSource, SinkInput};
 pub use problem::{Problem, Problems};
-pub use read::{load, override_sources, read, read_files};
 pub use sink_settings::{FileSinkSpec, JsonlSinkSpec, SinkKind};
 pub use source_settings::SourceSettings;
-pub use uri::{Uri, UriError, shown, without_login};
+pub use uri::{Uri, UriError, redacted, split_login};

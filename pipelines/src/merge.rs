@@ -151,7 +151,7 @@ impl<'f> FileMerger<'_, 'f> {
         let equal = self.plan.nodes.iter_mut().position(|other| {
             other.kind == planned.kind
                 && other.inputs == planned.inputs
-                && other.stretches_ms == planned.stretches_ms
+                && other.segment_lengths_ms == planned.segment_lengths_ms
                 && other.source_names == planned.source_names
         });
         let index = equal.unwrap_or(self.plan.nodes.len());
@@ -174,7 +174,7 @@ impl<'f> FileMerger<'_, 'f> {
             kind: node.kind.clone(),
             inputs: inputs.into_iter().collect(),
             origins: vec![format!("{}:{}", self.file.path.display(), node.name)],
-            stretches_ms: segment_lengths_ms(self.file, node),
+            segment_lengths_ms: segment_lengths_ms(self.file, node),
             source_names,
         }
     }

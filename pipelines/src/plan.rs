@@ -73,7 +73,7 @@ pub struct PlannedNode {
     /// `FILE:NAME` of every node merged into it.
     pub origins: Vec<String>,
     /// For a sampler: the lengths of all segments made from its frames, sorted and without duplicates. Otherwise empty.
-    pub stretches_ms: Vec<u64>,
+    pub segment_lengths_ms: Vec<u64>,
     /// For an index: the name that its file gives to each planned source upstream. Otherwise empty.
     pub source_names: BTreeMap<usize, String>,
 }

@@ -115,18 +115,14 @@ impl Uri {
     }
 
     /// Returns the `folder://` URI of a file, folder or pattern. The path may contain any bytes.
-    pub fn of_folder(path: &Path) -> String {
-        format!("folder://{}", encoded_path(path))
-    }
-
-    /// Returns the `file://` URI of an absolute path. The path may contain any bytes.
     ///
     /// ```
     /// use atom_pipelines::Uri;
-    /// assert_eq!(Uri::of_file("/a b/ü.mp4".as_ref()), "file:///a%20b/%C3%BC.mp4");
+    /// assert_eq!(Uri::folder_uri("/a b/ü.mp4".as_ref()), "folder:///a%20b/%C3%BC.mp4");
     /// ```
-    pub fn of_file(path: &Path) -> String {
-        format!("file://{}", encoded_path(path))
+    pub fn folder_uri(path: &Path) -> String {
+        let path = percent_encode(path.as_os_str().as_bytes(), RESERVED);
+        format!("folder://{path}")
     }
 
     /// Returns the local file, folder or device that this URI names.
@@ -142,7 +138,7 @@ impl Uri {
 ///
 /// Also finds logins that a strict parser rejects, so that no password is ever printed: a password may hold an `@`, and
 /// even a `/`.
-pub fn without_login(uri: &str) -> (String, Option<(String, String)>) {
+pub fn split_login(uri: &str) -> (String, Option<(String, String)>) {
     let no_login = || (uri.to_owned(), None);
     let Some((scheme, rest)) = uri.split_once("://") else {
         return no_login();
@@ -166,8 +162,8 @@ pub fn without_login(uri: &str) -> (String, Option<(String, String)>) {
 }
 
 /// Returns a URI that is safe to print: without its login, and without its query, where some cameras expect one.
-pub fn shown(uri: &str) -> String {
-    let (bare, _) = without_login(uri);
+pub fn redacted(uri: &str) -> String {
+    let (bare, _) = split_login(uri);
     match (bare.split_once('?'), Uri::parse(uri)) {
         (Some((before_query, _)), Ok(Uri::Rtsp(_) | Uri::Http(_))) => format!("{before_query}?..."),
         _ => bare,
@@ -187,10 +183,6 @@ pub(crate) fn resolved(path: PathBuf) -> PathBuf {
     path.canonicalize()
         .or_else(|_| std::path::absolute(&path))
         .unwrap_or(path)
-}
-
-fn encoded_path(path: &Path) -> String {
-    percent_encode(path.as_os_str().as_bytes(), RESERVED).to_string()
 }
 
 /// Percent-decodes a path; invalid escapes are kept as they are.
@@ -222,17 +214,17 @@ mod tests {
     #[test]
     fn a_login_is_split_from_its_uri() {
         let login = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
-        let (bare, found) = without_login("rtsp://me:p@ss%3aw@h:554/x@y?z=1");
+        let (bare, found) = split_login("rtsp://me:p@ss%3aw@h:554/x@y?z=1");
         assert_eq!(bare, "rtsp://h:554/x@y?z=1");
         assert_eq!(found, login("me", "p@ss:w"));
-        assert_eq!(without_login("rtsp://me@h/x").1, login("me", ""));
-        let (bare, found) = without_login("rtsp://me:pa/s?s@h:554/x");
+        assert_eq!(split_login("rtsp://me@h/x").1, login("me", ""));
+        let (bare, found) = split_login("rtsp://me:pa/s?s@h:554/x");
         assert_eq!(
             (bare.as_str(), found),
             ("rtsp://h:554/x", login("me", "pa/s?s"))
         );
-        assert_eq!(shown("http://me:pass@h/x?pwd=pass"), "http://h/x?...");
-        assert_eq!(shown("test://ball?fps=5"), "test://ball?fps=5");
+        assert_eq!(redacted("http://me:pass@h/x?pwd=pass"), "http://h/x?...");
+        assert_eq!(redacted("test://ball?fps=5"), "test://ball?fps=5");
         for plain in [
             "rtsp://h/x@y",
             "rtsp://h:8554/x@y",
@@ -240,7 +232,7 @@ mod tests {
             "a@b.mp4",
             "test://ball",
         ] {
-            assert_eq!(without_login(plain), (plain.to_owned(), None));
+            assert_eq!(split_login(plain), (plain.to_owned(), None));
         }
     }
 

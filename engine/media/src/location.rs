@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use atom_pipelines::{PlannedSource, SourceSettings, Uri, shown, without_login};
+use atom_pipelines::{PlannedSource, SourceSettings, Uri, redacted, split_login};
 use sha2::{Digest, Sha256};
 
 use super::reach;
@@ -103,9 +103,9 @@ impl Location {
     /// # Errors
     /// If it names nothing that can be played.
     pub fn parse(uri: &str) -> Result<Self, MediaError> {
-        let (bare, login) = without_login(uri);
+        let (bare, login) = split_login(uri);
         let wrong = |reason: &str| MediaError::Uri {
-            uri: shown(uri),
+            uri: redacted(uri),
             reason: reason.to_owned(),
         };
         match Uri::parse(uri).map_err(|e| wrong(&e.to_string()))? {
@@ -130,7 +130,7 @@ impl Location {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Test(test) => format!("test://{}", test.pattern),
-            Self::Address(address) => shown(&address.uri),
+            Self::Address(address) => redacted(&address.uri),
             Self::Device(path) => format!("v4l2://{}", path.display()),
         }
     }

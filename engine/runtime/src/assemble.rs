@@ -222,7 +222,7 @@ impl<'s> Graph<'s, '_> {
                 planned: sources
                     .map(|at| (at as u32, paces.get(&at).cloned()))
                     .collect(),
-                stretches_ms: planned.stretches_ms.clone(),
+                stretches_ms: planned.segment_lengths_ms.clone(),
             };
             streams.push((node, sample(taken.clone(), spec, from, tally.clone())));
         }

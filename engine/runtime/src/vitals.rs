@@ -185,7 +185,7 @@ pub(crate) fn samplers(
     let reads = move |node: &&PlannedNode| node.inputs.contains(&Input::Source(source));
     let nodes = plan.nodes.iter().filter(reads);
     nodes.filter_map(|node| match &node.kind {
-        NodeKind::Sample(spec) => Some((spec, &node.stretches_ms)),
+        NodeKind::Sample(spec) => Some((spec, &node.segment_lengths_ms)),
         _ => None,
     })
 }

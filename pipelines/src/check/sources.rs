@@ -6,7 +6,7 @@ use crate::{
     pipeline_file::{PipelineFile, SourceSpec},
     problem::Problem,
     source_settings::SourceSettings,
-    uri::{Uri, UriError, same_source, shown, without_login},
+    uri::{Uri, UriError, redacted, same_source, split_login},
 };
 
 /// The message and the hint of a problem; the message continues `source "NAME"`.
@@ -59,7 +59,7 @@ pub(super) fn check_across_files(files: &[PipelineFile], problems: &mut Vec<Prob
             };
             if !same_source(uri, other) || source.settings != known.settings {
                 let first = first.path.display();
-                let [here, there] = [uri, other].map(shown);
+                let [here, there] = [uri, other].map(redacted);
                 let message = match here == there {
                     true => format!(
                         "source {:?} has other settings here than in {first}",
@@ -121,7 +121,7 @@ fn unusable_login(source: &SourceSpec, uri: &str) -> Option<MessageAndHint> {
     let Some(path) = password_file else {
         return Some(("has a user without a password".to_owned(), hint.to_owned()));
     };
-    let in_uri = without_login(uri).1.is_some();
+    let in_uri = split_login(uri).1.is_some();
     if user.is_none() && !in_uri {
         return Some(("has a password without a user".to_owned(), hint.to_owned()));
     }

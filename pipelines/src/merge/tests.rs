@@ -79,19 +79,19 @@ fn samplers_with_segments_of_different_lengths_are_not_merged() {
     ]);
     assert_eq!(plan.sources.len(), 1);
     assert_eq!(plan.nodes.len(), 8);
-    assert_eq!(plan.nodes[0].stretches_ms, [4000]);
-    assert_eq!(plan.nodes[4].stretches_ms, [6000]);
+    assert_eq!(plan.nodes[0].segment_lengths_ms, [4000]);
+    assert_eq!(plan.nodes[4].segment_lengths_ms, [6000]);
 }
 
 #[test]
 fn a_sampler_lists_the_lengths_of_all_segments_below_it() {
     let second = "[node.long]\nkind = \"segment\"\ninputs = [\"seen\"]\nlength_ms = 1000\n";
     let plan = checked_plan(&[file("a.toml", &[HEAD, CAPTIONS, second])]);
-    assert_eq!(plan.nodes[0].stretches_ms, [1000, 4000]);
+    assert_eq!(plan.nodes[0].segment_lengths_ms, [1000, 4000]);
     assert!(
         plan.nodes[1..]
             .iter()
-            .all(|node| node.stretches_ms.is_empty())
+            .all(|node| node.segment_lengths_ms.is_empty())
     );
 }
 

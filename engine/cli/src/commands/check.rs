@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use atom_models::Pack;
-use atom_pipelines::{plan, read_files, warnings};
+use atom_pipelines::{plan, load_files, warnings};
 use clap::Args;
 
 use super::terminal;
@@ -22,7 +22,7 @@ pub struct Check {
 impl Check {
     /// Prints `ok` or all problems.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let files = read_files(&self.files, &self.sources)?;
+        let files = load_files(&self.files, &self.sources)?;
         warnings(&files)
             .iter()
             .for_each(|problem| terminal::tell(&format!("warning: {problem}")));

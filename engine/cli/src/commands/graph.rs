@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use atom_pipelines::{graph, read};
+use atom_pipelines::{diagram, load_plan};
 use clap::{Args, ValueEnum};
 
 use super::terminal;
@@ -36,10 +36,10 @@ enum Language {
 impl Graph {
     /// Prints the drawing.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let plan = read(&self.files, &self.sources)?;
+        let plan = load_plan(&self.files, &self.sources)?;
         let text = match self.format {
-            Language::Mermaid => graph::mermaid(&plan),
-            Language::Dot => graph::dot(&plan),
+            Language::Mermaid => diagram::mermaid(&plan),
+            Language::Dot => diagram::dot(&plan),
         };
         terminal::result(text.trim_end())?;
         Ok(ExitCode::SUCCESS)

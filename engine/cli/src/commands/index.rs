@@ -64,7 +64,7 @@ impl Index {
         PlannedSource {
             // Recordings go by their path in the folder alone.
             name: String::new(),
-            uri: Uri::of_folder(path),
+            uri: Uri::folder_uri(path),
             settings: SourceSettings {
                 watch: self.watch,
                 keep_gone: self.keep_gone,

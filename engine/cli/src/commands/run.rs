@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use atom_operators::node::NodeKind;
-use atom_pipelines::{Plan, Uri, plan, read_files, warnings};
+use atom_pipelines::{Plan, Uri, plan, load_files, warnings};
 use atom_runtime::run::{self, Options};
 use atom_server::{self, Listener, Token};
 use clap::Args;
@@ -52,7 +52,7 @@ pub fn name_and_uri(text: &str) -> Result<(String, String), String> {
 impl Run {
     /// Runs until all sources are over, then tells how it went.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let files = read_files(&self.files, &self.sources)?;
+        let files = load_files(&self.files, &self.sources)?;
         warnings(&files)
             .iter()
             .for_each(|problem| terminal::tell(&format!("warning: {problem}")));

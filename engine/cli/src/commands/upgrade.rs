@@ -125,7 +125,7 @@ fn again(
     ));
     let source = PlannedSource {
         name: String::new(),
-        uri: Uri::of_folder(Path::new("/")),
+        uri: Uri::folder_uri(Path::new("/")),
         settings: SourceSettings {
             keep_gone: true,
             ..SourceSettings::default()

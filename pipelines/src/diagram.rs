@@ -9,7 +9,7 @@ use atom_operators::node::NodeKind;
 
 use crate::{
     plan::{Input, Plan, PlannedNode},
-    uri::shown,
+    uri::redacted,
 };
 
 const VISION: &str = "vision encoder (one, shared)";
@@ -147,7 +147,7 @@ impl Diagram {
 
     fn add_sources(&mut self, plan: &Plan) {
         for (index, source) in plan.sources.iter().enumerate() {
-            let mut lines = vec![source.name.clone(), shown(&source.uri)];
+            let mut lines = vec![source.name.clone(), redacted(&source.uri)];
             if !source.aliases.is_empty() {
                 lines.push(format!("also {}", source.aliases.join(", ")));
             }

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     check,
     merge::plan,
-    parse::{parse, parse_partially},
+    parse::parse_partially,
     pipeline_file::PipelineFile,
     plan::Plan,
     problem::{Problem, Problems},
@@ -20,28 +20,20 @@ use crate::{
 /// The "file" of problems with a source given on the command line.
 const SOURCE_OPTION: &str = "--source";
 
-/// Reads and parses one file.
-///
-/// # Errors
-/// A file that cannot be read as text, and all problems of [`parse`].
-pub fn load(path: &Path) -> Result<PipelineFile, Problems> {
-    parse(path, &read_text(path)?)
-}
-
 /// Reads, checks and plans all files of one run. `sources` holds pairs of source name and URI, which override the files.
 ///
 /// # Errors
 /// All problems of all files, both of shape and of the graph.
-pub fn read(paths: &[PathBuf], sources: &[(String, String)]) -> Result<Plan, Problems> {
-    read_files(paths, sources).map(|files| plan(&files))
+pub fn load_plan(paths: &[PathBuf], sources: &[(String, String)]) -> Result<Plan, Problems> {
+    load_files(paths, sources).map(|files| plan(&files))
 }
 
-/// Reads and checks all files of one run like [`read`], but returns the files, from which [`crate::warnings`] and
+/// Reads and checks all files of one run like [`load_plan`], but returns the files, from which [`crate::warnings`] and
 /// [`crate::plan()`] can be called.
 ///
 /// # Errors
-/// The same as [`read`].
-pub fn read_files(
+/// The same as [`load_plan`].
+pub fn load_files(
     paths: &[PathBuf],
     sources: &[(String, String)],
 ) -> Result<Vec<PipelineFile>, Problems> {
@@ -157,7 +149,7 @@ mod tests {
     #[test]
     fn a_source_option_replaces_the_uri_of_the_file() {
         let (_folder, path) = temporary_file(GOOD.as_bytes());
-        let plan = read(&[path], &[pair("video", "test://ball")]).unwrap();
+        let plan = load_plan(&[path], &[pair("video", "test://ball")]).unwrap();
         assert_eq!(plan.sources[0].uri, "test://ball");
         assert_eq!((plan.name.as_str(), plan.pack.as_str()), ("a", "mini"));
     }
@@ -166,7 +158,7 @@ mod tests {
     fn a_source_option_with_an_unknown_name_lists_the_known_sources() {
         let (_folder, path) = temporary_file(GOOD.as_bytes());
         let given = [pair("video", "test://ball"), pair("door", "test://ball")];
-        let problems = read(&[path], &given).unwrap_err().to_string();
+        let problems = load_plan(&[path], &given).unwrap_err().to_string();
         assert_eq!(
             problems,
             "--source: no pipeline file has a source \"door\"\n    hint: the sources are \"video\""
@@ -177,14 +169,14 @@ mod tests {
     fn a_source_option_given_twice_is_rejected() {
         let (_folder, path) = temporary_file(GOOD.as_bytes());
         let given = [pair("video", "test://ball"), pair("video", "test://bars")];
-        let problems = read(&[path], &given).unwrap_err().to_string();
+        let problems = load_plan(&[path], &given).unwrap_err().to_string();
         assert!(problems.contains("\"video\" is given twice"), "{problems}");
     }
 
     #[test]
     fn a_missing_file_in_a_source_option_is_reported_for_the_option() {
         let (_folder, path) = temporary_file(GOOD.as_bytes());
-        let problems = read(&[path], &[pair("video", "no-such.mp4")]).unwrap_err();
+        let problems = load_plan(&[path], &[pair("video", "no-such.mp4")]).unwrap_err();
         assert!(
             problems
                 .to_string()
@@ -197,7 +189,7 @@ mod tests {
     fn problems_of_shape_and_of_the_graph_are_reported_together() {
         let text = GOOD.replace("inputs = [\"seen\"]", "inputs = [\"sen\"]\nlenght_ms = 5");
         let (_folder, path) = temporary_file(text.as_bytes());
-        let problems = read(&[path], &[pair("video", "test://ball")])
+        let problems = load_plan(&[path], &[pair("video", "test://ball")])
             .unwrap_err()
             .to_string();
         assert!(
@@ -220,7 +212,7 @@ mod tests {
     fn a_broken_file_does_not_hide_the_problems_of_another() {
         let (_one, broken) = temporary_file(b"[node.frames\n");
         let (_two, other) = temporary_file(GOOD.replace("\"scenes\"]", "\"scene\"]").as_bytes());
-        let problems = read(&[broken, other], &[pair("video", "test://ball")])
+        let problems = load_plan(&[broken, other], &[pair("video", "test://ball")])
             .unwrap_err()
             .to_string();
         assert!(problems.contains(":1: not TOML"), "{problems}");
@@ -240,7 +232,7 @@ mod tests {
             (folder.path(), "atom index FOLDER"),
             (video.as_path(), "no UTF-8 text"),
         ] {
-            let problems = load(path).unwrap_err().to_string();
+            let problems = load_plan(&[path.to_owned()], &[]).unwrap_err().to_string();
             assert!(
                 problems.contains(part) && problems.contains("hint: "),
                 "{problems}"
