@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use atom_models::Pack;
-use atom_pipelines::{plan, load_files, warnings};
+use atom_pipelines::{load_files, plan, warnings};
 use clap::Args;
 
 use super::terminal;

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use atom_operators::node::NodeKind;
-use atom_pipelines::{Plan, Uri, plan, load_files, warnings};
+use atom_pipelines::{Plan, Uri, load_files, plan, warnings};
 use atom_runtime::run::{self, Options};
 use atom_server::{self, Listener, Token};
 use clap::Args;
