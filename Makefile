@@ -1,34 +1,43 @@
-# What a person does with a clone. `make demo` and `make test` set up whatever is missing first.
+# Every task of a clone. What a task needs and the machine lacks is installed first.
 
-.PHONY: setup demo demo-live dashboard test torture check bench
+TOOLS := $(or $(ATOM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/atom)/tools/bin
 
-setup: ## system packages, program, ONNX Runtime, the default pack, a demo video; keeps what is there
-	@./setup.sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-live dashboard check test torture bench
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: ## installs system packages and the default pack, builds the program, fetches a demo video
+	@scripts/setup.sh
 
 demo: setup ## captions, answers and a search of a real video
-	@./demo.sh
+	@scripts/demo.sh
 
-demo-live: setup ## a camera on this machine, its captions as they come with their delay, until Ctrl-C
-	@./demo-live.sh
+demo-live: setup ## a camera on this machine and its live captions, until Ctrl-C
+	@scripts/demo-live.sh
 
-dashboard: ## Prometheus, and Grafana if it is installed, for a run that listens on port 9600, until Ctrl-C
-	@./setup.sh prometheus
+dashboard: ## Prometheus, and Grafana if installed, for a run that listens on port 9600, until Ctrl-C
+	@scripts/setup.sh prometheus
 	@dashboards/up.sh
 
+check: ## format, lints, documentation, licences and sources of dependencies, spelling
+	@scripts/setup.sh check
+	cargo fmt --all --check
+	$(TOOLS)/typos
+	$(TOOLS)/cargo-deny --locked check --hide-inclusion-graph licenses bans sources
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps
+
 test: setup ## all tests
-	@./setup.sh prometheus
+	@scripts/setup.sh prometheus
 	cargo test --release --locked --workspace
 
-torture: setup ## what tests do in seconds, for many minutes: cameras that are cut, overload, kills
+torture: setup ## what the tests do in seconds, for many minutes: cameras that fail, overload, kills
 	cargo build --release --locked --workspace
 	ATOM_CUTS=100 cargo test --release --locked -p atom-tests --test live again_and_again -- --nocapture
 	ATOM_OVERLOAD_SECONDS=120 cargo test --release --locked -p atom-tests --test overload -- --nocapture
 	ATOM_KILLS=200 cargo test --release --locked -p atom-tests --test kill -- --nocapture
 
-check: ## format, lints, documentation
-	cargo fmt --all --check
-	cargo clippy --release --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps
-
-bench: setup ## writes BENCHMARKS.md: what sharing saves, what the engine costs, indexing, the store and its queries at size; then what batching saves
-	@./bench.sh
+bench: setup ## measures this machine and writes BENCHMARKS.md
+	@scripts/bench.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The main job on a real video: captions and answers as they come, then what was indexed on the way is searched, asked about and summed up.
 set -euo pipefail
-root="$(cd "$(dirname "$0")" && pwd)"
+root="$(cd "$(dirname "$0")/.." && pwd)"
 atom="$root/target/release/atom"
 video="${ATOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/atom}/demo/bikes.mp4"
 

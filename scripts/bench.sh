@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes BENCHMARKS.md: what was measured, on which machine, and how. Takes some minutes; nothing else should run meanwhile.
 set -euo pipefail
-root="$(cd "$(dirname "$0")" && pwd)"
+root="$(cd "$(dirname "$0")/.." && pwd)"
 cd "$root"
 atom="$root/target/release/atom"
 cache="${ATOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/atom}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A camera on this machine that plays the demo video, and its captions as they come, each with its delay. Ctrl-C ends both.
 set -euo pipefail
-root="$(cd "$(dirname "$0")" && pwd)"
+root="$(cd "$(dirname "$0")/.." && pwd)"
 video="${ATOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/atom}/demo/bikes.mp4"
 
 folder="$(mktemp -d)"
