@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A camera on this machine that plays the demo video, and its captions as they come, each with its delay. Ctrl-C ends both.
+# Starts a camera on this machine that plays the demo video, and prints its captions with their delay until Ctrl-C.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 video="${ATOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/atom}/demo/bikes.mp4"
@@ -25,7 +25,7 @@ read -r address < address
 
 cp "$root/pipelines/library/live.toml" .
 printf '\na camera plays at %s\n$ atom run live.toml --source camera=%s %s\n' "$address" "$address" "$*"
-printf 'time, delay after the scene was over, camera, caption; Ctrl-C ends it\n\n'
-# Ctrl-C reaches this shell too; atom ends by itself, and the rest after it.
+printf 'columns: time, delay after the end of the scene, camera, caption; Ctrl-C stops it\n\n'
+# Ctrl-C reaches this shell too: atom stops by itself, then the trap above stops the camera.
 trap : INT
 "$root/target/release/atom" run live.toml --source "camera=$address" "$@"

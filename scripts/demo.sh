@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on a real video: captions and answers as they come, then what was indexed on the way is searched, asked about and summed up.
+# Runs three branches over a real video, then searches, questions and summarizes the index that they wrote.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 atom="$root/target/release/atom"
