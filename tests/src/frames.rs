@@ -2,7 +2,9 @@
 
 use std::{path::Path, sync::Arc, thread};
 
-use atom_media::{Choice, Location, MediaError, Outlet, Wanted, gst, recording};
+use atom_media::{
+    FrameSelection, FrameSender, Location, MediaError, PlaybackRequest, init, play_recording,
+};
 use atom_models::Image;
 use atom_operators::{
     data::{MediaTime, SourceId},
@@ -40,13 +42,13 @@ pub fn frames(video: &Path, size: (u32, u32)) -> (Vec<Seen>, MediaTime, Result<(
 }
 
 /// Every frame of a video is wanted.
-pub fn every(video: &Path, size: (u32, u32)) -> Wanted {
-    Wanted {
+pub fn every(video: &Path, size: (u32, u32)) -> PlaybackRequest {
+    PlaybackRequest {
         source: SourceId::of(0),
         location: Location::File(video.to_owned()),
         size,
         // A place for each millisecond, so that no frame shares one.
-        choice: Choice::Grids(vec![Grid::new(1000.0, &[])]),
+        selection: FrameSelection::Grids(vec![Grid::new(1000.0, &[])]),
         from: MediaTime::default(),
         live: None,
         growing: false,
@@ -54,14 +56,14 @@ pub fn every(video: &Path, size: (u32, u32)) -> Wanted {
 }
 
 /// Plays what is wanted of a recording.
-pub fn play(wanted: Wanted) -> Played {
-    gst::init().expect("GStreamer starts");
+pub fn play(wanted: PlaybackRequest) -> Played {
+    init().expect("GStreamer starts");
     let (sender, records) = bounded(2);
     let tally = Tally::default();
-    let outlet = Outlet::of_recording(SourceId::of(0), sender, tally.clone());
+    let outlet = FrameSender::for_recording(SourceId::of(0), sender, tally.clone());
     thread::scope(|threads| {
         let player = threads.spawn(move || {
-            let played = recording::play(wanted, &outlet);
+            let played = play_recording(wanted, &outlet);
             let ended = played.as_ref().copied().unwrap_or_default();
             outlet.end(ended);
             played

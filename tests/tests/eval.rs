@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use atom_media::spread;
+use atom_media::evenly_spaced_frames;
 use atom_tests::{
     counter::{self, Counter},
     exam::{exam, held},
@@ -197,7 +197,7 @@ fn looked_at(count: usize) -> Vec<usize> {
         options: &[],
     }
     .make();
-    let looked = spread(
+    let looked = evenly_spaced_frames(
         &video,
         counter::SIZE,
         8,

@@ -9,8 +9,8 @@ use std::{
 };
 
 use atom_media::{
-    Wanted,
-    growth::{Container, Content},
+    PlaybackRequest,
+    file::growing::{ContainerKind, ContentDigest},
 };
 use atom_operators::data::MediaTime;
 use atom_tests::{
@@ -72,7 +72,7 @@ fn cut(place: &Place, video: &Path, length: usize, growing: bool) -> Played {
     let bytes = fs::read(video).unwrap();
     let path = place.write("cut", &bytes[..length]);
     let begun = Instant::now();
-    let played = play(Wanted {
+    let played = play(PlaybackRequest {
         growing,
         ..every(&path, SIZE)
     });
@@ -94,7 +94,11 @@ fn lengths(whole: usize) -> Vec<usize> {
 fn what_grows_gives_the_beginning_of_the_whole() {
     let place = Place::new();
     for video in growing() {
-        assert!(Container::sniff(&video).unwrap().plays_while_it_grows());
+        assert!(
+            ContainerKind::sniff(&video)
+                .unwrap()
+                .playable_while_growing()
+        );
         let whole = play(every(&video, SIZE));
         let size = fs::metadata(&video).unwrap().len() as usize;
         let mut most = 0;
@@ -143,7 +147,7 @@ fn what_grew_goes_on_where_it_was() {
         let size = fs::metadata(&video).unwrap().len() as usize;
         let before = cut(&place, &video, size / 2, true);
         let from = before.seen.last().unwrap().0;
-        let after = play(Wanted {
+        let after = play(PlaybackRequest {
             from: MediaTime::from_nanos(from.nanos() + 1_000_000),
             ..every(&video, SIZE)
         });
@@ -168,7 +172,10 @@ fn a_file_is_known_to_have_grown() {
     ))
     .unwrap();
     let path = place.write("grown.ts", &bytes[..bytes.len() / 2]);
-    let before = Content::of(&path).unwrap();
+    let before = ContentDigest::of_file(&path).unwrap();
     place.write("grown.ts", &bytes);
-    assert_eq!(Content::of_first(&path, before.size).unwrap(), Some(before));
+    assert_eq!(
+        ContentDigest::of_prefix(&path, before.size).unwrap(),
+        Some(before)
+    );
 }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use atom_media::{Choice, Wanted};
+use atom_media::{FrameSelection, PlaybackRequest};
 use atom_operators::{data::MediaTime, sample::Grid};
 use atom_tests::{
     frames::{Played, Seen, every, play},
@@ -203,7 +203,7 @@ fn a_resumed_play_gives_the_tail_of_a_whole_one() {
             end,
         ];
         for from in moments.map(MediaTime::from_nanos) {
-            let resumed = play(Wanted {
+            let resumed = play(PlaybackRequest {
                 from,
                 ..every(&video, SIZE)
             });
@@ -242,8 +242,8 @@ fn pictures_far_from_each_other_are_the_same_as_if_all_between_were_decoded() {
                         .fold(false, |wanted, grid| grid.wants(*at) | wanted)
                 })
                 .collect();
-            let sparse = play(Wanted {
-                choice: Choice::Grids(grids()),
+            let sparse = play(PlaybackRequest {
+                selection: FrameSelection::Grids(grids()),
                 ..every(&video, SIZE)
             });
             let what = format!("{} at {fps}", video.display());
@@ -265,8 +265,8 @@ fn what_lies_far_from_wanted_pictures_is_not_decoded() {
         20.0,
         &["-c:v", "libx264", "-x264-params", keys],
     );
-    let sparse = play(Wanted {
-        choice: Choice::Grids(vec![Grid::new(0.1, &[])]),
+    let sparse = play(PlaybackRequest {
+        selection: FrameSelection::Grids(vec![Grid::new(0.1, &[])]),
         ..every(&video, SIZE)
     });
     assert_eq!(sparse.seen.len(), 2);

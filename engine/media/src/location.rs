@@ -8,8 +8,7 @@ use std::{
 use atom_pipelines::{PlannedSource, SourceSettings, Uri, redacted, split_login};
 use sha2::{Digest, Sha256};
 
-use super::reach;
-use crate::error::MediaError;
+use crate::{error::MediaError, live::connectivity};
 
 /// A place that frames come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,7 +135,7 @@ impl Location {
     }
 
     /// What somebody said of it, without its password and its query.
-    pub(super) fn hidden(&self, said: &str) -> String {
+    pub(crate) fn hidden(&self, said: &str) -> String {
         let Self::Address(address) = self else {
             return said.to_owned();
         };
@@ -149,7 +148,7 @@ impl Location {
     }
 
     /// Whether its pictures come as time passes, and no faster.
-    pub(super) fn is_paced(&self) -> bool {
+    pub(crate) fn is_paced(&self) -> bool {
         match self {
             Self::Device(_) => true,
             Self::Address(address) => address.uri.to_ascii_lowercase().starts_with("rtsp"),
@@ -158,9 +157,9 @@ impl Location {
     }
 
     /// Why nobody answers there, if it is a place on the network.
-    pub(super) fn unreachable(&self) -> Option<String> {
+    pub(crate) fn unreachable(&self) -> Option<String> {
         match self {
-            Self::Address(address) => reach::trouble(&address.uri),
+            Self::Address(address) => connectivity::trouble(&address.uri),
             _ => None,
         }
     }

@@ -33,9 +33,10 @@ use crate::{
 };
 use atom_index::{Claim, Found, text_of};
 use atom_media::{
-    Location, begun,
-    folder::{self, Asking, Entry, FileState, Library, Ready, Watched},
-    growth::{Container, Content},
+    Location,
+    file::growing::{ContainerKind, ContentDigest},
+    file::recording_start::recording_start,
+    folder::{self, FileEntry, FileState, ReadyFile, RecordingSet, ScanContext, SettleTracker},
 };
 
 /// How often folders are looked at.
@@ -60,7 +61,7 @@ pub(crate) struct FoundTurn {
     planned: usize,
     /// How the index names it.
     name: String,
-    ready: Ready,
+    ready: ReadyFile,
     state: FileState,
 }
 
@@ -99,7 +100,7 @@ impl<'r> Feed<'r> {
         run: &'r Run<'r>,
         locations: Vec<Option<Location>>,
         begins: &[Begin],
-        libraries: Vec<(usize, Library)>,
+        libraries: Vec<(usize, RecordingSet)>,
         stores: Vec<OpenStore>,
     ) -> (Self, Option<Scout>) {
         let (sender, turns) = unbounded();
@@ -242,11 +243,11 @@ impl<'r> Feed<'r> {
         let known = self.known(turn, &touched);
         let begun = match &known {
             Some(_) => None,
-            None => begun::of(path, &TimeZone::system()),
+            None => recording_start(path, &TimeZone::system()),
         };
         let content = match known {
             Some(content) => content,
-            None => Content::of(path)?.to_string(),
+            None => ContentDigest::of_file(path)?.to_string(),
         };
         let found = Found {
             name: "",
@@ -365,14 +366,14 @@ fn claim(
 
 /// Whether a file still holds this content.
 fn holds(path: &Path, content: &str) -> bool {
-    Content::of(path).is_ok_and(|now| now.to_string() == content)
+    ContentDigest::of_file(path).is_ok_and(|now| now.to_string() == content)
 }
 
 /// Whether a file begins with an older content.
 fn grown(old: &str, path: &Path) -> bool {
-    let old = old.parse::<Content>().ok();
+    let old = old.parse::<ContentDigest>().ok();
     old.is_some_and(|old| {
-        let first = Content::of_first(path, old.size);
+        let first = ContentDigest::of_prefix(path, old.size);
         first.is_ok_and(|first| first == Some(old))
     })
 }
@@ -401,24 +402,24 @@ pub(crate) struct Scout {
 
 struct Folder {
     planned: usize,
-    library: Library,
+    library: RecordingSet,
     /// What stands before the names of its recordings.
     prefix: String,
     watch: bool,
     keep_gone: bool,
     /// Whether what is made of it goes into an index.
     stored: bool,
-    watched: Watched,
+    watched: SettleTracker,
 }
 
 impl Scout {
     fn new(
         run: &Run,
-        libraries: Vec<(usize, Library)>,
+        libraries: Vec<(usize, RecordingSet)>,
         stores: &[OpenStore],
         turns: Sender<Turn>,
     ) -> Self {
-        let folder = |(planned, library): (usize, Library)| {
+        let folder = |(planned, library): (usize, RecordingSet)| {
             let source = &run.plan.sources[planned];
             let prefix = match source.name.is_empty() {
                 true => String::new(),
@@ -433,7 +434,7 @@ impl Scout {
                 stored: stores
                     .iter()
                     .any(|open| open.sources.contains_key(&planned)),
-                watched: Watched::default(),
+                watched: SettleTracker::default(),
             }
         };
         Self {
@@ -451,7 +452,7 @@ impl Scout {
             let begun = Instant::now();
             thread::sleep(WAIT);
             self.look(feed, false);
-            self.sweep(feed, folder::GRACE, news);
+            self.sweep(feed, folder::REMOVAL_GRACE, news);
             let next = begun + LOOK.max(begun.elapsed() * SHARE);
             while Instant::now() < next && !feed.run.stopped() {
                 thread::sleep(WAIT);
@@ -471,10 +472,11 @@ impl Scout {
             for place in open.store.places().unwrap_or_default() {
                 let folders = self.folders.iter_mut();
                 let mut of = folders.filter(|folder| {
-                    open.sources.contains_key(&folder.planned) && folder.library.holds(&place.path)
+                    open.sources.contains_key(&folder.planned)
+                        && folder.library.contains(&place.path)
                 });
                 if let Some(folder) = of.next() {
-                    folder.watched.expect(place.path, Instant::now());
+                    folder.watched.expect_missing(place.path, Instant::now());
                 }
             }
         }
@@ -487,7 +489,7 @@ impl Scout {
                 continue;
             }
             let listing = folder::list(&folder.library);
-            for (path, error) in listing.closed {
+            for (path, error) in listing.unreadable {
                 if self.closed.insert(path.clone()) {
                     warn!("cannot read the folder {}: {error}", path.display());
                 }
@@ -510,14 +512,14 @@ impl Scout {
             return;
         }
         for folder in &mut self.folders {
-            for path in folder.watched.gone(Instant::now(), grace) {
+            for path in folder.watched.take_removed(Instant::now(), grace) {
                 if folder.keep_gone {
                     continue;
                 }
                 let now = !feed.in_flight_at(&path) && folder::was_removed(&path);
                 if !(now && feed.forget(&path, news)) {
                     // It may be removed later, or come back.
-                    folder.watched.expect(path, Instant::now() + LATER);
+                    folder.watched.expect_missing(path, Instant::now() + LATER);
                 }
             }
         }
@@ -529,26 +531,27 @@ impl Folder {
     fn name(&self, path: &Path) -> String {
         match self.library.recordings.get(path) {
             Some(name) => name.clone(),
-            None => format!("{}{}", self.prefix, text_of(self.library.name_of(path))),
+            None => format!("{}{}", self.prefix, text_of(self.library.index_name(path))),
         }
     }
 
-    fn ready(&mut self, files: Vec<Entry>, feed: &Feed, now: Instant) -> Vec<FoundTurn> {
+    fn ready(&mut self, files: Vec<FileEntry>, feed: &Feed, now: Instant) -> Vec<FoundTurn> {
         let states: BTreeMap<PathBuf, FileState> = files
             .iter()
             .map(|entry| (entry.path.clone(), entry.state))
             .collect();
-        let asking = Asking {
-            busy: &|path| lock(&feed.busy).contains(path),
+        let asking = ScanContext {
+            playing: &|path| lock(&feed.busy).contains(path),
             // Without a store it would be played from its beginning each time.
-            grows: &|path| {
-                self.stored && Container::sniff(path).is_ok_and(Container::plays_while_it_grows)
+            playable_while_growing: &|path| {
+                self.stored
+                    && ContainerKind::sniff(path).is_ok_and(ContainerKind::playable_while_growing)
             },
-            patient: self.watch,
-            now: SystemTime::now(),
+            wait_until_settled: self.watch,
+            wall_time: SystemTime::now(),
         };
-        let ready = self.watched.look(files, now, &asking);
-        let turn = |ready: Ready| {
+        let ready = self.watched.update(files, now, &asking);
+        let turn = |ready: ReadyFile| {
             lock(&feed.busy).insert(ready.path.clone());
             Some(FoundTurn {
                 planned: self.planned,

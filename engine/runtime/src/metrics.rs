@@ -23,7 +23,7 @@ use crate::{
     vitals::{SourceVitals, Vitals},
 };
 use atom_index::Became;
-use atom_media::standing::State;
+use atom_media::live::connection_status::ConnectionState;
 
 type CounterVec = GenericCounterVec<AtomicF64>;
 
@@ -278,10 +278,10 @@ impl Metrics {
     fn standing(&self, vitals: &Vitals, source: &SourceVitals) {
         let name = &[source.name.as_str()][..];
         let tally = vitals.tally.source(source.id);
-        let reading = source.standing.reading();
+        let reading = source.connection.status();
         let up = match source.live {
-            true => reading.state == State::Live,
-            false => tally.frames_received() > 0 && reading.state != State::Over,
+            true => reading.state == ConnectionState::Live,
+            false => tally.frames_received() > 0 && reading.state != ConnectionState::Over,
         };
         self.source_up.with_label_values(name).set(f64::from(up));
         if source.live {

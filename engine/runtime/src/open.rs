@@ -28,7 +28,7 @@ use crate::{
     writer::OpenSink,
 };
 use atom_index::Store;
-use atom_media::{Location, folder::Library};
+use atom_media::{Location, folder::RecordingSet};
 
 /// Where each source's frames come from; nothing of folders, whose recordings have places of their own.
 pub fn locations(plan: &Plan) -> Result<Vec<Option<Location>>, RuntimeError> {
@@ -52,12 +52,12 @@ pub fn locations(plan: &Plan) -> Result<Vec<Option<Location>>, RuntimeError> {
 ///
 /// # Errors
 /// If there is no such folder.
-pub fn libraries(plan: &Plan) -> Result<Vec<(usize, Library)>, RuntimeError> {
+pub fn libraries(plan: &Plan) -> Result<Vec<(usize, RecordingSet)>, RuntimeError> {
     let folders = plan.sources.iter().enumerate();
     let folders = folders.filter(|(_, source)| source.is_folder());
     let library = |(at, source): (usize, &PlannedSource)| {
         if !source.recordings.is_empty() {
-            return Ok((at, Library::of_recordings(source.recordings.clone())));
+            return Ok((at, RecordingSet::named(source.recordings.clone())));
         }
         let uri = Uri::parse(&source.uri).ok();
         let path = uri.and_then(|uri| uri.path().cloned()).unwrap_or_default();
@@ -65,9 +65,9 @@ pub fn libraries(plan: &Plan) -> Result<Vec<(usize, Library)>, RuntimeError> {
             path: path.display().to_string(),
             reason,
         };
-        let library = Library::of(&path).map_err(|e| wrong(e.to_string()))?;
+        let library = RecordingSet::open(&path).map_err(|e| wrong(e.to_string()))?;
         // Where nothing more can come, something has to be there.
-        match library.trouble().filter(|_| !source.settings.watch) {
+        match library.why_empty().filter(|_| !source.settings.watch) {
             Some(trouble) => Err(wrong(trouble)),
             None => Ok((at, library)),
         }

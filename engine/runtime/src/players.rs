@@ -19,7 +19,10 @@ use crate::{
     error::RuntimeError,
     feed::{Feed, Turn},
 };
-use atom_media::{Ended, Location, Outlet, Wanted, live, recording, standing::State};
+use atom_media::{
+    FrameSender, Location, PlaybackRequest, PlaybackSummary, follow_live,
+    live::connection_status::ConnectionState, play_recording,
+};
 use atom_models::error::chain;
 
 /// So many recordings are played at a time.
@@ -47,7 +50,7 @@ pub(crate) struct Ways {
 }
 
 /// A source that is to be played, and its side of the way into the graph.
-pub(crate) type Job = (Wanted, Outlet);
+pub(crate) type Job = (PlaybackRequest, FrameSender);
 
 /// What could not be played.
 #[derive(Default)]
@@ -119,9 +122,9 @@ impl Players {
         let play = AssertUnwindSafe(|| {
             wanted.location.check()?;
             Ok(match wanted.live {
-                _ if outlet.stopped() => Ended::default(),
-                Some(how) => live::follow(wanted, how, &outlet)?,
-                None => recording::play(wanted, &outlet)?,
+                _ if outlet.cancelled() => PlaybackSummary::default(),
+                Some(how) => follow_live(wanted, how, &outlet)?,
+                None => play_recording(wanted, &outlet)?,
             })
         });
         let played = catch_unwind(play).unwrap_or_else(|_| Err(panicked()));
@@ -136,10 +139,10 @@ impl Players {
                 if !gone() {
                     self.tell(&what, &error, found);
                 }
-                Ended::default()
+                PlaybackSummary::default()
             }
         };
-        outlet.standing.set(State::Over, None);
+        outlet.connection.set(ConnectionState::Over, None);
         outlet.end(ended);
     }
 

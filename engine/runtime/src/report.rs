@@ -10,7 +10,7 @@ use crate::{
     vitals::{SourceVitals, Vitals},
     writer::Passed,
 };
-use atom_media::standing::Gap;
+use atom_media::live::connection_status::Gap;
 use atom_operators::utc::utc;
 
 /// The report of a run.
@@ -95,7 +95,7 @@ pub struct LiveReport {
 impl LiveReport {
     /// How a source stands now.
     pub fn of(vitals: &SourceVitals) -> Self {
-        let reading = vitals.standing.reading();
+        let reading = vitals.connection.status();
         Self {
             start_utc: vitals.start().map(utc),
             connects: reading.connects,

@@ -44,7 +44,9 @@ use crate::{
     vitals::{SourceVitals, Vitals, live_bounds, samplers},
     writer::{OpenSink, Passed, Writer, Written},
 };
-use atom_media::{Choice, Live, Location, Outlet, Wanted, folder::Library, gst};
+use atom_media::{
+    FrameSelection, FrameSender, LiveSettings, Location, PlaybackRequest, folder::RecordingSet,
+};
 
 /// How often the worker looks whether the run has to end.
 const LOOK: Duration = Duration::from_millis(100);
@@ -130,7 +132,7 @@ pub struct Outcome {
 /// # Errors
 /// If it cannot start: a pack, a module, a source, a sink or a store that cannot be used.
 pub fn run(plan: &Plan, options: Options) -> Result<Outcome, RuntimeError> {
-    gst::init()?;
+    atom_media::init()?;
     let pack = Pack::open(&plan.pack)?;
     let locations = open::locations(plan)?;
     let libraries = open::libraries(plan)?;
@@ -298,7 +300,7 @@ pub(crate) struct Run<'p> {
 /// Everything that was opened before the start.
 struct Opened {
     locations: Vec<Option<Location>>,
-    libraries: Vec<(usize, Library)>,
+    libraries: Vec<(usize, RecordingSet)>,
     begins: Vec<Begin>,
     lanes: Lanes,
     sinks: Vec<OpenSink>,
@@ -418,41 +420,41 @@ impl Run<'_> {
         let live = source
             .live
             .then(|| self.live(source.id.planned as usize, start));
-        let wanted = Wanted {
+        let wanted = PlaybackRequest {
             source: source.id,
             location,
             size: self.pack.frame_size(),
-            choice: Choice::Grids(source.grids.clone()),
+            selection: FrameSelection::Grids(source.grids.clone()),
             from: start.from,
             live,
             growing: source.found.as_ref().is_some_and(|found| found.growing),
         };
-        let outlet = Outlet {
+        let outlet = FrameSender {
             name: source.name.clone(),
-            waiting: live.and_then(|_| way.waiting.take()),
+            queued: live.and_then(|_| way.waiting.take()),
             samplers: source.grids.len() as u64,
             flow: Arc::clone(&way.flow),
             stop: self.stop.clone(),
             length_ms: Arc::clone(&source.length_ms),
-            standing: Arc::clone(&source.standing),
-            ..Outlet::of_recording(source.id, way.sender.clone(), self.vitals.tally.clone())
+            connection: Arc::clone(&source.connection),
+            ..FrameSender::for_recording(source.id, way.sender.clone(), self.vitals.tally.clone())
         };
         (wanted, outlet)
     }
 
     /// How a live source is followed.
-    fn live(&self, source: usize, start: &Start) -> Live {
+    fn live(&self, source: usize, start: &Start) -> LiveSettings {
         let settings = &self.plan.sources[source].settings;
         let shares = samplers(self.plan, source).map(|(spec, _)| spec.least() / spec.fps);
-        Live {
-            stall: Duration::from_millis(settings.stall_ms),
+        LiveSettings {
+            stall_timeout: Duration::from_millis(settings.stall_ms),
             retry: (
                 Duration::from_millis(settings.retry_from_ms),
                 Duration::from_millis(settings.retry_to_ms),
             ),
-            floor: shares.fold(1.0, f64::min),
+            min_rate_share: shares.fold(1.0, f64::min),
             sealed: start.sealed,
-            alone: self.plan.sources.len() == 1,
+            only_source: self.plan.sources.len() == 1,
         }
     }
 

@@ -25,7 +25,7 @@ use atom_pipelines::{Input, Plan, PlannedNode};
 use jiff::Timestamp;
 
 use crate::{open::Begin, shelf::Shelf};
-use atom_media::Standing;
+use atom_media::live::connection_status::ConnectionMonitor;
 
 /// What of a run can be read while it goes on. Clones share it.
 #[derive(Clone, Debug)]
@@ -91,7 +91,7 @@ pub struct SourceVitals {
     /// Where its rows go, by index node.
     pub shelves: BTreeMap<NodeId, Shelf>,
     /// How it stands, if it is live.
-    pub standing: Arc<Standing>,
+    pub connection: Arc<ConnectionMonitor>,
     /// Its length in milliseconds, 0 where that is not known.
     pub length_ms: Arc<AtomicU64>,
     /// The grids on which it is sampled.
@@ -133,7 +133,7 @@ impl SourceVitals {
             sealed: begin.start.unwrap_or_default().sealed,
             shelves: begin.shelves.clone(),
             grids: samplers(plan, at).map(grid).collect(),
-            standing: Arc::new(Standing::begun(start)),
+            connection: Arc::new(ConnectionMonitor::started_at(start)),
             length_ms: Arc::default(),
         }
     }
@@ -161,7 +161,7 @@ impl SourceVitals {
 
     /// When the media time of a live source was 0; none of a recording, and before the first picture.
     pub fn start(&self) -> Option<Timestamp> {
-        self.standing.start().filter(|_| self.live)
+        self.connection.start().filter(|_| self.live)
     }
 }
 

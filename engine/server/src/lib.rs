@@ -32,7 +32,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use atom_media::standing::Reading;
+use atom_media::live::connection_status::ConnectionStatus;
 use atom_runtime::{
     metrics::Metrics,
     run::{Observed, Serve},
@@ -259,13 +259,13 @@ fn prometheus_text() -> &'static str {
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
-    sources: BTreeMap<String, Reading>,
+    sources: BTreeMap<String, ConnectionStatus>,
 }
 
 async fn health(State(told): State<Told>) -> Response {
     let sources = told.vitals.sources();
     let live = sources.iter().filter(|source| source.live);
-    let sources = live.map(|source| (source.name.clone(), source.standing.reading()));
+    let sources = live.map(|source| (source.name.clone(), source.connection.status()));
     let (code, status) = match told.vitals.since_beat() < DEAD {
         true => (StatusCode::OK, "ok"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "the graph's worker hangs"),

@@ -28,7 +28,9 @@ use super::{
     tasks::Task,
     work::WorkError,
 };
-use atom_media::{Choice, Location, MediaError, Outlet, Wanted, recording};
+use atom_media::{
+    FrameSelection, FrameSender, Location, MediaError, PlaybackRequest, play_recording,
+};
 use atom_runtime::{RuntimeError, report::cpu_seconds};
 
 /// What the engine costs.
@@ -167,20 +169,20 @@ fn beside_video(
 /// Decodes the video and lets its frames go.
 fn play(settings: &Settings, pack: &Pack) -> Result<Duration, MediaError> {
     let begun = Instant::now();
-    let wanted = Wanted {
+    let wanted = PlaybackRequest {
         source: SourceId::of(0),
         location: Location::parse(&settings.video.to_string_lossy())?,
         size: pack.frame_size(),
-        choice: Choice::Grids(vec![Grid::new(2.0, &[4000])]),
+        selection: FrameSelection::Grids(vec![Grid::new(2.0, &[4000])]),
         from: MediaTime::default(),
         live: None,
         growing: false,
     };
     let (sender, records) = bounded(2);
-    let outlet = Outlet::of_recording(SourceId::of(0), sender, Tally::default());
+    let outlet = FrameSender::for_recording(SourceId::of(0), sender, Tally::default());
     thread::scope(|threads| {
         threads.spawn(move || records.into_iter().for_each(drop));
-        let played = recording::play(wanted, &outlet);
+        let played = play_recording(wanted, &outlet);
         // Who takes the frames ends with this.
         drop(outlet);
         played.map(|_| begun.elapsed())

@@ -8,7 +8,7 @@ use std::{path::Path, sync::Arc};
 use atom_models::{Impression, ModelError, Pack, Vision};
 
 use super::{Case, EvalError};
-use atom_media::{MediaError, Spread, spread};
+use atom_media::{EvenlySpacedFrames, MediaError, evenly_spaced_frames};
 
 /// So many frames of a file are looked at, evenly spread; all of one that has fewer.
 pub const FRAMES: u64 = 8;
@@ -46,7 +46,7 @@ impl Eye {
     /// # Errors
     /// If it cannot be played as a whole, or the encoder fails.
     pub fn look(&mut self, case: &Case) -> Result<Seen, EvalError> {
-        let Spread { images, warnings } =
+        let EvenlySpacedFrames { images, warnings } =
             self.frames(&case.path).map_err(|source| EvalError::File {
                 file: case.file.clone(),
                 source: Box::new(source),
@@ -66,7 +66,7 @@ impl Eye {
         })
     }
 
-    fn frames(&self, path: &Path) -> Result<Spread, MediaError> {
-        spread(path, self.size, FRAMES, &self.stop)
+    fn frames(&self, path: &Path) -> Result<EvenlySpacedFrames, MediaError> {
+        evenly_spaced_frames(path, self.size, FRAMES, &self.stop)
     }
 }

@@ -20,15 +20,15 @@ pub const VIDEOS: [&str; 17] = [
     "ts", "webm", "wmv", "y4m",
 ];
 /// A file that did not change for so long is taken for finished: recorders write many times a second.
-pub const SETTLE: Duration = Duration::from_secs(2);
+pub const SETTLE_TIME: Duration = Duration::from_secs(2);
 /// A file that still grows is played for the first time when it has been growing for so long, and not more often than this.
-pub const GROWTH: Duration = Duration::from_secs(10);
+pub const GROWING_INTERVAL: Duration = Duration::from_secs(10);
 /// A recording that is gone is waited for so long, since it may come back under another name.
-pub const GRACE: Duration = Duration::from_secs(5);
+pub const REMOVAL_GRACE: Duration = Duration::from_secs(5);
 
 /// What a place of recordings names: a file, a folder with all folders in it, or a pattern.
 #[derive(Clone, Debug)]
-pub struct Library {
+pub struct RecordingSet {
     /// The file or folder, without links.
     pub root: PathBuf,
     /// Which files in it are meant; all videos if there is none.
@@ -37,12 +37,12 @@ pub struct Library {
     pub recordings: BTreeMap<PathBuf, String>,
 }
 
-impl Library {
+impl RecordingSet {
     /// Finds what a path or pattern names.
     ///
     /// # Errors
     /// If there is no such file or folder, or the pattern makes no sense.
-    pub fn of(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path) -> io::Result<Self> {
         match path.canonicalize() {
             Ok(root) => Ok(Self {
                 root,
@@ -54,7 +54,7 @@ impl Library {
     }
 
     /// Recordings that have names already.
-    pub fn of_recordings(recordings: BTreeMap<PathBuf, String>) -> Self {
+    pub fn named(recordings: BTreeMap<PathBuf, String>) -> Self {
         Self {
             root: PathBuf::from("/"),
             pattern: None,
@@ -89,12 +89,12 @@ impl Library {
     }
 
     /// Why there is nothing to play in it, if that is so.
-    pub fn trouble(&self) -> Option<String> {
+    pub fn why_empty(&self) -> Option<String> {
         let listing = list(self);
         if !listing.files.is_empty() {
             return None;
         }
-        Some(match listing.closed.first() {
+        Some(match listing.unreadable.first() {
             Some((folder, error)) => format!("{}: {error}", folder.display()),
             None if self.pattern.is_some() => "no file is like it".to_owned(),
             None => format!(
@@ -105,7 +105,7 @@ impl Library {
     }
 
     /// The path of a file as it is named in the index: relative to a folder, whole for a single file.
-    pub fn name_of<'p>(&self, file: &'p Path) -> &'p Path {
+    pub fn index_name<'p>(&self, file: &'p Path) -> &'p Path {
         match file.strip_prefix(&self.root) {
             Ok(inside) if !inside.as_os_str().is_empty() => inside,
             _ => file,
@@ -113,7 +113,7 @@ impl Library {
     }
 
     /// Whether a file, were it there, would be one of its recordings.
-    pub fn holds(&self, file: &Path) -> bool {
+    pub fn contains(&self, file: &Path) -> bool {
         if !self.recordings.is_empty() {
             return self.recordings.contains_key(file);
         }
@@ -126,7 +126,7 @@ impl Library {
             ..MatchOptions::default()
         };
         match &self.pattern {
-            Some(pattern) => pattern.matches_path_with(self.name_of(file), options),
+            Some(pattern) => pattern.matches_path_with(self.index_name(file), options),
             None => is_video(file),
         }
     }
@@ -141,7 +141,7 @@ fn is_video(path: &Path) -> bool {
 
 /// A file as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct FileEntry {
     /// Where.
     pub path: PathBuf,
     /// How large, and when it was changed last.
@@ -162,7 +162,7 @@ impl FileState {
     ///
     /// # Errors
     /// If it is not there.
-    pub fn of(path: &Path) -> io::Result<Self> {
+    pub fn read(path: &Path) -> io::Result<Self> {
         let data = path.metadata()?;
         Ok(Self {
             size: data.len(),
@@ -175,13 +175,13 @@ impl FileState {
 #[derive(Debug, Default)]
 pub struct Listing {
     /// The recordings, by path.
-    pub files: Vec<Entry>,
+    pub files: Vec<FileEntry>,
     /// Folders that could not be read, and why.
-    pub closed: Vec<(PathBuf, io::Error)>,
+    pub unreadable: Vec<(PathBuf, io::Error)>,
 }
 
 /// Everything that a library holds now. Links to folders are not followed: they could lead back.
-pub fn list(library: &Library) -> Listing {
+pub fn list(library: &RecordingSet) -> Listing {
     let mut listing = Listing::default();
     if !library.recordings.is_empty() {
         listing.files = library
@@ -199,19 +199,19 @@ pub fn list(library: &Library) -> Listing {
 }
 
 /// A file as it is now; it may be gone by now.
-fn as_it_is(path: &Path) -> Option<Entry> {
-    let state = FileState::of(path).ok()?;
-    Some(Entry {
+fn as_it_is(path: &Path) -> Option<FileEntry> {
+    let state = FileState::read(path).ok()?;
+    Some(FileEntry {
         path: path.to_owned(),
         state,
     })
 }
 
-fn list_folder(library: &Library, folder: &Path, listing: &mut Listing) {
+fn list_folder(library: &RecordingSet, folder: &Path, listing: &mut Listing) {
     let entries = match folder.read_dir() {
         Ok(entries) => entries,
         Err(error) => {
-            listing.closed.push((folder.to_owned(), error));
+            listing.unreadable.push((folder.to_owned(), error));
             return;
         }
     };
@@ -230,7 +230,7 @@ fn list_folder(library: &Library, folder: &Path, listing: &mut Listing) {
 
 /// A recording that is to be played now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ready {
+pub struct ReadyFile {
     /// The file.
     pub path: PathBuf,
     /// Whether it still grows: then its end is not the end.
@@ -239,7 +239,7 @@ pub struct Ready {
 
 /// The core: what is known of the files of a library.
 #[derive(Debug, Default)]
-pub struct Watched {
+pub struct SettleTracker {
     files: BTreeMap<PathBuf, File>,
     gone: BTreeMap<PathBuf, Instant>,
 }
@@ -262,27 +262,32 @@ struct Handed {
 }
 
 /// What can be asked of files while a look is taken.
-pub struct Asking<'a> {
+pub struct ScanContext<'a> {
     /// Whether a file is being played.
-    pub busy: &'a dyn Fn(&Path) -> bool,
+    pub playing: &'a dyn Fn(&Path) -> bool,
     /// Whether a file can be played before it is finished.
-    pub grows: &'a dyn Fn(&Path) -> bool,
+    pub playable_while_growing: &'a dyn Fn(&Path) -> bool,
     /// Whether to wait for files that are not settled.
-    pub patient: bool,
+    pub wait_until_settled: bool,
     /// The time on the wall.
-    pub now: SystemTime,
+    pub wall_time: SystemTime,
 }
 
-impl Watched {
+impl SettleTracker {
     /// Takes what is there now; gives what is to be played.
-    pub fn look(&mut self, files: Vec<Entry>, now: Instant, asking: &Asking) -> Vec<Ready> {
+    pub fn update(
+        &mut self,
+        files: Vec<FileEntry>,
+        now: Instant,
+        asking: &ScanContext,
+    ) -> Vec<ReadyFile> {
         let there: BTreeSet<PathBuf> = files.iter().map(|entry| entry.path.clone()).collect();
         let missing = self.files.extract_if(.., |path, _| !there.contains(path));
         self.gone
             .extend(missing.map(|(path, _)| path).map(|path| (path, now)));
         self.gone.retain(|path, _| !there.contains(path));
         let mut ready = Vec::new();
-        for Entry { path, state } in files {
+        for FileEntry { path, state } in files {
             let file = self.files.entry(path.clone()).or_insert(File {
                 state,
                 first: now,
@@ -292,7 +297,7 @@ impl Watched {
             if file.state != state {
                 (file.state, file.since) = (state, now);
             }
-            if (asking.busy)(&path) {
+            if (asking.playing)(&path) {
                 continue;
             }
             if let Some(growing) = file.due(&path, now, asking) {
@@ -302,19 +307,19 @@ impl Watched {
                     when: now,
                 };
                 file.handed = Some(handed);
-                ready.push(Ready { path, growing });
+                ready.push(ReadyFile { path, growing });
             }
         }
         ready
     }
 
     /// Takes note of a file that should be there.
-    pub fn expect(&mut self, path: PathBuf, now: Instant) {
+    pub fn expect_missing(&mut self, path: PathBuf, now: Instant) {
         self.gone.insert(path, now);
     }
 
     /// Files that have been gone for longer than they are waited for.
-    pub fn gone(&mut self, now: Instant, grace: Duration) -> Vec<PathBuf> {
+    pub fn take_removed(&mut self, now: Instant, grace: Duration) -> Vec<PathBuf> {
         let over = |since: &Instant| now.duration_since(*since) >= grace;
         let gone = self.gone.extract_if(.., |_, since| over(since));
         gone.map(|(path, _)| path).collect()
@@ -323,19 +328,19 @@ impl Watched {
 
 impl File {
     /// Whether it is to be played now, and then whether it still grows.
-    fn due(&self, path: &Path, now: Instant, asking: &Asking) -> Option<bool> {
-        let old = asking.now.duration_since(self.state.modified);
-        let settled =
-            now.duration_since(self.since) >= SETTLE || old.is_ok_and(|age| age >= SETTLE);
-        let settled = settled || !asking.patient;
-        let long = |since: Instant| now.duration_since(since) >= GROWTH;
+    fn due(&self, path: &Path, now: Instant, asking: &ScanContext) -> Option<bool> {
+        let old = asking.wall_time.duration_since(self.state.modified);
+        let settled = now.duration_since(self.since) >= SETTLE_TIME
+            || old.is_ok_and(|age| age >= SETTLE_TIME);
+        let settled = settled || !asking.wait_until_settled;
+        let long = |since: Instant| now.duration_since(since) >= GROWING_INTERVAL;
         match &self.handed {
             Some(handed) if handed.state == self.state && !handed.growing => None,
             _ if settled => Some(false),
             Some(handed) if handed.growing && handed.state != self.state && long(handed.when) => {
                 Some(true)
             }
-            None if long(self.first) && (asking.grows)(path) => Some(true),
+            None if long(self.first) && (asking.playable_while_growing)(path) => Some(true),
             _ => None,
         }
     }
@@ -367,7 +372,7 @@ mod tests {
 
     /// A folder whose files are told by hand, at seconds since it began.
     struct Told {
-        watched: Watched,
+        watched: SettleTracker,
         begun: Instant,
         wall: SystemTime,
     }
@@ -375,7 +380,7 @@ mod tests {
     impl Told {
         fn new() -> Self {
             Self {
-                watched: Watched::default(),
+                watched: SettleTracker::default(),
                 begun: Instant::now(),
                 wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),
             }
@@ -392,23 +397,23 @@ mod tests {
             files: &[(&str, u64, u64)],
             busy: &dyn Fn(&Path) -> bool,
         ) -> Vec<(String, bool)> {
-            let entry = |(name, size, changed): &(&str, u64, u64)| Entry {
+            let entry = |(name, size, changed): &(&str, u64, u64)| FileEntry {
                 path: name.into(),
                 state: FileState {
                     size: *size,
                     modified: self.wall + Duration::from_secs(*changed),
                 },
             };
-            let asking = Asking {
-                busy,
-                grows: &|path| path.extension().is_some_and(|end| end == "ts"),
-                patient: true,
-                now: self.wall + Duration::from_secs(second),
+            let asking = ScanContext {
+                playing: busy,
+                playable_while_growing: &|path| path.extension().is_some_and(|end| end == "ts"),
+                wait_until_settled: true,
+                wall_time: self.wall + Duration::from_secs(second),
             };
             let now = self.begun + Duration::from_secs(second);
             let files = files.iter().map(entry).collect();
-            let ready = self.watched.look(files, now, &asking);
-            let told = |ready: Ready| (ready.path.display().to_string(), ready.growing);
+            let ready = self.watched.update(files, now, &asking);
+            let told = |ready: ReadyFile| (ready.path.display().to_string(), ready.growing);
             ready.into_iter().map(told).collect()
         }
     }
@@ -491,7 +496,7 @@ mod tests {
         told.look(12, &[("b.mp4", 5, 0)]);
         let gone = |told: &mut Told, second| {
             let now = told.begun + Duration::from_secs(second);
-            told.watched.gone(now, GRACE)
+            told.watched.take_removed(now, REMOVAL_GRACE)
         };
         assert!(gone(&mut told, 14).is_empty());
         assert_eq!(gone(&mut told, 15), [PathBuf::from("a.mp4")]);
@@ -509,10 +514,10 @@ mod tests {
         std::os::unix::fs::symlink(folder.path(), at("deep/back")).unwrap();
         std::os::unix::fs::symlink(at("nowhere.mp4"), at("broken.mp4")).unwrap();
         let names = |path: &Path| -> Vec<String> {
-            let library = Library::of(path).unwrap();
+            let library = RecordingSet::open(path).unwrap();
             let files = list(&library).files.into_iter();
             files
-                .map(|entry| library.name_of(&entry.path).display().to_string())
+                .map(|entry| library.index_name(&entry.path).display().to_string())
                 .collect()
         };
         assert_eq!(
@@ -523,7 +528,10 @@ mod tests {
         assert_eq!(names(&at("**/*.ts")), ["deep/er/c.ts"]);
         let single = at("b.MP4").canonicalize().unwrap();
         assert_eq!(names(&at("b.MP4")), [single.display().to_string()]);
-        assert!(Library::of(&at("none")).is_err() && Library::of(&at("no/*.mp4")).is_err());
+        assert!(
+            RecordingSet::open(&at("none")).is_err()
+                && RecordingSet::open(&at("no/*.mp4")).is_err()
+        );
     }
 
     #[test]

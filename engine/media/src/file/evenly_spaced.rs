@@ -15,11 +15,17 @@ use atom_operators::{
 };
 use crossbeam::channel::unbounded;
 
-use super::{Choice, Ended, Location, Outlet, Wanted, gst, jpeg, recording};
-use crate::error::MediaError;
+use super::{playback::play_recording, truncated_jpeg};
+use crate::{
+    error::MediaError,
+    frame_sender::{FrameSender, PlaybackSummary},
+    gst::pipeline::init,
+    location::Location,
+    request::{FrameSelection, PlaybackRequest},
+};
 
 /// What a file shows, in a few frames.
-pub struct Spread {
+pub struct EvenlySpacedFrames {
     /// The frames in order.
     pub images: Vec<Image>,
     /// What was wrong with the file, though it could be played to its end.
@@ -31,16 +37,16 @@ pub struct Spread {
 ///
 /// # Errors
 /// If the file cannot be played to its end (also because `stop` was set), or one of the frames cannot be used.
-pub fn spread(
+pub fn evenly_spaced_frames(
     path: &Path,
     size: (u32, u32),
     count: u64,
     stop: &CancellationToken,
-) -> Result<Spread, MediaError> {
+) -> Result<EvenlySpacedFrames, MediaError> {
     let play = |numbers| Playing::of(path, size, numbers, stop);
     let first = play((0..count).collect())?;
     let frames = first.ended.frames;
-    if frames == 1 && jpeg::cut_short(path) {
+    if frames == 1 && truncated_jpeg::cut_short(path) {
         return Err(unreadable(path, "the picture is cut short".into()));
     }
     if frames <= count {
@@ -66,7 +72,7 @@ fn evenly(frames: u64, count: u64) -> BTreeSet<u64> {
 
 /// A file that was played to its end.
 struct Playing {
-    ended: Ended,
+    ended: PlaybackSummary,
     images: Vec<Image>,
     warnings: Vec<String>,
 }
@@ -78,24 +84,24 @@ impl Playing {
         numbers: BTreeSet<u64>,
         stop: &CancellationToken,
     ) -> Result<Self, MediaError> {
-        gst::init()?;
+        init()?;
         let source = SourceId::of(0);
         // There is room for all that is wanted, so nothing waits and no thread is needed.
         let (sender, records) = unbounded();
-        let outlet = Outlet {
+        let outlet = FrameSender {
             stop: stop.clone(),
-            ..Outlet::of_recording(source, sender, Tally::default())
+            ..FrameSender::for_recording(source, sender, Tally::default())
         };
-        let wanted = Wanted {
+        let wanted = PlaybackRequest {
             source,
             location: Location::File(path.to_owned()),
             size,
-            choice: Choice::Numbers(numbers),
+            selection: FrameSelection::Numbers(numbers),
             from: MediaTime::default(),
             live: None,
             growing: false,
         };
-        let ended = recording::play(wanted, &outlet)?;
+        let ended = play_recording(wanted, &outlet)?;
         drop(outlet);
         let (mut images, mut warnings) = (Vec::new(), Vec::new());
         for record in records {
@@ -105,7 +111,7 @@ impl Playing {
                 Record::Quiet(_) | Record::End(_) => {}
             }
         }
-        if !ended.whole {
+        if !ended.complete {
             let why = warnings
                 .pop()
                 .unwrap_or_else(|| "it was not played to its end".into());
@@ -120,10 +126,10 @@ impl Playing {
     }
 
     /// What was wanted, if all of it is there.
-    fn whole(self, wanted: u64, path: &Path) -> Result<Spread, MediaError> {
+    fn whole(self, wanted: u64, path: &Path) -> Result<EvenlySpacedFrames, MediaError> {
         let (images, mut warnings) = (self.images, self.warnings);
         if images.len() as u64 == wanted {
-            return Ok(Spread { images, warnings });
+            return Ok(EvenlySpacedFrames { images, warnings });
         }
         let why = warnings
             .pop()

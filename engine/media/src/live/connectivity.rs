@@ -10,7 +10,7 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why nobody answers at a uri; nothing if somebody does.
-pub(super) fn trouble(uri: &str) -> Option<String> {
+pub(crate) fn trouble(uri: &str) -> Option<String> {
     let (host, port) = host_and_port(uri)?;
     let named = format!("{host}:{port}");
     let Ok(addresses) = (host.as_str(), port).to_socket_addrs() else {

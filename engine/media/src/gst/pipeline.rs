@@ -14,12 +14,11 @@ use gstreamer_app::AppSink;
 use gstreamer_video as gst_video;
 
 use super::{
-    Location,
     elements::{self, Transport},
-    gate::Gate,
-    missing,
+    plugin_hints as missing,
+    selective_decoding::Gate,
 };
-use crate::error::MediaError;
+use crate::{error::MediaError, location::Location};
 
 /// Starts GStreamer, once in a process.
 pub fn init() -> Result<(), MediaError> {
@@ -29,7 +28,7 @@ pub fn init() -> Result<(), MediaError> {
 }
 
 /// A pipeline that plays.
-pub(super) struct Pipe {
+pub(crate) struct Pipe {
     pipeline: gst::Pipeline,
     sink: AppSink,
     bus: gst::Bus,
@@ -38,24 +37,24 @@ pub(super) struct Pipe {
     /// What GStreamer found no plugin for.
     missing: Option<String>,
     /// Set when the container is an MPEG stream, whose clock begins at any moment before the first picture.
-    pub(super) clocked: Arc<AtomicBool>,
+    pub(crate) clocked: Arc<AtomicBool>,
     /// Lets only that into the decoder which is needed.
-    pub(super) gate: Gate,
+    pub(crate) gate: Gate,
 }
 
 /// How a pipeline is to play.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     /// As time passes, rather than as fast as the pictures are taken.
-    pub(super) paced: bool,
+    pub(crate) paced: bool,
     /// How a camera on the network is to send.
-    pub(super) transport: Transport,
+    pub(crate) transport: Transport,
     /// Whether the file is still being written: its last piece may be cut short.
-    pub(super) growing: bool,
+    pub(crate) growing: bool,
 }
 
 /// What GStreamer tells of.
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// A picture that could not be decoded; the video goes on.
     Picture(String),
     /// The video cannot go on.
@@ -64,16 +63,16 @@ pub(super) enum Trouble {
 
 /// Why a video cannot go on.
 #[derive(Clone, Debug)]
-pub(super) struct Broken {
+pub(crate) struct Broken {
     /// For a person.
-    pub(super) said: String,
+    pub(crate) said: String,
     /// Whether trying again can help.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
 }
 
 /// Kinds of trouble, by what helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Waiting may help.
     Passing,
     /// The camera may send in another way.
@@ -84,7 +83,7 @@ pub(super) enum Kind {
 
 impl Broken {
     /// Trouble that may pass.
-    pub(super) fn passing(said: impl Into<String>) -> Self {
+    pub(crate) fn passing(said: impl Into<String>) -> Self {
         Self {
             said: said.into(),
             kind: Kind::Passing,
@@ -104,7 +103,7 @@ impl Broken {
 }
 
 impl Pipe {
-    pub(super) fn open(location: &Location, manner: Manner) -> Result<Self, Broken> {
+    pub(crate) fn open(location: &Location, manner: Manner) -> Result<Self, Broken> {
         let pipeline = gst::Pipeline::new();
         let sink = AppSink::builder()
             .caps(&gst_video::VideoCapsBuilder::new().build())
@@ -156,23 +155,23 @@ impl Pipe {
     }
 
     /// The next picture, if one comes within this time.
-    pub(super) fn pull(&self, patience: gst::ClockTime) -> Option<gst::Sample> {
+    pub(crate) fn pull(&self, patience: gst::ClockTime) -> Option<gst::Sample> {
         self.sink.try_pull_sample(patience)
     }
 
     /// Whether nothing comes any more.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.sink.is_eos()
     }
 
     /// How long the video is, if its container says so.
-    pub(super) fn length(&self) -> Option<gst::ClockTime> {
+    pub(crate) fn length(&self) -> Option<gst::ClockTime> {
         self.pipeline.query_duration()
     }
 
     /// What GStreamer tells of trouble, the oldest first. All kinds are asked for at once: the bus throws away what it
     /// is not asked for.
-    pub(super) fn trouble(&mut self) -> Option<Trouble> {
+    pub(crate) fn trouble(&mut self) -> Option<Trouble> {
         use gst::MessageType as Type;
         let asked = [Type::Error, Type::Warning, Type::Element];
         loop {
@@ -217,7 +216,7 @@ impl Pipe {
     }
 
     /// The error that ended the video, if there is one.
-    pub(super) fn fault(&mut self) -> Option<Broken> {
+    pub(crate) fn fault(&mut self) -> Option<Broken> {
         std::iter::from_fn(|| self.trouble()).find_map(|trouble| match trouble {
             Trouble::End(broken) => Some(broken),
             Trouble::Picture(_) => None,

@@ -12,7 +12,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::boxes::boxes;
+use super::mp4_boxes::boxes;
 use crate::error::MediaError;
 
 /// So much of the beginning, the middle and the end of a file is hashed.
@@ -20,19 +20,19 @@ const PART: u64 = 64 << 10;
 
 /// What a file holds, as far as its size and some of its parts tell. Written as `SIZE-HASH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
+pub struct ContentDigest {
     /// In bytes.
     pub size: u64,
     /// 32 hexadecimal digits.
     pub hash: String,
 }
 
-impl Content {
+impl ContentDigest {
     /// What a file holds now.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn of(path: &Path) -> Result<Self, MediaError> {
+    pub fn of_file(path: &Path) -> Result<Self, MediaError> {
         let read = || {
             let mut file = fs::File::open(path)?;
             let size = file.metadata()?.len();
@@ -46,7 +46,7 @@ impl Content {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn of_first(path: &Path, size: u64) -> Result<Option<Self>, MediaError> {
+    pub fn of_prefix(path: &Path, size: u64) -> Result<Option<Self>, MediaError> {
         let read = || {
             let mut file = fs::File::open(path)?;
             match file.metadata()?.len() >= size {
@@ -59,7 +59,7 @@ impl Content {
 }
 
 /// The hash of the size, and of the parts of a file within that size: all of it if it is small.
-fn hashed(file: &mut (impl Read + Seek), size: u64) -> io::Result<Content> {
+fn hashed(file: &mut (impl Read + Seek), size: u64) -> io::Result<ContentDigest> {
     let parts = match size <= 3 * PART {
         true => vec![(0, size)],
         false => vec![(0, PART), ((size - PART) / 2, PART), (size - PART, PART)],
@@ -78,7 +78,7 @@ fn hashed(file: &mut (impl Read + Seek), size: u64) -> io::Result<Content> {
     }
     let hash = hash.finalize();
     let digits = hash[..16].iter().map(|byte| format!("{byte:02x}"));
-    Ok(Content {
+    Ok(ContentDigest {
         size,
         hash: digits.collect(),
     })
@@ -91,7 +91,7 @@ fn unreadable(path: &Path, error: &io::Error) -> MediaError {
     }
 }
 
-impl fmt::Display for Content {
+impl fmt::Display for ContentDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.size, self.hash)
     }
@@ -100,13 +100,13 @@ impl fmt::Display for Content {
 /// A text that tells no content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} tells no content of a file; expected its size, a hyphen and 32 hexadecimal digits")]
-pub struct NoContent(String);
+pub struct InvalidDigest(String);
 
-impl FromStr for Content {
-    type Err = NoContent;
+impl FromStr for ContentDigest {
+    type Err = InvalidDigest;
 
-    fn from_str(text: &str) -> Result<Self, NoContent> {
-        let wrong = || NoContent(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let wrong = || InvalidDigest(text.to_owned());
         let (size, hash) = text.split_once('-').ok_or_else(wrong)?;
         let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         if hash.len() != 32 || !hash.bytes().all(digit) {
@@ -121,7 +121,7 @@ impl FromStr for Content {
 
 /// Kinds of files, by whether they can be played before they are complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Container {
+pub enum ContainerKind {
     /// A transport stream, of packets that each say what they are.
     MpegTs,
     /// An MP4 in fragments, each with its own index.
@@ -130,7 +130,7 @@ pub enum Container {
     Other,
 }
 
-impl Container {
+impl ContainerKind {
     /// The kind of a file, by its first bytes.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ impl Container {
     }
 
     /// Whether such a file can be played while it grows.
-    pub fn plays_while_it_grows(self) -> bool {
+    pub fn playable_while_growing(self) -> bool {
         self != Self::Other
     }
 }
@@ -201,13 +201,13 @@ mod tests {
     #[test]
     fn tells_a_file_that_grew_from_another_one() {
         for size in [0, 1, 1000, 3 * 65536, 3 * 65536 + 1, 1_000_000] {
-            let before = Content::of(file(&noise(size)).path()).unwrap();
+            let before = ContentDigest::of_file(file(&noise(size)).path()).unwrap();
             assert_eq!(before.size, size as u64);
             let grown = file(&noise(size + 5000));
-            let first = Content::of_first(grown.path(), before.size).unwrap();
+            let first = ContentDigest::of_prefix(grown.path(), before.size).unwrap();
             assert_eq!(first, Some(before.clone()));
-            assert_ne!(Content::of(grown.path()).unwrap(), before);
-            let longer = Content::of_first(grown.path(), size as u64 + 5001).unwrap();
+            assert_ne!(ContentDigest::of_file(grown.path()).unwrap(), before);
+            let longer = ContentDigest::of_prefix(grown.path(), size as u64 + 5001).unwrap();
             assert_eq!(longer, None);
         }
     }
@@ -215,33 +215,36 @@ mod tests {
     #[test]
     fn sees_changes_at_the_beginning_in_the_middle_and_at_the_end() {
         let bytes = noise(1_000_000);
-        let content = Content::of(file(&bytes).path()).unwrap();
+        let content = ContentDigest::of_file(file(&bytes).path()).unwrap();
         for changed in [0, 500_000, 999_999] {
             let mut bytes = bytes.clone();
             bytes[changed] ^= 1;
-            assert_ne!(Content::of(file(&bytes).path()).unwrap(), content);
+            assert_ne!(
+                ContentDigest::of_file(file(&bytes).path()).unwrap(),
+                content
+            );
         }
     }
 
     #[test]
     fn content_is_written_and_read() {
-        let content = Content::of(file(&noise(1000)).path()).unwrap();
+        let content = ContentDigest::of_file(file(&noise(1000)).path()).unwrap();
         assert_eq!(content.to_string().parse(), Ok(content.clone()));
         assert!(content.to_string().starts_with("1000-"));
         for wrong in ["", "12", "x-0", "-", "12-zz", &format!("{content}0")] {
-            assert!(wrong.parse::<Content>().is_err(), "{wrong}");
+            assert!(wrong.parse::<ContentDigest>().is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn names_the_file_that_cannot_be_read() {
-        let said = Content::of(Path::new("/nowhere/a.mp4")).unwrap_err();
+        let said = ContentDigest::of_file(Path::new("/nowhere/a.mp4")).unwrap_err();
         assert!(said.to_string().contains("/nowhere/a.mp4"));
     }
 
     #[track_caller]
-    fn sniffed(bytes: &[u8], expected: Container) {
-        assert_eq!(Container::sniff(file(bytes).path()).unwrap(), expected);
+    fn sniffed(bytes: &[u8], expected: ContainerKind) {
+        assert_eq!(ContainerKind::sniff(file(bytes).path()).unwrap(), expected);
     }
 
     fn packets(count: usize, before: usize, length: usize) -> Vec<u8> {
@@ -256,14 +259,14 @@ mod tests {
 
     #[test]
     fn knows_transport_streams() {
-        sniffed(&packets(100, 0, 188), Container::MpegTs);
-        sniffed(&packets(100, 0, 192), Container::MpegTs);
-        sniffed(&packets(100, 50, 188), Container::MpegTs);
-        sniffed(&packets(3, 0, 188), Container::MpegTs);
-        sniffed(&packets(1, 0, 188), Container::Other);
-        sniffed(&noise(10_000), Container::Other);
-        sniffed(b"GGGG", Container::Other);
-        sniffed(b"", Container::Other);
+        sniffed(&packets(100, 0, 188), ContainerKind::MpegTs);
+        sniffed(&packets(100, 0, 192), ContainerKind::MpegTs);
+        sniffed(&packets(100, 50, 188), ContainerKind::MpegTs);
+        sniffed(&packets(3, 0, 188), ContainerKind::MpegTs);
+        sniffed(&packets(1, 0, 188), ContainerKind::Other);
+        sniffed(&noise(10_000), ContainerKind::Other);
+        sniffed(b"GGGG", ContainerKind::Other);
+        sniffed(b"", ContainerKind::Other);
     }
 
     #[test]
@@ -271,10 +274,10 @@ mod tests {
         let begun = b"\0\0\0\x0cftypisom".to_vec();
         let moov = |inner: &[u8; 4]| [b"\0\0\0\x10moov\0\0\0\x08", &inner[..]].concat();
         let with = |more: &[u8]| [&begun, more].concat();
-        sniffed(&with(&moov(b"mvex")), Container::FragmentedMp4);
-        sniffed(&with(b"\0\0\0\x08moof"), Container::FragmentedMp4);
-        sniffed(&with(&moov(b"trak")), Container::Other);
-        sniffed(&with(b"\0\0\0\x10mdat12345678"), Container::Other);
-        sniffed(&begun, Container::Other);
+        sniffed(&with(&moov(b"mvex")), ContainerKind::FragmentedMp4);
+        sniffed(&with(b"\0\0\0\x08moof"), ContainerKind::FragmentedMp4);
+        sniffed(&with(&moov(b"trak")), ContainerKind::Other);
+        sniffed(&with(b"\0\0\0\x10mdat12345678"), ContainerKind::Other);
+        sniffed(&begun, ContainerKind::Other);
     }
 }

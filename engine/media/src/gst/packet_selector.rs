@@ -16,28 +16,28 @@ const FEW: usize = 8;
 
 /// One piece of a compressed stream: what makes one picture.
 #[derive(Clone, Debug)]
-pub(super) struct Piece<P> {
+pub(crate) struct Piece<P> {
     /// When its picture is shown.
-    pub(super) at: MediaTime,
+    pub(crate) at: MediaTime,
     /// Whether decoding can begin with it.
-    pub(super) key: bool,
+    pub(crate) key: bool,
     /// Its size in bytes.
-    pub(super) size: usize,
+    pub(crate) size: usize,
     /// The piece itself.
-    pub(super) inner: P,
+    pub(crate) inner: P,
 }
 
 /// What is to be decoded next.
 #[derive(Debug, PartialEq)]
-pub(super) struct Needed<P> {
+pub(crate) struct Needed<P> {
     /// Whether pieces were let go before: then the decoder must begin anew with the first of these.
-    pub(super) anew: bool,
+    pub(crate) anew: bool,
     /// In order.
-    pub(super) pieces: Vec<P>,
+    pub(crate) pieces: Vec<P>,
 }
 
 /// The pieces that wait until it is known whether they are needed. Pieces come in the order of decoding.
-pub(super) struct Skipper<P> {
+pub(crate) struct Skipper<P> {
     waiting: Vec<Piece<P>>,
     bytes: usize,
     /// The place among these of a key frame before which none is needed, unless the stream ends.
@@ -50,7 +50,7 @@ pub(super) struct Skipper<P> {
     /// before it and need what came before it as well; the next piece tells.
     doubtful: bool,
     /// When the pieces would be shown that were let go and of which nobody took note yet.
-    pub(super) skipped: Vec<MediaTime>,
+    pub(crate) skipped: Vec<MediaTime>,
 }
 
 impl<P> Default for Skipper<P> {
@@ -69,7 +69,7 @@ impl<P> Default for Skipper<P> {
 
 impl<P> Skipper<P> {
     /// Takes the next piece; what is to be decoded now, if pictures from `wanted` on are. That moment never goes back.
-    pub(super) fn push(&mut self, piece: Piece<P>, wanted: MediaTime) -> Needed<P> {
+    pub(crate) fn push(&mut self, piece: Piece<P>, wanted: MediaTime) -> Needed<P> {
         let (at, key) = (piece.at, piece.key);
         if !key && self.begun.is_some_and(|begun| at < begun) {
             self.skipped.push(at);
@@ -97,7 +97,7 @@ impl<P> Skipper<P> {
     }
 
     /// All that waits: what comes next is of another kind, or nothing.
-    pub(super) fn end(&mut self) -> Needed<P> {
+    pub(crate) fn end(&mut self) -> Needed<P> {
         if self.cut.is_some_and(|cut| cut + FEW <= self.waiting.len()) {
             self.let_go();
         }

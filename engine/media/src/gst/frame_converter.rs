@@ -9,20 +9,20 @@ use gstreamer_video::{self as gst_video, prelude::*};
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv444_to_rgb};
 
 /// Turns decoded pictures into packed RGB of the encoder's size, whatever format each of them has.
-pub(super) struct Converting {
+pub(crate) struct Converting {
     size: (u32, u32),
     converter: Option<Converter>,
 }
 
 impl Converting {
-    pub(super) fn to(size: (u32, u32)) -> Self {
+    pub(crate) fn to(size: (u32, u32)) -> Self {
         Self {
             size,
             converter: None,
         }
     }
 
-    pub(super) fn image(
+    pub(crate) fn image(
         &mut self,
         info: &gst_video::VideoInfo,
         buffer: gst::Buffer,
@@ -40,13 +40,13 @@ impl Converting {
 }
 
 /// The format and the bytes of a picture.
-pub(super) fn parts(sample: &gst::Sample) -> Option<(gst_video::VideoInfo, gst::Buffer)> {
+pub(crate) fn parts(sample: &gst::Sample) -> Option<(gst_video::VideoInfo, gst::Buffer)> {
     let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
     Some((info, sample.buffer_owned()?))
 }
 
 /// How long a frame is shown, in nanoseconds: as its buffer says, else by the frame rate, else 40 ms.
-pub(super) fn duration(info: &gst_video::VideoInfo, buffer: &gst::Buffer) -> u64 {
+pub(crate) fn duration(info: &gst_video::VideoInfo, buffer: &gst::Buffer) -> u64 {
     let rate = (info.fps().numer() > 0)
         .then(|| 1_000_000_000 * info.fps().denom() as u64 / info.fps().numer() as u64);
     buffer

@@ -35,7 +35,7 @@ const KNOWN: [(&str, &str, &str); 20] = [
 ];
 
 /// Reads GStreamer's message of a missing plugin, if it is one.
-pub(super) fn plugin(message: &gst::StructureRef) -> Option<String> {
+pub(crate) fn plugin(message: &gst::StructureRef) -> Option<String> {
     if message.name() != "missing-plugin" {
         return None;
     }
@@ -48,7 +48,7 @@ pub(super) fn plugin(message: &gst::StructureRef) -> Option<String> {
 }
 
 /// Says what to install if an error is about an element that cannot be made; else the error as it is.
-pub(super) fn element(error: &str) -> String {
+pub(crate) fn element(error: &str) -> String {
     let known = KNOWN.iter().find(|(name, ..)| error.contains(name));
     match known {
         Some((_, element, package)) if error.contains("create element") => {

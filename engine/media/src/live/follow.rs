@@ -21,32 +21,19 @@ use gstreamer as gst;
 use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
-use super::{
-    Ended, Location, Outlet, Stopped, Thinner, Wanted,
-    clock::LiveClock,
-    convert::{Converting, parts},
-    deliver,
-    elements::Transport,
-    gst::{Broken, Kind, Manner, Pipe, Trouble},
-    retry::Retry,
-    standing::State,
+use super::{backoff::Retry, connection_status::ConnectionState, media_clock::LiveClock};
+use crate::{
+    error::MediaError,
+    frame_filter::FrameFilter,
+    frame_sender::{Cancelled, FrameSender, PlaybackSummary},
+    gst::{
+        elements::Transport,
+        frame_converter::{Converting, parts},
+        pipeline::{Broken, Kind, Manner, Pipe, Trouble},
+    },
+    location::Location,
+    request::{LiveSettings, PlaybackRequest},
 };
-use crate::error::MediaError;
-
-/// How a live source is followed.
-#[derive(Clone, Copy, Debug)]
-pub struct Live {
-    /// Without a picture for so long it is connected anew; for twice as long before the first.
-    pub stall: Duration,
-    /// The first wait before a new attempt to connect, and the longest.
-    pub retry: (Duration, Duration),
-    /// The share of the sampling rate below which no sampler goes.
-    pub floor: f64,
-    /// Everything before this is stored already.
-    pub sealed: MediaTime,
-    /// Whether there is no other source: then what cannot be put right by waiting ends the run.
-    pub alone: bool,
-}
 
 /// How long a pull waits before it looks at everything else.
 const PULL: gst::ClockTime = gst::ClockTime::from_mseconds(50);
@@ -59,9 +46,13 @@ const DELAY: u64 = 500_000_000;
 ///
 /// # Errors
 /// If it never showed anything, for a reason that cannot pass by itself.
-pub fn follow(wanted: Wanted, live: Live, outlet: &Outlet) -> Result<Ended, MediaError> {
+pub fn follow_live(
+    wanted: PlaybackRequest,
+    live: LiveSettings,
+    outlet: &FrameSender,
+) -> Result<PlaybackSummary, MediaError> {
     let what = wanted.location.shown();
-    outlet.standing.set(State::Connecting, None);
+    outlet.connection.set(ConnectionState::Connecting, None);
     let mut follower = Follower::new(wanted, live, outlet);
     let hopeless = loop {
         let Err(end) = follower.connection();
@@ -69,26 +60,28 @@ pub fn follow(wanted: Wanted, live: Live, outlet: &Outlet) -> Result<Ended, Medi
             Cause::Stopped => break None,
             // Beside others it may yet be put right.
             Cause::Broken(broken)
-                if broken.kind == Kind::Lasting && !follower.shown && live.alone =>
+                if broken.kind == Kind::Lasting && !follower.shown && live.only_source =>
             {
                 break Some(broken.said);
             }
             Cause::Broken(broken) => match follower.recover(&broken) {
                 Ok(()) => {}
-                Err(Stopped) => break None,
+                Err(Cancelled) => break None,
             },
         }
     };
-    outlet.standing.set(State::Over, hopeless.as_deref());
+    outlet
+        .connection
+        .set(ConnectionState::Over, hopeless.as_deref());
     match hopeless {
         Some(reason) => Err(MediaError::Camera {
             name: outlet.name.clone(),
             what,
             reason,
         }),
-        None => Ok(Ended {
-            at: follower.clock.last(),
-            whole: false,
+        None => Ok(PlaybackSummary {
+            end: follower.clock.last(),
+            complete: false,
             frames: follower.frames,
         }),
     }
@@ -100,8 +93,8 @@ enum Cause {
     Broken(Broken),
 }
 
-impl From<Stopped> for Cause {
-    fn from(_: Stopped) -> Self {
+impl From<Cancelled> for Cause {
+    fn from(_: Cancelled) -> Self {
         Self::Stopped
     }
 }
@@ -109,9 +102,9 @@ impl From<Stopped> for Cause {
 /// What is known of the source over all connections.
 struct Follower<'o> {
     location: Location,
-    live: Live,
-    outlet: &'o Outlet,
-    thinner: Thinner,
+    live: LiveSettings,
+    outlet: &'o FrameSender,
+    thinner: FrameFilter,
     converting: Converting,
     clock: LiveClock,
     governor: Governor,
@@ -133,17 +126,17 @@ struct Follower<'o> {
 }
 
 impl<'o> Follower<'o> {
-    fn new(wanted: Wanted, live: Live, outlet: &'o Outlet) -> Self {
+    fn new(wanted: PlaybackRequest, live: LiveSettings, outlet: &'o FrameSender) -> Self {
         let now = Instant::now();
         let (from, to) = live.retry;
         Self {
             location: wanted.location,
             live,
             outlet,
-            thinner: Thinner::new(wanted.choice, wanted.from),
+            thinner: FrameFilter::new(wanted.selection, wanted.from),
             converting: Converting::to(wanted.size),
             clock: LiveClock::new(live.sealed),
-            governor: Governor::new(live.floor, now),
+            governor: Governor::new(live.min_rate_share, now),
             retry: Retry::new(from, to),
             transport: Transport::default(),
             shown: false,
@@ -168,7 +161,7 @@ impl<'o> Follower<'o> {
         };
         let mut pipe = Pipe::open(&self.location, manner).map_err(Cause::Broken)?;
         loop {
-            if self.outlet.stopped() {
+            if self.outlet.cancelled() {
                 return Err(Cause::Stopped);
             }
             match pipe.pull(PULL) {
@@ -188,7 +181,7 @@ impl<'o> Follower<'o> {
         }
     }
 
-    fn take(&mut self, sample: &gst::Sample) -> Result<(), Stopped> {
+    fn take(&mut self, sample: &gst::Sample) -> Result<(), Cancelled> {
         let Some((info, buffer)) = parts(sample) else {
             return Ok(());
         };
@@ -204,23 +197,23 @@ impl<'o> Follower<'o> {
         }
         if !std::mem::replace(&mut self.connected, true) {
             self.back(placed.at);
-        } else if self.outlet.standing.set(State::Live, None) {
+        } else if self.outlet.connection.set(ConnectionState::Live, None) {
             info!(source = %self.outlet.name, "pictures come again");
         }
         self.frames += 1;
-        if !self.thinner.wants(placed.at, self.outlet) {
+        if !self.thinner.accept(placed.at, self.outlet) {
             return Ok(());
         }
         match self.converting.image(&info, buffer) {
-            Ok(image) => deliver(self.outlet, placed.at, image),
-            Err(why) => self.outlet.unusable(placed.at, &why),
+            Ok(image) => self.outlet.send_frame(placed.at, image),
+            Err(why) => self.outlet.report_unusable_frame(placed.at, &why),
         }
     }
 
     /// The media time of the first picture: what passed since the source began in an earlier run. A clock of this machine that was set
     /// back must not lead into what is stored.
     fn begin(&self) -> MediaTime {
-        let since = self.outlet.standing.start().map(|start| {
+        let since = self.outlet.connection.start().map(|start| {
             let millis = Timestamp::now().as_millisecond() - start.as_millisecond();
             MediaTime::from_millis(u64::try_from(millis).unwrap_or(0))
         });
@@ -229,10 +222,12 @@ impl<'o> Follower<'o> {
 
     /// The first picture of a connection came: tells of the gap before it, if there was one.
     fn back(&mut self, at: MediaTime) {
-        let Outlet { name, standing, .. } = self.outlet;
+        let FrameSender {
+            name, connection, ..
+        } = self.outlet;
         self.retry.reset();
-        standing.begin();
-        standing.set(State::Live, None);
+        connection.start_now();
+        connection.set(ConnectionState::Live, None);
         let gap = self.lost.take().filter(|_| self.shown);
         match &gap {
             Some((from, reason)) => {
@@ -241,7 +236,7 @@ impl<'o> Follower<'o> {
             }
             None => info!(source = %name, %at, "live"),
         }
-        standing.connected(gap.map(|(from, reason)| (from, at, reason)));
+        connection.connected(gap.map(|(from, reason)| (from, at, reason)));
         self.shown = true;
     }
 
@@ -249,16 +244,16 @@ impl<'o> Follower<'o> {
     fn quiet(&mut self) -> Result<(), Cause> {
         let silent = self.heard.elapsed();
         let patience = match self.connected {
-            true => self.live.stall,
-            false => self.live.stall * 2,
+            true => self.live.stall_timeout,
+            false => self.live.stall_timeout * 2,
         };
         if silent >= patience {
             let said = format!("no picture for {:.1} s", silent.as_secs_f64());
             return Err(Cause::Broken(Broken::passing(said)));
         }
         if self.connected && silent >= patience / 2 {
-            let standing = &self.outlet.standing;
-            if standing.set(State::Stalled, Some("no picture comes")) {
+            let connection = &self.outlet.connection;
+            if connection.set(ConnectionState::Stalled, Some("no picture comes")) {
                 warn!(source = %self.outlet.name, "stalled");
             }
         }
@@ -266,11 +261,13 @@ impl<'o> Follower<'o> {
     }
 
     /// Tells of the loss, and waits before the next attempt.
-    fn recover(&mut self, broken: &Broken) -> Result<(), Stopped> {
+    fn recover(&mut self, broken: &Broken) -> Result<(), Cancelled> {
         if !self.connected && self.may_switch(broken.kind) {
             return Ok(());
         }
-        let Outlet { name, standing, .. } = self.outlet;
+        let FrameSender {
+            name, connection, ..
+        } = self.outlet;
         let wait = match broken.kind {
             Kind::Lasting => self.live.retry.1,
             _ => self.retry.wait(fastrand::f64()),
@@ -278,7 +275,7 @@ impl<'o> Follower<'o> {
         let retry_ms = wait.as_millis() as u64;
         let mut why = None;
         if self.lost.is_none() {
-            // Asking takes a while, and once is enough.
+            // ScanContext takes a while, and once is enough.
             let nobody = match self.connected || broken.kind == Kind::Lasting {
                 true => None,
                 false => self.location.unreachable(),
@@ -289,18 +286,18 @@ impl<'o> Follower<'o> {
                 true => warn!(source = %name, reason, last_picture = %last, retry_ms, "lost"),
                 false => warn!(source = %name, reason, retry_ms, "cannot connect yet"),
             }
-            standing.set(State::Lost, Some(&reason));
+            connection.set(ConnectionState::Lost, Some(&reason));
             why = Some(Fault::new(Reason::Lost, &reason));
             self.lost = Some((last, reason));
         } else {
-            standing.set(State::Lost, Some(&broken.said));
+            connection.set(ConnectionState::Lost, Some(&broken.said));
             debug!(source = %name, reason = broken.said, retry_ms, "still lost");
         }
         self.tell(why)?;
         let until = Instant::now() + wait;
         while let Some(left) = until.checked_duration_since(Instant::now()) {
-            if self.outlet.stopped() {
-                return Err(Stopped);
+            if self.outlet.cancelled() {
+                return Err(Cancelled);
             }
             thread::sleep(left.min(Duration::from_millis(50)));
             self.tell(None)?;
@@ -321,7 +318,7 @@ impl<'o> Follower<'o> {
     }
 
     /// Tells the graph that nothing comes: at once if it is news why, else once a second.
-    fn tell(&mut self, why: Option<Fault>) -> Result<(), Stopped> {
+    fn tell(&mut self, why: Option<Fault>) -> Result<(), Cancelled> {
         let now = Instant::now();
         let silent = !self.connected || now.duration_since(self.heard) >= TELL;
         let due = silent && now.duration_since(self.told) >= TELL;
@@ -345,14 +342,14 @@ impl<'o> Follower<'o> {
     }
 
     /// Tells of a picture that was damaged: not of each, for they come in swarms.
-    fn complain(&mut self, why: &str) -> Result<(), Stopped> {
+    fn complain(&mut self, why: &str) -> Result<(), Cancelled> {
         let now = Instant::now();
         let just_told = |last| now.duration_since(last) < TELL;
         if !self.shown || self.complained.is_some_and(just_told) {
             return Ok(());
         }
         self.complained = Some(now);
-        self.outlet.told(self.clock.last(), why)
+        self.outlet.report_fault(self.clock.last(), why)
     }
 
     /// Lets the sampling rate follow the load.

@@ -13,11 +13,11 @@ use atom_operators::data::MediaTime;
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_video as gst_video;
 
-use super::skip::{Needed, Piece, Skipper};
+use super::packet_selector::{Needed, Piece, Skipper};
 
 /// What passes between the thread that takes pictures and the one that decodes them. Times are stream times.
 #[derive(Clone)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     growing: bool,
     wanted: Arc<AtomicU64>,
     counted_from: Arc<AtomicU64>,
@@ -28,7 +28,7 @@ pub(super) struct Gate {
 
 impl Gate {
     /// An open gate.
-    pub(super) fn new(growing: bool) -> Self {
+    pub(crate) fn new(growing: bool) -> Self {
         Self {
             growing,
             wanted: Arc::default(),
@@ -40,22 +40,22 @@ impl Gate {
     }
 
     /// Pictures are wanted only from here on. Never goes back.
-    pub(super) fn want(&self, from: MediaTime) {
+    pub(crate) fn want(&self, from: MediaTime) {
         self.wanted.store(from.nanos(), SeqCst);
     }
 
     /// What lies before is not counted.
-    pub(super) fn count_from(&self, from: MediaTime) {
+    pub(crate) fn count_from(&self, from: MediaTime) {
         self.counted_from.store(from.nanos(), SeqCst);
     }
 
     /// Whether anything was let go.
-    pub(super) fn skipped(&self) -> bool {
+    pub(crate) fn skipped(&self) -> bool {
         self.skipped.load(SeqCst)
     }
 
     /// How many pictures that count were let go since this was asked last.
-    pub(super) fn passed_over(&self) -> u64 {
+    pub(crate) fn passed_over(&self) -> u64 {
         self.passed_over.swap(0, SeqCst)
     }
 
@@ -71,12 +71,12 @@ impl Gate {
     }
 
     /// Of a recording that grows: every picture to come is shown then or later.
-    pub(super) fn horizon(&self) -> u64 {
+    pub(crate) fn horizon(&self) -> u64 {
         self.horizon.load(SeqCst)
     }
 
     /// Stands before an element, if it decodes video.
-    pub(super) fn watch(&self, element: &gst::Element) {
+    pub(crate) fn watch(&self, element: &gst::Element) {
         let Some(pad) = element
             .static_pad("sink")
             .filter(|_| element.is::<gst_video::VideoDecoder>())

@@ -6,13 +6,13 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSink;
 use gstreamer_video as gst_video;
 
-use super::location::{Address, Test};
+use crate::location::{Address, Test};
 
 type Built = Result<(), gst::glib::BoolError>;
 
 /// How a camera on the network sends pictures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Transport {
+pub(crate) enum Transport {
     /// Through the connection itself: nothing is lost on the way, and no firewall minds.
     #[default]
     Tcp,
@@ -24,7 +24,7 @@ pub(super) enum Transport {
 const LATENCY_MS: u32 = 100;
 
 /// Decodes a file's first video stream; audio and subtitles are neither decoded nor linked.
-pub(super) fn of_file(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -> Built {
+pub(crate) fn of_file(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -> Built {
     let no_address = |e: &dyn std::fmt::Display| gst::glib::bool_error!("no address for it: {e}");
     let path = path.canonicalize().map_err(|e| no_address(&e))?;
     let uri = gst::glib::filename_to_uri(path, None).map_err(|e| no_address(&e))?;
@@ -38,7 +38,7 @@ pub(super) fn of_file(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -> 
 }
 
 /// Decodes the first video stream of a camera or a web address.
-pub(super) fn of_address(
+pub(crate) fn of_address(
     pipeline: &gst::Pipeline,
     address: &Address,
     transport: Transport,
@@ -74,7 +74,7 @@ pub(super) fn of_address(
 }
 
 /// Takes the pictures of a camera of this machine, whatever format it gives them in.
-pub(super) fn of_device(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -> Built {
+pub(crate) fn of_device(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -> Built {
     let device = path.to_string_lossy();
     let source = gst::ElementFactory::make("v4l2src")
         .property("device", device.as_ref())
@@ -86,7 +86,7 @@ pub(super) fn of_device(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -
 }
 
 /// Makes pictures; for ever and as time passes if `live`.
-pub(super) fn of_test(pipeline: &gst::Pipeline, test: &Test, live: bool, sink: &AppSink) -> Built {
+pub(crate) fn of_test(pipeline: &gst::Pipeline, test: &Test, live: bool, sink: &AppSink) -> Built {
     let Test {
         pattern,
         seconds,

@@ -15,20 +15,20 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 
-use super::boxes::{boxes, bytes_at};
+use super::mp4_boxes::{boxes, bytes_at};
 
 /// When a recording began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Begun {
+pub struct RecordingStart {
     /// The moment.
     pub at: Timestamp,
     /// What tells it.
-    pub from: Origin,
+    pub from: StartOrigin,
 }
 
 /// What tells when a recording began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum StartOrigin {
     /// The name of the file, or of the folders in which it lies.
     Name,
     /// The container's time of creation.
@@ -36,30 +36,30 @@ pub enum Origin {
 }
 
 /// When a recording began, if its name or else its container tells.
-pub fn of(path: &Path, zone: &TimeZone) -> Option<Begun> {
+pub fn recording_start(path: &Path, zone: &TimeZone) -> Option<RecordingStart> {
     of_name(path, zone).or_else(|| of_metadata(path))
 }
 
 /// When a recording began by its name; times are of this zone unless the name says otherwise.
-pub fn of_name(path: &Path, zone: &TimeZone) -> Option<Begun> {
-    named(path, zone).and_then(|at| believed(at, Origin::Name, Timestamp::now()))
+fn of_name(path: &Path, zone: &TimeZone) -> Option<RecordingStart> {
+    named(path, zone).and_then(|at| believed(at, StartOrigin::Name, Timestamp::now()))
 }
 
 /// When a recording began by its container: MP4, MOV, Matroska, WebM. Nothing if it does not tell, or cannot be read.
-pub fn of_metadata(path: &Path) -> Option<Begun> {
+fn of_metadata(path: &Path) -> Option<RecordingStart> {
     let mut file = fs::File::open(path).ok()?;
     let at = created(&mut file)?;
-    believed(at, Origin::Metadata, Timestamp::now())
+    believed(at, StartOrigin::Metadata, Timestamp::now())
 }
 
 /// Clocks that were never set begin in 1904, 1970, 1980 or 2000; nobody recorded digital video before.
 const FIRST_YEAR: i16 = 1990;
 
-fn believed(at: Timestamp, from: Origin, now: Timestamp) -> Option<Begun> {
+fn believed(at: Timestamp, from: StartOrigin, now: Timestamp) -> Option<RecordingStart> {
     let date = at.to_zoned(TimeZone::UTC).datetime();
     let unset = [(1999, 12, 31), (2000, 1, 1)].contains(&(date.year(), date.month(), date.day()));
     let future = now.checked_add(Span::new().hours(24)).ok()? < at;
-    (date.year() >= FIRST_YEAR && !unset && !future).then_some(Begun { at, from })
+    (date.year() >= FIRST_YEAR && !unset && !future).then_some(RecordingStart { at, from })
 }
 
 /// The moment that a name tells: date and time in the name of the file, or the date in the names of its folders.
@@ -412,7 +412,7 @@ mod tests {
             ("2026-11-23T13:01:00Z", false),
         ] {
             let at: Timestamp = at.parse().unwrap();
-            let begun = believed(at, Origin::Name, now);
+            let begun = believed(at, StartOrigin::Name, now);
             assert_eq!(begun.is_some(), expected, "{at}");
         }
     }

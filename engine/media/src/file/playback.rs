@@ -17,14 +17,18 @@ use std::{
 use atom_operators::data::MediaTime;
 use gstreamer as gst;
 
-use super::{
-    Ended, Location, Outlet, Stopped, Thinner, Wanted,
-    convert::{Converting, duration, parts},
-    deliver,
-    gate::Gate,
-    gst::{Manner, Pipe, Trouble},
+use crate::{
+    error::MediaError,
+    frame_filter::FrameFilter,
+    frame_sender::{Cancelled, FrameSender, PlaybackSummary},
+    gst::{
+        frame_converter::{Converting, duration, parts},
+        pipeline::{Manner, Pipe, Trouble},
+        selective_decoding::Gate,
+    },
+    location::Location,
+    request::PlaybackRequest,
 };
-use crate::error::MediaError;
 
 /// How long a pull waits before it looks for errors and for the end of the run.
 const PULL: gst::ClockTime = gst::ClockTime::from_mseconds(50);
@@ -37,7 +41,10 @@ const REORDERED: usize = 32;
 ///
 /// # Errors
 /// If not one frame could be used.
-pub fn play(wanted: Wanted, outlet: &Outlet) -> Result<Ended, MediaError> {
+pub fn play_recording(
+    wanted: PlaybackRequest,
+    outlet: &FrameSender,
+) -> Result<PlaybackSummary, MediaError> {
     let what = wanted.location.shown();
     let no_video = |reason| MediaError::NoVideo {
         what: what.clone(),
@@ -52,9 +59,9 @@ pub fn play(wanted: Wanted, outlet: &Outlet) -> Result<Ended, MediaError> {
         }
         outcome => outcome,
     };
-    let ended = Ended {
-        at: playing.end,
-        whole: matches!(outcome, Ok(())) && playing.frames > 0 && !growing,
+    let ended = PlaybackSummary {
+        end: playing.end,
+        complete: matches!(outcome, Ok(())) && playing.frames > 0 && !growing,
         frames: playing.frames,
     };
     let nothing = match outcome {
@@ -75,7 +82,7 @@ pub fn play(wanted: Wanted, outlet: &Outlet) -> Result<Ended, MediaError> {
     }
 }
 
-fn play_on(playing: &mut Playing, outlet: &Outlet) -> Result<(), Cause> {
+fn play_on(playing: &mut Playing, outlet: &FrameSender) -> Result<(), Cause> {
     let manner = Manner {
         growing: playing.growing,
         ..Manner::default()
@@ -87,7 +94,7 @@ fn play_on(playing: &mut Playing, outlet: &Outlet) -> Result<(), Cause> {
     let played = Player { pipe }.run(playing, outlet);
     playing
         .thinner
-        .pass_over(playing.gate.passed_over(), outlet);
+        .count_undecoded(playing.gate.passed_over(), outlet);
     played
 }
 
@@ -99,8 +106,8 @@ enum Cause {
     Misled,
 }
 
-impl From<Stopped> for Cause {
-    fn from(_: Stopped) -> Self {
+impl From<Cancelled> for Cause {
+    fn from(_: Cancelled) -> Self {
         Self::Stopped
     }
 }
@@ -110,10 +117,10 @@ struct Player {
 }
 
 impl Player {
-    fn run(&mut self, playing: &mut Playing, outlet: &Outlet) -> Result<(), Cause> {
+    fn run(&mut self, playing: &mut Playing, outlet: &FrameSender) -> Result<(), Cause> {
         let mut quiet = std::time::Instant::now();
         loop {
-            if outlet.stopped() {
+            if outlet.cancelled() {
                 return Err(Cause::Stopped);
             }
             match self.pipe.pull(PULL) {
@@ -138,14 +145,14 @@ impl Player {
         }
     }
 
-    fn tell_length(&self, outlet: &Outlet) {
+    fn tell_length(&self, outlet: &FrameSender) {
         if let Some(length) = self.pipe.length() {
             outlet.length_ms.store(length.mseconds(), Relaxed);
         }
     }
 
     /// A file that says it is longer than what could be decoded was cut short: what there is counts, with a warning.
-    fn at_end(&mut self, playing: &mut Playing, outlet: &Outlet) -> Result<(), Cause> {
+    fn at_end(&mut self, playing: &mut Playing, outlet: &FrameSender) -> Result<(), Cause> {
         playing.take_what_is_final(outlet)?;
         if let Some(broken) = self.pipe.fault().filter(|_| playing.frames == 0) {
             return Err(Cause::Fault(broken.said));
@@ -158,13 +165,18 @@ impl Player {
                 "the video says it lasts {said}, its pictures end at {}: it was cut short",
                 playing.end
             );
-            outlet.told(playing.at, &why)?;
+            outlet.report_fault(playing.at, &why)?;
         }
         Ok(())
     }
 
     /// An error after the first frame ends the source with what it gave.
-    fn broken(&self, reason: String, playing: &mut Playing, outlet: &Outlet) -> Result<(), Cause> {
+    fn broken(
+        &self,
+        reason: String,
+        playing: &mut Playing,
+        outlet: &FrameSender,
+    ) -> Result<(), Cause> {
         // What is decoded already waits in the sink.
         while let Some(sample) = self.pipe.pull(gst::ClockTime::ZERO) {
             playing.take(sample, outlet)?;
@@ -179,7 +191,7 @@ impl Player {
 /// What has been played so far.
 struct Playing {
     location: Location,
-    thinner: Thinner,
+    thinner: FrameFilter,
     converting: Converting,
     /// When the last frame is shown.
     at: MediaTime,
@@ -205,10 +217,10 @@ struct Playing {
 }
 
 impl Playing {
-    fn new(wanted: Wanted) -> Self {
+    fn new(wanted: PlaybackRequest) -> Self {
         Self {
             location: wanted.location,
-            thinner: Thinner::new(wanted.choice, wanted.from),
+            thinner: FrameFilter::new(wanted.selection, wanted.from),
             converting: Converting::to(wanted.size),
             at: MediaTime::default(),
             end: MediaTime::default(),
@@ -227,7 +239,7 @@ impl Playing {
 
     /// Begins anew, to decode everything; what was given already is left out.
     fn again(&mut self) {
-        self.thinner.from = self.next;
+        self.thinner.restart_from(self.next);
         self.skips = false;
         (self.at, self.end) = (MediaTime::default(), MediaTime::default());
         (self.frames, self.origin) = (0, None);
@@ -236,20 +248,20 @@ impl Playing {
 
     /// Tells of a fault. What lies before the first wanted picture is none of this run's, and what is still being written
     /// may well be broken at its end.
-    fn tell(&self, why: &str, outlet: &Outlet) -> Result<(), Stopped> {
-        match self.growing || !self.at.reaches(self.thinner.from) {
+    fn tell(&self, why: &str, outlet: &FrameSender) -> Result<(), Cancelled> {
+        match self.growing || !self.at.reaches(self.thinner.from()) {
             true => Ok(()),
-            false => outlet.told(self.at, why),
+            false => outlet.report_fault(self.at, why),
         }
     }
 
-    fn take(&mut self, sample: gst::Sample, outlet: &Outlet) -> Result<(), Cause> {
+    fn take(&mut self, sample: gst::Sample, outlet: &FrameSender) -> Result<(), Cause> {
         self.waiting.push_back(sample);
         self.take_what_is_final(outlet)
     }
 
     /// Takes the pictures before which no other can come any more.
-    fn take_what_is_final(&mut self, outlet: &Outlet) -> Result<(), Cause> {
+    fn take_what_is_final(&mut self, outlet: &FrameSender) -> Result<(), Cause> {
         while let Some(sample) = self.waiting.pop_front() {
             if self.growing && !self.is_final(&sample) {
                 self.waiting.push_front(sample);
@@ -269,9 +281,9 @@ impl Playing {
         shown.is_some_and(|shown| shown < self.gate.horizon())
     }
 
-    fn take_final(&mut self, sample: &gst::Sample, outlet: &Outlet) -> Result<(), Cause> {
+    fn take_final(&mut self, sample: &gst::Sample, outlet: &FrameSender) -> Result<(), Cause> {
         let Some((info, buffer)) = parts(sample) else {
-            return Ok(outlet.told(self.at, "a picture without a format")?);
+            return Ok(outlet.report_fault(self.at, "a picture without a format")?);
         };
         let Some(at) = self.time(sample, &buffer) else {
             return Ok(());
@@ -285,7 +297,7 @@ impl Playing {
         self.at = at;
         self.end = MediaTime::from_nanos(at.nanos() + duration(&info, &buffer));
         self.frames += 1;
-        let wanted = self.thinner.wants(at, outlet);
+        let wanted = self.thinner.accept(at, outlet);
         self.look_ahead(at);
         if !wanted {
             return Ok(());
@@ -293,23 +305,23 @@ impl Playing {
         match self.converting.image(&info, buffer) {
             Ok(image) => {
                 self.delivered += 1;
-                Ok(deliver(outlet, at, image)?)
+                Ok(outlet.send_frame(at, image)?)
             }
             Err(why) => {
                 self.trouble = Some(why.clone());
-                Ok(outlet.unusable(at, &why)?)
+                Ok(outlet.report_unusable_frame(at, &why)?)
             }
         }
     }
 
     /// Says from when on pictures are wanted after this one.
     fn look_ahead(&mut self, at: MediaTime) {
-        if let Some(next) = self.thinner.next(at).filter(|_| self.skips) {
+        if let Some(next) = self.thinner.next_wanted(at).filter(|_| self.skips) {
             self.next = next;
             let origin = self.origin.unwrap_or_default();
             let in_stream =
                 |at: MediaTime| MediaTime::from_nanos(at.nanos().saturating_add(origin));
-            self.gate.count_from(in_stream(self.thinner.from));
+            self.gate.count_from(in_stream(self.thinner.from()));
             self.gate.want(in_stream(next));
         }
     }
