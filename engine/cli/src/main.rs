@@ -1,21 +1,30 @@
-//! The program `atom`: parses the command line, runs a command, maps its outcome to an exit code.
+//! The program `atom`: parses the command line, runs a command, and maps its outcome to an exit code.
+//!
+//! Each command has a file in `commands`. Beside them are the arguments that commands share (`args`), everything that is
+//! printed (`output`), the drawing of statistics (`stats_view`), logging, and signals.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
+mod args;
 mod commands;
-mod heat;
+mod index_packs;
+mod library_pipeline;
+mod logging;
+mod output;
+mod signals;
+mod stats_view;
 
 fn main() -> ExitCode {
     let arguments = commands::Arguments::parse();
-    commands::terminal::start_logging(arguments.verbose, arguments.log_format);
+    logging::start(arguments.verbose, arguments.log_format);
     match arguments.command.run() {
         Ok(code) => code,
-        Err(error) if commands::terminal::closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if output::closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            commands::terminal::tell(&format!("error: {error:#}"));
+            output::eprint_line(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

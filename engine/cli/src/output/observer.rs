@@ -1,0 +1,178 @@
+//! Prints what a run reports while it goes on: results, source events, progress.
+
+use std::io;
+
+use atom_index::QueryEvent;
+use atom_models::error::chain;
+use atom_operators::data::MediaTime;
+use atom_runtime::{
+    audience::{Audience, Notice, Progress},
+    sink::{Kind, Record, Sink, SinkError},
+};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use super::{
+    clear_progress, event_line, print_line, progress::RunProgress, suspend_progress_bar, time_range,
+};
+
+/// The form in which results are printed.
+pub enum ResultFormat {
+    /// A line of text with times.
+    Text,
+    /// A JSON object a line.
+    Json,
+    /// The format of a sink that writes to stdout.
+    Sink(Box<dyn Sink>),
+    /// Nothing.
+    Silent,
+    /// Source events and events of standing queries only, as lines of text.
+    SourceEvents,
+}
+
+/// Prints the results of a run and shows its progress.
+pub struct RunPrinter {
+    format: ResultFormat,
+    progress: RunProgress,
+}
+
+impl RunPrinter {
+    /// Creates a printer for this format.
+    pub fn new(format: ResultFormat) -> Self {
+        Self {
+            format,
+            progress: RunProgress::default(),
+        }
+    }
+}
+
+impl Audience for RunPrinter {
+    fn result(&mut self, record: &Record) -> io::Result<()> {
+        match &mut self.format {
+            ResultFormat::Text => print_line(&record_line(record)),
+            ResultFormat::Json => print_line(&serde_json::to_string(record)?),
+            ResultFormat::Sink(sink) => {
+                suspend_progress_bar(|| sink.write(record)).map_err(stdout_error)
+            }
+            ResultFormat::Silent | ResultFormat::SourceEvents => Ok(()),
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice) -> io::Result<()> {
+        if let Notice::Over { name, .. } = notice {
+            self.progress.end_source(name);
+        }
+        match (&self.format, source_event_line(notice)) {
+            (ResultFormat::SourceEvents, Some(line)) => print_line(&line),
+            (_, Some(line)) => {
+                tracing::info!("{line}");
+                Ok(())
+            }
+            (_, None) => Ok(()),
+        }
+    }
+
+    fn draft(&mut self, record: &Record) -> io::Result<()> {
+        if matches!(self.format, ResultFormat::Text | ResultFormat::Sink(_)) {
+            self.progress.show_draft(&record_line(record));
+        }
+        Ok(())
+    }
+
+    fn query(&mut self, event: &QueryEvent) -> io::Result<()> {
+        match &mut self.format {
+            ResultFormat::Text | ResultFormat::SourceEvents => print_line(&event_line(event)),
+            ResultFormat::Json => print_line(&event.json()),
+            ResultFormat::Sink(sink) => {
+                suspend_progress_bar(|| sink.query(event)).map_err(stdout_error)
+            }
+            ResultFormat::Silent => Ok(()),
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) -> io::Result<()> {
+        self.progress.show(progress);
+        match &mut self.format {
+            ResultFormat::Sink(sink) => suspend_progress_bar(|| {
+                sink.complete(progress.source, progress.complete_through_ms)
+            })
+            .map_err(stdout_error),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        clear_progress();
+        match &mut self.format {
+            ResultFormat::Sink(sink) => sink.finish().map_err(stdout_error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Converts an error of a sink over stdout into the error of stdout.
+fn stdout_error(error: SinkError) -> io::Error {
+    match error.closed_pipe() {
+        true => io::ErrorKind::BrokenPipe.into(),
+        false => io::Error::other(chain(&error)),
+    }
+}
+
+fn record_line(record: &Record) -> String {
+    let text = match &record.kind {
+        Kind::Caption | Kind::Draft | Kind::FromDraft => record.text.clone(),
+        Kind::Summary { .. } => format!("summary: {}", record.text),
+        Kind::Answer(question) => match question.probability {
+            Some(probability) => format!(
+                "{} {} ({:.0} %)",
+                question.ask,
+                record.text,
+                probability * 100.0
+            ),
+            None => format!("{} {}", question.ask, record.text),
+        },
+    };
+    let times = record.start.map_or_else(
+        || time_range(record.start_ms, Some(record.end_ms)),
+        |start| wall_time_and_delay(record, start),
+    );
+    format!("{times}  {}  {text}", record.source)
+}
+
+/// Formats when a record of a live source starts by the wall clock, and the delay since it ended.
+fn wall_time_and_delay(record: &Record, start: Timestamp) -> String {
+    let at = |ms: u64| start + SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
+    let wall = at(record.start_ms).to_zoned(TimeZone::system());
+    let delay = Timestamp::now().duration_since(at(record.end_ms));
+    format!(
+        "{}  +{:.1} s",
+        wall.strftime("%H:%M:%S"),
+        delay.as_secs_f64().max(0.0)
+    )
+}
+
+/// Formats a source event. Returns `None` for those that are logged as a warning instead.
+fn source_event_line(notice: &Notice) -> Option<String> {
+    Some(match notice {
+        Notice::Known(name) => format!("{name}: already indexed"),
+        Notice::Moved { from, to } => format!("{to}: was {from}"),
+        Notice::Replaced(name) => format!("{name}: is another recording now"),
+        Notice::Gone(name) => format!("{name}: is gone, and no longer in the index"),
+        Notice::Grown(_)
+        | Notice::Over {
+            whole: false,
+            growing: false,
+            ..
+        } => return None,
+        Notice::Over {
+            name,
+            report,
+            growing,
+            ..
+        } => {
+            let through = MediaTime::from_millis(report.complete_through_ms);
+            let grows = if *growing { ", and it grows" } else { "" };
+            let segments = report.segments;
+            format!("{name}: {segments} segments, complete through {through}{grows}")
+        }
+    })
+}

@@ -1,0 +1,35 @@
+//! The end of a run: failures, errors, sources that are incomplete, and the exit code.
+
+use std::process::ExitCode;
+
+use atom_operators::data::MediaTime;
+use atom_runtime::run::Outcome;
+
+use super::eprint_line;
+
+/// Prints what went wrong in a run, and returns the exit code.
+pub fn report_outcome(outcome: &Outcome) -> ExitCode {
+    for (stage, reasons) in &outcome.report.failures {
+        let counts: Vec<_> = reasons
+            .iter()
+            .map(|(reason, count)| format!("{count} x {reason}"))
+            .collect();
+        eprint_line(&format!(
+            "warning: failures in stage {stage}: {}",
+            counts.join(", ")
+        ));
+    }
+    for error in &outcome.errors {
+        eprint_line(&format!("error: {error}"));
+    }
+    for (source, complete_through_ms) in &outcome.cut {
+        let through = MediaTime::from_millis(*complete_through_ms);
+        eprint_line(&format!(
+            "error: {source} was not worked through to its end, it is complete through {through}"
+        ));
+    }
+    match outcome.errors.is_empty() && outcome.cut.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
