@@ -81,7 +81,7 @@ impl Token {
 ///
 /// # Errors
 /// What was expected.
-pub fn address(text: &str) -> Result<SocketAddr, String> {
+pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let here = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let port = text
         .strip_prefix(':')
@@ -285,13 +285,17 @@ mod tests {
     fn a_port_alone_means_this_machine() {
         for text in ["9600", ":9600", "127.0.0.1:9600", "localhost:9600"] {
             assert_eq!(
-                address(text).unwrap(),
+                parse_address(text).unwrap(),
                 ([127, 0, 0, 1], 9600).into(),
                 "{text}"
             );
         }
-        assert!(address("[::1]:9600").unwrap().ip().is_loopback());
-        assert!(address("nowhere").unwrap_err().contains("127.0.0.1:9600"));
+        assert!(parse_address("[::1]:9600").unwrap().ip().is_loopback());
+        assert!(
+            parse_address("nowhere")
+                .unwrap_err()
+                .contains("127.0.0.1:9600")
+        );
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! `atom ask`: answers a question about what was indexed.
+//! `atom ask`: answers a question about an index.
+//!
+//! A question is answered by a run without sources: the graph reads the index and answers, and an observer hands the reply
+//! back.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +17,7 @@ use atom_index::{Filter, Store};
 use atom_models::Fault;
 use atom_operators::{
     ask::Reply,
-    data::MediaTime,
+    cancel::CancellationToken,
     finding::{Finding, Rest},
     question::{Question, inbox},
 };
@@ -28,9 +31,11 @@ use atom_runtime::{
 use clap::Args;
 use serde::Serialize;
 
-use super::{
-    scope::{Packs, Scope},
-    terminal,
+use crate::{
+    args::ScopeArgs,
+    index_packs::IndexPacks,
+    output::{clear_progress, print_completeness, print_line, show_partial_answer, time_range},
+    signals::cancel_on_ctrl_c,
 };
 
 /// Answer a question about what was indexed.
@@ -45,10 +50,10 @@ Yes and no, when, how long and how often are counted over every segment. Any oth
 best; the answer names them. What nothing was found for is \"Not seen\".")]
 pub struct Ask {
     /// The question, in plain words, 1 to 500 characters.
-    #[arg(value_parser = plain)]
+    #[arg(value_parser = valid_question)]
     question: String,
     #[command(flatten)]
-    scope: Scope,
+    scope: ScopeArgs,
     /// Give up after so many seconds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     within: Option<u32>,
@@ -57,81 +62,95 @@ pub struct Ask {
     json: bool,
 }
 
-fn plain(text: &str) -> Result<String, String> {
+/// Parses a question, without the white space around it.
+fn valid_question(text: &str) -> Result<String, String> {
     let question = Question::new(text).map_err(|error| error.to_string())?;
     Ok(question.text.to_string())
 }
 
 impl Ask {
-    /// Prints the answer, what it rests on, and how far that is complete.
+    /// Prints the answer, the segments it rests on, and how far these are complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let store = self.scope.open()?;
-        let filter = self.scope.filter();
-        let archive = Box::new(archive(store, filter.clone())?);
-        let plan = Plan {
-            name: "ask".to_owned(),
-            pack: archive.readers.own.clone(),
-            sources: Vec::new(),
-            nodes: Vec::new(),
-            sinks: Vec::new(),
-            queries: Vec::new(),
-        };
-        let stop = terminal::stop_on_signal()?;
-        let (hearing, growing) = channel();
-        let question = Question {
-            from_ms: filter.from_ms,
-            to_ms: filter.to_ms,
-            deadline: self
-                .within
-                .map(|s| Instant::now() + Duration::from_secs(s.into())),
-            hearing: Some(hearing),
-            // Nobody waits for the answer once the person has pressed Ctrl-C.
-            dropped: stop.clone(),
-            ..Question::new(&self.question)?
-        };
+        let archive = Box::new(archive(store, self.scope.filter())?);
+        let plan = empty_plan(&archive.readers.own);
+        let stop = cancel_on_ctrl_c()?;
+        let (partial_answers, partial_answer) = channel();
+        let question = self.question(partial_answers, stop.clone())?;
         let (asking, inbox) = inbox();
         asking.ask(question);
         drop(asking);
-        let shown = thread::spawn(move || {
-            growing
-                .into_iter()
-                .for_each(|text: String| terminal::growing(&text))
+        let progress = thread::spawn(move || {
+            for text in partial_answer {
+                show_partial_answer(&text);
+            }
         });
         let (answers, answer) = channel();
         let options = Options {
             questions: Some(Questions { inbox, archive }),
-            ..Options::new(stop, Box::new(Listener(answers)))
+            ..Options::new(stop, Box::new(ReplySender(answers)))
         };
         let outcome = run::run(&plan, options)?;
-        // The channel of the growing answer closes with the question.
-        let _ = shown.join();
-        terminal::grown();
+        // The channel of partial answers closes with the question.
+        let _ = progress.join();
+        clear_progress();
         match answer.try_recv() {
-            Ok(answer) => self.tell(answer),
+            Ok(answer) => self.print(answer),
             Err(_) => Err(anyhow!("no answer came: {}", outcome.errors.join("; "))),
         }
     }
 
-    fn tell(&self, answer: Result<Finding, Fault>) -> anyhow::Result<ExitCode> {
+    fn question(
+        &self,
+        partial_answers: Sender<String>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Question> {
+        let filter = self.scope.filter();
+        let within = self.within.map(|s| Duration::from_secs(s.into()));
+        Ok(Question {
+            from_ms: filter.from_ms,
+            to_ms: filter.to_ms,
+            deadline: within.map(|within| Instant::now() + within),
+            hearing: Some(partial_answers),
+            // Ctrl-C drops the question: nobody waits for its answer then.
+            dropped: stop,
+            ..Question::new(&self.question)?
+        })
+    }
+
+    fn print(&self, answer: Result<Finding, Fault>) -> anyhow::Result<ExitCode> {
         let finding = answer.map_err(|fault| anyhow!("no answer: {}", fault.detail))?;
         match self.json {
             true => {
-                let told = Told {
+                let object = AnswerObject {
                     kind: "answer",
                     ask: &self.question,
                     finding: &finding,
                 };
-                terminal::result(&serde_json::to_string(&told)?)?;
+                print_line(&serde_json::to_string(&object)?)?;
             }
-            false => print(&finding)?,
+            false => print_text(&finding)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// What questions find. The newest pack speaks; what others made, they tell about.
+/// Returns a plan that has no sources, nodes or sinks: it only answers questions.
+fn empty_plan(pack: &str) -> Plan {
+    Plan {
+        name: "ask".to_owned(),
+        pack: pack.to_owned(),
+        sources: Vec::new(),
+        nodes: Vec::new(),
+        sinks: Vec::new(),
+        queries: Vec::new(),
+    }
+}
+
+/// Opens an index for questions. The newest pack writes the answers; rows of the other packs are read with their own
+/// models.
 fn archive(store: Store, filter: Filter) -> anyhow::Result<StoreArchive> {
-    let packs = Packs::of(&store, &filter)?.all()?;
+    let packs = IndexPacks::open(&store, &filter)?.require_all()?;
     let mut others = BTreeMap::new();
     for pack in packs.installed.iter().skip(1) {
         others.insert(pack.id(), Reader::of(pack)?);
@@ -146,19 +165,19 @@ fn archive(store: Store, filter: Filter) -> anyhow::Result<StoreArchive> {
     })
 }
 
-/// An answer as JSON.
+/// The JSON object of an answer.
 #[derive(Serialize)]
-struct Told<'t> {
+struct AnswerObject<'t> {
     kind: &'static str,
     ask: &'t str,
     #[serde(flatten)]
     finding: &'t Finding,
 }
 
-/// Hands the answer on.
-struct Listener(Sender<Result<Finding, Fault>>);
+/// Sends the reply to the question through a channel.
+struct ReplySender(Sender<Result<Finding, Fault>>);
 
-impl Audience for Listener {
+impl Audience for ReplySender {
     fn result(&mut self, _: &Record) -> io::Result<()> {
         Ok(())
     }
@@ -176,32 +195,29 @@ impl Audience for Listener {
     }
 }
 
-fn print(finding: &Finding) -> anyhow::Result<()> {
+fn print_text(finding: &Finding) -> anyhow::Result<()> {
     match finding.probability {
         Some(probability) => {
-            terminal::result(&format!("{} ({:.0} %)", finding.text, probability * 100.0))?
+            print_line(&format!("{} ({:.0} %)", finding.text, probability * 100.0))?
         }
-        None => terminal::result(&finding.text)?,
+        None => print_line(&finding.text)?,
     }
-    for rest in &finding.segments {
-        terminal::result(&line(rest))?;
+    for segment in &finding.segments {
+        print_line(&segment_line(segment))?;
     }
-    terminal::tell_extent(
+    print_completeness(
         &finding.extent.complete_through_ms,
         &finding.extent.incomplete,
     );
     Ok(())
 }
 
-fn line(rest: &Rest) -> String {
-    let (start, end) = (
-        MediaTime::from_millis(rest.start_ms),
-        MediaTime::from_millis(rest.end_ms),
-    );
-    let place = format!("  {start} - {end}  {}  {}", rest.source, rest.text);
-    match (&rest.answer, rest.probability) {
-        (Some(answer), _) => format!("{place}  -> {answer}"),
-        (None, Some(probability)) => format!("{place}  ({:.0} %)", probability * 100.0),
-        (None, None) => place,
+fn segment_line(segment: &Rest) -> String {
+    let times = time_range(segment.start_ms, Some(segment.end_ms));
+    let line = format!("  {times}  {}  {}", segment.source, segment.text);
+    match (&segment.answer, segment.probability) {
+        (Some(answer), _) => format!("{line}  -> {answer}"),
+        (None, Some(probability)) => format!("{line}  ({:.0} %)", probability * 100.0),
+        (None, None) => line,
     }
 }

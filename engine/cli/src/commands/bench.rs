@@ -16,7 +16,7 @@ use atom_lab::bench::{
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::terminal;
+use crate::output::{eprint_line, print_line};
 
 mod tables;
 
@@ -83,8 +83,8 @@ impl Common {
     /// Prints what was measured.
     fn tell<F: Serialize>(&self, figures: &F, table: fn(&F) -> String) -> anyhow::Result<()> {
         match self.json {
-            true => terminal::result(&serde_json::to_string(figures)?)?,
-            false => terminal::result(&table(figures))?,
+            true => print_line(&serde_json::to_string(figures)?)?,
+            false => print_line(&table(figures))?,
         }
         Ok(())
     }
@@ -179,7 +179,7 @@ impl Varied {
             rounds: self.common.rounds(),
             segments: self.segments,
         };
-        let scale = scale::measure(&settings, &mut |what| terminal::tell(what))?;
+        let scale = scale::measure(&settings, &mut |what| eprint_line(what))?;
         if let Some(path) = &self.svg {
             draw(path, curves::picture(&scale.sweeps))?;
         }
@@ -197,7 +197,7 @@ impl Compared {
             rounds: self.common.rounds(),
             frames: self.frames,
         };
-        let overhead = overhead::measure(&settings, &mut |what| terminal::tell(what))?;
+        let overhead = overhead::measure(&settings, &mut |what| eprint_line(what))?;
         self.common.tell(&overhead, tables::costs)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -212,13 +212,13 @@ impl Measured {
             rounds: self.common.rounds(),
             program: env::current_exe().context("cannot find this program")?,
         };
-        let reuse = reuse::measure(&settings, &mut |what| terminal::tell(what))?;
+        let reuse = reuse::measure(&settings, &mut |what| eprint_line(what))?;
         if let Some(path) = &self.svg {
             draw(path, gantt::picture(&reuse.timelines))?;
         }
         self.common.tell(&reuse, tables::reuse)?;
         if let Some(difference) = &reuse.difference {
-            terminal::tell(&format!(
+            eprint_line(&format!(
                 "error: what came out is not the same. {difference}"
             ));
             return Ok(ExitCode::FAILURE);
@@ -241,11 +241,11 @@ impl Doing {
         let worked = work::work(&doing, move || {
             if wait {
                 // Who reads it starts us, and has gone if it cannot be told.
-                let _ = terminal::result(READY);
+                let _ = print_line(READY);
                 let _ = io::stdin().lock().read_line(&mut String::new());
             }
         })?;
-        terminal::result(&serde_json::to_string(&worked)?)?;
+        print_line(&serde_json::to_string(&worked)?)?;
         io::stdout().flush()?;
         Ok(ExitCode::SUCCESS)
     }

@@ -3,17 +3,18 @@
 use std::{io, path::PathBuf, process::ExitCode};
 
 use atom_media::Location;
-use atom_pipelines::{
-    FileSinkSpec, JsonlSinkSpec, PipelineFile, SinkKind, check, library, override_sources, parse,
-    plan,
-};
+use atom_pipelines::{FileSinkSpec, JsonlSinkSpec, SinkKind, check, override_sources, plan};
 use atom_runtime::{
     run::{self, Options},
     sink::{self, Format},
 };
 use clap::{Args, ValueEnum};
 
-use super::terminal::{self, Printer, Style};
+use crate::{
+    library_pipeline::library_file,
+    output::{ResultFormat, RunPrinter, report_outcome},
+    signals::cancel_on_ctrl_c,
+};
 
 /// Caption one video.
 #[derive(Args)]
@@ -22,7 +23,7 @@ pub struct Caption {
     video: String,
     /// How captions are written; by the name of the output if not given, else vtt.
     #[arg(long, value_enum)]
-    format: Option<Kind>,
+    format: Option<CaptionFormat>,
     /// Write to this file instead of stdout.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -33,7 +34,7 @@ pub struct Caption {
 
 /// The formats of captions.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
+enum CaptionFormat {
     /// WebVTT, for web players.
     Vtt,
     /// SubRip, for most other players.
@@ -43,17 +44,17 @@ enum Kind {
 }
 
 impl Caption {
-    /// Captions the video.
+    /// Captions the video, on stdout or into a file.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let kind = self.kind();
-        let mut file = ready("caption", &self.pack)?;
+        let format = self.format();
+        let mut file = library_file("caption", &self.pack)?;
         file.sinks.retain(|_| self.output.is_some());
         if let (Some(path), Some(sink)) = (&self.output, file.sinks.first_mut()) {
             let path = path.clone();
-            sink.kind = match kind {
-                Kind::Vtt => SinkKind::Webvtt(FileSinkSpec { path }),
-                Kind::Srt => SinkKind::Srt(FileSinkSpec { path }),
-                Kind::Jsonl => SinkKind::Jsonl(JsonlSinkSpec {
+            sink.kind = match format {
+                CaptionFormat::Vtt => SinkKind::Webvtt(FileSinkSpec { path }),
+                CaptionFormat::Srt => SinkKind::Srt(FileSinkSpec { path }),
+                CaptionFormat::Jsonl => SinkKind::Jsonl(JsonlSinkSpec {
                     path,
                     drafts: false,
                 }),
@@ -63,48 +64,43 @@ impl Caption {
         let mut files = [file];
         override_sources(&mut files, &[("video".to_owned(), self.video.clone())]);
         check(&files)?;
-        let stop = terminal::stop_on_signal()?;
-        let style = match self.output {
-            Some(_) => Style::Silent,
-            None => Style::Through(sink::over(
-                format(kind),
+        let stop = cancel_on_ctrl_c()?;
+        let printed = match self.output {
+            Some(_) => ResultFormat::Silent,
+            None => ResultFormat::Sink(sink::over(
+                format.of_sink(),
                 Box::new(io::stdout()),
                 "stdout",
                 &["video"],
             )?),
         };
-        let audience = Box::new(Printer::new(style));
-        let outcome = run::run(&plan(&files), Options::new(stop, audience))?;
-        Ok(terminal::conclude(&outcome))
+        let printer = Box::new(RunPrinter::new(printed));
+        let outcome = run::run(&plan(&files), Options::new(stop, printer))?;
+        Ok(report_outcome(&outcome))
     }
 
-    fn kind(&self) -> Kind {
-        let ending = self
+    /// Returns the format that was given, or else the one that the name of the output ends with, or else WebVTT.
+    fn format(&self) -> CaptionFormat {
+        let extension = self
             .output
             .as_ref()
             .and_then(|path| path.extension())
-            .and_then(|ending| ending.to_str());
-        self.format.unwrap_or(match ending {
-            Some("srt") => Kind::Srt,
-            Some("jsonl" | "json") => Kind::Jsonl,
-            _ => Kind::Vtt,
+            .and_then(|extension| extension.to_str());
+        self.format.unwrap_or(match extension {
+            Some("srt") => CaptionFormat::Srt,
+            Some("jsonl" | "json") => CaptionFormat::Jsonl,
+            _ => CaptionFormat::Vtt,
         })
     }
 }
 
-fn format(kind: Kind) -> Format {
-    match kind {
-        Kind::Vtt => Format::WebVtt,
-        Kind::Srt => Format::Srt,
-        Kind::Jsonl => Format::Jsonl,
+impl CaptionFormat {
+    /// Returns the format of a sink that writes these captions.
+    fn of_sink(self) -> Format {
+        match self {
+            Self::Vtt => Format::WebVtt,
+            Self::Srt => Format::Srt,
+            Self::Jsonl => Format::Jsonl,
+        }
     }
-}
-
-/// A pipeline of the library, with another pack.
-pub fn ready(name: &str, pack: &str) -> anyhow::Result<PipelineFile> {
-    let text = library::text(name)
-        .ok_or_else(|| anyhow::anyhow!("there is no ready pipeline {name:?}"))?;
-    let mut file = parse(&PathBuf::from(format!("{name}.toml")), text)?;
-    pack.clone_into(&mut file.pack);
-    Ok(file)
 }

@@ -1,4 +1,4 @@
-//! `atom check`: says everything that is wrong with pipeline files.
+//! `atom check`: reports every problem of pipeline files.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -6,7 +6,10 @@ use atom_models::Pack;
 use atom_pipelines::{load_files, plan, warnings};
 use clap::Args;
 
-use super::terminal;
+use crate::{
+    args::source_override,
+    output::{eprint_line, print_line},
+};
 
 /// Check pipeline files without running them.
 #[derive(Args)]
@@ -15,20 +18,23 @@ pub struct Check {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Where the frames of a source come from.
-    #[arg(long = "source", value_name = "NAME=URI", value_parser = super::run::name_and_uri)]
+    #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override)]
     sources: Vec<(String, String)>,
 }
 
 impl Check {
-    /// Prints `ok` or all problems.
+    /// Prints `ok` and the size of the plan.
+    ///
+    /// # Errors
+    /// If a file has problems, all of them together, or the pack cannot be opened.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let files = load_files(&self.files, &self.sources)?;
         warnings(&files)
             .iter()
-            .for_each(|problem| terminal::tell(&format!("warning: {problem}")));
+            .for_each(|problem| eprint_line(&format!("warning: {problem}")));
         let plan = plan(&files);
         Pack::open(&plan.pack)?;
-        terminal::result(&format!(
+        print_line(&format!(
             "ok: {} sources, {} nodes, {} sinks",
             plan.sources.len(),
             plan.nodes.len(),

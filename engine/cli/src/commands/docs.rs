@@ -1,11 +1,11 @@
-//! `atom docs`: explains what may stand in a pipeline file.
+//! `atom docs`: explains the kinds of a pipeline file.
 
 use std::process::ExitCode;
 
 use atom_pipelines::docs;
 use clap::Args;
 
-use super::terminal;
+use crate::output::{eprint_line, print_line};
 
 /// Explain the kinds of nodes, sources and sinks.
 #[derive(Args)]
@@ -21,13 +21,13 @@ impl Docs {
             Some(kind) => match docs::kind(kind) {
                 Ok(text) => text,
                 Err(unknown) => {
-                    terminal::tell(&format!("error: {unknown}"));
+                    eprint_line(&format!("error: {unknown}"));
                     return Ok(ExitCode::from(2));
                 }
             },
             None => docs::overview(),
         };
-        terminal::result(text.trim_end())?;
+        print_line(text.trim_end())?;
         Ok(ExitCode::SUCCESS)
     }
 }

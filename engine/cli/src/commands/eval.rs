@@ -16,7 +16,10 @@ use atom_models::Pack;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::terminal::{self, Files};
+use crate::{
+    output::{FileProgress, eprint_line, print_line},
+    signals::cancel_on_ctrl_c,
+};
 
 /// Measure a pack by files that people described.
 #[derive(Args)]
@@ -77,7 +80,7 @@ impl Eval {
         if matches!(settings.check_leak, Some(None)) {
             settings.check_memory(&pack, &cases)?;
         }
-        let stop = terminal::stop_on_signal()?;
+        let stop = cancel_on_ctrl_c()?;
         let exam = Sitting {
             settings,
             cases: &cases,
@@ -88,7 +91,7 @@ impl Eval {
             Exam::Retrieval(_) => exam.retrieval(&pack)?,
         };
         match settings.json {
-            true => terminal::result(&summary.json().to_string())?,
+            true => print_line(&summary.json().to_string())?,
             false => print(&summary)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -100,7 +103,7 @@ impl Settings {
     fn cases(&self) -> anyhow::Result<Cases> {
         let cases = Cases::read(&self.folder)?;
         if let [first, ..] = &cases.unnamed[..] {
-            terminal::tell(&format!(
+            eprint_line(&format!(
                 "note: files of {} that {LIST} does not name are left out: {}, the first is {}",
                 self.folder.display(),
                 cases.unnamed.len(),
@@ -109,7 +112,7 @@ impl Settings {
         }
         if let Some(path) = self.leaks() {
             let compared = leak::check(&leak::sentences(path)?, &cases)?;
-            terminal::tell(&format!(
+            eprint_line(&format!(
                 "compared {compared} sentences of {} with the captions: none is one of them",
                 path.display()
             ));
@@ -130,7 +133,7 @@ impl Settings {
         let memory = pack.memory()?;
         let sentences = memory.as_ref().map_or(&[][..], |memory| memory.sentences());
         let compared = leak::check(sentences, cases)?;
-        terminal::tell(&format!(
+        eprint_line(&format!(
             "compared {compared} sentences that the pack {} remembers with the captions: none is one of them",
             pack.id()
         ));
@@ -180,7 +183,7 @@ impl Lines {
     fn write(&mut self, result: &impl Serialize) -> anyhow::Result<()> {
         let line = serde_json::to_string(result)?;
         if self.print {
-            terminal::result(&line)?;
+            print_line(&line)?;
         }
         if let Some((path, file)) = &mut self.file {
             writeln!(file, "{line}").with_context(|| unwritable(path))?;
@@ -230,7 +233,7 @@ impl Sitting<'_> {
 
     /// Does something with each file, in the order of the list, and shows how far it is. Ends when the run is stopped.
     fn each(&self, mut work: impl FnMut(&Case) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        let bar = Files::new(self.cases.cases.len());
+        let bar = FileProgress::new(self.cases.cases.len());
         for (done, case) in self.cases.cases.iter().enumerate() {
             bar.show(done);
             let worked = work(case);
@@ -247,7 +250,7 @@ impl Sitting<'_> {
 
 fn warn(case: &Case, warnings: &[String]) {
     for warning in warnings {
-        terminal::tell(&format!("warning: {}: {warning}", case.file));
+        eprint_line(&format!("warning: {}: {warning}", case.file));
     }
 }
 
@@ -257,13 +260,13 @@ fn print(summary: &Summary) -> anyhow::Result<()> {
     let queries = summary
         .queries
         .map_or_else(String::new, |queries| format!(", {queries} queries"));
-    terminal::result(&format!(
+    print_line(&format!(
         "{} files{queries}, at most {FRAMES} frames of each, pack {pack} {version}",
         summary.n
     ))?;
     for measure in &summary.measures {
         let [low, high] = measure.interval;
-        terminal::result(&format!(
+        print_line(&format!(
             "{:<12} {:>7.3}   95 % between {low:.3} and {high:.3}",
             measure.name, measure.value
         ))?;
@@ -276,7 +279,7 @@ fn print(summary: &Summary) -> anyhow::Result<()> {
         if let Some(median) = summary.cost.get(key) {
             let most = summary.cost.get(format!("{key}_p95").as_str());
             let most = most.copied().unwrap_or_default();
-            terminal::result(&format!(
+            print_line(&format!(
                 "{name:<12} {median:>7.1}   median; 95 of 100 files need at most {most:.1}"
             ))?;
         }

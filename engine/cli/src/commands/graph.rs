@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use atom_pipelines::{diagram, load_plan};
 use clap::{Args, ValueEnum};
 
-use super::terminal;
+use crate::{args::source_override, output::print_line};
 
 /// Draw pipeline files as a graph.
 #[derive(Args)]
@@ -17,14 +17,14 @@ pub struct Graph {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Where the frames of a source come from.
-    #[arg(long = "source", value_name = "NAME=URI", value_parser = super::run::name_and_uri)]
+    #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override)]
     sources: Vec<(String, String)>,
     /// The language of the drawing.
     #[arg(long, value_enum, default_value = "mermaid")]
     format: Language,
 }
 
-/// Languages that draw graphs.
+/// A language in which graphs are drawn.
 #[derive(Clone, Copy, ValueEnum)]
 enum Language {
     /// Mermaid, which Markdown viewers draw.
@@ -41,7 +41,7 @@ impl Graph {
             Language::Mermaid => diagram::mermaid(&plan),
             Language::Dot => diagram::dot(&plan),
         };
-        terminal::result(text.trim_end())?;
+        print_line(text.trim_end())?;
         Ok(ExitCode::SUCCESS)
     }
 }

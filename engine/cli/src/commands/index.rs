@@ -1,4 +1,4 @@
-//! `atom index`: makes recordings searchable, going on where it stopped.
+//! `atom index`: makes recordings searchable, and continues where it stopped.
 
 use std::{
     collections::BTreeMap,
@@ -6,15 +6,16 @@ use std::{
     process::ExitCode,
 };
 
-use atom_operators::{keep::Keep, node::NodeKind};
-use atom_pipelines::{Input, Plan, PlannedSource, SourceSettings, Uri, override_sources};
+use atom_operators::keep::Keep;
+use atom_pipelines::{Plan, PlannedSource, SourceSettings, Uri};
 use atom_runtime::run::{self, Options, Outcome};
 use clap::Args;
 
-use super::{
-    caption::ready,
-    over::store_path,
-    terminal::{self, Printer, Style},
+use crate::{
+    args::index_path,
+    library_pipeline::index_plan,
+    output::{ResultFormat, RunPrinter, eprint_line, report_outcome},
+    signals::cancel_on_ctrl_c,
 };
 
 /// Make recordings searchable; goes on where it stopped.
@@ -52,17 +53,17 @@ pub struct Index {
 impl Index {
     /// Indexes all recordings that are not indexed yet.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let store = store_path(self.store.as_deref(), true)?;
-        let sources = self.paths.iter().map(|path| self.folder(path));
-        let plan = plan(&store, &self.pack, sources.collect(), self.keep)?;
-        let outcome = index(&plan)?;
-        terminal::tell(&format!("the index is {}", store.display()));
-        Ok(terminal::conclude(&outcome))
+        let store = index_path(self.store.as_deref(), true)?;
+        let sources = self.paths.iter().map(|path| self.source(path));
+        let plan = index_plan(&store, &self.pack, sources.collect(), self.keep)?;
+        let outcome = run_index_plan(&plan)?;
+        eprint_line(&format!("the index is {}", store.display()));
+        Ok(report_outcome(&outcome))
     }
 
-    fn folder(&self, path: &Path) -> PlannedSource {
+    fn source(&self, path: &Path) -> PlannedSource {
         PlannedSource {
-            // Recordings go by their path in the folder alone.
+            // Recordings are named by their path in the folder alone.
             name: String::new(),
             uri: Uri::folder_uri(path),
             settings: SourceSettings {
@@ -76,42 +77,12 @@ impl Index {
     }
 }
 
-/// The library's index pipeline, over folders: one graph, each module loaded once.
-pub fn plan(
-    store: &Path,
-    pack: &str,
-    sources: Vec<PlannedSource>,
-    keep: Option<Keep>,
-) -> anyhow::Result<Plan> {
-    let mut files = [ready("index", pack)?];
-    override_sources(
-        &mut files,
-        &[("video".to_owned(), "test://black".to_owned())],
-    );
-    let mut plan = atom_pipelines::plan(&files);
-    plan.sources = sources;
-    let sources = 0..plan.sources.len();
-    let names: BTreeMap<usize, String> = sources.clone().map(|at| (at, String::new())).collect();
-    for node in &mut plan.nodes {
-        match &mut node.kind {
-            NodeKind::Sample(_) => node.inputs = sources.clone().map(Input::Source).collect(),
-            NodeKind::Index(spec) => {
-                store.clone_into(&mut spec.store);
-                spec.keep = keep;
-                node.source_names.clone_from(&names);
-            }
-            _ => {}
-        }
-    }
-    Ok(plan)
-}
-
-/// Runs such a plan until all is indexed or Ctrl-C is pressed, and goes on where the index stopped.
-pub fn index(plan: &Plan) -> anyhow::Result<Outcome> {
-    let audience = Box::new(Printer::new(Style::Indexed));
+/// Runs a plan of index pipelines until everything is indexed or Ctrl-C is pressed, continuing where the index stopped.
+pub fn run_index_plan(plan: &Plan) -> anyhow::Result<Outcome> {
+    let printer = Box::new(RunPrinter::new(ResultFormat::SourceEvents));
     let options = Options {
         resume: true,
-        ..Options::new(terminal::stop_on_signal()?, audience)
+        ..Options::new(cancel_on_ctrl_c()?, printer)
     };
     Ok(run::run(plan, options)?)
 }

@@ -1,31 +1,30 @@
-//! The commands, a file each.
+//! The commands of the program, one file each.
 //!
-//! Results go to stdout, all else to stderr. Exit code 0: done; 1: failed; 2: wrong usage.
+//! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
-pub mod ask;
-pub mod bench;
-pub mod caption;
-pub mod check;
-pub mod docs;
-pub mod eval;
-pub mod graph;
-pub mod index;
-pub mod models;
-pub mod over;
-pub mod query;
-pub mod run;
-pub mod scope;
-pub mod search;
-pub mod stats;
-pub mod store;
-pub mod summarize;
-pub mod terminal;
-pub mod upgrade;
-pub mod watch;
+mod ask;
+mod bench;
+mod caption;
+mod check;
+mod docs;
+mod eval;
+mod graph;
+mod index;
+mod models;
+mod query;
+mod run;
+mod search;
+mod stats;
+mod store;
+mod summarize;
+mod upgrade;
+mod watch;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::logging::LogFormat;
 
 /// Watches video and puts it into words, on the machine where the video is.
 #[derive(Parser)]
@@ -54,13 +53,13 @@ pub struct Arguments {
         value_name = "FORMAT",
         default_value_t
     )]
-    pub log_format: terminal::LogFormat,
-    /// What to do.
+    pub log_format: LogFormat,
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// A command with its arguments.
 #[derive(Subcommand)]
 pub enum Command {
     /// Run pipeline files over their sources, from the beginning to the end.

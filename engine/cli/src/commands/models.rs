@@ -1,4 +1,4 @@
-//! `atom models`: brings packs of models here and checks them.
+//! `atom models`: installs, lists and verifies packs of models.
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -9,17 +9,17 @@ use atom_models::{
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::terminal;
+use crate::output::{TableColumn, borderless_table, eprint_line, print_line};
 
 /// Install, list and verify packs of models.
 #[derive(Args)]
 pub struct Models {
     #[command(subcommand)]
-    action: Action,
+    action: ModelsAction,
 }
 
 #[derive(Subcommand)]
-enum Action {
+enum ModelsAction {
     /// List the packs that are installed.
     List,
     /// Fetch, build and check packs; what is there and right is kept.
@@ -37,22 +37,22 @@ enum Action {
 }
 
 impl Models {
-    /// Does what was asked.
+    /// Runs the subcommand.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.action {
-            Action::List => list()?,
-            Action::Install { names } => {
+            ModelsAction::List => list()?,
+            ModelsAction::Install { names } => {
                 for name in names {
-                    let done = install::install(&name, &mut Bars::default())?;
+                    let done = install::install(&name, &mut StepProgress::default())?;
                     let how = if done.fresh {
                         "installed"
                     } else {
                         "was installed already"
                     };
-                    terminal::result(&format!("{} {how} in {}", done.id, done.folder.display()))?;
+                    print_line(&format!("{} {how} in {}", done.id, done.folder.display()))?;
                 }
             }
-            Action::Verify { names } => verify(names)?,
+            ModelsAction::Verify { names } => verify(names)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -61,18 +61,21 @@ impl Models {
 fn list() -> anyhow::Result<()> {
     let packs = install::list()?;
     if packs.is_empty() {
-        terminal::tell("no packs are installed; run `atom models install mini`");
+        eprint_line("no packs are installed; run `atom models install mini`");
+        return Ok(());
     }
-    for (manifest, _) in packs {
-        let size: u64 = manifest.files.iter().map(|file| file.size).sum();
-        terminal::result(&format!(
-            "{:<24} {:>6} MB  {}",
-            manifest.id(),
-            size / 1_000_000,
-            manifest.about
-        ))?;
-    }
-    Ok(())
+    let row = |manifest: Manifest| {
+        let bytes: u64 = manifest.files.iter().map(|file| file.size).sum();
+        let size = format!("{} MB", bytes / 1_000_000);
+        [manifest.id(), size, manifest.about]
+    };
+    let rows = packs.into_iter().map(|(manifest, _)| row(manifest));
+    let columns = [
+        TableColumn::left(24, 1),
+        TableColumn::right(9, 2),
+        TableColumn::left(0, 0),
+    ];
+    Ok(print_line(&borderless_table(columns, rows.collect()))?)
 }
 
 fn verify(names: Vec<String>) -> anyhow::Result<()> {
@@ -84,8 +87,8 @@ fn verify(names: Vec<String>) -> anyhow::Result<()> {
         false => names,
     };
     for name in names {
-        let manifest: Manifest = install::verify(&name, &mut Bars::default())?;
-        terminal::result(&format!(
+        let manifest: Manifest = install::verify(&name, &mut StepProgress::default())?;
+        print_line(&format!(
             "{}: all {} files are right",
             manifest.id(),
             manifest.files.len()
@@ -94,14 +97,14 @@ fn verify(names: Vec<String>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A bar for each step where a person watches, else a line for each.
+/// Shows each step of an installation as a progress bar on a terminal, and as a line when it has ended.
 #[derive(Default)]
-struct Bars {
+struct StepProgress {
     step: String,
     bar: Option<ProgressBar>,
 }
 
-impl Watcher for Bars {
+impl Watcher for StepProgress {
     fn begin(&mut self, step: &str, bytes: u64) {
         step.clone_into(&mut self.step);
         if !std::io::stderr().is_terminal() {
@@ -130,6 +133,6 @@ impl Watcher for Bars {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
-        terminal::tell(&format!("{}: {outcome}", self.step));
+        eprint_line(&format!("{}: {outcome}", self.step));
     }
 }

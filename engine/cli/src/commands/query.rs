@@ -1,14 +1,17 @@
-//! `atom query`: standing queries of an index, and what matches them.
+//! `atom query`: adds, lists, shows and removes standing queries of an index.
 
 use std::process::ExitCode;
 
-use atom_index::{Filter, Lookout, Match, StandingQuery, Store};
+use atom_index::{Filter, Lookout, StandingQuery, Store};
 use atom_operators::query::QuerySpec;
 use clap::{Args, Subcommand};
 use jiff::{Span, SpanRelativeTo, Unit};
 use serde_json::json;
 
-use super::{over::Over, terminal};
+use crate::{
+    args::IndexArgs,
+    output::{eprint_line, match_line, print_line},
+};
 
 /// Keep the best matches of a text up to date, whatever is indexed from now on.
 #[derive(Args)]
@@ -21,15 +24,15 @@ Examples:
   atom query remove van")]
 pub struct Query {
     #[command(subcommand)]
-    what: What,
+    action: QueryAction,
     #[command(flatten)]
-    over: Over,
+    index: IndexArgs,
 }
 
 #[derive(Subcommand)]
-enum What {
+enum QueryAction {
     /// Add a query; what is stored is looked through at once.
-    Add(Add),
+    Add(AddArgs),
     /// Tell all queries.
     List,
     /// Tell what matches a query now, the best first.
@@ -45,7 +48,7 @@ enum What {
 }
 
 #[derive(Args)]
-struct Add {
+struct AddArgs {
     /// A name for it. A query of this name that asks for something else is replaced.
     name: String,
     /// What is looked for, as "a delivery van at the gate", or a question to be answered with yes.
@@ -57,19 +60,21 @@ struct Add {
     #[arg(long, value_name = "SHARE", default_value_t = QuerySpec::of("").threshold)]
     threshold: f64,
     /// How far back matches are kept before the newest segment, as 30min, 24h or 7d; without it, for ever.
-    #[arg(long, value_name = "SPAN", value_parser = seconds)]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     within: Option<u64>,
     /// Only this source; `*` stands for any characters. May be given several times.
     #[arg(long = "source", value_name = "SOURCE")]
     sources: Vec<String>,
 }
 
-/// Reads a span of time as people write it.
-fn seconds(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no span of time; expected for example 30min, 24h or 7d");
-    let span: Span = text.parse().map_err(|_| wrong())?;
+/// Parses a span of time, as 30min, 24h or 7d, into seconds.
+fn parse_span(text: &str) -> Result<u64, String> {
+    let invalid = || format!("{text:?} is no span of time; expected for example 30min, 24h or 7d");
+    let span: Span = text.parse().map_err(|_| invalid())?;
     let relative = SpanRelativeTo::days_are_24_hours();
-    let seconds = span.total((Unit::Second, relative)).map_err(|_| wrong())?;
+    let seconds = span
+        .total((Unit::Second, relative))
+        .map_err(|_| invalid())?;
     match seconds >= 1.0 {
         true => Ok(seconds as u64),
         false => Err(format!(
@@ -79,29 +84,29 @@ fn seconds(text: &str) -> Result<u64, String> {
 }
 
 impl Query {
-    /// Does it, and tells what came of it.
+    /// Runs the subcommand.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let adds = matches!(self.what, What::Add(_));
-        let path = self.over.path(adds)?;
-        let store = match adds {
+        let adding = matches!(self.action, QueryAction::Add(_));
+        let path = self.index.path(adding)?;
+        let store = match adding {
             true => Store::open(&path)?,
             false => Store::open_existing(&path)?,
         };
-        match &self.what {
-            What::Add(add) => self.add(store, add)?,
-            What::List => self.list(&store)?,
-            What::Show { name } => self.show(&store, name)?,
-            What::Remove { name } => {
+        match &self.action {
+            QueryAction::Add(add) => self.add(store, add)?,
+            QueryAction::List => self.list(&store)?,
+            QueryAction::Show { name } => self.show(&store, name)?,
+            QueryAction::Remove { name } => {
                 let mut store = store;
                 store.remove_query(name)?;
-                self.over
-                    .tell(&format!("{name}: removed"), &json!({ "removed": name }))?;
+                self.index
+                    .print(&format!("{name}: removed"), &json!({ "removed": name }))?;
             }
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn add(&self, mut store: Store, add: &Add) -> anyhow::Result<()> {
+    fn add(&self, mut store: Store, add: &AddArgs) -> anyhow::Result<()> {
         let spec = QuerySpec {
             text: add.text.clone(),
             best: add.best,
@@ -110,28 +115,26 @@ impl Query {
             sources: add.sources.clone(),
         };
         store.add_query(&add.name, &spec)?;
-        let store = settled(store)?;
+        let store = update_matches(store)?;
         self.show(&store, &add.name)
     }
 
     fn list(&self, store: &Store) -> anyhow::Result<()> {
         let queries = store.queries()?;
-        if self.over.json {
-            return Ok(terminal::result(
-                &json!({ "queries": queries }).to_string(),
-            )?);
+        if self.index.json {
+            return Ok(print_line(&json!({ "queries": queries }).to_string())?);
         }
         for query in &queries {
             let matches = store.matches(&query.name)?.len();
-            terminal::result(&format!(
+            print_line(&format!(
                 "{}: {}  {}",
                 query.name,
                 query.spec.text,
-                terms(query, matches)
+                query_settings(query, matches)
             ))?;
         }
         if queries.is_empty() {
-            terminal::tell("there are no queries; add one with: atom query add NAME TEXT");
+            eprint_line("there are no queries; add one with: atom query add NAME TEXT");
         }
         Ok(())
     }
@@ -139,38 +142,28 @@ impl Query {
     fn show(&self, store: &Store, name: &str) -> anyhow::Result<()> {
         let query = store.query(name)?;
         let matches = store.matches(name)?;
-        if self.over.json {
-            let told = json!({ "query": query, "matches": matches });
-            return Ok(terminal::result(&told.to_string())?);
+        if self.index.json {
+            let object = json!({ "query": query, "matches": matches });
+            return Ok(print_line(&object.to_string())?);
         }
         for found in &matches {
-            terminal::result(&line(found))?;
+            print_line(&match_line(found))?;
         }
-        terminal::tell(&format!(
+        eprint_line(&format!(
             "{name}: {}  {}",
             query.spec.text,
-            terms(&query, matches.len())
+            query_settings(&query, matches.len())
         ));
         Ok(())
     }
 }
 
-/// A match as a line.
-pub fn line(found: &Match) -> String {
-    let segment = &found.segment;
-    let times = terminal::span(segment.start_ms, Some(segment.end_ms));
-    format!(
-        "{:.2}  {times}  {}  {}",
-        found.score, segment.source, found.text
-    )
-}
-
-/// What a query keeps, in a few words.
-fn terms(query: &StandingQuery, matches: usize) -> String {
+/// Formats the limits of a query, and the number of its matches.
+fn query_settings(query: &StandingQuery, matches: usize) -> String {
     let spec = &query.spec;
     let within = spec
         .within_seconds
-        .map(|seconds| format!(", not older than {}", span(seconds)));
+        .map(|seconds| format!(", not older than {}", format_span(seconds)));
     let sources = (!spec.sources.is_empty()).then(|| format!(", of {}", spec.sources.join(", ")));
     format!(
         "({matches} of the best {} from {} on{}{})",
@@ -181,7 +174,8 @@ fn terms(query: &StandingQuery, matches: usize) -> String {
     )
 }
 
-fn span(seconds: u64) -> String {
+/// Formats seconds in the largest unit that divides them.
+fn format_span(seconds: u64) -> String {
     match seconds {
         s if s % 86_400 == 0 => format!("{}d", s / 86_400),
         s if s % 3600 == 0 => format!("{}h", s / 3600),
@@ -190,10 +184,12 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// Brings the matches of a store up to what it holds, with the packs that made it. A program that runs over it does the same.
-pub fn settled(store: Store) -> anyhow::Result<Store> {
+/// Updates the matches of all standing queries to what the index holds, with the packs that made it, and reopens the index.
+///
+/// A run that writes to the index does the same.
+pub fn update_matches(store: Store) -> anyhow::Result<Store> {
     if store.packs(&Filter::default())?.is_empty() {
-        terminal::tell("nothing is indexed yet; what will be is looked at as it comes");
+        eprint_line("nothing is indexed yet; what will be is looked at as it comes");
     }
     let path = store.path().to_owned();
     Lookout::new(store, None).step()?;
@@ -205,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_read_as_people_write_them_and_told_as_they_are_read() {
+    fn spans_are_parsed_and_formatted_in_the_same_form() {
         for (text, expected) in [
             ("24h", 86_400),
             ("7d", 604_800),
@@ -213,11 +209,11 @@ mod tests {
             ("90s", 90),
             ("1h 30min", 5400),
         ] {
-            assert_eq!(seconds(text), Ok(expected), "{text}");
+            assert_eq!(parse_span(text), Ok(expected), "{text}");
         }
         for wrong in ["", "x", "0s", "-1h", "10"] {
-            assert!(seconds(wrong).is_err(), "{wrong}");
+            assert!(parse_span(wrong).is_err(), "{wrong}");
         }
-        assert_eq!([86_400, 5400, 61].map(span), ["1d", "90min", "61s"]);
+        assert_eq!([86_400, 5400, 61].map(format_span), ["1d", "90min", "61s"]);
     }
 }

@@ -1,4 +1,4 @@
-//! `atom run`: works through the sources of pipeline files.
+//! `atom run`: runs pipeline files over their sources.
 
 use std::{
     fs,
@@ -14,7 +14,11 @@ use atom_runtime::run::{self, Options};
 use atom_server::{self, Listener, Token};
 use clap::Args;
 
-use super::terminal::{self, Printer, Style};
+use crate::{
+    args::source_override,
+    output::{ResultFormat, RunPrinter, eprint_line, report_outcome},
+    signals::cancel_on_ctrl_c,
+};
 
 /// Run pipeline files over their sources, from the beginning to the end.
 #[derive(Args)]
@@ -23,13 +27,13 @@ pub struct Run {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Where the frames of a source come from, whatever its file says; may be given for several sources.
-    #[arg(long = "source", value_name = "NAME=URI", value_parser = name_and_uri)]
+    #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override)]
     sources: Vec<(String, String)>,
     /// Print results as JSON, one object a line.
     #[arg(long)]
     json: bool,
     /// Tell metrics (`/metrics`) and health (`/healthz`) over HTTP while the run goes on: ADDRESS:PORT, or a port of this machine.
-    #[arg(long, value_name = "ADDR", value_parser = atom_server::address)]
+    #[arg(long, value_name = "ADDR", value_parser = atom_server::parse_address)]
     listen: Option<SocketAddr>,
     /// Answer only requests that bring the token in the first line of this file; needed where other machines can ask.
     #[arg(long, value_name = "FILE", requires = "listen")]
@@ -39,99 +43,92 @@ pub struct Run {
     report: Option<PathBuf>,
 }
 
-/// Reads `NAME=URI`.
-pub fn name_and_uri(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, uri)) if !name.is_empty() && !uri.is_empty() => {
-            Ok((name.to_owned(), uri.to_owned()))
-        }
-        _ => Err("expected NAME=URI, for example video=holiday.mp4".to_owned()),
-    }
-}
-
 impl Run {
-    /// Runs until all sources are over, then tells how it went.
+    /// Runs until all sources have ended, then reports how it went.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let files = load_files(&self.files, &self.sources)?;
         warnings(&files)
             .iter()
-            .for_each(|problem| terminal::tell(&format!("warning: {problem}")));
+            .for_each(|problem| eprint_line(&format!("warning: {problem}")));
         let plan = plan(&files);
         if let Some(path) = &self.report {
             self.check_report(path, &plan)?;
         }
         let serve = self.listener()?.map(Listener::serve);
-        let stop = terminal::stop_on_signal()?;
-        let style = if self.json { Style::Json } else { Style::Lines };
-        let audience = Box::new(Printer::new(style));
+        let stop = cancel_on_ctrl_c()?;
+        let format = match self.json {
+            true => ResultFormat::Json,
+            false => ResultFormat::Text,
+        };
+        let printer = Box::new(RunPrinter::new(format));
         let outcome = run::run(
             &plan,
             Options {
                 serve,
-                ..Options::new(stop, audience)
+                ..Options::new(stop, printer)
             },
         )?;
         if let Some(path) = &self.report {
             let text = serde_json::to_string_pretty(&outcome.report)?;
             fs::write(path, text + "\n").with_context(|| unwritable(path))?;
         }
-        Ok(terminal::conclude(&outcome))
+        Ok(report_outcome(&outcome))
     }
 
     fn listener(&self) -> anyhow::Result<Option<Listener>> {
         let Some(address) = self.listen else {
             return Ok(None);
         };
-        let token = match &self.token_file {
-            Some(path) => {
-                let text = fs::read_to_string(path)
-                    .with_context(|| format!("cannot read the token in {}", path.display()))?;
-                let token = Token::new(text.lines().next().unwrap_or_default());
-                let empty = || {
-                    format!(
-                        "the first line of {} is empty, expected a token",
-                        path.display()
-                    )
-                };
-                Some(token.with_context(empty)?)
-            }
-            None => None,
-        };
+        let token = self.token_file.as_deref().map(read_token).transpose()?;
         Ok(Some(Listener::bind(address, token)?))
     }
 
-    /// Finds out before the run whether the report can be written at its end, and that it overwrites nothing of the run.
-    fn check_report(&self, path: &Path, plan: &Plan) -> anyhow::Result<()> {
-        let sources = plan
-            .sources
-            .iter()
-            .filter_map(|source| Uri::parse(&source.uri).ok()?.path().cloned());
-        let sinks = plan.sinks.iter().map(|sink| sink.kind.path().clone());
-        let stores = plan.nodes.iter().filter_map(|node| match &node.kind {
-            NodeKind::Index(spec) => Some(spec.store.clone()),
-            _ => None,
-        });
-        let place = |path: &Path| {
+    /// Checks before the run that the report can be written at its end, and that it overwrites no file of the run.
+    fn check_report(&self, report: &Path, plan: &Plan) -> anyhow::Result<()> {
+        let resolved = |path: &Path| {
             path.canonicalize()
                 .or_else(|_| std::path::absolute(path))
                 .ok()
         };
-        let mut taken = self
-            .files
-            .iter()
-            .cloned()
-            .chain(sources)
-            .chain(sinks)
-            .chain(stores);
-        if taken.any(|other| place(&other) == place(path)) {
+        let mut used = self.files.iter().cloned().chain(files_of_plan(plan));
+        if used.any(|path| resolved(&path) == resolved(report)) {
             bail!(
                 "the report {} would write over a file of this run; give it another name",
-                path.display()
+                report.display()
             );
         }
-        let opened = fs::OpenOptions::new().append(true).create(true).open(path);
-        opened.map(drop).with_context(|| unwritable(path))
+        let opened = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(report);
+        opened.map(drop).with_context(|| unwritable(report))
     }
+}
+
+/// Returns the files that a plan reads and writes.
+fn files_of_plan(plan: &Plan) -> impl Iterator<Item = PathBuf> {
+    let sources = plan
+        .sources
+        .iter()
+        .filter_map(|source| Uri::parse(&source.uri).ok()?.path().cloned());
+    let sinks = plan.sinks.iter().map(|sink| sink.kind.path().clone());
+    let stores = plan.nodes.iter().filter_map(|node| match &node.kind {
+        NodeKind::Index(spec) => Some(spec.store.clone()),
+        _ => None,
+    });
+    sources.chain(sinks).chain(stores)
+}
+
+/// Reads a token from the first line of a file.
+fn read_token(path: &Path) -> anyhow::Result<Token> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("cannot read the token in {}", path.display()))?;
+    Token::new(text.lines().next().unwrap_or_default()).with_context(|| {
+        format!(
+            "the first line of {} is empty, expected a token",
+            path.display()
+        )
+    })
 }
 
 fn unwritable(path: &Path) -> String {

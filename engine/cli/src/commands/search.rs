@@ -1,15 +1,20 @@
-//! `atom search`: finds moments in what was indexed.
+//! `atom search`: finds moments in an index.
 
-use std::{collections::BTreeMap, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use atom_index::{Hits, Moment, Query, Store, wanted_text};
 use atom_models::{Meters, Pack};
 use clap::Args;
 use serde::Serialize;
 
-use super::{
-    scope::{Packs, Scope},
-    terminal,
+use crate::{
+    args::ScopeArgs,
+    index_packs::IndexPacks,
+    output::{eprint_line, print_completeness, print_line, time_range},
 };
 
 /// Find moments in what was indexed.
@@ -24,7 +29,7 @@ pub struct Search {
     /// What to look for. Words in quotes stand together; a minus before a word leaves out what has it.
     query: String,
     #[command(flatten)]
-    scope: Scope,
+    scope: ScopeArgs,
     /// At most so many hits.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
@@ -43,10 +48,10 @@ impl Search {
     /// Prints the hits, best first, and how far each source is complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let store = self.scope.open()?;
-        let wanted = wanted_text(&self.query);
-        let vectors = match wanted.trim().is_empty() {
+        let text = wanted_text(&self.query);
+        let vectors = match text.trim().is_empty() {
             true => BTreeMap::new(),
-            false => self.vectors(&store, &wanted)?,
+            false => self.vectors(&store, &text)?,
         };
         let hits = store.search(&Query {
             text: self.query.clone(),
@@ -58,20 +63,20 @@ impl Search {
         match self.json {
             true => {
                 let moments = self.moments.then(|| hits.moments());
-                let told = Told { hits, moments };
-                terminal::result(&serde_json::to_string(&told)?)?;
+                let object = SearchResult { hits, moments };
+                print_line(&serde_json::to_string(&object)?)?;
             }
             false => print(&hits)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The query as a vector of each pack that made some of the index. What was made by one that is not installed can only be
-    /// found by words, which is told.
+    /// Embeds the query with each pack that made some of the index, by pack id. Rows of packs that are not installed can
+    /// only be found by words, which is reported.
     fn vectors(&self, store: &Store, text: &str) -> anyhow::Result<BTreeMap<String, Vec<f32>>> {
-        let packs = Packs::of(store, &self.scope.filter())?;
+        let packs = IndexPacks::open(store, &self.scope.filter())?;
         for id in &packs.missing {
-            terminal::tell(&format!(
+            eprint_line(&format!(
                 "pack {id} is not installed: what it made is found by words only; `atom store upgrade` makes it anew"
             ));
         }
@@ -83,9 +88,9 @@ impl Search {
     }
 }
 
-/// Hits as JSON.
+/// The JSON object of a search.
 #[derive(Serialize)]
-struct Told {
+struct SearchResult {
     #[serde(flatten)]
     hits: Hits,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,21 +99,37 @@ struct Told {
 
 fn print(hits: &Hits) -> anyhow::Result<()> {
     for moment in hits.moments() {
-        let times = terminal::span(moment.start_ms, Some(moment.end_ms));
+        let times = time_range(moment.start_ms, Some(moment.end_ms));
         let best = &hits.hits[moment.hits[0]];
-        terminal::result(&format!(
+        print_line(&format!(
             "{:.4}  {times}  {}  {}",
             moment.score,
             moment.source,
-            terminal::marked(&best.text, best.snippet.as_deref())
+            highlighted(&best.text, best.snippet.as_deref())
         ))?;
     }
     if hits.hits.is_empty() {
-        terminal::tell("nothing found");
+        eprint_line("nothing found");
     }
     if let Some(next) = &hits.next {
-        terminal::tell(&format!("there is more: --page {next}"));
+        eprint_line(&format!("there is more: --page {next}"));
     }
-    terminal::tell_extent(&hits.complete_through_ms, &hits.incomplete);
+    print_completeness(&hits.complete_through_ms, &hits.incomplete);
     Ok(())
+}
+
+/// Returns a text with the matched words in bold, if stdout is a terminal. The snippet has them in brackets; a snippet
+/// that is not part of the text is added to it.
+fn highlighted(text: &str, snippet: Option<&str>) -> String {
+    let bold = |snippet: &str| snippet.replace('[', "\x1b[1m").replace(']', "\x1b[0m");
+    match snippet {
+        Some(snippet) if io::stdout().is_terminal() => {
+            let plain = snippet.replace(['[', ']'], "");
+            match text.contains(&plain) {
+                true => text.replacen(&plain, &bold(snippet), 1),
+                false => format!("{text}  ({})", bold(snippet)),
+            }
+        }
+        _ => text.to_owned(),
+    }
 }

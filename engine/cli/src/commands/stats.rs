@@ -1,4 +1,4 @@
-//! `atom stats`: what was seen when, as a table, as a heat map in the terminal and as a picture.
+//! `atom stats`: prints or draws how often things were seen, by hour.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,6 @@ use std::{
     process::ExitCode,
 };
 
-use crate::heat::{picture, shades, table};
 use anyhow::Context;
 use atom_index::{
     Chosen, Lookout, Store,
@@ -18,12 +17,16 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::{scope::Scope, terminal};
+use crate::{
+    args::ScopeArgs,
+    output::{eprint_line, print_completeness, print_line},
+    stats_view::{TerminalOptions, summary_table, svg_heat_map, terminal_heat_map},
+};
 
-/// Things that are shown to people, if they do not say how many.
-const TOP: usize = 20;
-/// Columns of a terminal that does not tell how many it has.
-const COLUMNS: usize = 80;
+/// Number of things in a table or heat map by default.
+const DEFAULT_TOP: usize = 20;
+/// Width of the output if neither the terminal nor the environment tells it.
+const DEFAULT_COLUMNS: usize = 80;
 
 /// Tell what was seen when.
 #[derive(Args)]
@@ -37,7 +40,7 @@ Examples:
   atom stats --only person --svg day.svg   a picture of when people were seen")]
 pub struct Stats {
     #[command(flatten)]
-    scope: Scope,
+    scope: ScopeArgs,
     /// At most so many things, the most frequent ones; 20 for people, all in JSON if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
@@ -56,7 +59,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Prints or draws what was seen, and tells how far each source is complete.
+    /// Prints or draws the statistics, and reports how far each source is complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let (store, filter) = (self.scope.open()?, self.scope.filter());
         let chosen = store.choose(&filter)?.sources;
@@ -64,45 +67,53 @@ impl Stats {
         lookout.step()?;
         let seen = only(lookout.seen(&filter), &self.only);
         if self.json {
-            terminal::result(&self.object(&store, &chosen, &seen)?.to_string())?;
+            print_line(&self.json_object(&store, &chosen, &seen)?.to_string())?;
         } else {
             self.print(&seen)?;
         }
         if let Some(path) = &self.svg {
-            let picture = picture(&seen, self.top(), &TimeZone::system());
-            fs::write(path, picture).with_context(|| format!("cannot write {}", path.display()))?;
-            terminal::tell(&format!("the heat map is {}", path.display()));
+            let drawing = svg_heat_map(&seen, self.top(), &TimeZone::system());
+            fs::write(path, drawing).with_context(|| format!("cannot write {}", path.display()))?;
+            eprint_line(&format!("the heat map is {}", path.display()));
         }
         if !self.json {
-            let through = through(&chosen);
-            terminal::tell_extent(&through, &store.incomplete_in(&chosen)?);
+            print_completeness(&complete_through(&chosen), &store.incomplete_in(&chosen)?);
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Prints the table or the heat map; nothing where only a picture is wanted.
+    /// Prints the table or the heat map; nothing if only an SVG is wanted.
     fn print(&self, seen: &[Seen]) -> anyhow::Result<()> {
         let zone = TimeZone::system();
+        let terminal = TerminalOptions {
+            columns: columns(),
+            colour: colour_wanted(),
+        };
         let text = match (self.heat, &self.svg) {
             _ if seen.is_empty() => {
-                terminal::tell("nothing was seen");
+                eprint_line("nothing was seen");
                 return Ok(());
             }
-            (true, _) => shades(seen, self.top(), columns(), in_colour(), &zone),
+            (true, _) => terminal_heat_map(seen, self.top(), terminal, &zone),
             (false, Some(_)) => return Ok(()),
-            (false, None) => table(seen, self.top(), columns(), &zone),
+            (false, None) => summary_table(seen, self.top(), terminal.columns, &zone),
         };
-        Ok(terminal::result(text.trim_end_matches('\n'))?)
+        Ok(print_line(text.trim_end_matches('\n'))?)
     }
 
-    fn object(&self, store: &Store, chosen: &[Chosen], seen: &[Seen]) -> anyhow::Result<Value> {
+    fn json_object(
+        &self,
+        store: &Store,
+        chosen: &[Chosen],
+        seen: &[Seen],
+    ) -> anyhow::Result<Value> {
         let seen = match self.top {
             Some(top) => &most_frequent(seen.to_vec(), top as usize),
             None => seen,
         };
         let mut object = json!({
-            "seen": seen.iter().map(told).collect::<Vec<_>>(),
-            "complete_through_ms": through(chosen),
+            "seen": seen.iter().map(seen_object).collect::<Vec<_>>(),
+            "complete_through_ms": complete_through(chosen),
         });
         let incomplete = store.incomplete_in(chosen)?;
         if !incomplete.is_empty() {
@@ -112,41 +123,43 @@ impl Stats {
     }
 
     fn top(&self) -> usize {
-        self.top.map_or(TOP, |top| top as usize)
+        self.top.map_or(DEFAULT_TOP, |top| top as usize)
     }
 }
 
-fn told(seen: &Seen) -> Value {
-    let mut told = json!({"source": seen.source, "segments": seen.segments});
+/// Returns the JSON object of a thing in an hour of a source.
+fn seen_object(seen: &Seen) -> Value {
+    let mut object = json!({"source": seen.source, "segments": seen.segments});
     match seen.hour {
-        Hour::Wall(_) => told["hour_utc"] = json!(seen.hour.utc()),
-        Hour::Media(hour) => told["media_hour"] = json!(hour),
+        Hour::Wall(_) => object["hour_utc"] = json!(seen.hour.utc()),
+        Hour::Media(hour) => object["media_hour"] = json!(hour),
     }
     match &seen.what {
-        What::Concept(word) => told["concept"] = json!(word),
+        What::Concept(word) => object["concept"] = json!(word),
         What::Answer { ask, text } => {
-            told["ask"] = json!(ask);
-            told["answer"] = json!(text);
+            object["ask"] = json!(ask);
+            object["answer"] = json!(text);
         }
     }
-    told
+    object
 }
 
-fn through(chosen: &[Chosen]) -> BTreeMap<String, u64> {
+/// Returns the time through which each source is complete, in milliseconds.
+fn complete_through(chosen: &[Chosen]) -> BTreeMap<String, u64> {
     let through = |one: &Chosen| (one.state.source.clone(), one.state.sealed_ms);
     chosen.iter().map(through).collect()
 }
 
-/// Columns of the terminal; where there is none, what the environment says.
+/// Returns the columns of the terminal; without a terminal, those of the variable `COLUMNS`.
 fn columns() -> usize {
     let terminal = terminal_size::terminal_size_of(io::stdout());
-    let told = || env::var("COLUMNS").ok()?.parse().ok();
+    let variable = || env::var("COLUMNS").ok()?.parse().ok();
     let columns = terminal.map(|(columns, _)| usize::from(columns.0));
-    columns.or_else(told).unwrap_or(COLUMNS)
+    columns.or_else(variable).unwrap_or(DEFAULT_COLUMNS)
 }
 
-/// Whether colours are shown: to people only, and not to those who do not want any (see no-color.org).
-fn in_colour() -> bool {
+/// Returns true if stdout is a terminal and the user does not refuse colours by `NO_COLOR` (see no-color.org).
+fn colour_wanted() -> bool {
     let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     io::stdout().is_terminal() && !unwanted
 }

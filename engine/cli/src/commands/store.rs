@@ -7,10 +7,8 @@ use atom_operators::data::MediaTime;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{
-    over::Over,
-    upgrade::{self, Upgrade},
-};
+use super::upgrade::{self, Upgrade};
+use crate::args::IndexArgs;
 
 /// Take care of the index: check it, copy it, make it smaller, see what is in it.
 #[derive(Args)]
@@ -25,7 +23,7 @@ pub struct Care {
     #[command(subcommand)]
     what: What,
     #[command(flatten)]
-    over: Over,
+    over: IndexArgs,
 }
 
 #[derive(Subcommand)]
@@ -56,7 +54,7 @@ impl Care {
             What::Backup { file } => {
                 store.backup(file)?;
                 let told = format!("{} is a copy of {}", file.display(), path.display());
-                self.over.tell(&told, &json!({"backup": file}))?;
+                self.over.print(&told, &json!({"backup": file}))?;
             }
             What::Compact => {
                 let done = store.compact()?;
@@ -64,21 +62,21 @@ impl Care {
                     "{} bytes before, {} bytes after",
                     done.before_bytes, done.after_bytes
                 );
-                self.over.tell(&told, &serde_json::to_value(done)?)?;
+                self.over.print(&told, &serde_json::to_value(done)?)?;
             }
             What::Stats => {
                 let stats = store.stats()?;
                 self.over
-                    .tell(&lines(&stats), &serde_json::to_value(stats)?)?;
+                    .print(&lines(&stats), &serde_json::to_value(stats)?)?;
             }
             What::Upgrade(upgrade) => {
                 let (told, data, code) = upgrade.run(&path, store)?;
-                self.over.tell(&told, &data)?;
+                self.over.print(&told, &data)?;
                 return Ok(code);
             }
             What::Rollback => {
                 let (told, data, code) = upgrade::roll_back(&mut store)?;
-                self.over.tell(&told, &data)?;
+                self.over.print(&told, &data)?;
                 return Ok(code);
             }
         }
@@ -96,7 +94,7 @@ impl Care {
                 lines.collect::<Vec<_>>().join("\n")
             }
         };
-        self.over.tell(&told, &json!({"problems": problems}))?;
+        self.over.print(&told, &json!({"problems": problems}))?;
         Ok(match problems.is_empty() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,

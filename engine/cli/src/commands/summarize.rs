@@ -1,15 +1,15 @@
-//! `atom summarize`: says what happened in what was indexed.
+//! `atom summarize`: summarizes what an index holds.
 
 use std::process::ExitCode;
 
 use atom_models::{Meters, Scheduler, scheduler::Settings};
-use atom_operators::data::MediaTime;
 use atom_runtime::summarize::{Summaries, Summarizer};
 use clap::Args;
 
-use super::{
-    scope::{Packs, Scope},
-    terminal,
+use crate::{
+    args::ScopeArgs,
+    index_packs::IndexPacks,
+    output::{print_completeness, print_line, time_range},
 };
 
 /// Say what happened, minute by minute and in all.
@@ -20,7 +20,7 @@ Examples:
   atom summarize --source door.mp4 --from 10:00 --to 20:00")]
 pub struct Summarize {
     #[command(flatten)]
-    scope: Scope,
+    scope: ScopeArgs,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -31,47 +31,45 @@ impl Summarize {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let mut store = self.scope.open()?;
         let filter = self.scope.filter();
-        let pack = Packs::of(&store, &filter)?.newest()?;
+        let pack = IndexPacks::open(&store, &filter)?.newest()?;
         let decoder = pack.decoder(Meters::default().decoder)?;
         let mut summarizer = Summarizer {
             scheduler: Scheduler::new(decoder, Settings::default()),
             connector: pack.connector().clone(),
         };
-        let told = summarizer.summarize(&mut store, &filter)?;
+        let summaries = summarizer.summarize(&mut store, &filter)?;
         match self.json {
-            true => terminal::result(&serde_json::to_string(&told)?)?,
-            false => print(&told)?,
+            true => print_line(&serde_json::to_string(&summaries)?)?,
+            false => print(&summaries)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(told: &Summaries) -> anyhow::Result<()> {
-    let times = |start, end| {
-        format!(
-            "{} - {}",
-            MediaTime::from_millis(start),
-            MediaTime::from_millis(end)
-        )
-    };
-    for summary in &told.summaries {
-        let times_of_all = times(summary.start_ms, summary.end_ms);
-        terminal::result(&format!(
-            "{times_of_all}  {}  {}",
-            summary.source, summary.text
+fn print(summaries: &Summaries) -> anyhow::Result<()> {
+    let times = |start_ms, end_ms| time_range(start_ms, Some(end_ms));
+    for summary in &summaries.summaries {
+        print_line(&format!(
+            "{}  {}  {}",
+            times(summary.start_ms, summary.end_ms),
+            summary.source,
+            summary.text
         ))?;
-        // One minute has been told with all of it.
+        // A summary of one minute is the same as that minute.
         for minute in summary.minutes.iter().filter(|_| summary.minutes.len() > 1) {
-            terminal::result(&format!(
+            print_line(&format!(
                 "  {}  {}",
                 times(minute.start_ms, minute.end_ms),
                 minute.text
             ))?;
         }
     }
-    if told.summaries.is_empty() {
-        terminal::result("There is no video in that span.")?;
+    if summaries.summaries.is_empty() {
+        print_line("There is no video in that span.")?;
     }
-    terminal::tell_extent(&told.extent.complete_through_ms, &told.extent.incomplete);
+    print_completeness(
+        &summaries.extent.complete_through_ms,
+        &summaries.extent.incomplete,
+    );
     Ok(())
 }

@@ -12,7 +12,11 @@ use atom_pipelines::{PlannedSource, SourceSettings, Uri};
 use clap::Args;
 use serde_json::json;
 
-use super::{index, query, scope, terminal};
+use super::{index::run_index_plan, query};
+use crate::{
+    library_pipeline::index_plan,
+    output::{eprint_line, list_names, report_outcome},
+};
 
 /// Index again with another pack or version, beside what there is; goes on where it stopped.
 #[derive(Args)]
@@ -51,9 +55,9 @@ impl Upgrade {
         let pack = Pack::open(&self.pack_name(&store)?)?.id();
         let work = work(&store, &pack)?;
         if !work.without_file.is_empty() {
-            terminal::tell(&format!(
+            eprint_line(&format!(
                 "no file is there of {}; their rows stay as they are",
-                scope::list(&work.without_file)
+                list_names(&work.without_file)
             ));
         }
         let wanted = work.recordings.len();
@@ -119,7 +123,7 @@ fn again(
     pack: &str,
     recordings: BTreeMap<PathBuf, String>,
 ) -> anyhow::Result<ExitCode> {
-    terminal::tell(&format!(
+    eprint_line(&format!(
         "{} recordings are indexed again with {pack}; until each is, what there is of it is searched",
         recordings.len()
     ));
@@ -133,14 +137,14 @@ fn again(
         aliases: Vec::new(),
         recordings,
     };
-    let outcome = index::index(&index::plan(store, pack, vec![source], None)?)?;
-    Ok(terminal::conclude(&outcome))
+    let outcome = run_index_plan(&index_plan(store, pack, vec![source], None)?)?;
+    Ok(report_outcome(&outcome))
 }
 
 /// Brings what matches standing queries along, if there are any.
 fn settled(store: &Store) -> anyhow::Result<()> {
     if !store.queries()?.is_empty() {
-        query::settled(Store::open_existing(store.path())?)?;
+        query::update_matches(Store::open_existing(store.path())?)?;
     }
     Ok(())
 }

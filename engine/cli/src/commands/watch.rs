@@ -1,16 +1,20 @@
-//! `atom watch`: what comes to and leaves the best of standing queries, as it does.
+//! `atom watch`: prints events of standing queries as they happen.
 
 use std::{path::PathBuf, process::ExitCode, thread, time::Duration};
 
-use atom_index::{QueryEvent, Store};
+use atom_index::Store;
 use clap::Args;
 
-use super::{over::store_path, query, terminal};
+use crate::{
+    args::index_path,
+    output::{eprint_line, event_line, match_line, print_line},
+    signals::cancel_on_ctrl_c,
+};
 
-/// Between two looks whether there is something new; a look reads one number.
-const LOOK: Duration = Duration::from_millis(100);
-/// So many events are read at a time.
-const AT_ONCE: usize = 1000;
+/// Time between two checks for new events; a check reads one number.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Number of events that are read at a time.
+const BATCH: usize = 1000;
 
 /// Tell what comes to and leaves the best of standing queries, until Ctrl-C.
 #[derive(Args)]
@@ -35,9 +39,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Tells events until Ctrl-C.
+    /// Prints events until Ctrl-C.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let store = Store::open_existing(&store_path(self.store.as_deref(), false)?)?;
+        let store = Store::open_existing(&index_path(self.store.as_deref(), false)?)?;
         let names = match self.queries.is_empty() {
             true => store
                 .queries()?
@@ -49,66 +53,55 @@ impl Watch {
         for name in &names {
             store.query(name)?;
         }
-        let stop = terminal::stop_on_signal()?;
-        let mut told = match self.after {
+        let stop = cancel_on_ctrl_c()?;
+        let mut last_event = match self.after {
             Some(after) => after,
             None => store.newest_event()?,
         };
         if self.after.is_none() && !self.json {
-            self.now(&store, &names)?;
+            self.print_matches(&store, &names)?;
         }
-        let mut seen = None;
+        let mut last_version = None;
         while !stop.is_cancelled() {
             let version = store.version()?;
-            if seen.replace(version) != Some(version) {
-                told = self.tell(&store, told)?;
+            if last_version.replace(version) != Some(version) {
+                last_event = self.print_events(&store, last_event)?;
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Tells what matches now.
-    fn now(&self, store: &Store, names: &[String]) -> anyhow::Result<()> {
+    /// Prints the present matches.
+    fn print_matches(&self, store: &Store, names: &[String]) -> anyhow::Result<()> {
         for name in names {
             for found in store.matches(name)? {
-                terminal::result(&format!("{name}: now  {}", query::line(&found)))?;
+                print_line(&format!("{name}: now  {}", match_line(&found)))?;
             }
         }
         if names.is_empty() {
-            terminal::tell("there are no queries; add one with: atom query add NAME TEXT");
+            eprint_line("there are no queries; add one with: atom query add NAME TEXT");
         }
         Ok(())
     }
 
-    /// Tells all events after one; gives the newest.
-    fn tell(&self, store: &Store, mut told: u64) -> anyhow::Result<u64> {
+    /// Prints all events after the one of this number, and returns the number of the last one.
+    fn print_events(&self, store: &Store, mut last_event: u64) -> anyhow::Result<u64> {
         loop {
-            let events = store.events(told, AT_ONCE)?;
+            let events = store.events(last_event, BATCH)?;
             let Some(last) = events.last() else {
-                return Ok(told);
+                return Ok(last_event);
             };
-            told = last.id;
+            last_event = last.id;
             for event in &events {
                 if self.queries.is_empty() || self.queries.contains(&event.query) {
-                    let line = if self.json { event.json() } else { line(event) };
-                    terminal::result(&line)?;
+                    let line = match self.json {
+                        true => event.json(),
+                        false => event_line(event),
+                    };
+                    print_line(&line)?;
                 }
             }
         }
     }
-}
-
-/// An event as a line.
-pub fn line(event: &QueryEvent) -> String {
-    let segment = &event.segment;
-    format!(
-        "{}: {}  {:.2}  {}  {}  {}",
-        event.query,
-        event.event.name(),
-        event.score,
-        terminal::span(segment.start_ms, Some(segment.end_ms)),
-        segment.source,
-        event.text.as_deref().unwrap_or("(gone)")
-    )
 }

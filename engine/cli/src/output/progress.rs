@@ -80,7 +80,8 @@ impl RunProgress {
             bytes: progress.bytes,
         };
         self.active.insert(progress.source.to_owned(), source);
-        let sum = |of: fn(SourceProgress) -> u64| self.active.values().copied().map(of).sum::<u64>();
+        let sum =
+            |of: fn(SourceProgress) -> u64| self.active.values().copied().map(of).sum::<u64>();
         let done_ms = self.ended_ms + sum(|source| source.complete_through_ms);
         let video = format!("{} of video done", MediaTime::from_millis(done_ms));
         let queue = progress.queue;

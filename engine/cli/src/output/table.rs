@@ -6,17 +6,39 @@ use comfy_table::{CellAlignment, ColumnConstraint, Table, Width, presets};
 #[derive(Clone, Copy)]
 pub struct TableColumn {
     /// Smallest width, in columns of the terminal.
-    pub min_width: u16,
+    min_width: u16,
     /// Spaces between this column and the next one.
-    pub gap: u16,
-    /// True if cells are aligned at their right end, as numbers are.
-    pub right_aligned: bool,
+    gap: u16,
+    alignment: CellAlignment,
+}
+
+impl TableColumn {
+    /// Creates a column of at least this width, followed by a gap, whose cells are aligned at their left end.
+    pub const fn left(min_width: u16, gap: u16) -> Self {
+        Self {
+            min_width,
+            gap,
+            alignment: CellAlignment::Left,
+        }
+    }
+
+    /// Creates a column whose cells are aligned at their right end, as numbers are.
+    pub const fn right(min_width: u16, gap: u16) -> Self {
+        Self {
+            min_width,
+            gap,
+            alignment: CellAlignment::Right,
+        }
+    }
 }
 
 /// Formats rows as lines without trailing spaces and without a line break after the last one.
 ///
 /// No cell is wrapped or cut. Wide characters take two columns of the terminal.
-pub fn borderless_table<const N: usize>(columns: [TableColumn; N], rows: Vec<[String; N]>) -> String {
+pub fn borderless_table<const N: usize>(
+    columns: [TableColumn; N],
+    rows: Vec<[String; N]>,
+) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).add_rows(rows);
     for (layout, column) in columns.iter().zip(table.column_iter_mut()) {
@@ -25,9 +47,7 @@ pub fn borderless_table<const N: usize>(columns: [TableColumn; N], rows: Vec<[St
         column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(
             layout.min_width + layout.gap,
         )));
-        if layout.right_aligned {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+        column.set_cell_alignment(layout.alignment);
     }
     table.trim_fmt()
 }
@@ -38,13 +58,12 @@ mod tests {
 
     #[test]
     fn columns_keep_their_smallest_width_and_grow_with_their_cells() {
-        let column = |min_width, right_aligned| TableColumn {
-            min_width,
-            gap: 1,
-            right_aligned,
-        };
         let rows = [["a", "1", "x"], ["long", "22", ""]].map(|row| row.map(str::to_owned));
-        let columns = [column(2, false), column(3, true), column(0, false)];
+        let columns = [
+            TableColumn::left(2, 1),
+            TableColumn::right(3, 1),
+            TableColumn::left(0, 0),
+        ];
         assert_eq!(
             borderless_table(columns, rows.to_vec()),
             "a      1 x\nlong  22"

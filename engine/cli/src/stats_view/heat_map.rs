@@ -1,132 +1,149 @@
-//! The most frequent things by hour: what stands in which cell of a heat map.
+//! The cells of a heat map: the most frequent things by hour, without any drawing.
 //!
-//! Hours of the clock and hours of videos are different lines of time, so each has a map of its own. Where there are more hours than
-//! columns, a column stands for several, which begin at midnight if they can.
+//! Hours of the clock and hours of videos are different time lines, so each has a heat map of its own. If there are more
+//! hours than columns, a column covers several hours; it starts at midnight where possible.
 
 use jiff::tz::TimeZone;
 
 use atom_index::stats::{Hour, Seen, What, by_frequency};
 
-/// Hours that a column may stand for; after these, any number of weeks.
-const STEPS: [i64; 10] = [1, 2, 3, 4, 6, 8, 12, 24, 48, 96];
-const WEEK: i64 = 168;
+/// Hours that a column may cover; beyond these, one week doubled any number of times.
+const COLUMN_HOURS: [i64; 10] = [1, 2, 3, 4, 6, 8, 12, 24, 48, 96];
+const WEEK_HOURS: i64 = 168;
 
-/// Things by hour.
+/// The most frequent things by hour.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heat {
-    /// The most frequent thing first.
-    pub lines: Vec<Line>,
+pub struct HeatMap {
+    /// The things, the most frequent one first.
+    pub rows: Vec<HeatMapRow>,
     /// The first hour of each column.
-    pub begins: Vec<Hour>,
-    /// Hours of a column.
-    pub step: i64,
+    pub column_starts: Vec<Hour>,
+    /// Hours that a column covers.
+    pub column_hours: i64,
     /// The largest number in a cell.
-    pub most: u64,
+    pub max: u64,
 }
 
 /// A thing by hour.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// The thing.
+pub struct HeatMapRow {
+    /// The name of the thing.
     pub label: String,
     /// Its segments in each column.
     pub cells: Vec<u64>,
 }
 
-impl Line {
-    /// Its segments in all columns.
+impl HeatMapRow {
+    /// Returns the segments in all columns.
     pub fn total(&self) -> u64 {
         self.cells.iter().sum()
     }
 }
 
-impl Heat {
-    /// The day, where a new one begins, and the time at each column.
-    pub(super) fn times(&self, zone: &TimeZone) -> Vec<(Option<String>, String)> {
-        let mut before = None;
-        let mut times = Vec::new();
-        for begin in &self.begins {
-            // Where clocks were changed, a column of days begins an hour beside midnight: its noon is in the day that is meant.
+impl HeatMap {
+    /// Returns the labels of each column: the day, where a new one starts, and the time.
+    pub(super) fn column_labels(&self, zone: &TimeZone) -> Vec<(Option<String>, String)> {
+        let mut last_date = None;
+        let mut labels = Vec::new();
+        for start in &self.column_starts {
+            // After a change of clocks, a column of days starts an hour beside midnight: its noon is in the right day.
             let noon = if self.has_times() { 0 } else { 12 };
-            let date = begin
-                .with_number(begin.number().saturating_add(noon))
+            let date = start
+                .with_number(start.number().saturating_add(noon))
                 .date(zone);
-            let new = date.clone().filter(|_| date != before);
-            times.push((new, begin.time(zone)));
-            before = date;
+            let new_date = date.clone().filter(|_| date != last_date);
+            labels.push((new_date, start.time(zone)));
+            last_date = date;
         }
-        times
+        labels
     }
 
-    /// Whether a column is shorter than a day, so that times of day tell something.
+    /// Returns true if a column is shorter than a day, so that times of day are worth showing.
     pub(super) fn has_times(&self) -> bool {
-        self.step < 24 || self.begins.first().is_some_and(|first| !first.is_wall())
+        self.column_hours < 24
+            || self
+                .column_starts
+                .first()
+                .is_some_and(|first| !first.is_wall())
     }
 
-    /// From when to when a column goes.
-    pub(super) fn column(&self, at: usize, zone: &TimeZone) -> String {
-        let begin = self.begins[at];
-        let end = begin.with_number(begin.number().saturating_add(self.step));
-        format!("{} - {}", begin.text(zone), end.text(zone))
+    /// Formats the start and the end of a column.
+    pub(super) fn column_range(&self, column: usize, zone: &TimeZone) -> String {
+        let start = self.column_starts[column];
+        let end = start.with_number(start.number().saturating_add(self.column_hours));
+        format!("{} - {}", start.text(zone), end.text(zone))
     }
 
-    /// The shade of a number, from 0 for none to so many for the most.
+    /// Returns the shade of a number: 0 for none, up to `shades` for the largest.
     pub(super) fn shade(&self, segments: u64, shades: u64) -> u64 {
-        segments.saturating_mul(shades).div_ceil(self.most.max(1))
+        segments.saturating_mul(shades).div_ceil(self.max.max(1))
     }
 
-    /// The smallest and the largest number of a shade, if any has it.
-    pub(super) fn numbers(&self, shade: u64, shades: u64) -> Option<(u64, u64)> {
-        let (least, most) = (
-            self.most * (shade - 1) / shades + 1,
-            self.most * shade / shades,
+    /// Returns the smallest and the largest number of a shade, or `None` if no number has it.
+    pub(super) fn shade_range(&self, shade: u64, shades: u64) -> Option<(u64, u64)> {
+        let (min, max) = (
+            self.max * (shade - 1) / shades + 1,
+            self.max * shade / shades,
         );
-        (least <= most).then_some((least, most))
+        (min <= max).then_some((min, max))
     }
 }
 
-/// The heat maps of the most frequent things, so many at most, by the clock and then by the time of videos; each of at most so many
-/// columns.
-pub fn heats(seen: &[Seen], top: usize, columns: usize, zone: &TimeZone) -> Vec<Heat> {
+/// Returns the heat maps of the `top` most frequent things, by the clock and then by the time of videos, each with at
+/// most `columns` columns.
+pub fn heat_maps(seen: &[Seen], top: usize, columns: usize, zone: &TimeZone) -> Vec<HeatMap> {
     let (clock, media): (Vec<&Seen>, Vec<&Seen>) = seen.iter().partition(|one| one.hour.is_wall());
-    let maps = [clock, media].into_iter();
-    maps.filter_map(|seen| heat(&seen, top, columns.max(1) as i64, zone))
+    [clock, media]
+        .into_iter()
+        .filter_map(|seen| heat_map(&seen, top, columns.max(1) as i64, zone))
         .collect()
 }
 
-fn heat(seen: &[&Seen], top: usize, columns: i64, zone: &TimeZone) -> Option<Heat> {
+fn heat_map(seen: &[&Seen], top: usize, columns: i64, zone: &TimeZone) -> Option<HeatMap> {
     let hours = seen.iter().map(|one| one.hour);
     let (first, last) = (hours.clone().min()?, hours.max()?);
-    let ahead = first.ahead(zone);
-    let column = |hour: Hour, step: i64| (hour.number() + ahead).div_euclid(step);
-    let step = steps().find(|step| column(last, *step) - column(first, *step) < columns)?;
-    let (left, right) = (column(first, step), column(last, step));
-    let line = |(what, _): (&What, u64)| {
+    let offset = first.ahead(zone);
+    let column = |hour: Hour, size: i64| (hour.number() + offset).div_euclid(size);
+    let size = column_sizes().find(|size| column(last, *size) - column(first, *size) < columns)?;
+    let (left, right) = (column(first, size), column(last, size));
+    let row = |(what, _): (&What, u64)| {
         let mut cells = vec![0; (right - left + 1) as usize];
         for one in seen.iter().filter(|one| one.what == *what) {
-            cells[(column(one.hour, step) - left) as usize] += one.segments;
+            cells[(column(one.hour, size) - left) as usize] += one.segments;
         }
-        Line {
+        HeatMapRow {
             label: what.label(),
             cells,
         }
     };
     let ranked = by_frequency(seen.iter().copied()).into_iter();
-    let lines: Vec<Line> = ranked.take(top).map(line).collect();
-    let most = lines.iter().flat_map(|line| &line.cells).max();
-    Some(Heat {
-        most: most.copied().unwrap_or(0),
-        begins: (left..=right)
-            .map(|column| first.with_number(column * step - ahead))
+    let rows: Vec<HeatMapRow> = ranked.take(top).map(row).collect();
+    let max = rows.iter().flat_map(|row| &row.cells).max();
+    Some(HeatMap {
+        max: max.copied().unwrap_or(0),
+        column_starts: (left..=right)
+            .map(|column| first.with_number(column * size - offset))
             .collect(),
-        lines,
-        step,
+        rows,
+        column_hours: size,
     })
 }
 
-fn steps() -> impl Iterator<Item = i64> {
-    let weeks = (0..40).map(|doublings| WEEK << doublings);
-    STEPS.into_iter().chain(weeks)
+fn column_sizes() -> impl Iterator<Item = i64> {
+    let weeks = (0..40).map(|doublings| WEEK_HOURS << doublings);
+    COLUMN_HOURS.into_iter().chain(weeks)
+}
+
+/// Formats the hours that a column covers.
+pub(super) fn hours_in_words(hours: i64) -> String {
+    match (hours, hours % WEEK_HOURS, hours % 24) {
+        (1, ..) => "an hour".to_owned(),
+        (24, ..) => "a day".to_owned(),
+        (WEEK_HOURS, ..) => "a week".to_owned(),
+        (_, 0, _) => format!("{} weeks", hours / WEEK_HOURS),
+        (_, _, 0) => format!("{} days", hours / 24),
+        _ => format!("{hours} hours"),
+    }
 }
 
 #[cfg(test)]
@@ -137,10 +154,10 @@ mod tests {
     /// Midnight of 2026-11-23 (UTC).
     const MIDNIGHT: i64 = 498_720;
 
-    fn only(seen: &[Seen], columns: usize, zone: &TimeZone) -> Heat {
-        let mut heats = heats(seen, 10, columns, zone);
-        assert_eq!(heats.len(), 1);
-        heats.remove(0)
+    fn only(seen: &[Seen], columns: usize, zone: &TimeZone) -> HeatMap {
+        let mut maps = heat_maps(seen, 10, columns, zone);
+        assert_eq!(maps.len(), 1);
+        maps.remove(0)
     }
 
     #[test]
@@ -151,39 +168,39 @@ mod tests {
             seen("yard", MIDNIGHT, "dog", 3),
             seen("door", MIDNIGHT + 2, "dog", 1),
         ];
-        let heat = only(&all, 80, &TimeZone::UTC);
-        let lines: Vec<_> = heat
-            .lines
+        let map = only(&all, 80, &TimeZone::UTC);
+        let rows: Vec<_> = map
+            .rows
             .iter()
-            .map(|line| (line.label.as_str(), &line.cells[..]))
+            .map(|row| (row.label.as_str(), &row.cells[..]))
             .collect();
-        assert_eq!(lines, [("dog", &[7, 0, 1][..]), ("cat", &[1, 0, 0])]);
-        assert_eq!((heat.step, heat.most), (1, 7));
-        assert_eq!(heat.lines[0].total(), 8);
+        assert_eq!(rows, [("dog", &[7, 0, 1][..]), ("cat", &[1, 0, 0])]);
+        assert_eq!((map.column_hours, map.max), (1, 7));
+        assert_eq!(map.rows[0].total(), 8);
     }
 
     #[test]
-    fn hundreds_of_hours_are_merged_and_begin_at_midnight_of_the_place() {
+    fn hundreds_of_hours_are_merged_into_columns_that_start_at_local_midnight() {
         let all: Vec<Seen> = (0..300)
             .map(|hour| seen("door", MIDNIGHT + 5 + hour, "dog", 1))
             .collect();
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         for (columns, step, count) in [(400, 1, 300), (60, 6, 50), (20, 24, 13)] {
-            let heat = only(&all, columns, &berlin);
-            assert_eq!((heat.step, heat.begins.len()), (step, count));
-            assert_eq!(heat.lines[0].total(), 300);
+            let map = only(&all, columns, &berlin);
+            assert_eq!((map.column_hours, map.column_starts.len()), (step, count));
+            assert_eq!(map.rows[0].total(), 300);
         }
-        assert!(only(&all, 2, &berlin).begins.len() <= 2);
+        assert!(only(&all, 2, &berlin).column_starts.len() <= 2);
         let days = only(&all, 20, &berlin);
         assert!(
-            days.begins
+            days.column_starts
                 .iter()
-                .all(|begin| begin.time(&berlin) == "00:00")
+                .all(|start| start.time(&berlin) == "00:00")
         );
     }
 
     #[test]
-    fn days_have_their_names_also_after_clocks_were_put_back() {
+    fn days_keep_their_dates_after_clocks_are_put_back() {
         // Berlin put its clocks back on 2026-10-25.
         let midnight = MIDNIGHT - 30 * 24 - 2;
         let all: Vec<Seen> = (0..20)
@@ -191,9 +208,9 @@ mod tests {
             .collect();
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         let days = only(&all, 20, &berlin);
-        assert_eq!(days.step, 24);
+        assert_eq!(days.column_hours, 24);
         let dates: Vec<_> = days
-            .times(&berlin)
+            .column_labels(&berlin)
             .into_iter()
             .filter_map(|day| day.0)
             .collect();
@@ -202,40 +219,48 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_and_the_time_of_videos_have_a_map_each() {
+    fn the_clock_and_the_time_of_videos_have_a_heat_map_each() {
         let media = Seen {
             hour: Hour::Media(4),
             ..seen("clip", 0, "dog", 1)
         };
         let all = [seen("door", MIDNIGHT, "dog", 1), media];
-        let heats = heats(&all, 10, 10, &TimeZone::UTC);
-        let begins: Vec<_> = heats.iter().map(|heat| heat.begins.clone()).collect();
-        assert_eq!(begins, [[Hour::Wall(MIDNIGHT)], [Hour::Media(4)]]);
-        assert!(super::heats(&[], 10, 10, &TimeZone::UTC).is_empty());
+        let maps = heat_maps(&all, 10, 10, &TimeZone::UTC);
+        let starts: Vec<_> = maps.iter().map(|map| map.column_starts.clone()).collect();
+        assert_eq!(starts, [[Hour::Wall(MIDNIGHT)], [Hour::Media(4)]]);
+        assert!(heat_maps(&[], 10, 10, &TimeZone::UTC).is_empty());
     }
 
     #[test]
-    fn shades_divide_the_numbers_and_leave_none_out() {
+    fn every_number_belongs_to_a_shade() {
         for most in [1, 2, 3, 4, 5, 7, 100] {
-            let heat = Heat {
-                lines: Vec::new(),
-                begins: Vec::new(),
-                step: 1,
-                most,
+            let map = HeatMap {
+                rows: Vec::new(),
+                column_starts: Vec::new(),
+                column_hours: 1,
+                max: most,
             };
-            assert_eq!(heat.shade(0, 4), 0);
-            assert_eq!(heat.shade(most, 4), 4);
+            assert_eq!(map.shade(0, 4), 0);
+            assert_eq!(map.shade(most, 4), 4);
             for n in 1..=most {
-                let (least, largest) = heat.numbers(heat.shade(n, 4), 4).unwrap();
-                assert!((least..=largest).contains(&n), "{n} of {most}");
+                let (min, max) = map.shade_range(map.shade(n, 4), 4).unwrap();
+                assert!((min..=max).contains(&n), "{n} of {most}");
             }
         }
     }
 
     #[test]
-    fn years_between_two_hours_still_fit() {
+    fn hours_that_are_years_apart_still_fit() {
         let all = [seen("door", 0, "dog", 1), seen("door", MIDNIGHT, "dog", 1)];
-        let heat = only(&all, 10, &TimeZone::UTC);
-        assert!(heat.begins.len() <= 10 && heat.step % WEEK == 0);
+        let map = only(&all, 10, &TimeZone::UTC);
+        assert!(map.column_starts.len() <= 10 && map.column_hours % WEEK_HOURS == 0);
+    }
+
+    #[test]
+    fn hours_are_formatted_in_the_largest_unit() {
+        assert_eq!(
+            [1, 3, 24, 48, 168, 336].map(hours_in_words),
+            ["an hour", "3 hours", "a day", "2 days", "a week", "2 weeks"]
+        );
     }
 }

@@ -1,55 +1,46 @@
-//! Names cut and padded to columns of a terminal, whatever script they are in.
+//! Names cut and padded to columns of a terminal, in any script.
 //!
-//! Wide characters take two columns, marks above and below none. A name that is written from right to left is set apart, so
-//! that it does not turn the line around in which it stands.
+//! Wide characters take two columns, combining marks none. A right-to-left name is isolated, so that it does not reverse
+//! the line around it.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_truncate::UnicodeTruncateStr;
+use unicode_width::UnicodeWidthStr;
 
-/// Columns of a terminal that a text takes.
+/// Returns the columns of a terminal that a text takes.
 pub(super) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// A text in so many columns: cut with a sign that it goes on, or filled up with spaces.
-pub(super) fn fitted(text: &str, columns: usize) -> String {
-    let cut = cut(text, columns);
-    let missing = columns.saturating_sub(width(&cut));
-    format!("{}{}", set_apart(cut), " ".repeat(missing))
+/// Returns a text in exactly `columns` columns: shortened, or padded with spaces.
+pub(super) fn padded(text: &str, columns: usize) -> String {
+    let label = shortened(text, columns);
+    let padding = " ".repeat(columns.saturating_sub(width(&label)));
+    format!("{}{padding}", isolated(label))
 }
 
-/// A text in at most so many columns. It is cut in its middle, since what tells names apart often stands last, as an answer does.
-pub(super) fn cut(text: &str, columns: usize) -> String {
+/// Returns a text in at most `columns` columns, with an ellipsis in its middle if it is cut. What distinguishes names
+/// often comes last, as in a question with its answer.
+pub(super) fn shortened(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
-    let Some(kept) = columns.checked_sub(1) else {
+    let Some(room) = columns.checked_sub(1) else {
         return String::new();
     };
-    let end = kept / 3;
-    let begin = within(text.chars(), kept - end);
-    let end = within(text.chars().rev(), end);
-    let end: String = end.chars().rev().collect();
-    format!("{begin}…{end}")
+    let (start, _) = text.unicode_truncate(room - room / 3);
+    let (end, _) = text.unicode_truncate_start(room / 3);
+    format!("{start}…{end}")
 }
 
-/// As many characters as there is room for.
-fn within(characters: impl Iterator<Item = char>, mut columns: usize) -> String {
-    let fits = |c: &char| {
-        let left = columns.checked_sub(c.width().unwrap_or(0));
-        columns = left.unwrap_or(columns);
-        left.is_some()
-    };
-    characters.take_while(fits).collect()
-}
-
-fn set_apart(text: String) -> String {
+/// Wraps a right-to-left text in isolate characters, which take no columns.
+pub(super) fn isolated(text: String) -> String {
     match text.chars().any(is_right_to_left) {
         true => format!("\u{2068}{text}\u{2069}"),
         false => text,
     }
 }
 
-/// Hebrew, Arabic and the scripts that stand beside them.
+/// Returns true for Hebrew, Arabic and related scripts.
 fn is_right_to_left(c: char) -> bool {
     matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
@@ -59,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_takes_just_its_columns() {
+    fn every_name_takes_exactly_its_columns() {
         let cases = [
             ("dog", 5, "dog  "),
             ("traffic light", 8, "traff…ht"),
@@ -72,9 +63,9 @@ mod tests {
             ("dog", 0, ""),
         ];
         for (text, columns, expected) in cases {
-            let fitted = fitted(text, columns);
-            assert_eq!(fitted, expected);
-            assert_eq!(width(&fitted), columns, "{text}");
+            let padded = padded(text, columns);
+            assert_eq!(padded, expected);
+            assert_eq!(width(&padded), columns, "{text}");
         }
     }
 }

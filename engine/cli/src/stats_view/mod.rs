@@ -1,29 +1,26 @@
-//! Draws what was seen when: tables and heat maps, for a terminal and as a picture.
+//! Draws how often things were seen, by hour: as a table and as heat maps.
 //!
-//! | file | holds |
-//! |---|---|
-//! | `label` | names cut and padded to columns, whatever script they are in |
-//! | `table` | what was seen, how often, from when to when |
-//! | `map` | the most frequent things by hour: what stands in which cell |
-//! | `terminal` | a heat map in shades |
-//! | `svg` | a heat map as a picture |
+//! - `label`: names cut to a width, in any script
+//! - `summary_table`: things and sources with their number of segments, first and last hour
+//! - `heat_map`: the cells of a heat map, without any drawing
+//! - `terminal`: a heat map in shades of characters
+//! - `svg`: a heat map as an SVG file
 
+mod heat_map;
 mod label;
-mod map;
+mod summary_table;
 mod svg;
-mod table;
 mod terminal;
 
-pub use map::{Heat, heats};
-pub use svg::picture;
-pub use table::table;
-pub use terminal::shades;
+pub use summary_table::summary_table;
+pub use svg::svg_heat_map;
+pub use terminal::{TerminalOptions, terminal_heat_map};
 
 #[cfg(test)]
 mod tests {
     use atom_index::stats::{Hour, Seen, What};
 
-    /// So many segments of a thing in an hour of the clock.
+    /// Returns so many segments of a thing in an hour of the clock.
     pub(super) fn seen(source: &str, hour: i64, word: &str, segments: u64) -> Seen {
         Seen {
             source: source.to_owned(),

@@ -1,4 +1,4 @@
-//! What was seen, by how many segments, from when to when; and the same of each source.
+//! Tables of things and of sources: how many segments, and the first and the last hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,35 +6,44 @@ use jiff::tz::TimeZone;
 
 use atom_index::stats::{Hour, Seen, What, by_frequency};
 
-use super::label::{cut, fitted, width};
+use super::label::{isolated, shortened};
+use crate::output::{TableColumn, borderless_table};
 
-/// What the columns beside the name take, with their gaps.
-const BESIDE: usize = 2 + 8 + 2 + 16 + 2 + 16;
-/// A name keeps at least so many columns, however narrow the terminal is.
-const LEAST_NAME: usize = 8;
+/// Width of an hour, as `2026-11-22 23:00`.
+const HOUR_WIDTH: u16 = 16;
+/// The columns beside the name: number, first hour, last hour.
+const OTHER_COLUMNS: [TableColumn; 3] = [
+    TableColumn::right(8, 2),
+    TableColumn::left(HOUR_WIDTH, 2),
+    TableColumn::left(HOUR_WIDTH, 0),
+];
+/// Terminal columns that these take, with all gaps.
+const OTHER_COLUMNS_WIDTH: usize = 2 + 8 + 2 + 16 + 2 + 16;
+/// Smallest width of a name, however narrow the terminal is.
+const MIN_NAME_WIDTH: usize = 8;
 
-/// The table of the most frequent things, at most so many, and of all sources, in lines of so many columns. Hours are those in which the
-/// first and the last segment begin.
-pub fn table(seen: &[Seen], top: usize, columns: usize, zone: &TimeZone) -> String {
+/// Returns the table of the `top` most frequent things, and the table of all sources, in lines of at most `columns`
+/// columns. Hours are those in which the first and the last segment start.
+pub fn summary_table(seen: &[Seen], top: usize, columns: usize, zone: &TimeZone) -> String {
     let ranked = by_frequency(seen);
-    let mut things = Table::new("what", "segments");
+    let table = |rows| aligned(rows, columns);
+    let mut things = vec![header("what", "segments")];
     for (what, segments) in ranked.iter().take(top) {
         let hours = seen.iter().filter(|one| one.what == **what);
-        things.add(what.label(), *segments, hours.map(|one| one.hour));
+        let hours = hours.map(|one| one.hour);
+        things.push(row(what.label(), *segments, hours, zone));
     }
-    let mut sources = Table::new("source", "things");
+    let mut sources = vec![header("source", "things")];
     for (source, of_source) in by_source(seen) {
         let different: BTreeSet<&What> = of_source.iter().map(|one| &one.what).collect();
         let hours = of_source.iter().map(|one| one.hour);
-        sources.add(source.to_owned(), different.len() as u64, hours);
+        sources.push(row(source.to_owned(), different.len() as u64, hours, zone));
     }
-    let mut text = things.lines(columns, zone);
-    if let Some(more @ 1..) = ranked.len().checked_sub(top) {
-        text.push_str(&format!("and {more} more\n"));
-    }
-    text.push('\n');
-    text.push_str(&sources.lines(columns, zone));
-    text
+    let more = match ranked.len().checked_sub(top) {
+        Some(more @ 1..) => format!("and {more} more\n"),
+        _ => String::new(),
+    };
+    format!("{}\n{more}\n{}\n", table(things), table(sources))
 }
 
 fn by_source(seen: &[Seen]) -> BTreeMap<&str, Vec<&Seen>> {
@@ -45,87 +54,47 @@ fn by_source(seen: &[Seen]) -> BTreeMap<&str, Vec<&Seen>> {
     sources
 }
 
-struct Table {
-    heads: [&'static str; 2],
-    lines: Vec<Told>,
+/// Name, number, first hour, last hour.
+type Cells = [String; 4];
+
+fn header(name: &str, number: &str) -> Cells {
+    [name, number, "first", "last"].map(str::to_owned)
 }
 
-/// A name, its number, and its first and last hour.
-struct Told {
-    name: String,
-    number: u64,
-    hours: Option<(Hour, Hour)>,
+fn row(name: String, number: u64, hours: impl Iterator<Item = Hour>, zone: &TimeZone) -> Cells {
+    let text = |hour: Hour| shortened(&hour.text(zone), HOUR_WIDTH.into());
+    let (first, last) = first_and_last(hours)
+        .map(|(first, last)| (text(first), text(last)))
+        .unwrap_or_default();
+    [name, number.to_string(), first, last]
 }
 
-impl Table {
-    fn new(name: &'static str, number: &'static str) -> Self {
-        Self {
-            heads: [name, number],
-            lines: Vec::new(),
-        }
+fn aligned(mut rows: Vec<Cells>, columns: usize) -> String {
+    let room = columns
+        .saturating_sub(OTHER_COLUMNS_WIDTH)
+        .max(MIN_NAME_WIDTH);
+    for [name, ..] in &mut rows {
+        *name = isolated(shortened(name, room));
     }
-
-    fn add(&mut self, name: String, number: u64, hours: impl Iterator<Item = Hour>) {
-        let hours = span(hours);
-        self.lines.push(Told {
-            name,
-            number,
-            hours,
-        });
-    }
-
-    fn lines(&self, columns: usize, zone: &TimeZone) -> String {
-        let names = self.lines.iter().map(|told| width(&told.name));
-        let longest = names.chain([width(self.heads[0])]).max().unwrap_or(0);
-        let name_columns = longest.min(columns.saturating_sub(BESIDE).max(LEAST_NAME));
-        let line = |name: &str, number: &str, first: &str, last: &str| {
-            let name = fitted(name, name_columns);
-            let line = format!("{name}  {number:>8}  {first:<16}  {last}");
-            format!("{}\n", line.trim_end())
-        };
-        let mut text = line(self.heads[0], self.heads[1], "first", "last");
-        for Told {
-            name,
-            number,
-            hours,
-        } in &self.lines
-        {
-            let words = |hour: Hour| cut(&hour.text(zone), 16);
-            let hours = hours.map(|(first, last)| (words(first), words(last)));
-            let (first, last) = hours.unzip();
-            text.push_str(&line(
-                name,
-                &number.to_string(),
-                &first.unwrap_or_default(),
-                &last.unwrap_or_default(),
-            ));
-        }
-        text
-    }
+    let [number, first, last] = OTHER_COLUMNS;
+    borderless_table([TableColumn::left(0, 2), number, first, last], rows)
 }
 
-/// The first and the last of some hours; those of the clock if there are any.
-fn span(hours: impl Iterator<Item = Hour>) -> Option<(Hour, Hour)> {
+/// Returns the first and the last of some hours; of those of the clock if there are any.
+fn first_and_last(hours: impl Iterator<Item = Hour>) -> Option<(Hour, Hour)> {
     let hours: BTreeSet<Hour> = hours.collect();
-    let clock: Vec<Hour> = hours
-        .iter()
-        .copied()
-        .filter(|hour| hour.is_wall())
-        .collect();
-    let of_one_kind = match clock.is_empty() {
-        true => hours.into_iter().collect(),
-        false => clock,
-    };
-    Some((*of_one_kind.first()?, *of_one_kind.last()?))
+    let (clock, media): (Vec<Hour>, Vec<Hour>) = hours.into_iter().partition(|hour| hour.is_wall());
+    let comparable = if clock.is_empty() { media } else { clock };
+    Some((*comparable.first()?, *comparable.last()?))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::seen;
+    use super::super::{label::width, tests::seen};
     use super::*;
 
     #[test]
-    fn tells_things_by_frequency_and_sources_by_name_with_their_first_and_last_hour() {
+    fn lists_things_by_frequency_and_sources_by_name_with_their_first_and_last_hour() {
         let mut all = vec![
             seen("door", 498_719, "dog", 2),
             seen("yard", 498_721, "dog", 3),
@@ -146,14 +115,14 @@ clip           1  3:00:00           3:00:00
 door           2  2026-11-22 23:00  2026-11-23 00:00
 yard           1  2026-11-23 01:00  2026-11-23 01:00
 ";
-        assert_eq!(table(&all, 2, 80, &TimeZone::UTC), expected);
+        assert_eq!(summary_table(&all, 2, 80, &TimeZone::UTC), expected);
     }
 
     #[test]
     fn a_very_long_name_is_cut_to_the_terminal() {
         let all = [seen("door", 498_719, &"long ".repeat(100), 2)];
         for columns in [60, 200] {
-            for line in table(&all, 5, columns, &TimeZone::UTC).lines() {
+            for line in summary_table(&all, 5, columns, &TimeZone::UTC).lines() {
                 assert!(width(line) <= columns, "{line}");
             }
         }

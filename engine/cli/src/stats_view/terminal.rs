@@ -1,109 +1,124 @@
-//! A heat map in shades, for a terminal of any width.
+//! A heat map in shades of characters, for a terminal of any width.
 //!
-//! Invariant: no line is wider than the terminal, if that has 40 columns or more.
+//! Invariant: no line is wider than the terminal if that has at least 40 columns.
 
 use jiff::tz::TimeZone;
 
 use atom_index::stats::Seen;
 
 use super::{
-    Heat, heats,
-    label::{cut, fitted, width},
+    heat_map::{HeatMap, heat_maps, hours_in_words},
+    label::{padded, shortened, width},
 };
 
-/// From few to many.
+/// Characters of cells, from few to many.
 const SHADES: [char; 4] = ['░', '▒', '▓', '█'];
-/// The same in colours of a terminal with 256, from dull to bright.
+/// Their colours in the palette of 256 colours, from dull to bright.
 const COLOURS: [u8; 4] = [24, 31, 38, 214];
-/// A column is no wider than this where there are few.
-const WIDEST_COLUMN: usize = 6;
-/// A name is no wider than this, however wide the terminal is.
-const WIDEST_NAME: usize = 60;
-/// Columns that a map has at least.
-const NARROWEST: usize = 16;
+/// Largest width of a column of the map.
+const MAX_CELL_WIDTH: usize = 6;
+/// Largest width of a name, however wide the terminal is.
+const MAX_NAME_WIDTH: usize = 60;
+/// Smallest width of all cells of a row.
+const MIN_CELLS_WIDTH: usize = 16;
 
-/// The heat maps of the most frequent things, so many at most, in lines of so many columns.
-pub fn shades(seen: &[Seen], top: usize, columns: usize, colour: bool, zone: &TimeZone) -> String {
-    let names = heats(seen, top, 1, zone);
-    let lines = || names.iter().flat_map(|heat| &heat.lines);
-    let name = lines().map(|line| width(&line.label)).max().unwrap_or(0);
-    let number = lines().map(|line| line.total().to_string().len()).max();
-    let number = number.unwrap_or(0);
-    let name = name.min(columns * 2 / 5).min(WIDEST_NAME);
-    let room = columns.saturating_sub(name + number + 2).max(NARROWEST);
-    let sheet = Sheet {
+/// The properties of the output that matter for drawing.
+#[derive(Clone, Copy)]
+pub struct TerminalOptions {
+    /// Its width.
+    pub columns: usize,
+    /// True if ANSI colours are used.
+    pub colour: bool,
+}
+
+/// Returns the heat maps of the `top` most frequent things, one below the other.
+pub fn terminal_heat_map(
+    seen: &[Seen],
+    top: usize,
+    terminal: TerminalOptions,
+    zone: &TimeZone,
+) -> String {
+    let columns = terminal.columns;
+    // The names and the totals are the same in however many columns.
+    let narrow = heat_maps(seen, top, 1, zone);
+    let rows = || narrow.iter().flat_map(|map| &map.rows);
+    let name = rows().map(|row| width(&row.label)).max().unwrap_or(0);
+    let name = name.min(columns * 2 / 5).min(MAX_NAME_WIDTH);
+    let total = rows().map(|row| row.total().to_string().len()).max();
+    let total = total.unwrap_or(0);
+    let cells = columns
+        .saturating_sub(name + total + 2)
+        .max(MIN_CELLS_WIDTH);
+    let layout = Layout {
         name,
-        number,
-        room,
-        colour,
+        total,
+        cells,
+        colour: terminal.colour,
         zone,
     };
-    let maps = heats(seen, top, room, zone);
-    let maps: Vec<String> = maps.iter().map(|heat| sheet.map(heat)).collect();
+    let maps = heat_maps(seen, top, cells, zone);
+    let maps: Vec<String> = maps.iter().map(|map| layout.draw(map)).collect();
     maps.join("\n")
 }
 
-/// How a map is laid out.
-struct Sheet<'z> {
+/// The widths of the parts of a row: name, cells, total.
+struct Layout<'z> {
     name: usize,
-    number: usize,
-    room: usize,
+    cells: usize,
+    total: usize,
     colour: bool,
     zone: &'z TimeZone,
 }
 
-impl Sheet<'_> {
-    fn map(&self, heat: &Heat) -> String {
-        let cell = (self.room / heat.begins.len().max(1)).clamp(1, WIDEST_COLUMN);
+impl Layout<'_> {
+    fn draw(&self, map: &HeatMap) -> String {
+        let cell = (self.cells / map.column_starts.len().max(1)).clamp(1, MAX_CELL_WIDTH);
         let mut text = String::new();
-        for line in &heat.lines {
-            let name = fitted(&line.label, self.name);
-            let cells: String = line
-                .cells
-                .iter()
-                .map(|n| self.cell(heat, *n, cell))
-                .collect();
-            let number = format!("{:>1$}", line.total(), self.number);
-            text.push_str(&format!("{name} {cells} {number}\n"));
+        for row in &map.rows {
+            let name = padded(&row.label, self.name);
+            let cells = row.cells.iter().map(|n| self.cell(map, *n, cell));
+            let cells: String = cells.collect();
+            let total = format!("{:>1$}", row.total(), self.total);
+            text.push_str(&format!("{name} {cells} {total}\n"));
         }
-        let times = heat.times(self.zone);
-        let (days, hours): (Vec<_>, Vec<_>) = times.into_iter().unzip();
-        if heat.has_times() {
-            text.push_str(&self.axis(hours.into_iter().map(Some), cell));
+        let labels = map.column_labels(self.zone);
+        let (days, times): (Vec<_>, Vec<_>) = labels.into_iter().unzip();
+        if map.has_times() {
+            text.push_str(&self.axis(times.into_iter().map(Some), cell));
         }
         text.push_str(&self.axis(days.into_iter(), cell));
-        text.push_str(&self.legend(heat));
+        text.push_str(&self.legend(map));
         text
     }
 
-    fn cell(&self, heat: &Heat, segments: u64, wide: usize) -> String {
+    fn cell(&self, map: &HeatMap, segments: u64, width: usize) -> String {
         let shades = SHADES.len() as u64;
-        match heat.shade(segments, shades) {
-            0 => " ".repeat(wide),
-            shade => self.shaded(shade as usize - 1, wide),
+        match map.shade(segments, shades) {
+            0 => " ".repeat(width),
+            shade => self.shaded(shade as usize - 1, width),
         }
     }
 
-    fn shaded(&self, shade: usize, wide: usize) -> String {
-        let signs = SHADES[shade].to_string().repeat(wide);
+    fn shaded(&self, shade: usize, width: usize) -> String {
+        let characters = SHADES[shade].to_string().repeat(width);
         match self.colour {
-            true => format!("\x1b[38;5;{}m{signs}\x1b[0m", COLOURS[shade]),
-            false => signs,
+            true => format!("\x1b[38;5;{}m{characters}\x1b[0m", COLOURS[shade]),
+            false => characters,
         }
     }
 
-    /// A line of words below their columns. One for which there is no room stands below the next column that has no word of its own,
-    /// or nowhere.
-    fn axis(&self, words: impl Iterator<Item = Option<String>>, cell: usize) -> String {
-        let (mut line, mut waiting) = (String::new(), None);
-        for (at, word) in words.enumerate() {
-            let begins = at * cell;
-            let free = line.is_empty() || width(&line) < begins;
-            waiting = word.or(waiting);
-            let fits = |word: &mut String| free && begins + width(word) <= self.room;
-            if let Some(word) = waiting.take_if(fits) {
-                line.push_str(&" ".repeat(begins - width(&line)));
-                line.push_str(&word);
+    /// Returns a line of labels below their columns. A label that does not fit moves to the next column without a label,
+    /// or is dropped.
+    fn axis(&self, labels: impl Iterator<Item = Option<String>>, cell: usize) -> String {
+        let (mut line, mut pending) = (String::new(), None);
+        for (column, label) in labels.enumerate() {
+            let start = column * cell;
+            let free = line.is_empty() || width(&line) < start;
+            pending = label.or(pending);
+            let fits = |label: &mut String| free && start + width(label) <= self.cells;
+            if let Some(label) = pending.take_if(fits) {
+                line.push_str(&" ".repeat(start - width(&line)));
+                line.push_str(&label);
             }
         }
         match line.is_empty() {
@@ -112,36 +127,24 @@ impl Sheet<'_> {
         }
     }
 
-    fn legend(&self, heat: &Heat) -> String {
+    fn legend(&self, map: &HeatMap) -> String {
         let shades = SHADES.len() as u64;
-        let numbers = (1..=shades).filter_map(|shade| {
-            let (least, most) = heat.numbers(shade, shades)?;
+        let ranges = (1..=shades).filter_map(|shade| {
+            let (min, max) = map.shade_range(shade, shades)?;
             let sign = self.shaded(shade as usize - 1, 1);
-            Some(match least == most {
-                true => format!("{sign} {least}"),
-                false => format!("{sign} {least}-{most}"),
+            Some(match min == max {
+                true => format!("{sign} {min}"),
+                false => format!("{sign} {min}-{max}"),
             })
         });
-        let numbers = numbers.collect::<Vec<_>>().join("  ");
-        let columns = format!("segments in {}", span(heat.step));
-        let room = (self.name + self.number + self.room + 2).saturating_sub(1);
+        let ranges = ranges.collect::<Vec<_>>().join("  ");
+        let unit = format!("segments in {}", hours_in_words(map.column_hours));
+        let columns = (self.name + self.total + self.cells + 2).saturating_sub(1);
         match self.colour {
-            // Signs that show nothing take no columns.
-            true => format!("{numbers}  {columns}\n"),
-            false => format!("{}\n", cut(&format!("{numbers}  {columns}"), room)),
+            // Escape sequences take no columns, so the width of the text says nothing.
+            true => format!("{ranges}  {unit}\n"),
+            false => format!("{}\n", shortened(&format!("{ranges}  {unit}"), columns)),
         }
-    }
-}
-
-/// So many hours in words.
-pub(super) fn span(hours: i64) -> String {
-    match (hours, hours % 168, hours % 24) {
-        (1, ..) => "an hour".to_owned(),
-        (24, ..) => "a day".to_owned(),
-        (168, ..) => "a week".to_owned(),
-        (_, 0, _) => format!("{} weeks", hours / 168),
-        (_, _, 0) => format!("{} days", hours / 24),
-        _ => format!("{hours} hours"),
     }
 }
 
@@ -152,8 +155,13 @@ mod tests {
 
     const MIDNIGHT: i64 = 498_720;
 
+    fn drawn(seen: &[Seen], columns: usize, colour: bool) -> String {
+        let terminal = TerminalOptions { columns, colour };
+        terminal_heat_map(seen, 9, terminal, &TimeZone::UTC)
+    }
+
     #[test]
-    fn shows_few_hours_wide_with_their_times_and_days() {
+    fn few_hours_have_wide_columns_with_times_and_days() {
         let all = [
             seen("door", MIDNIGHT - 1, "dog", 8),
             seen("door", MIDNIGHT, "dog", 1),
@@ -166,11 +174,11 @@ dog    ██████░░░░░░       9
        2026-11-22  2026-11-23
 ░ 1-2  ▒ 3-4  ▓ 5-6  █ 7-8  segments in an hour
 ";
-        assert_eq!(shades(&all, 9, 60, false, &TimeZone::UTC), expected);
+        assert_eq!(drawn(&all, 60, false), expected);
     }
 
     #[test]
-    fn one_hour_is_a_map_too_and_nothing_is_none() {
+    fn one_hour_is_drawn_and_nothing_draws_nothing() {
         let all = [seen("door", MIDNIGHT, "dog", 1)];
         let expected = "\
 dog ██████ 1
@@ -178,8 +186,8 @@ dog ██████ 1
     2026-11-23
 █ 1  segments in an hour
 ";
-        assert_eq!(shades(&all, 9, 60, false, &TimeZone::UTC), expected);
-        assert_eq!(shades(&[], 9, 60, false, &TimeZone::UTC), "");
+        assert_eq!(drawn(&all, 60, false), expected);
+        assert_eq!(drawn(&[], 60, false), "");
     }
 
     #[test]
@@ -202,7 +210,7 @@ dog ██████ 1
             })
             .collect();
         for columns in [40, 60, 80, 200, 500] {
-            let map = shades(&all, 9, columns, false, &TimeZone::UTC);
+            let map = drawn(&all, columns, false);
             let widest = map.lines().map(width).max().unwrap();
             assert!(widest <= columns, "{columns}\n{map}");
             assert!(widest > columns / 2, "{columns}\n{map}");
@@ -215,21 +223,12 @@ dog ██████ 1
             seen("door", MIDNIGHT, "dog", 9),
             seen("door", MIDNIGHT, "cat", 2),
         ];
-        let plain = shades(&all, 9, 60, false, &TimeZone::UTC);
-        let mut coloured = shades(&all, 9, 60, true, &TimeZone::UTC);
+        let plain = drawn(&all, 60, false);
+        let mut coloured = drawn(&all, 60, true);
         assert!(coloured.contains("\x1b[38;5;214m██████\x1b[0m"));
         for colour in COLOURS {
             coloured = coloured.replace(&format!("\x1b[38;5;{colour}m"), "");
         }
         assert_eq!(coloured.replace("\x1b[0m", ""), plain);
-    }
-
-    #[test]
-    fn a_column_is_told_in_the_largest_unit() {
-        let told = [1, 3, 24, 48, 168, 336].map(span);
-        assert_eq!(
-            told,
-            ["an hour", "3 hours", "a day", "2 days", "a week", "2 weeks"]
-        );
     }
 }
