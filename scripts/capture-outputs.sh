@@ -35,6 +35,9 @@ normalised() {
     -e 's/^(ms a file|  to look|  to caption) .*/\1/'
 }
 
+# Reads the output of a command; sorts that of `index`, which works on several recordings at once.
+in_order() { if [ "$1" = index ]; then sort; else cat; fi; }
+
 # capture NAME ARGUMENT...: runs atom and writes what it says to NAME.txt.
 capture() {
   local name="$1" code=0
@@ -43,9 +46,9 @@ capture() {
   mkdir -p "$(dirname "$out/$name")"
   {
     printf '$ atom %s\nexit code %s\n--- stdout\n' "$*" "$code"
-    cat "$work/.stdout"
+    in_order "${1:-}" < "$work/.stdout"
     printf -- '--- stderr\n'
-    if [ "${1:-}" = index ]; then sort "$work/.stderr"; else cat "$work/.stderr"; fi
+    in_order "${1:-}" < "$work/.stderr"
   } | normalised > "$out/$name.txt"
 }
 
@@ -239,7 +242,7 @@ reading() {
 interrupted() {
   local seconds="$1" name="$2" program="$atom"
   shift 2
-  printf '#!/bin/sh\nexec timeout --preserve-status -s INT %s "%s" "$@"\n' "$seconds" "$program" > "$work/.timed"
+  printf '#!/bin/sh\nexec timeout --foreground --preserve-status -s INT %s "%s" "$@"\n' "$seconds" "$program" > "$work/.timed"
   chmod +x "$work/.timed"
   atom="$work/.timed"
   capture "$name" "$@"

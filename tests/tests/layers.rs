@@ -1,4 +1,4 @@
-//! The workspace keeps its layers: who may depend on whom, and who may name which outside crate.
+//! The layers of the workspace: which crate may use which, and which file may name which outside crate.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -7,10 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use atom_tests::program::workspace;
-use cargo_metadata::{DependencyKind, MetadataCommand};
+use atom_tests::{
+    program::workspace,
+    rust_files::{in_workspace, metadata, paths},
+};
 
-/// From left to right; each may use only those to its left.
+/// The crates in order; each may use only those before it.
 const LAYERS: [&str; 11] = [
     "atom-models",
     "atom-operators",
@@ -25,23 +27,11 @@ const LAYERS: [&str; 11] = [
     "atom-tests",
 ];
 
-/// The folders of the crates; `tests/camera` lies in another one.
-const MEMBERS: [&str; 11] = [
-    "models",
-    "operators",
-    "pipelines",
-    "engine/media",
-    "engine/index",
-    "engine/runtime",
-    "engine/server",
-    "engine/lab",
-    "engine/cli",
-    "tests/camera",
-    "tests",
-];
+/// Pairs of crates that do not use each other in spite of their order.
+const APART: [(&str, &str); 2] = [("atom-index", "atom-media"), ("atom-camera", "atom")];
 
 /// An outside crate, and the files or folders whose sources may name it.
-const MAY_NAME: [(&str, &[&str]); 10] = [
+const MAY_NAME: [(&str, &[&str]); 13] = [
     ("ort", &["models/src/session.rs", "models/src/session/"]),
     ("timely", &["operators/", "engine/runtime/", "engine/lab/"]),
     ("differential_dataflow", &["operators/"]),
@@ -50,63 +40,47 @@ const MAY_NAME: [(&str, &[&str]); 10] = [
     ("axum", &["engine/server/"]),
     ("tokio", &["engine/server/"]),
     ("rusqlite", &["engine/index/"]),
+    ("plotters", &["engine/lab/", "engine/cli/"]),
     ("anyhow", &["engine/cli/", "tests/camera/"]),
+    ("cargo_metadata", &["tests/src/rust_files.rs"]),
+    ("syn", &["tests/"]),
     (
         "crossbeam",
         &[
-            "operators/src/offload.rs",
-            "operators/src/cancel.rs",
-            "operators/src/intake.rs",
-            "operators/src/question.rs",
-            "operators/tests/",
+            "operators/",
             "engine/media/",
-            "engine/runtime/src/feed.rs",
-            "engine/runtime/src/players.rs",
-            "engine/runtime/src/run.rs",
+            "engine/runtime/",
             "engine/lab/",
-            "tests/camera/",
-            "tests/src/frames.rs",
+            "tests/",
         ],
     ),
 ];
 
 #[test]
-fn each_crate_depends_only_on_those_to_its_left() {
-    let metadata = MetadataCommand::new()
-        .manifest_path(workspace().join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .unwrap();
+fn a_crate_uses_only_crates_before_it() {
     let place = |name: &str| LAYERS.iter().position(|layer| *layer == name);
-    assert_eq!(metadata.packages.len(), LAYERS.len());
-    for package in &metadata.packages {
+    let packages = metadata().packages;
+    assert_eq!(packages.len(), LAYERS.len());
+    for package in packages {
         let own = place(&package.name).expect("every crate of the workspace has a layer");
         for dependency in &package.dependencies {
-            let left = place(&dependency.name).is_none_or(|other| other < own);
-            assert!(left, "{} uses {}", package.name, dependency.name);
+            let before = place(&dependency.name).is_none_or(|other| other < own);
+            let apart = APART.contains(&(package.name.as_str(), dependency.name.as_str()));
+            assert!(
+                before && !apart,
+                "{} uses {}",
+                package.name,
+                dependency.name
+            );
         }
-        let tests_only = dependency_kinds(&package.dependencies, "cargo_metadata");
-        assert!(
-            tests_only
-                .iter()
-                .all(|kind| *kind == DependencyKind::Development)
-        );
     }
 }
 
-fn dependency_kinds(
-    dependencies: &[cargo_metadata::Dependency],
-    name: &str,
-) -> Vec<DependencyKind> {
-    let named = dependencies.iter().filter(|d| d.name == name);
-    named.map(|dependency| dependency.kind).collect()
-}
-
 #[test]
-fn every_version_stands_in_the_workspace_table() {
+fn every_version_is_in_the_workspace_manifest() {
     let mut wrong = Vec::new();
-    for member in MEMBERS {
-        let manifest = fs::read_to_string(workspace().join(member).join("Cargo.toml")).unwrap();
+    for member in members() {
+        let manifest = fs::read_to_string(member.join("Cargo.toml")).unwrap();
         let mut dependencies = false;
         for line in manifest.lines().map(str::trim) {
             if line.starts_with('[') {
@@ -114,7 +88,7 @@ fn every_version_stands_in_the_workspace_table() {
             } else if dependencies && line.contains('=') {
                 let shared = line.replace(' ', "");
                 if !shared.contains("workspace=true") || shared.contains("version=") {
-                    wrong.push(format!("{member}: {line}"));
+                    wrong.push(format!("{}: {line}", member.display()));
                 }
             }
         }
@@ -135,7 +109,16 @@ fn outside_crates_are_named_only_where_they_belong() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Whether code, not a comment, has the crate in a path or a `use`; `gstreamer` stands for its whole family.
+#[test]
+fn files_and_folders_that_may_name_a_crate_exist() {
+    let places = MAY_NAME.iter().flat_map(|(_, places)| *places);
+    let missing: Vec<_> = places
+        .filter(|place| !workspace().join(place).exists())
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// True if code, not a comment, has the crate in a path or a `use`; `gstreamer` stands for its whole family.
 fn names(source: &str, krate: &str) -> bool {
     source
         .lines()
@@ -148,7 +131,7 @@ fn of_crate(word: &str, krate: &str) -> bool {
     word == krate || (krate == "gstreamer" && word.starts_with("gstreamer_"))
 }
 
-/// The words of a line, each with whether a path begins with it: `use word`, or `word::` with nothing before.
+/// The words of a line, each with true if it begins a path: `use word`, or `word::` with no `::` before it.
 fn words(line: &str) -> impl Iterator<Item = (&str, bool)> {
     let inside = |c: char| c.is_alphanumeric() || c == '_';
     line.split(move |c| !inside(c))
@@ -162,37 +145,30 @@ fn words(line: &str) -> impl Iterator<Item = (&str, bool)> {
         })
 }
 
-/// All Rust sources by their path in the workspace.
+/// The texts of all Rust files by their path in the workspace.
 fn sources() -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    for member in MEMBERS {
-        for path in rust_files(&workspace().join(member)) {
-            let name = path.strip_prefix(workspace()).unwrap();
-            let text = fs::read_to_string(&path).unwrap();
-            found.insert(name.display().to_string(), text);
-        }
-    }
-    assert!(found.len() > 50, "too few sources: {}", found.len());
+    let files = members().into_iter().flat_map(|member| paths(&member));
+    let mut found: BTreeMap<_, _> = files
+        .map(|path| (in_workspace(&path), fs::read_to_string(&path).unwrap()))
+        .collect();
     // This file holds such names as examples.
-    found.remove("tests/tests/layers.rs");
+    found
+        .remove("tests/tests/layers.rs")
+        .expect("this file is a source");
     found
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            found.push(path);
-        }
-    }
-    found
+/// The folders of the crates.
+fn members() -> Vec<PathBuf> {
+    let packages = metadata().packages.into_iter();
+    let folder = |manifest: &Path| manifest.parent().unwrap().to_path_buf();
+    packages
+        .map(|package| folder(package.manifest_path.as_std_path()))
+        .collect()
 }
 
 #[test]
-fn the_search_for_names_finds_paths_and_not_words() {
+fn crate_names_are_found_in_paths_and_not_in_words() {
     for line in [
         "use ort::session::Session;",
         "let x = ort::init();",
