@@ -24,7 +24,7 @@ pub struct Problem {
 
 impl Problem {
     /// Creates a problem without a hint.
-    pub fn new(file: &Path, line: usize, message: impl Into<String>) -> Self {
+    pub(crate) fn new(file: &Path, line: usize, message: impl Into<String>) -> Self {
         Self {
             file: file.to_owned(),
             line,
@@ -34,7 +34,7 @@ impl Problem {
     }
 
     /// Adds a hint.
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -61,7 +61,7 @@ pub struct Problems(Vec<Problem>);
 
 impl Problems {
     /// Returns `Ok` if there are no problems, otherwise an error that holds each problem once, sorted.
-    pub fn ok_if_empty(mut problems: Vec<Problem>) -> Result<(), Problems> {
+    pub(crate) fn ok_if_empty(mut problems: Vec<Problem>) -> Result<(), Problems> {
         if problems.is_empty() {
             return Ok(());
         }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileSinkSpec {
-    /// The file to write; written anew in each run. Relative to the working directory.
+    /// The file to write; each run overwrites it. Relative to the working directory.
     pub path: PathBuf,
 }
 
@@ -20,10 +20,10 @@ pub struct FileSinkSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JsonlSinkSpec {
-    /// The file to write; written anew in each run. Relative to the working directory.
+    /// The file to write; each run overwrites it. Relative to the working directory.
     pub path: PathBuf,
-    /// Whether drafts are written too: a caption from memory, some milliseconds after its segment closed, which the
-    /// line of kind `caption` with the same source and `start_ms` replaces.
+    /// Also writes drafts: captions from memory, some milliseconds after a segment closes. The line of kind `caption`
+    /// with the same source and `start_ms` replaces a draft.
     #[serde(default)]
     pub drafts: bool,
 }
@@ -52,7 +52,7 @@ impl SinkKind {
     }
 
     /// Returns one sentence about what this kind does.
-    pub fn about(&self) -> &'static str {
+    pub(crate) fn about(&self) -> &'static str {
         match self {
             Self::Webvtt(_) => {
                 "Writes captions and answers as WebVTT subtitles, a cue for each segment."
@@ -67,7 +67,7 @@ impl SinkKind {
     }
 
     /// Returns the smallest useful TOML text of this sink.
-    pub fn example(&self) -> &'static str {
+    pub(crate) fn example(&self) -> &'static str {
         match self {
             Self::Webvtt(_) => {
                 "kind = \"webvtt\"\ninputs = [\"captions\"]\npath = \"captions.vtt\"\n"
@@ -80,7 +80,7 @@ impl SinkKind {
     }
 
     /// Returns the streams that this sink accepts.
-    pub fn takes(&self) -> &'static [StreamKind] {
+    pub(crate) fn takes(&self) -> &'static [StreamKind] {
         match self {
             // A summary covers a minute and a cue covers a segment, so the two would overlap in one file.
             Self::Webvtt(_) | Self::Srt(_) => &[StreamKind::Captions, StreamKind::Answers],
@@ -106,7 +106,7 @@ impl SinkKind {
     }
 
     /// Rejects an empty path.
-    pub fn check(&self) -> Result<(), SpecError> {
+    pub(crate) fn check(&self) -> Result<(), SpecError> {
         if !self.path().as_os_str().is_empty() {
             return Ok(());
         }

@@ -16,26 +16,28 @@ use crate::uri::Uri;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SourceSettings {
-    /// Whether it shows the present. If absent, it does if it is a camera (rtsp://, v4l2://) or a web address that does not end like the
-    /// name of a recording (.mp4, .mkv, .webm ...). A recording with `live = true` is played again and again as a camera would show it.
+    /// Treats the source as live: it is played in real time, reconnects indefinitely, and drops frames rather than fall
+    /// behind. If absent, cameras (rtsp://, v4l2://) and web addresses that do not end with the file extension of a
+    /// recording (.mp4, .mkv, .webm ...) are live. A recording with `live = true` is played repeatedly in real time.
     pub live: Option<bool>,
-    /// The name to log in with; goes before one in the uri.
+    /// The user name of the login; takes precedence over one in the uri.
     pub user: Option<String>,
-    /// A file whose first line is the password to log in with. The password is never shown, logged or counted.
+    /// A file whose first line is the password of the login. The password is never shown, logged or counted.
     pub password_file: Option<PathBuf>,
-    /// Of a live source: without a picture for so long it counts as stalled and is connected anew. Milliseconds, 100 to 600000.
+    /// Live sources: the time without a frame after which a source counts as stalled and is reconnected. Milliseconds,
+    /// 100 to 600000.
     pub stall_ms: u64,
-    /// Of a live source: the wait before the first new attempt to connect; each one after waits about twice as long.
+    /// Live sources: the delay before the first attempt to reconnect; each further delay is about twice as long.
     /// Milliseconds, 10 to 3600000.
     pub retry_from_ms: u64,
-    /// Of a live source: no attempt to connect waits longer than this. Milliseconds, at least `retry_from_ms`, to 3600000.
+    /// Live sources: the longest delay between attempts to reconnect. Milliseconds, `retry_from_ms` to 3600000.
     pub retry_to_ms: u64,
-    /// Of a folder: whether to go on looking, for recordings that come, grow, change, or go.
+    /// Folders: keeps watching for recordings that are added, grow, change or disappear.
     pub watch: bool,
-    /// Of a folder: whether what is stored of a recording stays when the recording is gone.
+    /// Folders: keeps the stored results of a recording after the recording is deleted.
     pub keep_gone: bool,
-    /// Of a live source: a caption that is not there so long after its segment was over is given up, and its draft
-    /// stands; an answer is given up. Milliseconds, 500 to 600000.
+    /// Live sources: the time after the end of a segment at which its caption or answer is late. Late captions fall back
+    /// to the draft; late answers are dropped. Milliseconds, 500 to 600000.
     pub late_after_ms: u64,
 }
 
@@ -59,10 +61,10 @@ impl Default for SourceSettings {
 
 impl SourceSettings {
     /// The smallest useful TOML text of a camera.
-    pub const EXAMPLE: &str = "uri = \"rtsp://192.0.2.7/door\"\nuser = \"viewer\"\npassword_file = \"door.password\"\nlate_after_ms = 10000\n";
+    pub(crate) const EXAMPLE: &str = "uri = \"rtsp://192.0.2.7/door\"\nuser = \"viewer\"\npassword_file = \"door.password\"\nlate_after_ms = 10000\n";
 
     /// Rejects durations outside their ranges.
-    pub fn check(&self) -> Result<(), SpecError> {
+    pub(crate) fn check(&self) -> Result<(), SpecError> {
         in_range("stall_ms", self.stall_ms, 100..=600_000, "100 to 600000")?;
         in_range(
             "retry_from_ms",

@@ -65,7 +65,7 @@ pub enum UriError {
 
 impl Uri {
     /// The valid forms of a URI, for hints.
-    pub const KNOWN: &str =
+    pub(crate) const KNOWN: &str =
         "a path, file://, folder://, test://, rtsp://, http://, https:// or v4l2://";
 
     /// Parses a URI.

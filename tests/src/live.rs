@@ -7,34 +7,34 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom_camera::{Camera, CameraOptions, Film, FilmOptions, Transport};
+use atom_camera::{Camera, CameraOptions, EncodedVideo, Transport, VideoFormat};
 use serde_json::Value;
 
 use crate::program::{BOUND, Running};
 
-/// A small film of four seconds in which something moves all the time.
+/// Encodes a small video of four seconds with constant motion.
 ///
 /// # Panics
-/// If it cannot be drawn.
-pub fn film(width: u32, fps: u32) -> Film {
-    let options = FilmOptions {
+/// Encoding fails.
+pub fn video(width: u32, fps: u32) -> EncodedVideo {
+    let format = VideoFormat {
         width,
         height: width * 3 / 4,
         fps,
     };
-    Film::drawn("ball", 4, options).expect("a pattern can be drawn")
+    EncodedVideo::from_test_pattern("ball", 4, format).expect("the pattern can be encoded")
 }
 
-/// A camera that plays the film over TCP.
+/// Starts a camera that plays a video over TCP.
 ///
 /// # Panics
-/// If it cannot start.
-pub fn camera(film: Film) -> Camera {
+/// The camera cannot start.
+pub fn camera(video: EncodedVideo) -> Camera {
     let options = CameraOptions {
         transport: Transport::TcpOnly,
-        ..CameraOptions::playing(film)
+        ..CameraOptions::playing(video)
     };
-    Camera::start(options).expect("a camera can be started")
+    Camera::start(options).expect("the camera starts")
 }
 
 /// Captions of these cameras by the fake pack: four looks a second, a segment every half second, each source with these settings.

@@ -3,9 +3,9 @@
 
 use std::{thread, time::Duration};
 
-use atom_camera::{Camera, CameraOptions, Transport, Wire};
+use atom_camera::{Camera, CameraOptions, FaultProxy, Transport};
 use atom_tests::{
-    live::{QUICK, RUN, Told, accounted, camera, film, pipeline},
+    live::{QUICK, RUN, Told, accounted, camera, pipeline, video},
     program::{Place, Running, Said},
 };
 use serde_json::Value;
@@ -37,10 +37,10 @@ fn starts(captions: &[Value]) -> Vec<u64> {
 #[test]
 fn a_camera_cut_again_and_again_comes_back_each_time_and_the_other_never_pauses() {
     let cuts = std::env::var("ATOM_CUTS").map_or(20, |cuts| cuts.parse().unwrap());
-    let [one, two] = [film(160, 10), film(160, 10)].map(camera);
-    let wire = Wire::to(one.address()).unwrap();
+    let [one, two] = [video(160, 10), video(160, 10)].map(camera);
+    let proxy = FaultProxy::to(one.address()).unwrap();
     let place = Place::new();
-    let sources = [("cut", wire.uri("/live")), ("other", two.uri())];
+    let sources = [("cut", proxy.uri("/live")), ("other", two.uri())];
     let sources = sources.each_ref().map(|(name, uri)| (*name, uri.as_str()));
     let (running, told) = start(&place, &sources, QUICK);
     told.until("both are live", |told| {
@@ -59,9 +59,9 @@ fn a_camera_cut_again_and_again_comes_back_each_time_and_the_other_never_pauses(
     };
     for n in 1..=cuts {
         thread::sleep(drawn(100, 600));
-        wire.cut();
+        proxy.cut();
         thread::sleep(drawn(5, 1500));
-        wire.mend();
+        proxy.restore();
         told.until("it comes back", |told| told.connects("cut") == n + 1);
     }
     thread::sleep(Duration::from_secs(2));
@@ -116,29 +116,29 @@ fn a_camera_cut_again_and_again_comes_back_each_time_and_the_other_never_pauses(
 
 #[test]
 fn a_camera_that_stalls_changes_its_size_restarts_its_clock_and_damages_packets_is_followed() {
-    let mut options = CameraOptions::playing(film(160, 10));
-    options.films.push(film(320, 10));
+    let mut options = CameraOptions::playing(video(160, 10));
+    options.videos.push(video(320, 10));
     options.transport = Transport::TcpOnly;
     let camera = Camera::start(options).unwrap();
-    let wire = Wire::to(camera.address()).unwrap();
+    let proxy = FaultProxy::to(camera.address()).unwrap();
     let place = Place::new();
-    let (running, told) = start(&place, &[("door", &wire.uri("/live"))], QUICK);
+    let (running, told) = start(&place, &[("door", &proxy.uri("/live"))], QUICK);
     let segments = |told: &Told| told.metric("atom_segments_total", &["door"]);
     let more = |why: &str| {
         let so_far = segments(&told);
         told.until(why, |told| segments(told) >= so_far + 3.0);
     };
     more("captions come");
-    camera.next_film();
+    camera.next_video();
     more("captions come after a change of size");
-    wire.restart_clock();
+    proxy.restart_clock();
     more("captions come after the clock restarted");
-    wire.damage(0.3);
+    proxy.damage(0.3);
     thread::sleep(Duration::from_secs(2));
-    wire.damage(0.0);
+    proxy.damage(0.0);
     more("captions come after damage");
     let connects = told.connects("door");
-    wire.stall(true);
+    proxy.stall(true);
     told.until("it is seen to stall", |told| {
         told.health()["sources"]["door"]["state"] == "stalled"
     });
@@ -150,7 +150,7 @@ fn a_camera_that_stalls_changes_its_size_restarts_its_clock_and_damages_packets_
     told.until("the lag grows", |told| {
         told.metric("atom_lag_seconds", &["door"]) > lag + 1.0
     });
-    wire.stall(false);
+    proxy.stall(false);
     told.until("it comes back", |told| told.connects("door") > connects);
     more("captions come after the stall");
     assert_eq!(told.metric("atom_source_up", &["door"]), 1.0);
@@ -163,7 +163,7 @@ fn a_camera_that_stalls_changes_its_size_restarts_its_clock_and_damages_packets_
 fn a_camera_that_knows_only_udp_is_shown_too() {
     let options = CameraOptions {
         transport: Transport::UdpOnly,
-        ..CameraOptions::playing(film(160, 10))
+        ..CameraOptions::playing(video(160, 10))
     };
     let camera = Camera::start(options).unwrap();
     let place = Place::new();
@@ -195,7 +195,7 @@ fn a_recording_can_be_played_as_a_camera_again_and_again() {
 #[test]
 fn a_camera_is_indexed_on_one_line_of_time_over_all_runs() {
     let place = Place::new();
-    let camera = camera(film(160, 10));
+    let camera = camera(video(160, 10));
     let index = "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\", \"captions\"]\nstore = \"live.db\"\n";
     let text = pipeline(&[("door", &camera.uri())], QUICK) + index;
     let run = || {

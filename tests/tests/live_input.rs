@@ -10,7 +10,7 @@ use std::{
 
 use atom_camera::{Camera, CameraOptions};
 use atom_tests::{
-    live::{QUICK, Told, film, pipeline},
+    live::{QUICK, Told, pipeline, video},
     media,
     program::{Place, Running, Said, text},
 };
@@ -20,7 +20,7 @@ fn guarded() -> Camera {
     let login = Some(("viewer".to_owned(), "p@ss word".to_owned()));
     let options = CameraOptions {
         login,
-        ..CameraOptions::playing(film(160, 10))
+        ..CameraOptions::playing(video(160, 10))
     };
     Camera::start(options).unwrap()
 }
@@ -117,7 +117,7 @@ fn what_may_come_is_tried_for_ever_with_the_reason() {
         &["no host named", "no-such-host.invalid"],
     );
     tried("v4l2:///dev/video77", &["/dev/video77", "No such file"]);
-    let camera = Camera::start(CameraOptions::playing(film(160, 10))).unwrap();
+    let camera = Camera::start(CameraOptions::playing(video(160, 10))).unwrap();
     tried(&camera.uri().replace("/live", "/other"), &["Not found"]);
 }
 
@@ -142,7 +142,7 @@ fn what_is_no_camera_is_refused() {
 
 #[test]
 fn a_codec_that_is_not_installed_is_named_with_its_package() {
-    let camera = Camera::start(CameraOptions::playing(film(160, 10))).unwrap();
+    let camera = Camera::start(CameraOptions::playing(video(160, 10))).unwrap();
     let place = Place::new();
     place.write("live.toml", pipeline(&[("door", &camera.uri())], ""));
     let mut command = place.command();

@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom_camera::Wire;
+use atom_camera::FaultProxy;
 use atom_tests::{
     cache,
-    live::{RUN, Told, accounted, camera, film},
+    live::{RUN, Told, accounted, camera, video},
     program::Place,
 };
 use serde_json::Value;
@@ -41,11 +41,11 @@ fn ten_times_too_much_leaves_memory_flat_and_nothing_unaccounted() {
     let seconds = std::env::var("ATOM_OVERLOAD_SECONDS").map_or(25, |s| s.parse().unwrap());
     let place = Place::new().with_cache(&cache::installed());
     // The first goes on for ever and would have room alone; the others can be taken away.
-    let cameras = [film(320, 60), film(160, 60)].map(camera);
-    let wires = cameras
+    let cameras = [video(320, 60), video(160, 60)].map(camera);
+    let proxies = cameras
         .each_ref()
-        .map(|camera| Wire::to(camera.address()).unwrap());
-    let [one, two] = wires.each_ref().map(|wire| wire.uri("/live"));
+        .map(|camera| FaultProxy::to(camera.address()).unwrap());
+    let [one, two] = proxies.each_ref().map(|proxy| proxy.uri("/live"));
     let uris = ["test://smpte?fps=10".to_owned(), one, two];
     place.write("live.toml", pipeline(&uris));
     let running = place.start(&RUN);
@@ -75,7 +75,7 @@ fn ten_times_too_much_leaves_memory_flat_and_nothing_unaccounted() {
         let (early, late) = (most(&memory[third..2 * third]), most(&memory[2 * third..]));
         assert!(late < early * 1.03, "{early} grew to {late}");
     }
-    wires.iter().for_each(Wire::cut);
+    proxies.iter().for_each(FaultProxy::cut);
     // It may still fall until it fits the machine; from there it rises.
     let rate = |told: &Told| told.metric("atom_sample_fps", &["cam0"]);
     let (mut lowest, mut highest) = (f64::MAX, 0.0);

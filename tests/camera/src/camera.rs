@@ -1,7 +1,8 @@
-//! The camera: an RTSP server on loopback which plays films live.
+//! The camera: an RTSP server on loopback that plays videos in real time.
 //!
-//! Every client has a pipeline of its own, made when it asks for the stream and gone with its connection; the pictures
-//! come from one [`Pacer`]. All sockets, those for UDP too, are bound to 127.0.0.1.
+//! Every client has its own pipeline, which is created when the client requests the stream and destroyed with its
+//! connection. One [`Pacer`] provides the frames for all of them. All sockets, also those for UDP, are bound to
+//! 127.0.0.1.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -18,53 +19,53 @@ use gstreamer_rtsp_server::{
 };
 
 use crate::{
-    film::Film,
     pacer::{self, Pacer},
-    wire::Wire,
+    proxy::FaultProxy,
+    video::EncodedVideo,
 };
 
-/// How long clients have to notice that they are gone.
-const FAREWELL: Duration = Duration::from_millis(500);
+/// The time that clients have to notice that their connection is closed.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const HOST: &str = "127.0.0.1";
-/// Ports for UDP, below those the system gives out by itself.
+/// The first and last UDP port, below the ephemeral ports of the system.
 const UDP_PORTS: (u16, u16) = (20_000, 30_000);
-/// What a client who knows the password may be called by the server.
+/// The server's role for clients that have logged in.
 const ROLE: &str = "viewer";
-const LAUNCH: &str = "( appsrc name=film is-live=true do-timestamp=true format=time \
+const LAUNCH: &str = "( appsrc name=frames is-live=true do-timestamp=true format=time \
                       ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )";
 
-/// How a camera sends its pictures.
+/// The transport of a camera's RTP packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transport {
-    /// As the client likes.
+    /// The client chooses.
     #[default]
     Any,
-    /// Inside the RTSP connection only.
+    /// Only interleaved in the RTSP connection.
     TcpOnly,
-    /// As datagrams only.
+    /// Only as UDP datagrams.
     UdpOnly,
 }
 
-/// What a camera plays, where, and for whom.
+/// The settings of a camera.
 #[derive(Clone, Debug)]
 pub struct CameraOptions {
-    /// The films; the first plays until [`Camera::next_film`]. At least one.
-    pub films: Vec<Film>,
+    /// The videos, at least one. The first one plays until [`Camera::next_video`].
+    pub videos: Vec<EncodedVideo>,
     /// The port; 0 chooses a free one.
     pub port: u16,
     /// The path of the stream, with its leading slash.
     pub path: String,
-    /// User and password that a client must give.
+    /// The user and the password that a client must provide.
     pub login: Option<(String, String)>,
-    /// How pictures are sent.
+    /// The transport of RTP packets.
     pub transport: Transport,
 }
 
 impl CameraOptions {
-    /// A camera that plays one film to anyone, at `/live` on a free port.
-    pub fn playing(film: Film) -> Self {
+    /// Returns the settings of a camera that plays one video without a login, at `/live` on a free port.
+    pub fn playing(video: EncodedVideo) -> Self {
         Self {
-            films: vec![film],
+            videos: vec![video],
             port: 0,
             path: "/live".into(),
             login: None,
@@ -73,17 +74,18 @@ impl CameraOptions {
     }
 }
 
-/// A running camera. Dropping it closes every client and ends its threads.
+/// A running camera. Dropping it disconnects every client and ends its threads.
 pub struct Camera {
     pacer: Pacer,
     server: RTSPServer,
     context: glib::MainContext,
-    accepting: Option<glib::Source>,
+    /// The event source that accepts clients.
+    accept_source: Option<glib::Source>,
     main_loop: glib::MainLoop,
     thread: Option<JoinHandle<()>>,
-    /// What clients connect to. A server that closes a client itself can leave that client's thread spinning on a connection that
-    /// is gone; one whose client hangs up ends it in good order. So this end hangs up.
-    front: Option<Wire>,
+    /// The proxy to which clients connect. When the server itself closes a client, that client's thread may keep spinning
+    /// on the closed connection; when the client disconnects, the thread ends properly. So the proxy disconnects.
+    proxy: Option<FaultProxy>,
     port: u16,
     path: String,
 }
@@ -92,26 +94,26 @@ impl Camera {
     /// Starts to play and to listen.
     ///
     /// # Errors
-    /// If there is no film, or the port is taken.
+    /// There is no video, or the port is in use.
     pub fn start(options: CameraOptions) -> Result<Self> {
         gst::init().context("cannot start GStreamer")?;
-        let pacer = Pacer::start(options.films.clone())?;
+        let pacer = Pacer::start(options.videos.clone())?;
         let server = server(&options, &pacer)?;
         let context = glib::MainContext::new();
         let attached = server.attach(Some(&context));
         let id = attached.context("the server cannot listen on any port")?;
-        let behind = u16::try_from(server.bound_port()).context("the server has no port")?;
-        let front = Wire::on(options.port, (Ipv4Addr::LOCALHOST, behind).into())?;
-        let port = front.port();
+        let server_port = u16::try_from(server.bound_port()).context("the server has no port")?;
+        let proxy = FaultProxy::on_port(options.port, (Ipv4Addr::LOCALHOST, server_port).into())?;
+        let port = proxy.port();
         let main_loop = glib::MainLoop::new(Some(&context), false);
         let mut camera = Self {
             pacer,
-            accepting: context.find_source_by_id(&id),
+            accept_source: context.find_source_by_id(&id),
             server,
             context,
             main_loop,
             thread: None,
-            front: Some(front),
+            proxy: Some(proxy),
             port,
             path: options.path,
         };
@@ -119,41 +121,41 @@ impl Camera {
         Ok(camera)
     }
 
-    /// Where the stream is, without the login.
+    /// Returns the URI of the stream, without the login.
     pub fn uri(&self) -> String {
         format!("rtsp://{HOST}:{}{}", self.port, self.path)
     }
 
-    /// The port it listens on.
+    /// Returns the port on which the camera listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The address it listens on, as [`crate::Wire::to`] wants it.
+    /// Returns the address on which the camera listens.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// The path of the stream.
+    /// Returns the path of the stream.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Goes to the beginning of the next film, which is a key frame; after the last comes the first. With films of other
-    /// sizes the stream changes its size under way.
-    pub fn next_film(&self) {
-        self.pacer.next_film();
+    /// Switches to the first frame of the next video, which is a key frame; the first video follows the last. If the videos
+    /// have different sizes, the stream changes its size.
+    pub fn next_video(&self) {
+        self.pacer.next_video();
     }
 
-    /// Sends no pictures while true; connections stay, and the film goes on where it stood. Who connects meanwhile gets
-    /// no answer to DESCRIBE before the stall ends (the server gives up after 20 s).
+    /// While true, sends no frames; connections stay open, and the video continues where it stopped. A client that connects
+    /// meanwhile gets no response to DESCRIBE before the stall ends (the server stops waiting after 20 s).
     pub fn stall(&self, stalled: bool) {
         self.pacer.stall(stalled);
     }
 
-    /// Pictures sent since the start, whether or not anyone watched.
+    /// Returns the number of frames played since the start, with or without clients.
     pub fn frames_sent(&self) -> u64 {
-        self.pacer.sent()
+        self.pacer.frames_sent()
     }
 
     fn serve(&self) -> Result<JoinHandle<()>> {
@@ -166,21 +168,23 @@ impl Camera {
             .context("cannot start a thread")
     }
 
-    /// Waits until every client has noticed that its connection is gone; one in the middle of something takes a while.
+    /// Waits until every client has noticed that its connection is closed, which takes longer in the middle of a request.
     fn wait_for_clients(&self) {
-        let begun = Instant::now();
-        while !self.server.client_filter(None).is_empty() && begun.elapsed() < FAREWELL {
+        let started = Instant::now();
+        while !self.server.client_filter(None).is_empty() && started.elapsed() < DISCONNECT_TIMEOUT
+        {
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Takes no more clients, closes those there are, and ends the loop: all on the thread that takes clients, so none
-    /// slips in, and as a source of its own, because a loop that has not begun to run would miss being told to quit.
+    /// Stops accepting clients, closes the current ones, and quits the main loop. This runs on the thread that accepts
+    /// clients, so that no client is accepted meanwhile, and as an event source, because a main loop that is not running
+    /// yet would miss a call of `quit`.
     fn close(&mut self) {
         let (server, main_loop) = (self.server.clone(), self.main_loop.clone());
-        let accepting = self.accepting.take();
+        let accept_source = self.accept_source.take();
         let close = move || {
-            if let Some(source) = &accepting {
+            if let Some(source) = &accept_source {
                 source.destroy();
             }
             let mut all = |_: &RTSPServer, _: &RTSPClient| RTSPFilterResult::Remove;
@@ -195,13 +199,13 @@ impl Camera {
 
 impl Drop for Camera {
     fn drop(&mut self) {
-        drop(self.front.take());
+        drop(self.proxy.take());
         self.wait_for_clients();
         self.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        self.pacer.farewell();
+        self.pacer.wait_for_clients();
     }
 }
 
@@ -209,7 +213,7 @@ fn server(options: &CameraOptions, pacer: &Pacer) -> Result<RTSPServer> {
     let server = RTSPServer::new();
     server.set_address(HOST);
     server.set_service("0");
-    // A thread for each client: one that waits for its first picture keeps no other waiting.
+    // A thread for each client, so that a client that waits for its first frame does not block the others.
     if let Some(threads) = server.thread_pool() {
         threads.set_max_threads(-1);
     }
@@ -236,24 +240,24 @@ fn factory(transport: Transport, pacer: &Pacer) -> Result<RTSPMediaFactory> {
         .add_range(HOST, HOST, first, last, 0)
         .context("no ports for UDP")?;
     factory.set_address_pool(Some(&ports));
-    let door = pacer.door();
+    let add_client = pacer.client_adder();
     factory.connect_media_configure(move |_, media| {
-        if let Some(feed) = feed(media) {
-            door(&feed);
+        if let Some(appsrc) = appsrc_of(media) {
+            add_client(&appsrc);
         }
     });
     Ok(factory)
 }
 
-/// The source of a client's pipeline, made ready.
-fn feed(media: &RTSPMedia) -> Option<AppSrc> {
+/// Returns the appsrc of a client's pipeline, with its caps set.
+fn appsrc_of(media: &RTSPMedia) -> Option<AppSrc> {
     let bin = media.element().downcast::<gst::Bin>().ok()?;
-    let feed = bin.by_name("film")?.downcast::<AppSrc>().ok()?;
-    feed.set_caps(Some(&pacer::format()));
-    Some(feed)
+    let appsrc = bin.by_name("frames")?.downcast::<AppSrc>().ok()?;
+    appsrc.set_caps(Some(&pacer::caps()));
+    Some(appsrc)
 }
 
-/// Lets in who knows the password, and nobody else.
+/// Allows only clients with this user and password.
 fn auth(user: &str, password: &str, factory: &RTSPMediaFactory) -> RTSPAuth {
     let auth = RTSPAuth::new();
     let token = RTSPToken::builder()

@@ -1,13 +1,13 @@
-//! What can be said to the running camera, and the end of what was asked for a while.
+//! The commands that control the running camera, and the timers that end stalls and cuts.
 //!
-//! Every misbehaviour that lasts has its end noted here; asked for again, it ends at the later request's time.
+//! Every fault that lasts for a time has one timer. Requested again, it ends at the time of the later request.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use atom_camera::{Camera, Wire};
+use atom_camera::{Camera, FaultProxy};
 
-/// What `help` tells.
+/// The text of the command `help`.
 pub const HELP: &str = "\
 stall SECONDS   send no pictures for so long; connections stay
 cut SECONDS     close all connections, and take none for so long
@@ -18,38 +18,38 @@ help            tell these commands
 quit            end
 ";
 
-/// A line, understood.
+/// A parsed command.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Command {
-    /// No pictures for so long.
+    /// Send no frames for this time.
     Stall(Duration),
-    /// No connections for so long.
+    /// Allow no connections for this time.
     Cut(Duration),
-    /// The next film.
-    Film,
-    /// The clock restarts.
-    Clock,
-    /// This share of the packets is damaged.
+    /// Switch to the next video.
+    NextVideo,
+    /// Restart the camera's clock.
+    RestartClock,
+    /// Damage this share of the video packets.
     Damage(f64),
-    /// The commands are told.
+    /// List the commands.
     Help,
-    /// The program ends.
+    /// End the program.
     Quit,
 }
 
 impl Command {
-    /// Reads a line; none if it is empty.
+    /// Parses a line; returns none if it is empty.
     ///
     /// # Errors
-    /// If it is no command, or a number is missing or senseless.
+    /// The command is unknown, or its number is missing or invalid.
     pub fn parse(line: &str) -> Result<Option<Self>> {
         let words: Vec<_> = line.split_whitespace().collect();
         let command = match words[..] {
             [] => return Ok(None),
             ["stall", seconds] => Self::Stall(duration(seconds)?),
             ["cut", seconds] => Self::Cut(duration(seconds)?),
-            ["film"] => Self::Film,
-            ["clock"] => Self::Clock,
+            ["film"] => Self::NextVideo,
+            ["clock"] => Self::RestartClock,
             ["damage", share] => Self::Damage(self::share(share)?),
             ["help"] => Self::Help,
             ["quit"] => Self::Quit,
@@ -75,59 +75,59 @@ fn share(share: &str) -> Result<f64> {
     Ok(number)
 }
 
-/// A camera behind a wire, and when each of them behaves again.
-pub struct Stage {
-    /// What serves the pictures.
+/// A camera behind a proxy, with the times at which their faults end.
+pub struct CameraControl {
+    /// The camera that sends the frames.
     pub camera: Camera,
-    /// What clients connect to.
-    pub wire: Wire,
+    /// The proxy to which clients connect.
+    pub proxy: FaultProxy,
     stalled_until: Option<Instant>,
     cut_until: Option<Instant>,
 }
 
-impl Stage {
-    /// Nothing is amiss yet.
-    pub fn new(camera: Camera, wire: Wire) -> Self {
+impl CameraControl {
+    /// Starts without faults.
+    pub fn new(camera: Camera, proxy: FaultProxy) -> Self {
         Self {
             camera,
-            wire,
+            proxy,
             stalled_until: None,
             cut_until: None,
         }
     }
 
-    /// Does a command; [`Command::Help`] and [`Command::Quit`] are for the caller.
-    pub fn act(&mut self, command: Command) {
+    /// Executes a command. The caller handles [`Command::Help`] and [`Command::Quit`].
+    pub fn execute(&mut self, command: Command) {
         match command {
             Command::Stall(length) => {
                 self.camera.stall(true);
                 self.stalled_until = Instant::now().checked_add(length);
             }
             Command::Cut(length) => {
-                self.wire.cut();
+                self.proxy.cut();
                 self.cut_until = Instant::now().checked_add(length);
             }
-            Command::Film => self.camera.next_film(),
-            Command::Clock => self.wire.restart_clock(),
-            Command::Damage(share) => self.wire.damage(share),
+            Command::NextVideo => self.camera.next_video(),
+            Command::RestartClock => self.proxy.restart_clock(),
+            Command::Damage(share) => self.proxy.damage(share),
             Command::Help | Command::Quit => {}
         }
     }
 
-    /// When [`Stage::settle`] is wanted next.
-    pub fn due(&self) -> Option<Instant> {
+    /// Returns the time of the next call of [`Self::end_expired_faults`].
+    pub fn next_expiry(&self) -> Option<Instant> {
         let ends = [self.stalled_until, self.cut_until];
         ends.into_iter().flatten().min()
     }
 
-    /// Ends what has lasted long enough.
-    pub fn settle(&mut self) {
+    /// Ends the faults whose time is over.
+    pub fn end_expired_faults(&mut self) {
         let now = Instant::now();
         if self.stalled_until.take_if(|end| *end <= now).is_some() {
             self.camera.stall(false);
         }
         if self.cut_until.take_if(|end| *end <= now).is_some() {
-            self.wire.mend();
+            self.proxy.restore();
         }
     }
 }
@@ -137,10 +137,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_line_of_the_help_is_understood() {
+    fn every_command_in_the_help_can_be_parsed() {
         for line in HELP.lines() {
-            let said = line.replace("SECONDS", "1.5").replace("SHARE", "0.1");
-            let words: Vec<_> = said.split_whitespace().collect();
+            let example = line.replace("SECONDS", "1.5").replace("SHARE", "0.1");
+            let words: Vec<_> = example.split_whitespace().collect();
             let count = 1 + usize::from(line.contains("SECONDS") || line.contains("SHARE"));
             let command = Command::parse(&words[..count].join(" "));
             assert!(command.is_ok_and(|command| command.is_some()), "{line}");
@@ -148,12 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_command_is_told_with_what_would_be() {
-        let told = |line| Command::parse(line).unwrap_err().to_string();
-        assert!(told("explode").contains("help"));
-        assert!(told("stall").contains("stall 5"));
-        assert!(told("cut -1").contains("-1"));
-        assert!(told("damage 2").contains("0 to 1"));
+    fn an_invalid_command_is_rejected_with_the_right_form() {
+        let error = |line| Command::parse(line).unwrap_err().to_string();
+        assert!(error("explode").contains("help"));
+        assert!(error("stall").contains("stall 5"));
+        assert!(error("cut -1").contains("-1"));
+        assert!(error("damage 2").contains("0 to 1"));
         assert_eq!(Command::parse("  ").unwrap(), None);
     }
 }

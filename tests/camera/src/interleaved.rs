@@ -1,96 +1,99 @@
-//! RTSP over TCP as a sequence of messages: texts, and between them frames of `$`, channel, length and payload.
+//! RTSP over TCP as a sequence of messages: RTSP text, and interleaved packets of `$`, channel, length and payload.
 //!
-//! Reading keeps every byte: the messages written one after another are the stream again.
+//! Reading is lossless: the bytes of all messages, one after another, are the stream.
 
 use std::io::{self, BufRead, Read};
 
-/// A text longer than this is no RTSP.
-const LONGEST_TEXT: usize = 64 << 10;
-/// The first byte of a frame.
+/// The longest RTSP message that is accepted, in bytes.
+const MAX_TEXT_LENGTH: usize = 64 << 10;
+/// The first byte of an interleaved packet.
 const DOLLAR: u8 = b'$';
-/// Bytes of a frame before its payload, and of an RTP packet before its own.
-const FRAME_HEAD: usize = 4;
-const RTP_HEAD: usize = 12;
+/// The length of an interleaved packet's header, in bytes.
+const INTERLEAVED_HEADER: usize = 4;
+/// The length of an RTP header without extensions, in bytes.
+const RTP_HEADER: usize = 12;
+/// The interleaved channels of the video's RTP and RTCP packets.
+const RTP_CHANNEL: u8 = 0;
+const RTCP_CHANNEL: u8 = 1;
 
-/// One message, in its bytes.
+/// The bytes of one message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Message {
-    /// A request or an answer, with its body.
+    /// An RTSP request or response, with its body.
     Text(Vec<u8>),
-    /// A frame, with its four bytes of head.
-    Frame(Vec<u8>),
+    /// An interleaved packet, with its header of four bytes.
+    Interleaved(Vec<u8>),
 }
 
 impl Message {
-    /// Reads the next message; none at the end of the stream.
+    /// Reads the next message; returns none at the end of the stream.
     ///
     /// # Errors
-    /// If the stream breaks off inside a message, or is no RTSP.
+    /// The stream ends inside a message, or is not RTSP.
     pub fn read(from: &mut impl BufRead) -> io::Result<Option<Self>> {
         match from.fill_buf()?.first() {
             None => Ok(None),
-            Some(&DOLLAR) => frame(from).map(Some),
-            Some(_) => text(from).map(Some),
+            Some(&DOLLAR) => read_interleaved(from).map(Some),
+            Some(_) => read_text(from).map(Some),
         }
     }
 
-    /// The bytes as they were read.
+    /// Returns the bytes as they were read.
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Self::Text(bytes) | Self::Frame(bytes) => bytes,
+            Self::Text(bytes) | Self::Interleaved(bytes) => bytes,
         }
     }
 
-    /// The RTP packet inside a frame of the video channel.
-    pub fn rtp(&mut self) -> Option<Rtp<'_>> {
-        match self {
-            Self::Frame(bytes) if bytes[1] == 0 && bytes.len() >= FRAME_HEAD + RTP_HEAD => {
-                Some(Rtp(&mut bytes[FRAME_HEAD..]))
-            }
-            _ => None,
-        }
+    /// Returns the RTP packet if this is an interleaved packet of the video channel.
+    pub fn rtp_packet(&mut self) -> Option<RtpPacket<'_>> {
+        let Self::Interleaved(bytes) = self else {
+            return None;
+        };
+        let complete = bytes.len() >= INTERLEAVED_HEADER + RTP_HEADER;
+        (bytes[1] == RTP_CHANNEL && complete).then(|| RtpPacket(&mut bytes[INTERLEAVED_HEADER..]))
     }
 
-    /// Whether this is a frame of the video's control channel, which ties its clock to the wall clock.
-    pub fn control(&self) -> bool {
-        matches!(self, Self::Frame(bytes) if bytes[1] == 1)
+    /// Returns true for an RTCP packet of the video, which relates its RTP timestamps to the wall clock.
+    pub fn is_rtcp(&self) -> bool {
+        matches!(self, Self::Interleaved(bytes) if bytes[1] == RTCP_CHANNEL)
     }
 }
 
-/// An RTP packet in place; its length cannot change.
-pub struct Rtp<'a>(&'a mut [u8]);
+/// An RTP packet inside a message; its length cannot change.
+pub struct RtpPacket<'a>(&'a mut [u8]);
 
-impl Rtp<'_> {
-    /// Sets its clock back by so many ticks, around zero if need be.
-    pub fn set_back(&mut self, ticks: u32) {
-        let mut stamp = [0; 4];
-        stamp.copy_from_slice(&self.0[4..8]);
-        let earlier = u32::from_be_bytes(stamp).wrapping_sub(ticks);
+impl RtpPacket<'_> {
+    /// Sets the timestamp back by a number of ticks; it wraps around at zero.
+    pub fn set_timestamp_back(&mut self, ticks: u32) {
+        let mut timestamp = [0; 4];
+        timestamp.copy_from_slice(&self.0[4..8]);
+        let earlier = u32::from_be_bytes(timestamp).wrapping_sub(ticks);
         self.0[4..8].copy_from_slice(&earlier.to_be_bytes());
     }
 
-    /// What it carries, after the head.
+    /// Returns the payload after the RTP header.
     pub fn payload(&mut self) -> &mut [u8] {
-        &mut self.0[RTP_HEAD..]
+        &mut self.0[RTP_HEADER..]
     }
 }
 
-fn frame(from: &mut impl BufRead) -> io::Result<Message> {
-    let mut bytes = vec![0; FRAME_HEAD];
+fn read_interleaved(from: &mut impl BufRead) -> io::Result<Message> {
+    let mut bytes = vec![0; INTERLEAVED_HEADER];
     from.read_exact(&mut bytes)?;
     let length = u16::from_be_bytes([bytes[2], bytes[3]]);
-    body(from, &mut bytes, length.into())?;
-    Ok(Message::Frame(bytes))
+    read_body(from, &mut bytes, length.into())?;
+    Ok(Message::Interleaved(bytes))
 }
 
-fn text(from: &mut impl BufRead) -> io::Result<Message> {
+fn read_text(from: &mut impl BufRead) -> io::Result<Message> {
     let mut bytes = Vec::new();
     let mut length = 0;
     loop {
-        let begin = bytes.len();
-        let room = (LONGEST_TEXT - begin) as u64;
-        from.by_ref().take(room).read_until(b'\n', &mut bytes)?;
-        let line = &bytes[begin..];
+        let start = bytes.len();
+        let limit = (MAX_TEXT_LENGTH - start) as u64;
+        from.by_ref().take(limit).read_until(b'\n', &mut bytes)?;
+        let line = &bytes[start..];
         if !line.ends_with(b"\n") {
             return Err(io::ErrorKind::InvalidData.into());
         }
@@ -99,23 +102,23 @@ fn text(from: &mut impl BufRead) -> io::Result<Message> {
         }
         length = content_length(line).unwrap_or(length);
     }
-    if length > LONGEST_TEXT {
+    if length > MAX_TEXT_LENGTH {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    body(from, &mut bytes, length)?;
+    read_body(from, &mut bytes, length)?;
     Ok(Message::Text(bytes))
 }
 
-fn body(from: &mut impl BufRead, bytes: &mut Vec<u8>, length: usize) -> io::Result<()> {
-    let begin = bytes.len();
-    bytes.resize(begin + length, 0);
-    from.read_exact(&mut bytes[begin..])
+fn read_body(from: &mut impl BufRead, bytes: &mut Vec<u8>, length: usize) -> io::Result<()> {
+    let start = bytes.len();
+    bytes.resize(start + length, 0);
+    from.read_exact(&mut bytes[start..])
 }
 
 fn content_length(line: &[u8]) -> Option<usize> {
     let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
-    let named = name.trim().eq_ignore_ascii_case("content-length");
-    named.then(|| value.trim().parse().ok()).flatten()
+    let matches = name.trim().eq_ignore_ascii_case("content-length");
+    matches.then(|| value.trim().parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_with_and_without_body_and_frames_are_told_apart() {
+    fn separates_text_with_and_without_body_from_interleaved_packets() {
         let parts: [&[u8]; 4] = [
             b"RTSP/1.0 200 OK\r\nCSeq: 1\r\ncontent-length: 4\r\n\r\n$abc",
             b"$\0\0\x05\r\n\r\n$",
@@ -136,15 +139,18 @@ mod tests {
         ];
         let messages = read(&parts.concat());
         let kinds = [false, true, false, true];
-        let is_frame = |message: &Message| matches!(message, Message::Frame(_));
-        assert_eq!(messages.iter().map(is_frame).collect::<Vec<_>>(), kinds);
+        let is_interleaved = |message: &Message| matches!(message, Message::Interleaved(_));
+        assert_eq!(
+            messages.iter().map(is_interleaved).collect::<Vec<_>>(),
+            kinds
+        );
         let bytes: Vec<_> = messages.iter().map(Message::bytes).collect();
         assert_eq!(bytes, parts);
-        assert!(messages[3].control() && !messages[1].control());
+        assert!(messages[3].is_rtcp() && !messages[1].is_rtcp());
     }
 
     #[test]
-    fn a_stream_that_breaks_off_is_an_error() {
+    fn a_truncated_stream_is_an_error() {
         for broken in [
             &b"$\0\0\x05ab"[..],
             b"RTSP/1.0 200 OK\r\n",
@@ -154,19 +160,23 @@ mod tests {
             let mut stream = broken;
             assert!(Message::read(&mut stream).is_err(), "{broken:?}");
         }
-        let endless = vec![b'a'; 2 * LONGEST_TEXT];
+        let endless = vec![b'a'; 2 * MAX_TEXT_LENGTH];
         assert!(Message::read(&mut &endless[..]).is_err());
     }
 
     #[test]
-    fn the_clock_of_a_packet_is_set_back_around_zero() {
+    fn a_timestamp_that_is_set_back_wraps_around_at_zero() {
         let mut bytes = b"$\0\0\x0e".to_vec();
         bytes.extend([0x80, 96, 0, 1, 0, 0, 0, 5, 1, 2, 3, 4, 7, 8]);
-        let mut message = Message::Frame(bytes);
-        let mut packet = message.rtp().unwrap();
-        packet.set_back(6);
+        let mut message = Message::Interleaved(bytes);
+        let mut packet = message.rtp_packet().unwrap();
+        packet.set_timestamp_back(6);
         assert_eq!(packet.payload(), [7, 8]);
         assert_eq!(message.bytes()[8..12], [255; 4]);
-        assert!(Message::Frame(b"$\0\0\0".to_vec()).rtp().is_none());
+        assert!(
+            Message::Interleaved(b"$\0\0\0".to_vec())
+                .rtp_packet()
+                .is_none()
+        );
     }
 }

@@ -1,41 +1,43 @@
-//! A network camera on loopback that plays a film for ever and misbehaves when told to: for tests and demos.
+//! A network camera on loopback that plays a video in a loop and causes faults on request, for tests and demos.
 //!
-//! A [`Film`] is encoded once and kept in memory; a [`Camera`] serves films over RTSP and can stall, change its picture
-//! size, ask for a login; a [`Wire`] stands between a client and a camera and does what bad networks do. Everything
-//! listens on 127.0.0.1 only, and ends, threads and descriptors included, when it is dropped.
+//! An [`EncodedVideo`] is encoded once and kept in memory. A [`Camera`] serves videos over RTSP; it can stall, change the
+//! frame size, and require a login. A [`FaultProxy`] stands between a client and a camera and causes the faults of bad
+//! networks. Everything listens on 127.0.0.1 only, and releases its threads and file descriptors when it is dropped.
 //!
-//! | file | what it holds |
+//! | file | content |
 //! |---|---|
-//! | `film.rs` | a video as encoded pictures in memory, from a file or drawn |
+//! | `video.rs` | a video as encoded frames in memory, from a file or a test pattern |
+//! | `pacer.rs` | the thread that sends the frames to all clients, at the video's frame rate |
 //! | `camera.rs` | the RTSP server: addresses, login, transport, start and end |
-//! | `pacer.rs` | the thread that hands the pictures of the film to all clients, at the film's rate |
-//! | `interleaved.rs` | RTSP over TCP cut into messages: text and numbered frames |
-//! | `wire.rs` | the proxy in front of a camera: cuts, stalls, damage, clocks that restart |
-//! | `link.rs` | one connection through a wire |
-//! | `main.rs` | the program `atom-camera`: a camera behind a wire, told what to do on stdin |
-//! | `commands.rs` | what can be said to the program, and when each misbehaviour ends |
+//! | `interleaved.rs` | RTSP over TCP as messages: text and interleaved RTP packets |
+//! | `faults.rs` | the active faults: stalls, damaged packets, restarted clocks |
+//! | `connection.rs` | one connection through the proxy |
+//! | `proxy.rs` | the proxy in front of a camera, which can also cut connections |
+//! | `main.rs` | the program `atom-camera`: a camera behind a proxy, controlled by commands on stdin |
+//! | `commands.rs` | the commands, and the timers that end faults |
 //!
 //! ```no_run
-//! use atom_camera::{Camera, CameraOptions, Film, FilmOptions, Wire};
+//! use atom_camera::{Camera, CameraOptions, EncodedVideo, FaultProxy, VideoFormat};
 //!
-//! let film = Film::drawn("ball", 10, FilmOptions::default())?;
-//! let camera = Camera::start(CameraOptions::playing(film))?;
-//! let wire = Wire::to(camera.address())?;
-//! let seen_by_clients = wire.uri(camera.path());
-//! wire.cut();
-//! wire.mend();
-//! # assert!(seen_by_clients.starts_with("rtsp://127.0.0.1:"));
+//! let video = EncodedVideo::from_test_pattern("ball", 10, VideoFormat::default())?;
+//! let camera = Camera::start(CameraOptions::playing(video))?;
+//! let proxy = FaultProxy::to(camera.address())?;
+//! let uri = proxy.uri(camera.path());
+//! proxy.cut();
+//! proxy.restore();
+//! # assert!(uri.starts_with("rtsp://127.0.0.1:"));
 //! # anyhow::Ok(())
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod camera;
-mod film;
+mod connection;
+mod faults;
 mod interleaved;
-mod link;
 mod pacer;
-mod wire;
+mod proxy;
+mod video;
 
 pub use camera::{Camera, CameraOptions, Transport};
-pub use film::{Film, FilmOptions};
-pub use wire::Wire;
+pub use proxy::FaultProxy;
+pub use video::{EncodedVideo, VideoFormat};

@@ -1,7 +1,7 @@
-//! The program `atom-camera`: a camera behind a wire, which misbehaves as told on stdin.
+//! The program `atom-camera`: a camera behind a proxy, whose faults are controlled by commands on stdin.
 //!
-//! The only line on stdout is the address, written when a client can connect; all else goes to stderr. It ends by `quit`
-//! or by a signal, not by the end of stdin, so that it can run in the background.
+//! The only line on stdout is the URI, written when a client can connect; everything else goes to stderr. The program ends
+//! on `quit` or a signal, not at the end of stdin, so that it can run in the background.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::{
@@ -14,17 +14,17 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use atom_camera::{Camera, CameraOptions, Film, FilmOptions, Transport, Wire};
+use atom_camera::{Camera, CameraOptions, EncodedVideo, FaultProxy, Transport, VideoFormat};
 use clap::Parser;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 mod commands;
 
-use commands::{Command, Stage};
+use commands::{CameraControl, Command};
 
-/// Length of a drawn film.
-const DRAWN_SECONDS: u32 = 20;
-/// How long the program sleeps when nothing is due.
+/// The length of a test pattern.
+const PATTERN_SECONDS: u32 = 20;
+/// The time to wait for a command when no fault is active.
 const IDLE: Duration = Duration::from_secs(3600);
 
 /// Serves a video as a live network camera on this machine, and misbehaves when told to.
@@ -65,13 +65,13 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(&format!("error: {error:#}"));
+            log(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// What wakes the main thread.
+/// An event for the main thread.
 enum Event {
     Line(String),
     Stop,
@@ -84,50 +84,50 @@ fn run(arguments: &Arguments) -> Result<()> {
         let _ = on_signal.send(Event::Stop);
     })
     .context("cannot catch signals")?;
-    let mut stage = stage(arguments)?;
-    let uri = stage.wire.uri(stage.camera.path());
+    let mut control = start_camera(arguments)?;
+    let uri = control.proxy.uri(control.camera.path());
     writeln!(io::stdout(), "{uri}").context("cannot tell the address")?;
     thread::Builder::new()
         .name("stdin".into())
-        .spawn(move || read(&sender))
+        .spawn(move || read_lines(&sender))
         .context("cannot start a thread")?;
-    obey(&mut stage, &events);
+    run_commands(&mut control, &events);
     Ok(())
 }
 
-fn stage(arguments: &Arguments) -> Result<Stage> {
+fn start_camera(arguments: &Arguments) -> Result<CameraControl> {
     ensure!(arguments.path.starts_with('/'), "a path begins with \"/\"");
-    let size = FilmOptions {
+    let size = VideoFormat {
         width: arguments.width,
         height: arguments.height,
         fps: arguments.fps,
     };
-    let half = FilmOptions {
+    let half = VideoFormat {
         width: (size.width / 4 * 2).max(16),
         height: (size.height / 4 * 2).max(16),
         ..size
     };
     let camera = Camera::start(CameraOptions {
-        films: vec![film(arguments, size)?, film(arguments, half)?],
+        videos: vec![video(arguments, size)?, video(arguments, half)?],
         port: 0,
         path: arguments.path.clone(),
         login: login(arguments)?,
-        // Datagrams would go past the wire.
+        // UDP datagrams would bypass the proxy.
         transport: Transport::TcpOnly,
     })?;
-    let wire = Wire::on(arguments.port, camera.address())?;
-    Ok(Stage::new(camera, wire))
+    let proxy = FaultProxy::on_port(arguments.port, camera.address())?;
+    Ok(CameraControl::new(camera, proxy))
 }
 
-fn film(arguments: &Arguments, options: FilmOptions) -> Result<Film> {
+fn video(arguments: &Arguments, format: VideoFormat) -> Result<EncodedVideo> {
     match &arguments.video {
-        Some(path) => Film::of(path, options),
-        None => Film::drawn(&arguments.pattern, DRAWN_SECONDS, options),
+        Some(path) => EncodedVideo::from_file(path, format),
+        None => EncodedVideo::from_test_pattern(&arguments.pattern, PATTERN_SECONDS, format),
     }
 }
 
 fn login(arguments: &Arguments) -> Result<Option<(String, String)>> {
-    let secret = |path: &Path| {
+    let password = |path: &Path| {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {path:?}"))?;
         anyhow::Ok(text.trim_end_matches(['\r', '\n']).to_owned())
     };
@@ -135,11 +135,11 @@ fn login(arguments: &Arguments) -> Result<Option<(String, String)>> {
         .user
         .clone()
         .zip(arguments.password_file.as_deref());
-    pair.map(|(user, path)| Ok((user, secret(path)?)))
+    pair.map(|(user, path)| Ok((user, password(path)?)))
         .transpose()
 }
 
-fn read(events: &Sender<Event>) {
+fn read_lines(events: &Sender<Event>) {
     for line in io::stdin().lock().lines().map_while(Result::ok) {
         if events.send(Event::Line(line)).is_err() {
             return;
@@ -147,28 +147,28 @@ fn read(events: &Sender<Event>) {
     }
 }
 
-/// Does what is said until the end is asked for.
-fn obey(stage: &mut Stage, events: &Receiver<Event>) {
+/// Executes commands until `quit` or a signal.
+fn run_commands(control: &mut CameraControl, events: &Receiver<Event>) {
     loop {
-        let rest = stage
-            .due()
-            .map(|due| due.saturating_duration_since(Instant::now()));
-        match events.recv_timeout(rest.unwrap_or(IDLE)) {
+        let timeout = control
+            .next_expiry()
+            .map(|expiry| expiry.saturating_duration_since(Instant::now()));
+        match events.recv_timeout(timeout.unwrap_or(IDLE)) {
             Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Event::Line(line)) => match Command::parse(&line) {
                 Ok(Some(Command::Quit)) => return,
-                Ok(Some(Command::Help)) => tell(commands::HELP.trim_end()),
-                Ok(Some(command)) => stage.act(command),
+                Ok(Some(Command::Help)) => log(commands::HELP.trim_end()),
+                Ok(Some(command)) => control.execute(command),
                 Ok(None) => {}
-                Err(error) => tell(&format!("error: {error:#}")),
+                Err(error) => log(&format!("error: {error:#}")),
             },
         }
-        stage.settle();
+        control.end_expired_faults();
     }
 }
 
-/// A closed stderr is no reason to end.
-fn tell(what: &str) {
-    let _ = writeln!(io::stderr(), "{what}");
+/// Writes a line to stderr; ignores that it may be closed.
+fn log(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,11 +1,11 @@
-//! Hands the pictures of a film to all clients, at the film's rate.
+//! Sends the frames of a video to all clients at the video's frame rate.
 //!
-//! One thread serves every client of a camera. A client is handed nothing before a key frame, and then every picture;
-//! one that does not keep up misses pictures up to the next key frame, so no queue grows without bound.
+//! One thread serves every client of a camera. A client first receives a key frame and then every frame. A slow client
+//! misses frames until the next key frame, so its queue stays bounded.
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
@@ -15,57 +15,59 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use gstreamer::{self as gst, glib, prelude::*};
 use gstreamer_app::AppSrc;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use crate::film::{Film, Picture};
+use crate::video::{AccessUnit, EncodedVideo};
 
-/// Encoded bytes that may wait for one client.
-const MOST_WAITING: u64 = 4 << 20;
-/// When the thread is later than this, it goes on from now instead of catching up.
-const LATE: Duration = Duration::from_millis(500);
-/// How long the end of a camera waits for its clients to be gone.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// The largest number of encoded bytes that wait for one client.
+const MAX_QUEUED_BYTES: u64 = 4 << 20;
+/// A thread that is later than this continues from now instead of catching up.
+const MAX_DELAY: Duration = Duration::from_millis(500);
+/// The time that the end of a camera waits for its clients to disconnect.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The running thread; dropping it waits until all clients are gone, then ends it.
+/// The running thread. Dropping the pacer ends it.
 pub struct Pacer {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
-    films: Vec<Film>,
-    state: Mutex<State>,
+    videos: Vec<EncodedVideo>,
+    playback: Mutex<Playback>,
     changed: Condvar,
-    sent: AtomicU64,
+    frames_sent: AtomicU64,
 }
 
 #[derive(Default)]
-struct State {
+struct Playback {
     clients: Vec<Client>,
-    /// The film that plays, and the place in it.
-    film: usize,
-    at: usize,
+    /// The index of the current video, and of the next frame in it.
+    video: usize,
+    frame: usize,
     stalled: bool,
-    ended: bool,
+    stopped: bool,
 }
 
-/// A client's end of the stream. The pipeline it feeds belongs to the server: when the server lets it go, it is gone.
+/// The pipeline input of one client. The RTSP server owns the pipeline; when it drops the pipeline, the client is gone.
 struct Client {
-    feed: glib::WeakRef<AppSrc>,
-    begun: bool,
+    appsrc: glib::WeakRef<AppSrc>,
+    /// True after a key frame was sent, until a frame is missed.
+    in_sync: bool,
 }
 
 impl Pacer {
-    /// Starts to play the first film.
+    /// Starts to play the first video.
     ///
     /// # Errors
-    /// If there is no film.
-    pub fn start(films: Vec<Film>) -> Result<Self> {
-        ensure!(!films.is_empty(), "a camera needs a film");
+    /// There is no video.
+    pub fn start(videos: Vec<EncodedVideo>) -> Result<Self> {
+        ensure!(!videos.is_empty(), "a camera needs a film");
         let shared = Arc::new(Shared {
-            films,
-            state: Mutex::default(),
+            videos,
+            playback: Mutex::default(),
             changed: Condvar::new(),
-            sent: AtomicU64::new(0),
+            frames_sent: AtomicU64::new(0),
         });
         let own = Arc::clone(&shared);
         let thread = thread::Builder::new()
@@ -78,62 +80,60 @@ impl Pacer {
         })
     }
 
-    /// A function that adds a client; it may outlive the pacer.
-    pub fn door(&self) -> impl Fn(&AppSrc) + Send + Sync + 'static {
+    /// Returns a function that adds a client; it may outlive the pacer.
+    pub fn client_adder(&self) -> impl Fn(&AppSrc) + Send + Sync + 'static {
         let shared = Arc::downgrade(&self.shared);
-        move |feed| {
+        move |appsrc| {
             if let Some(shared) = shared.upgrade() {
-                shared.lock().clients.push(Client {
-                    feed: feed.downgrade(),
-                    begun: false,
+                shared.playback.lock().clients.push(Client {
+                    appsrc: appsrc.downgrade(),
+                    in_sync: false,
                 });
             }
         }
     }
 
-    /// Goes to the beginning of the next film.
-    pub fn next_film(&self) {
-        let mut state = self.shared.lock();
-        state.film = (state.film + 1) % self.shared.films.len();
-        state.at = 0;
+    /// Switches to the beginning of the next video.
+    pub fn next_video(&self) {
+        let mut playback = self.shared.playback.lock();
+        playback.video = (playback.video + 1) % self.shared.videos.len();
+        playback.frame = 0;
     }
 
-    /// Stops or goes on; nothing is skipped.
+    /// Pauses or continues; no frame is skipped.
     pub fn stall(&self, stalled: bool) {
-        self.shared.lock().stalled = stalled;
+        self.shared.playback.lock().stalled = stalled;
         self.shared.changed.notify_all();
     }
 
-    /// Pictures played since the start, whether or not anyone watched.
-    pub fn sent(&self) -> u64 {
-        self.shared.sent.load(Relaxed)
+    /// Returns the number of frames played since the start, with or without clients.
+    pub fn frames_sent(&self) -> u64 {
+        self.shared.frames_sent.load(Relaxed)
     }
 
-    /// Waits, for a while, until every client is gone. The film begins again at once: a client that is just being let in
-    /// cannot be closed before its first picture.
-    pub fn farewell(&self) {
-        let mut state = self.shared.lock();
-        state.at = 0;
-        state.stalled = false;
+    /// Waits, for a limited time, until every client has disconnected. Restarts the video, because a client that is just
+    /// connecting cannot be closed before it has received its first frame.
+    pub fn wait_for_clients(&self) {
+        let mut playback = self.shared.playback.lock();
+        playback.frame = 0;
+        playback.stalled = false;
         self.shared.changed.notify_all();
-        let patience = Instant::now() + FAREWELL;
-        while Instant::now() < patience {
-            state
+        let deadline = Instant::now() + DISCONNECT_TIMEOUT;
+        while Instant::now() < deadline {
+            playback
                 .clients
-                .retain(|client| client.feed.upgrade().is_some());
-            if state.clients.is_empty() {
+                .retain(|client| client.appsrc.upgrade().is_some());
+            if playback.clients.is_empty() {
                 return;
             }
-            drop(state);
-            thread::sleep(Duration::from_millis(10));
-            state = self.shared.lock();
+            MutexGuard::unlocked(&mut playback, || thread::sleep(Duration::from_millis(10)));
         }
     }
 }
 
 impl Drop for Pacer {
     fn drop(&mut self) {
-        self.shared.lock().ended = true;
+        self.shared.playback.lock().stopped = true;
         self.shared.changed.notify_all();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -142,65 +142,60 @@ impl Drop for Pacer {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn run(&self) {
         let mut due = Instant::now();
-        loop {
-            let Some(mut state) = self.wait(due) else {
-                return;
-            };
-            let film = &self.films[state.film];
-            let picture = film.picture(state.at);
-            state.clients.retain_mut(|client| client.hand(picture));
-            state.at = (state.at + 1) % film.length();
-            drop(state);
-            self.sent.fetch_add(1, Relaxed);
-            due += Duration::from_secs(1) / film.options().fps;
-            if due.elapsed() > LATE {
+        while let Some(mut playback) = self.wait_until(due) {
+            let video = &self.videos[playback.video];
+            let frame = video.frame(playback.frame);
+            playback.clients.retain_mut(|client| client.send(frame));
+            playback.frame = (playback.frame + 1) % video.frame_count();
+            drop(playback);
+            self.frames_sent.fetch_add(1, Relaxed);
+            due += Duration::from_secs(1) / video.format().fps;
+            if due.elapsed() > MAX_DELAY {
                 due = Instant::now();
             }
         }
     }
 
-    /// Waits until a picture is due and may be sent; none at the end.
-    fn wait(&self, due: Instant) -> Option<MutexGuard<'_, State>> {
-        let mut state = self.lock();
+    /// Waits until a frame is due and playback is not stalled; returns none when the pacer stops.
+    fn wait_until(&self, due: Instant) -> Option<MutexGuard<'_, Playback>> {
+        let mut playback = self.playback.lock();
         loop {
-            let early = due.saturating_duration_since(Instant::now());
-            if state.ended {
+            let remaining = due.saturating_duration_since(Instant::now());
+            if playback.stopped {
                 return None;
             }
-            if early.is_zero() && !state.stalled {
-                return Some(state);
+            if playback.stalled {
+                self.changed.wait(&mut playback);
+            } else if remaining.is_zero() {
+                return Some(playback);
+            } else {
+                self.changed.wait_for(&mut playback, remaining);
             }
-            let most = if state.stalled { Duration::MAX } else { early };
-            let waited = self.changed.wait_timeout(state, most);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
 
 impl Client {
-    /// Whether the client is still there.
-    fn hand(&mut self, picture: &Picture) -> bool {
-        let Some(feed) = self.feed.upgrade() else {
+    /// Sends a frame. Returns false if the client has disconnected.
+    fn send(&mut self, frame: &AccessUnit) -> bool {
+        let Some(appsrc) = self.appsrc.upgrade() else {
             return false;
         };
-        if picture.key || self.begun {
-            // Shares the bytes: a feed writes its own times on each. One that is full, or not open yet, begins anew with
-            // a later key frame.
-            let room = feed.current_level_bytes() < MOST_WAITING;
-            self.begun = room && feed.push_buffer(picture.data.copy()).is_ok();
+        if frame.key || self.in_sync {
+            // The copy shares the bytes, because each appsrc sets its own timestamps on a buffer. A client whose queue is
+            // full or not open yet continues with a later key frame.
+            let has_room = appsrc.current_level_bytes() < MAX_QUEUED_BYTES;
+            self.in_sync = has_room && appsrc.push_buffer(frame.data.copy()).is_ok();
         }
         true
     }
 }
 
-/// The format of every feed; the size is told by the parameter sets in the stream, so it may change.
-pub fn format() -> gst::Caps {
+/// Returns the caps of every client's appsrc. They have no size: the parameter sets in the stream give it, so it may
+/// change.
+pub fn caps() -> gst::Caps {
     gst::Caps::builder("video/x-h264")
         .field("stream-format", "byte-stream")
         .field("alignment", "au")

@@ -1,29 +1,29 @@
-//! Clients watch a camera that behaves and one that does not.
+//! Clients of a camera, with and without faults.
 
 use std::time::{Duration, Instant};
 
-use atom_camera::{Camera, CameraOptions, Film, FilmOptions, Transport, Wire};
-use client::{Client, film};
+use atom_camera::{Camera, CameraOptions, EncodedVideo, FaultProxy, Transport, VideoFormat};
+use client::{Client, video};
 
 mod client;
 
-const SOON: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn camera() -> Camera {
-    Camera::start(CameraOptions::playing(film(160, 120))).expect("a camera starts")
+    Camera::start(CameraOptions::playing(video(160, 120))).expect("the camera starts")
 }
 
-fn wired() -> (Camera, Wire) {
+fn camera_behind_proxy() -> (Camera, FaultProxy) {
     let camera = camera();
-    let wire = Wire::to(camera.address()).expect("a wire starts");
-    (camera, wire)
+    let proxy = FaultProxy::to(camera.address()).expect("the proxy starts");
+    (camera, proxy)
 }
 
-/// Whether pictures cease to come.
-fn falls_silent(client: &Client) -> bool {
-    let end = Instant::now() + SOON;
+/// Waits until no more frames arrive; returns false if they still do after the timeout.
+fn frames_stop(client: &Client) -> bool {
+    let end = Instant::now() + TIMEOUT;
     while Instant::now() < end {
-        if client.picture(Duration::from_secs(1)).is_none() {
+        if client.next_frame(Duration::from_secs(1)).is_none() {
             return true;
         }
     }
@@ -31,47 +31,51 @@ fn falls_silent(client: &Client) -> bool {
 }
 
 #[test]
-fn two_clients_at_once_get_pictures() {
+fn two_clients_receive_frames_at_the_same_time() {
     let camera = camera();
-    let clients = [Client::watch(&camera.uri()), Client::watch(&camera.uri())];
+    let clients = [
+        Client::connect(&camera.uri()),
+        Client::connect(&camera.uri()),
+    ];
     for client in &clients {
-        client.pictures(25);
+        client.receive_frames(25);
     }
     assert!(camera.frames_sent() >= 25);
 }
 
 #[test]
-fn two_cameras_live_in_one_process() {
+fn two_cameras_run_in_one_process() {
     let cameras = [camera(), camera()];
     assert_ne!(cameras[0].port(), cameras[1].port());
     let clients = cameras
         .each_ref()
-        .map(|camera| Client::watch(&camera.uri()));
+        .map(|camera| Client::connect(&camera.uri()));
     for client in clients {
-        client.pictures(5);
+        client.receive_frames(5);
     }
 }
 
 #[test]
-fn a_film_is_made_of_a_file() {
+fn a_video_is_encoded_from_a_file() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("film.mp4");
-    let made = gst_launch(&format!(
+    let path = folder.path().join("video.mp4");
+    let written = gst_launch(&format!(
         "videotestsrc num-buffers=40 ! video/x-raw,width=64,height=48,framerate=20/1 \
          ! x264enc ! mp4mux ! filesink location={}",
         path.display()
     ));
-    assert!(made);
-    let options = FilmOptions {
+    assert!(written);
+    let format = VideoFormat {
         width: 160,
         height: 120,
         fps: 10,
     };
-    let film = Film::of(&path, options).unwrap();
-    assert!((19..=21).contains(&film.length()), "{}", film.length());
-    let camera = Camera::start(CameraOptions::playing(film)).unwrap();
-    let client = Client::watch(&camera.uri());
-    assert_eq!(client.picture(SOON), Some((160, 120)));
+    let video = EncodedVideo::from_file(&path, format).unwrap();
+    let frames = video.frame_count();
+    assert!((19..=21).contains(&frames), "{frames}");
+    let camera = Camera::start(CameraOptions::playing(video)).unwrap();
+    let client = Client::connect(&camera.uri());
+    assert_eq!(client.next_frame(TIMEOUT), Some((160, 120)));
 }
 
 fn gst_launch(pipeline: &str) -> bool {
@@ -83,137 +87,143 @@ fn gst_launch(pipeline: &str) -> bool {
 }
 
 #[test]
-fn pictures_come_at_the_rate_of_the_film() {
+fn frames_arrive_at_the_frame_rate_of_the_video() {
     let camera = camera();
-    let client = Client::watch(&camera.uri());
-    client.pictures(5);
-    let begin = Instant::now();
-    client.pictures(30);
-    let took = begin.elapsed().as_secs_f64();
-    assert!((2.0..4.5).contains(&took), "30 pictures took {took} s");
+    let client = Client::connect(&camera.uri());
+    client.receive_frames(5);
+    let start = Instant::now();
+    client.receive_frames(30);
+    let seconds = start.elapsed().as_secs_f64();
+    assert!((2.0..4.5).contains(&seconds), "30 frames took {seconds} s");
 }
 
 #[test]
-fn a_stalled_camera_sends_nothing_and_then_goes_on() {
+fn a_stalled_camera_sends_nothing_and_continues_afterwards() {
     let camera = camera();
-    let client = Client::watch(&camera.uri());
-    client.pictures(5);
+    let client = Client::connect(&camera.uri());
+    client.receive_frames(5);
     camera.stall(true);
-    assert!(falls_silent(&client));
-    assert_eq!(client.picture(Duration::from_secs(2)), None);
+    assert!(frames_stop(&client));
+    assert_eq!(client.next_frame(Duration::from_secs(2)), None);
     let sent = camera.frames_sent();
     camera.stall(false);
-    client.pictures(20);
+    client.receive_frames(20);
     assert!(camera.frames_sent() > sent);
 }
 
 #[test]
-fn the_next_film_changes_the_size_in_mid_stream() {
-    let mut options = CameraOptions::playing(film(160, 120));
-    options.films.push(film(96, 64));
+fn the_next_video_changes_the_size_within_the_stream() {
+    let mut options = CameraOptions::playing(video(160, 120));
+    options.videos.push(video(96, 64));
     let camera = Camera::start(options).unwrap();
-    let client = Client::watch(&camera.uri());
-    assert_eq!(client.picture(SOON), Some((160, 120)));
+    let client = Client::connect(&camera.uri());
+    assert_eq!(client.next_frame(TIMEOUT), Some((160, 120)));
     for size in [(96, 64), (160, 120)] {
-        camera.next_film();
-        let mut sizes = (0..30).map(|_| client.picture(SOON).unwrap());
-        assert!(sizes.any(|seen| seen == size), "{size:?} never came");
+        camera.next_video();
+        let mut sizes = (0..30).map(|_| client.next_frame(TIMEOUT).unwrap());
+        assert!(
+            sizes.any(|received| received == size),
+            "{size:?} never arrived"
+        );
     }
 }
 
 #[test]
-fn only_the_right_login_is_let_in() {
-    let mut options = CameraOptions::playing(film(160, 120));
+fn only_the_right_login_is_accepted() {
+    let mut options = CameraOptions::playing(video(160, 120));
     options.login = Some(("viewer".into(), "open sesame".into()));
     let camera = Camera::start(options).unwrap();
-    let wire = Wire::to(camera.address()).unwrap();
-    let uri = wire.uri(camera.path());
+    let proxy = FaultProxy::to(camera.address()).unwrap();
+    let uri = proxy.uri(camera.path());
     for login in ["", "user-id=viewer user-pw=wrong"] {
-        let client = Client::with(&uri, &format!("protocols=tcp {login}"));
-        let fault = client.fault(SOON).unwrap_or_default();
-        assert_eq!(client.picture(Duration::ZERO), None, "{login:?}");
-        assert!(fault.to_lowercase().contains("unauthorized"), "{fault}");
+        let client = Client::connect_with(&uri, &format!("protocols=tcp {login}"));
+        let error = client.error(TIMEOUT).unwrap_or_default();
+        assert_eq!(client.next_frame(Duration::ZERO), None, "{login:?}");
+        assert!(error.to_lowercase().contains("unauthorized"), "{error}");
     }
     let login = "protocols=tcp user-id=viewer user-pw=\"open sesame\"";
-    Client::with(&uri, login).pictures(5);
+    Client::connect_with(&uri, login).receive_frames(5);
 }
 
 #[test]
-fn a_camera_of_one_transport_refuses_the_other() {
-    let of = |transport| {
-        let mut options = CameraOptions::playing(film(160, 120));
+fn a_camera_with_one_transport_rejects_the_other() {
+    let camera_with = |transport| {
+        let mut options = CameraOptions::playing(video(160, 120));
         options.transport = transport;
         Camera::start(options).unwrap()
     };
-    let (udp, tcp) = (of(Transport::UdpOnly), of(Transport::TcpOnly));
-    Client::with(&udp.uri(), "protocols=udp").pictures(10);
-    Client::watch(&tcp.uri()).pictures(10);
+    let (udp, tcp) = (
+        camera_with(Transport::UdpOnly),
+        camera_with(Transport::TcpOnly),
+    );
+    Client::connect_with(&udp.uri(), "protocols=udp").receive_frames(10);
+    Client::connect(&tcp.uri()).receive_frames(10);
     for (camera, wrong) in [(udp, "tcp"), (tcp, "udp")] {
-        let client = Client::with(&camera.uri(), &format!("protocols={wrong}"));
-        assert!(client.fault(SOON).is_some(), "{wrong}");
-        assert_eq!(client.picture(Duration::ZERO), None, "{wrong}");
+        let client = Client::connect_with(&camera.uri(), &format!("protocols={wrong}"));
+        assert!(client.error(TIMEOUT).is_some(), "{wrong}");
+        assert_eq!(client.next_frame(Duration::ZERO), None, "{wrong}");
     }
 }
 
 #[test]
-fn a_cut_wire_ends_clients_and_a_mended_one_takes_new_ones() {
-    let (camera, wire) = wired();
-    let uri = wire.uri(camera.path());
-    let client = Client::watch(&uri);
-    client.pictures(5);
-    assert_eq!(wire.connections(), 1);
-    wire.cut();
-    assert!(falls_silent(&client));
-    let refused = Client::watch(&uri);
-    assert_eq!(refused.picture(Duration::from_secs(2)), None);
-    assert_eq!(wire.connections(), 1);
-    wire.mend();
-    Client::watch(&uri).pictures(5);
-    assert!(wire.connections() >= 2);
+fn a_cut_proxy_disconnects_clients_and_a_restored_one_accepts_new_ones() {
+    let (camera, proxy) = camera_behind_proxy();
+    let uri = proxy.uri(camera.path());
+    let client = Client::connect(&uri);
+    client.receive_frames(5);
+    assert_eq!(proxy.connections(), 1);
+    proxy.cut();
+    assert!(frames_stop(&client));
+    let refused = Client::connect(&uri);
+    assert_eq!(refused.next_frame(Duration::from_secs(2)), None);
+    assert_eq!(proxy.connections(), 1);
+    proxy.restore();
+    Client::connect(&uri).receive_frames(5);
+    assert!(proxy.connections() >= 2);
 }
 
 #[test]
-fn a_stalled_wire_keeps_the_connection() {
-    let (camera, wire) = wired();
-    let client = Client::watch(&wire.uri(camera.path()));
-    client.pictures(5);
-    wire.stall(true);
-    assert!(falls_silent(&client));
-    wire.stall(false);
-    client.pictures(20);
-    assert_eq!(wire.connections(), 1);
+fn a_stalled_proxy_keeps_the_connection() {
+    let (camera, proxy) = camera_behind_proxy();
+    let client = Client::connect(&proxy.uri(camera.path()));
+    client.receive_frames(5);
+    proxy.stall(true);
+    assert!(frames_stop(&client));
+    proxy.stall(false);
+    client.receive_frames(20);
+    assert_eq!(proxy.connections(), 1);
 }
 
 #[test]
-fn damage_does_not_stop_the_stream_for_good() {
-    let (camera, wire) = wired();
-    let client = Client::watch(&wire.uri(camera.path()));
-    client.pictures(5);
-    wire.damage(0.3);
+fn the_stream_continues_after_damaged_packets() {
+    let (camera, proxy) = camera_behind_proxy();
+    let client = Client::connect(&proxy.uri(camera.path()));
+    client.receive_frames(5);
+    proxy.damage(0.3);
     std::thread::sleep(Duration::from_secs(3));
-    wire.damage(0.0);
-    // What was decoded meanwhile waits in the sink; pictures must come after it.
-    while client.picture(Duration::ZERO).is_some() {}
-    client.pictures(20);
+    proxy.damage(0.0);
+    // Drop the frames that were decoded meanwhile; new ones must follow.
+    while client.next_frame(Duration::ZERO).is_some() {}
+    client.receive_frames(20);
 }
 
 #[test]
-fn the_stream_goes_on_when_the_clock_restarts() {
-    let (camera, wire) = wired();
-    let client = Client::watch(&wire.uri(camera.path()));
-    client.pictures(10);
-    wire.restart_clock();
-    client.pictures(20);
+fn the_stream_continues_when_the_clock_restarts() {
+    let (camera, proxy) = camera_behind_proxy();
+    let client = Client::connect(&proxy.uri(camera.path()));
+    client.receive_frames(10);
+    proxy.restart_clock();
+    client.receive_frames(20);
 }
 
 #[test]
-fn what_cannot_be_had_is_told() {
+fn a_port_in_use_and_a_missing_video_are_errors() {
     let camera = camera();
-    let mut options = CameraOptions::playing(film(160, 120));
+    let mut options = CameraOptions::playing(video(160, 120));
     options.port = camera.port();
-    let taken = Camera::start(options.clone()).err().unwrap();
-    assert!(taken.to_string().contains("port"), "{taken}");
-    options.films.clear();
+    let error = Camera::start(options.clone()).err().unwrap();
+    assert!(error.to_string().contains("port"), "{error}");
+    options.videos.clear();
     assert!(Camera::start(options).is_err());
-    assert!(Wire::on(camera.port(), camera.address()).is_err());
+    assert!(FaultProxy::on_port(camera.port(), camera.address()).is_err());
 }

@@ -1,25 +1,26 @@
-//! Clients that come and go leave nothing behind. Alone in its process, because it counts threads and descriptors.
+//! Disconnected clients leave nothing behind. This test is alone in its process, because it counts threads and file
+//! descriptors.
 
 use std::{
     fs,
     time::{Duration, Instant},
 };
 
-use atom_camera::{Camera, CameraOptions, Film, Wire};
-use client::{Client, film};
+use atom_camera::{Camera, CameraOptions, EncodedVideo, FaultProxy};
+use client::{Client, video};
 
 mod client;
 
-/// Threads and descriptors that libraries may keep for later.
-const SLACK: usize = 3;
+/// The number of threads and descriptors that libraries may keep.
+const TOLERANCE: usize = 3;
 
 #[derive(Clone, Copy, Debug)]
-struct Held {
+struct Resources {
     threads: usize,
     descriptors: usize,
 }
 
-impl Held {
+impl Resources {
     fn now() -> Self {
         let count = |folder| fs::read_dir(folder).expect("Linux has /proc").count();
         Self {
@@ -29,15 +30,16 @@ impl Held {
     }
 
     fn within(self, before: Self) -> bool {
-        self.threads <= before.threads + SLACK && self.descriptors <= before.descriptors + SLACK
+        self.threads <= before.threads + TOLERANCE
+            && self.descriptors <= before.descriptors + TOLERANCE
     }
 }
 
-/// Waits until no more is held than before.
-fn settles(before: Held) -> bool {
-    let end = Instant::now() + Duration::from_secs(10);
-    while !Held::now().within(before) {
-        if Instant::now() > end {
+/// Waits until no more resources are in use than before; returns false after a timeout.
+fn returns_to(before: Resources) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !Resources::now().within(before) {
+        if Instant::now() > deadline {
             return false;
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -45,54 +47,57 @@ fn settles(before: Held) -> bool {
     true
 }
 
-/// A camera behind a wire.
-fn start(film: &Film) -> (Camera, Wire) {
-    let camera = Camera::start(CameraOptions::playing(film.clone())).expect("a camera starts");
-    let wire = Wire::to(camera.address()).expect("a wire starts");
-    (camera, wire)
+/// Starts a camera behind a proxy.
+fn start(video: &EncodedVideo) -> (Camera, FaultProxy) {
+    let camera = Camera::start(CameraOptions::playing(video.clone())).expect("the camera starts");
+    let proxy = FaultProxy::to(camera.address()).expect("the proxy starts");
+    (camera, proxy)
 }
 
-/// Clients come and go: over TCP, over UDP, and one that is thrown out.
-fn meet(camera: &Camera, wire: &Wire) {
-    let uri = wire.uri(camera.path());
-    Client::watch(&uri).pictures(2);
-    Client::with(&camera.uri(), "protocols=udp").pictures(2);
-    let thrown_out = Client::watch(&uri);
-    thrown_out.pictures(2);
-    wire.cut();
-    wire.mend();
+/// Connects and disconnects clients: over TCP, over UDP, and one whose connection is cut.
+fn connect_clients(camera: &Camera, proxy: &FaultProxy) {
+    let uri = proxy.uri(camera.path());
+    Client::connect(&uri).receive_frames(2);
+    Client::connect_with(&camera.uri(), "protocols=udp").receive_frames(2);
+    let disconnected = Client::connect(&uri);
+    disconnected.receive_frames(2);
+    proxy.cut();
+    proxy.restore();
 }
 
 #[test]
-fn clients_and_cameras_that_go_leave_nothing() {
+fn closed_clients_and_cameras_leave_nothing_behind() {
     gstreamer::init().unwrap();
-    // Threads that wait to be used again would be counted.
+    // Idle threads of the pool would be counted.
     gstreamer::glib::ThreadPool::set_max_unused_threads(Some(0));
-    let film = film(160, 120);
-    let (camera, wire) = start(&film);
-    meet(&camera, &wire);
-    drop((camera, wire));
+    let video = video(160, 120);
+    let (camera, proxy) = start(&video);
+    connect_clients(&camera, &proxy);
+    drop((camera, proxy));
     std::thread::sleep(Duration::from_secs(1));
-    let empty = Held::now();
-    let (camera, wire) = start(&film);
-    let idle = Held::now();
+    let empty = Resources::now();
+    let (camera, proxy) = start(&video);
+    let idle = Resources::now();
     for _ in 0..5 {
-        meet(&camera, &wire);
+        connect_clients(&camera, &proxy);
     }
-    assert!(settles(idle), "{idle:?} became {:?}", Held::now());
-    ends_while_stalled(camera, wire);
-    assert!(settles(empty), "{empty:?} became {:?}", Held::now());
+    assert!(returns_to(idle), "{idle:?} became {:?}", Resources::now());
+    drop_while_stalled(camera, proxy);
+    assert!(returns_to(empty), "{empty:?} became {:?}", Resources::now());
 }
 
-/// Neither a client that watches nor one that still waits for its first picture holds up the end.
-fn ends_while_stalled(camera: Camera, wire: Wire) {
-    let watching = Client::watch(&wire.uri(camera.path()));
-    watching.pictures(2);
+/// Drops a stalled camera with one client that receives frames and one that waits for its first frame; neither delays it.
+fn drop_while_stalled(camera: Camera, proxy: FaultProxy) {
+    let connected = Client::connect(&proxy.uri(camera.path()));
+    connected.receive_frames(2);
     camera.stall(true);
-    let waiting = Client::watch(&camera.uri());
+    let waiting = Client::connect(&camera.uri());
     std::thread::sleep(Duration::from_millis(500));
-    let begin = Instant::now();
+    let start = Instant::now();
     drop(camera);
-    assert!(begin.elapsed() < Duration::from_secs(2), "the end is slow");
-    drop((wire, watching, waiting));
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "dropping the camera is slow"
+    );
+    drop((proxy, connected, waiting));
 }

@@ -1,12 +1,12 @@
-//! A GStreamer client that watches a camera, and films for it to watch.
+//! A GStreamer client of a camera, and a small video to play.
 
 use std::time::Duration;
 
-use atom_camera::{Film, FilmOptions};
+use atom_camera::{EncodedVideo, VideoFormat};
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSink;
 
-/// A watching client; dropping it disconnects.
+/// A client that receives and decodes the stream; dropping it disconnects.
 pub struct Client {
     pipeline: gst::Pipeline,
     sink: AppSink,
@@ -14,56 +14,56 @@ pub struct Client {
 
 impl Client {
     /// Connects over TCP, without a login.
-    pub fn watch(uri: &str) -> Self {
-        Self::with(uri, "protocols=tcp")
+    pub fn connect(uri: &str) -> Self {
+        Self::connect_with(uri, "protocols=tcp")
     }
 
-    /// Connects with the properties of `rtspsrc` given.
-    pub fn with(uri: &str, properties: &str) -> Self {
+    /// Connects with the given properties of `rtspsrc`.
+    pub fn connect_with(uri: &str, properties: &str) -> Self {
         gst::init().expect("GStreamer starts");
         let launch = format!(
             "rtspsrc location={uri} latency=100 {properties} ! rtph264depay ! h264parse \
-             ! avdec_h264 max-threads=1 ! appsink name=end sync=false"
+             ! avdec_h264 max-threads=1 ! appsink name=frames sync=false"
         );
         let pipeline = gst::parse::launch(&launch).expect("the client is built");
         let pipeline = pipeline
             .downcast::<gst::Pipeline>()
             .expect("it is a pipeline");
-        let end = pipeline.by_name("end").expect("it has an end");
-        let sink = end.downcast().expect("its end is an appsink");
-        // A failure shows in the pictures that do not come.
+        let sink = pipeline.by_name("frames").expect("it has a sink");
+        let sink = sink.downcast().expect("its sink is an appsink");
+        // After a failure no frames arrive, which the test notices.
         let _ = pipeline.set_state(gst::State::Playing);
         Self { pipeline, sink }
     }
 
-    /// Size of the next picture; none if none comes in this time.
-    pub fn picture(&self, patience: Duration) -> Option<(i32, i32)> {
-        let patience = gst::ClockTime::try_from(patience).expect("tests are short");
-        let sample = self.sink.try_pull_sample(patience)?;
+    /// Returns the size of the next frame, or none if no frame arrives in this time.
+    pub fn next_frame(&self, timeout: Duration) -> Option<(i32, i32)> {
+        let timeout = gst::ClockTime::try_from(timeout).expect("tests are short");
+        let sample = self.sink.try_pull_sample(timeout)?;
         let caps = sample.caps()?.structure(0)?;
         Some((caps.get("width").ok()?, caps.get("height").ok()?))
     }
 
-    /// Takes so many pictures.
+    /// Receives a number of frames.
     ///
     /// # Panics
-    /// If one of them takes longer than 10 s.
-    pub fn pictures(&self, count: usize) {
+    /// A frame takes longer than 10 s.
+    pub fn receive_frames(&self, count: usize) {
         for n in 0..count {
-            let came = self.picture(Duration::from_secs(10));
+            let frame = self.next_frame(Duration::from_secs(10));
             assert!(
-                came.is_some(),
-                "picture {n} of {count} did not come: {:?}",
-                self.fault(Duration::ZERO)
+                frame.is_some(),
+                "frame {n} of {count} did not arrive: {:?}",
+                self.error(Duration::ZERO)
             );
         }
     }
 
-    /// What went wrong first, if something does in this time.
-    pub fn fault(&self, patience: Duration) -> Option<String> {
-        let patience = gst::ClockTime::try_from(patience).expect("tests are short");
+    /// Returns the first error of the pipeline, or none if there is none in this time.
+    pub fn error(&self, timeout: Duration) -> Option<String> {
+        let timeout = gst::ClockTime::try_from(timeout).expect("tests are short");
         let bus = self.pipeline.bus()?;
-        let message = bus.timed_pop_filtered(patience, &[gst::MessageType::Error])?;
+        let message = bus.timed_pop_filtered(timeout, &[gst::MessageType::Error])?;
         match message.view() {
             gst::MessageView::Error(error) => Some(error.error().to_string()),
             _ => None,
@@ -77,12 +77,12 @@ impl Drop for Client {
     }
 }
 
-/// A small film of two seconds.
-pub fn film(width: u32, height: u32) -> Film {
-    let options = FilmOptions {
+/// Encodes a small video of two seconds.
+pub fn video(width: u32, height: u32) -> EncodedVideo {
+    let format = VideoFormat {
         width,
         height,
         fps: 10,
     };
-    Film::drawn("ball", 2, options).expect("a film is drawn")
+    EncodedVideo::from_test_pattern("ball", 2, format).expect("the video is encoded")
 }
