@@ -54,7 +54,7 @@ impl Connection {
             let Ok(Some(message)) = Message::read(&mut camera) else {
                 return;
             };
-            // A stall may have begun while the message was awaited.
+            // A stall may have started while the message was awaited.
             if !self.wait_until_open() {
                 return;
             }

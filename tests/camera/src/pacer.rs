@@ -28,11 +28,11 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The running thread. Dropping the pacer ends it.
 pub struct Pacer {
-    shared: Arc<Shared>,
+    player: Arc<Player>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Shared {
+struct Player {
     videos: Vec<EncodedVideo>,
     playback: Mutex<Playback>,
     changed: Condvar,
@@ -63,29 +63,29 @@ impl Pacer {
     /// There is no video.
     pub fn start(videos: Vec<EncodedVideo>) -> Result<Self> {
         ensure!(!videos.is_empty(), "a camera needs a film");
-        let shared = Arc::new(Shared {
+        let player = Arc::new(Player {
             videos,
             playback: Mutex::default(),
             changed: Condvar::new(),
             frames_sent: AtomicU64::new(0),
         });
-        let own = Arc::clone(&shared);
+        let own = Arc::clone(&player);
         let thread = thread::Builder::new()
             .name("camera pacer".into())
             .spawn(move || own.run())
             .context("cannot start a thread")?;
         Ok(Self {
-            shared,
+            player,
             thread: Some(thread),
         })
     }
 
     /// Returns a function that adds a client; it may outlive the pacer.
     pub fn client_adder(&self) -> impl Fn(&AppSrc) + Send + Sync + 'static {
-        let shared = Arc::downgrade(&self.shared);
+        let player = Arc::downgrade(&self.player);
         move |appsrc| {
-            if let Some(shared) = shared.upgrade() {
-                shared.playback.lock().clients.push(Client {
+            if let Some(player) = player.upgrade() {
+                player.playback.lock().clients.push(Client {
                     appsrc: appsrc.downgrade(),
                     in_sync: false,
                 });
@@ -95,29 +95,29 @@ impl Pacer {
 
     /// Switches to the beginning of the next video.
     pub fn next_video(&self) {
-        let mut playback = self.shared.playback.lock();
-        playback.video = (playback.video + 1) % self.shared.videos.len();
+        let mut playback = self.player.playback.lock();
+        playback.video = (playback.video + 1) % self.player.videos.len();
         playback.frame = 0;
     }
 
     /// Pauses or continues; no frame is skipped.
     pub fn stall(&self, stalled: bool) {
-        self.shared.playback.lock().stalled = stalled;
-        self.shared.changed.notify_all();
+        self.player.playback.lock().stalled = stalled;
+        self.player.changed.notify_all();
     }
 
     /// Returns the number of frames played since the start, with or without clients.
     pub fn frames_sent(&self) -> u64 {
-        self.shared.frames_sent.load(Relaxed)
+        self.player.frames_sent.load(Relaxed)
     }
 
     /// Waits, for a limited time, until every client has disconnected. Restarts the video, because a client that is just
     /// connecting cannot be closed before it has received its first frame.
     pub fn wait_for_clients(&self) {
-        let mut playback = self.shared.playback.lock();
+        let mut playback = self.player.playback.lock();
         playback.frame = 0;
         playback.stalled = false;
-        self.shared.changed.notify_all();
+        self.player.changed.notify_all();
         let deadline = Instant::now() + DISCONNECT_TIMEOUT;
         while Instant::now() < deadline {
             playback
@@ -133,15 +133,15 @@ impl Pacer {
 
 impl Drop for Pacer {
     fn drop(&mut self) {
-        self.shared.playback.lock().stopped = true;
-        self.shared.changed.notify_all();
+        self.player.playback.lock().stopped = true;
+        self.player.changed.notify_all();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-impl Shared {
+impl Player {
     fn run(&self) {
         let mut due = Instant::now();
         while let Some(mut playback) = self.wait_until(due) {

@@ -20,14 +20,14 @@ use crate::{connection::Connection, faults::Faults};
 
 /// A running proxy. Dropping it closes its connections and ends its threads.
 pub struct FaultProxy {
-    shared: Arc<Shared>,
+    shared: Arc<ProxyServer>,
     thread: Option<JoinHandle<()>>,
     port: u16,
 }
 
-/// The state that the proxy shares with its listening thread.
+/// The listening side of the proxy, which runs on its own thread.
 #[derive(Default)]
-struct Shared {
+struct ProxyServer {
     faults: Arc<Faults>,
     connections: Mutex<Connections>,
     accepted: AtomicU64,
@@ -57,7 +57,7 @@ impl FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .with_context(|| format!("cannot listen on port {port}"))?;
         let port = listener.local_addr()?.port();
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<ProxyServer>::default();
         let listening = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("proxy".into())
@@ -141,7 +141,7 @@ impl Connections {
     }
 }
 
-impl Shared {
+impl ProxyServer {
     /// Accepts connections until the proxy stops, then waits for the threads of all connections.
     fn listen(&self, listener: &TcpListener, camera: SocketAddr) {
         thread::scope(|scope| {
