@@ -1,0 +1,19 @@
+//! The state that all request handlers share.
+
+use std::{path::PathBuf, sync::Arc};
+
+use atom_runtime::{metrics::Metrics, vitals::Vitals};
+
+use crate::token::Token;
+
+/// The run that is served, and the token that protects it.
+#[derive(Clone)]
+pub(crate) struct AppState {
+    /// The status of the run and of its sources.
+    pub status: Vitals,
+    pub metrics: Arc<Metrics>,
+    /// The token that requests need, if any.
+    pub token: Option<Token>,
+    /// The index files of the run.
+    pub indexes: Arc<[PathBuf]>,
+}

@@ -1,0 +1,91 @@
+//! The address that the server listens on.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+};
+
+use atom_runtime::run::{Observed, Serve};
+
+use crate::{app_state::AppState, error::ServerError, http_server::HttpServer, token::Token};
+
+/// A bound address, and the token that requests need.
+pub struct Listener {
+    listener: TcpListener,
+    token: Option<Token>,
+}
+
+/// Parses an address to listen on: `ADDRESS:PORT`, or a port of the loopback address.
+///
+/// # Errors
+/// If it is neither; the error says what was expected.
+pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let port = text.strip_prefix(':').unwrap_or(text).parse().ok();
+    let localhost_port = || text.strip_prefix("localhost:")?.parse().ok();
+    port.or_else(localhost_port)
+        .map(loopback)
+        .or_else(|| text.parse().ok())
+        .ok_or_else(|| "expected ADDRESS:PORT or a port, for example 127.0.0.1:9600".to_owned())
+}
+
+impl Listener {
+    /// Binds the address, so that no other program can have it.
+    ///
+    /// # Errors
+    /// If it is in use or not of this machine, or if other machines could ask without a token.
+    pub fn bind(address: SocketAddr, token: Option<Token>) -> Result<Self, ServerError> {
+        if !address.ip().is_loopback() && token.is_none() {
+            return Err(ServerError::Unprotected { address });
+        }
+        let listener = TcpListener::bind(address).map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => ServerError::AddressInUse { address },
+            _ => ServerError::Bind { address, source },
+        })?;
+        Ok(Self { listener, token })
+    }
+
+    /// Returns a function that serves a run here until the run ends.
+    pub fn serve(self) -> Serve {
+        Box::new(|observed: Observed| {
+            let state = AppState {
+                status: observed.vitals,
+                metrics: observed.metrics,
+                token: self.token,
+                indexes: observed.stores,
+            };
+            Ok(Box::new(HttpServer::start(self.listener, state)?))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_alone_means_this_machine() {
+        for text in ["9600", ":9600", "127.0.0.1:9600", "localhost:9600"] {
+            assert_eq!(
+                parse_address(text).unwrap(),
+                ([127, 0, 0, 1], 9600).into(),
+                "{text}"
+            );
+        }
+        assert!(parse_address("[::1]:9600").unwrap().ip().is_loopback());
+        let error = parse_address("nowhere").unwrap_err();
+        assert!(error.contains("127.0.0.1:9600"), "{error}");
+    }
+
+    #[test]
+    fn other_machines_need_a_token_and_a_port_has_one_owner() {
+        let refusal = |address: &str| {
+            let refused = Listener::bind(address.parse().unwrap(), None).err();
+            refused.unwrap().to_string()
+        };
+        assert!(refusal("0.0.0.0:0").contains("--token-file"));
+        let first = Listener::bind("127.0.0.1:0".parse().unwrap(), None).unwrap();
+        let in_use = first.listener.local_addr().unwrap().to_string();
+        assert!(refusal(&in_use).contains("another program listens there"));
+    }
+}
