@@ -93,7 +93,6 @@ fn merge_sources<'f>(plan: &mut Plan, file: &'f PipelineFile) -> BTreeMap<&'f st
                 uri: source.uri.clone().unwrap_or_default(),
                 settings: source.settings.clone(),
                 aliases: Vec::new(),
-                recordings: BTreeMap::new(),
             });
             plan.sources.len() - 1
         });

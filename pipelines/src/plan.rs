@@ -48,8 +48,6 @@ pub struct PlannedSource {
     pub settings: SourceSettings,
     /// The names that other files give to the same URI.
     pub aliases: Vec<String>,
-    /// For a folder: the recordings to play, with their source names. If empty, all recordings of the folder are played.
-    pub recordings: BTreeMap<PathBuf, String>,
 }
 
 /// An input of a node, as an index into the plan.

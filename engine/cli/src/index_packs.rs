@@ -39,7 +39,7 @@ impl IndexPacks {
     pub fn require_all(self) -> anyhow::Result<Self> {
         match self.missing.first() {
             Some(id) => bail!(
-                "pack {id} made some of the index and is not installed; `atom store upgrade` has an installed one make it anew, --source leaves it out"
+                "pack {id} made some of the index and is not installed; install it, index those recordings again with an installed pack, or leave them out with --source"
             ),
             None => Ok(self),
         }

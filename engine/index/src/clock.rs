@@ -26,7 +26,7 @@ impl Store {
         start_utc_ms: i64,
     ) -> std::result::Result<(), StoreError> {
         let kept = self.connection.execute(
-            "INSERT OR IGNORE INTO clocks VALUES (?1, ?2)",
+            "INSERT OR IGNORE INTO start_times VALUES (?1, ?2)",
             params![source, start_utc_ms],
         );
         kept.map(drop)
@@ -48,14 +48,14 @@ impl Store {
 }
 
 pub(super) fn set_start(connection: &Connection, source: &str, start_utc_ms: i64) -> Result<()> {
-    let set = "INSERT OR REPLACE INTO clocks VALUES (?1, ?2)";
+    let set = "INSERT OR REPLACE INTO start_times VALUES (?1, ?2)";
     connection
         .execute(set, params![source, start_utc_ms])
         .map(drop)
 }
 
 pub(super) fn starts(connection: &Connection) -> Result<BTreeMap<String, i64>> {
-    let mut starts = connection.prepare_cached("SELECT source, start_utc_ms FROM clocks")?;
+    let mut starts = connection.prepare_cached("SELECT source, start_utc_ms FROM start_times")?;
     starts
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()

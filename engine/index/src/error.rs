@@ -51,16 +51,16 @@ pub enum StoreError {
         /// The application id in its header; 0 if its maker set none.
         found: u32,
     },
-    /// The store was made by a later Atom.
+    /// The store has a schema of another version.
     #[error(
-        "store {path:?} has version {found}, and this Atom knows versions up to {known}. Use a newer Atom, or index into another file"
+        "store {path:?} has version {found}, and this Atom reads version {known}. Use the Atom that wrote it, or index into another file"
     )]
-    Newer {
+    OtherVersion {
         /// The store.
         path: PathBuf,
         /// Its version.
         found: u32,
-        /// The newest version known here.
+        /// The version this Atom reads.
         known: u32,
     },
     /// Someone else wrote for longer than we wait.
@@ -164,21 +164,15 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
-    /// A run was to go on that never began.
-    #[error("source {name:?} with pack {pack:?} has not begun in this store. Call `begin` first")]
+    /// No run of the source under this pack began, or a run with another pack has replaced it.
+    #[error(
+        "source {name:?} is not being indexed with pack {pack:?}: that never began, or another pack has replaced it"
+    )]
     NotBegun {
         /// The source.
         name: String,
         /// The pack it was to be written under.
         pack: String,
-    },
-    /// There is no older pack to go back to.
-    #[error(
-        "store {path:?} holds no rows of an older pack to go back to. They are kept after an upgrade until `atom store upgrade --finish`"
-    )]
-    NothingOlder {
-        /// The store.
-        path: PathBuf,
     },
     /// The query asks for nothing.
     #[error("query {text:?} holds no word to look for. Write at least one word without a minus")]

@@ -32,7 +32,7 @@ macro_rules! old {
 }
 
 const OLDER: &str = old!(
-    "clocks k CROSS JOIN segments s ON s.source = k.source
+    "start_times k CROSS JOIN segments s ON s.source = k.source
     LEFT JOIN sources c ON c.source = s.source AND c.pack = s.pack
     WHERE k.start_utc_ms < ?1 AND s.start_ms < ?1 - k.start_utc_ms AND s.end_ms < ?1 - k.start_utc_ms
     LIMIT ?2"

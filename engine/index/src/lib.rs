@@ -14,9 +14,7 @@
 //! | `incomplete` | what of a span is not there, and why |
 //! | `keep` | what is no longer kept: removed, with a gap that says so |
 //! | `compact` | vectors as bytes |
-//! | `backend` | what a run needs of an index, wherever that is kept |
 //! | `packs` | which pack made what, and which of them answers |
-//! | `upgrade` | from one pack to the next, and back |
 //! | `places` | which file each source is, and what became of it |
 //! | `clock` | when the media time of sources was 0 |
 //! | `summaries` | what minutes were summed up to |
@@ -43,7 +41,6 @@
 //! live source all are. `finish` removes what the same version made with other settings.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod backend;
 mod bm25;
 mod care;
 mod clock;
@@ -76,7 +73,6 @@ mod summaries;
 mod tables;
 #[cfg(test)]
 mod testing;
-mod upgrade;
 mod vectors;
 mod wait;
 mod words;
@@ -90,7 +86,6 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 pub use atom_operators::archive::{Incomplete, Why};
-pub use backend::Backend;
 pub use care::{Bytes, Compacted, Problem, Stats};
 pub use error::StoreError;
 pub use filter::{Choice, Chosen, Filter};
@@ -103,7 +98,6 @@ pub use places::{Claim, Found, Place, text_of};
 pub use queries::{MOST_QUERIES, StandingQuery};
 pub use query::Query;
 pub use scales::Scale;
-pub use upgrade::Removed;
 pub use words::wanted_text;
 
 /// An index on disk, through one connection.

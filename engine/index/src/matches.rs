@@ -242,7 +242,7 @@ impl Store {
             stands.iter().try_for_each(|stand| table.bring(stand))?;
             keep_lines(change, &handover.lines)?;
             change.execute(
-                "UPDATE standing SET kept_change = ?1, kept_revision = ?2",
+                "UPDATE query_state SET applied_change = ?1, applied_revision = ?2",
                 [to.change, to.revision],
             )?;
             Ok(Settling::Done)
@@ -251,7 +251,7 @@ impl Store {
 }
 
 fn kept(connection: &Connection) -> Result<Kept> {
-    let kept = "SELECT kept_change, kept_revision FROM standing";
+    let kept = "SELECT applied_change, applied_revision FROM query_state";
     connection.query_row(kept, [], |row| {
         Ok(Kept {
             change: row.get(0)?,
@@ -262,7 +262,7 @@ fn kept(connection: &Connection) -> Result<Kept> {
 
 /// The newest moment of each line of time that was ever kept.
 pub(super) fn newest(connection: &Connection) -> Result<Vec<(String, i64)>> {
-    let mut newest = connection.prepare_cached("SELECT line, moment_ms FROM newest")?;
+    let mut newest = connection.prepare_cached("SELECT timeline, latest_ms FROM watermarks")?;
     newest
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
@@ -272,12 +272,12 @@ fn keep_lines(change: &Transaction, lines: &[(String, Option<i64>)]) -> Result<(
     for (line, moment) in lines {
         match moment {
             Some(moment) => change.execute(
-                "INSERT INTO newest VALUES (?1, ?2)
-                 ON CONFLICT DO UPDATE SET moment_ms =
-                    iif(line = '', max(moment_ms, excluded.moment_ms), excluded.moment_ms)",
+                "INSERT INTO watermarks VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET latest_ms =
+                    iif(timeline = '', max(latest_ms, excluded.latest_ms), excluded.latest_ms)",
                 params![line, moment],
             )?,
-            None => change.execute("DELETE FROM newest WHERE line = ?1", [line])?,
+            None => change.execute("DELETE FROM watermarks WHERE timeline = ?1", [line])?,
         };
     }
     Ok(())

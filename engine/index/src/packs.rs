@@ -36,7 +36,7 @@ pub(super) fn current_packs(
 ) -> Result<BTreeMap<String, Vec<(String, i64)>>> {
     let mut packs = BTreeMap::<String, Vec<(String, i64)>>::new();
     let mut pairs = connection.prepare_cached(
-        "SELECT source, pack, begun FROM current_sources JOIN sources USING (source, pack)",
+        "SELECT source, pack, run FROM current_sources JOIN sources USING (source, pack)",
     )?;
     let mut pairs = pairs.query([])?;
     while let Some(pair) = pairs.next()? {
@@ -56,7 +56,7 @@ impl Store {
         let chosen: BTreeSet<String> = chosen.into_iter().map(|one| one.state.source).collect();
         let read = || -> Result<Vec<String>> {
             let mut pairs = self.connection.prepare_cached(
-                "SELECT source, pack FROM sources JOIN current_sources USING (source, pack) ORDER BY begun DESC",
+                "SELECT source, pack FROM sources JOIN current_sources USING (source, pack) ORDER BY run DESC",
             )?;
             let mut pairs = pairs.query([])?;
             let mut ids = Vec::new();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_ended_is_read_until_the_newer_one_has_ended_too_and_is_kept() {
+    fn rows_of_an_ended_source_stay_current_until_the_newer_pack_has_ended_and_replaces_them() {
         let (mut store, _folder) = store();
         seal(&mut store, "p-1-a", 4000);
         store.finish("door", "p-1-a", 4000).unwrap();
@@ -197,14 +197,11 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
-        store.begin("door", "p-1-a").unwrap();
-        assert_eq!(
-            current(&store).0,
-            "p-2-a",
-            "looking at it does not make it newer"
-        );
-        let kept: Vec<_> = store.sources().unwrap();
-        assert_eq!(kept.len(), 2);
+        assert_eq!(store.sources().unwrap().len(), 1);
+        let rows = store.rows(None, None, None).unwrap();
+        assert!(rows.iter().all(|row| row.pack == "p-2-a"), "{rows:?}");
+        let late = store.seal("door", "p-1-a", Seal::of(&[], 5000));
+        assert!(matches!(late, Err(StoreError::NotBegun { .. })));
         assert_eq!(store.packs(&Filter::default()).unwrap(), ["p-2"]);
     }
 

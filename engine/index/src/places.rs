@@ -16,21 +16,21 @@ use super::{Store, StoreError, clock::set_start, write::Undone};
 
 /// All tables in which a source is named.
 const NAMED: [&str; 6] = [
-    "places",
+    "files",
     "sources",
     "segments",
     "summaries",
-    "clocks",
+    "start_times",
     "gaps",
 ];
 
 /// A line of time of its own that a source had, for standing queries, goes with its name.
-const LINE_GOES: &str = "DELETE FROM newest WHERE line = ?1";
+const LINE_GOES: &str = "DELETE FROM watermarks WHERE timeline = ?1";
 
 /// Recordings of the same content, and what was known of the same file.
 const ALIKE: &str = "
-    SELECT source, path, content, touched FROM places WHERE content = ?1
-    UNION SELECT source, path, content, touched FROM places WHERE path = ?2";
+    SELECT source, path, content, touched FROM files WHERE content = ?1
+    UNION SELECT source, path, content, touched FROM files WHERE path = ?2";
 
 /// A recording as it was found.
 pub struct Found<'a> {
@@ -95,7 +95,7 @@ impl Store {
             };
             if claim != Claim::Taken {
                 change.execute(
-                    "INSERT OR REPLACE INTO places VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4)",
                     params![
                         found.name,
                         text_of(found.path),
@@ -119,7 +119,7 @@ impl Store {
         let read = || -> rusqlite::Result<_> {
             let mut places = self
                 .connection
-                .prepare("SELECT source, path, content, touched FROM places ORDER BY source")?;
+                .prepare("SELECT source, path, content, touched FROM files ORDER BY source")?;
             places.query_map([], place)?.collect()
         };
         read().map_err(StoreError::at(&self.path, "read"))
@@ -150,7 +150,7 @@ impl Store {
     /// When the store cannot be written; nothing changes then.
     pub fn forget_file(&mut self, path: &Path) -> Result<Vec<String>, StoreError> {
         self.change("remove a source from", |change| {
-            let mut of_file = change.prepare("SELECT source FROM places WHERE path = ?1")?;
+            let mut of_file = change.prepare("SELECT source FROM files WHERE path = ?1")?;
             let sources: Vec<String> = of_file
                 .query_map([text_of(path)], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
@@ -172,7 +172,7 @@ fn place(row: &rusqlite::Row) -> rusqlite::Result<Place> {
 }
 
 fn holder(connection: &rusqlite::Connection, source: &str) -> rusqlite::Result<Option<Place>> {
-    let one = "SELECT source, path, content, touched FROM places WHERE source = ?1";
+    let one = "SELECT source, path, content, touched FROM files WHERE source = ?1";
     connection.query_row(one, [source], place).optional()
 }
 
@@ -181,8 +181,7 @@ fn of_holder(change: &Transaction, found: &Found, holder: &Place) -> Result<Clai
     if holder.path != found.path && (found.stays)(&holder.path) {
         return Ok(Claim::Taken);
     }
-    // An older store does not know the content; its rows are taken for those of this file, as they were then.
-    if holder.content == found.content || holder.content.is_empty() {
+    if holder.content == found.content {
         return Ok(Claim::Known);
     }
     if (found.grown_from)(&holder.content) {

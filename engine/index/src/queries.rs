@@ -184,7 +184,7 @@ fn query(row: &Row) -> Result<StandingQuery> {
 
 /// The number that every change of queries moves on.
 pub(super) fn revision(connection: &Connection) -> Result<i64> {
-    let mut revision = connection.prepare_cached("SELECT revision FROM standing")?;
+    let mut revision = connection.prepare_cached("SELECT revision FROM query_state")?;
     revision.query_row([], |row| row.get(0))
 }
 

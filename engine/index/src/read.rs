@@ -36,7 +36,7 @@ const THUMBNAIL: &str = "
 const SOURCES: &str = "
     SELECT s.source, s.pack, s.sealed_ms, s.ended, c.pack IS NOT NULL, s.live
     FROM sources s LEFT JOIN current_sources c ON c.source = s.source AND c.pack = s.pack
-    ORDER BY s.source, s.begun";
+    ORDER BY s.source, s.run";
 
 impl Store {
     /// The rows of one source, or of all, that touch the span from `from_ms` to before `to_ms`, by source and start.

@@ -17,7 +17,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Result, TransactionBehavior};
 
 use super::StoreError;
-use super::tables::{TABLES, VERSION, bring_up};
+use super::tables::{TABLES, VERSION};
 
 /// "Atom" in ASCII, in the header of every store.
 pub(super) const APPLICATION: u32 = 0x4174_6f6d;
@@ -67,14 +67,11 @@ pub(super) fn open_existing(path: &Path) -> std::result::Result<Connection, Stor
     }
     let attempt = StoreError::at(path, "open");
     let opened = connect(path, OpenFlags::empty());
-    let mut connection = match opened.and_then(|opened| version(&opened).map(|_| opened)) {
+    let connection = match opened.and_then(|opened| version(&opened).map(|_| opened)) {
         Err(error) if unwritable(&error) => still(path)?,
         other => other.map_err(&attempt)?,
     };
     check_version(&connection, path)?;
-    if version(&connection).map_err(&attempt)? < VERSION {
-        prepare(&mut connection).map_err(&attempt)?;
-    }
     Ok(connection)
 }
 
@@ -139,7 +136,7 @@ fn look(path: &Path) -> std::result::Result<Found, StoreError> {
             found: application,
         });
     }
-    refuse_newer(path, version)?;
+    require_version(path, version)?;
     Ok(Found::Store)
 }
 
@@ -154,21 +151,21 @@ fn read_header(header: &[u8]) -> Option<(u32, u32)> {
         .then_some((number(60)?, number(68)?))
 }
 
-fn refuse_newer(path: &Path, found: u32) -> std::result::Result<(), StoreError> {
-    if found <= VERSION {
+fn require_version(path: &Path, found: u32) -> std::result::Result<(), StoreError> {
+    if found == VERSION {
         return Ok(());
     }
-    Err(StoreError::Newer {
+    Err(StoreError::OtherVersion {
         path: path.to_path_buf(),
         found,
         known: VERSION,
     })
 }
 
-/// Asks SQLite for the version too: that of a newer Atom may still stand in the log beside the file.
+/// Asks SQLite for the version too: another version may still stand in the log beside the file.
 fn check_version(connection: &Connection, path: &Path) -> std::result::Result<(), StoreError> {
     let found = version(connection).map_err(StoreError::at(path, "open"))?;
-    refuse_newer(path, found).inspect_err(|_| {
+    require_version(path, found).inspect_err(|_| {
         // Closing would move the log into the file: a change. If even this setting fails, that move is harmless.
         let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     })
@@ -185,22 +182,17 @@ fn version(connection: &Connection) -> Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Makes the tables of a new file, and brings those of an older version to this one, in one transaction with the marks by which
-/// that is known.
+/// Creates the tables of a new file, in one transaction with its application id and version.
 fn prepare(connection: &mut Connection) -> Result<()> {
-    if version(connection)? >= VERSION {
+    if version(connection)? != 0 {
         return Ok(());
     }
     let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found = version(&change)?;
-    if found >= VERSION {
+    if version(&change)? != 0 {
         return Ok(());
     }
-    if found == 0 {
-        change.execute_batch(TABLES)?;
-        change.pragma_update(None, "application_id", APPLICATION)?;
-    }
-    bring_up(&change, found)?;
+    change.execute_batch(TABLES)?;
+    change.pragma_update(None, "application_id", APPLICATION)?;
     change.pragma_update(None, "user_version", VERSION)?;
     change.commit()
 }
@@ -260,16 +252,18 @@ mod tests {
     }
 
     #[test]
-    fn a_store_of_a_newer_version_is_refused_unchanged() {
-        let newer = foreign(&format!(
-            "CREATE TABLE t(x); PRAGMA application_id = {APPLICATION}; PRAGMA user_version = 9;"
-        ));
-        let known = format!("has version 9, and this Atom knows versions up to {VERSION}");
-        assert!(refusal_of(&newer).contains(&known));
+    fn a_store_of_another_version_is_refused_unchanged() {
+        for version in [0, 2, 9] {
+            let other = foreign(&format!(
+                "CREATE TABLE t(x); PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {version};"
+            ));
+            let known = format!("has version {version}, and this Atom reads version {VERSION}");
+            assert!(refusal_of(&other).contains(&known));
+        }
     }
 
     #[test]
-    fn a_newer_version_that_stands_only_in_the_log_is_refused_with_file_and_log_unchanged() {
+    fn another_version_that_stands_only_in_the_log_is_refused_with_file_and_log_unchanged() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("atom.db");
         let newer = Store::open(&path).unwrap();
@@ -286,7 +280,7 @@ mod tests {
         .unwrap();
         let before = fs::read(&copy).unwrap();
         let refused = Store::open(&copy).err().unwrap();
-        assert!(matches!(refused, StoreError::Newer { found: 9, .. }));
+        assert!(matches!(refused, StoreError::OtherVersion { found: 9, .. }));
         assert_eq!(fs::read(&copy).unwrap(), before);
     }
 
@@ -308,39 +302,6 @@ mod tests {
         assert!(matches!(missing, StoreError::Missing { .. }));
         Store::open(&path).unwrap();
         Store::open_existing(&path).unwrap();
-    }
-
-    #[test]
-    fn a_store_of_an_older_version_is_brought_to_this_one_with_its_rows() {
-        let folder = tempdir().unwrap();
-        let path = folder.path().join("old.db");
-        let old = Connection::open(&path).unwrap();
-        old.execute_batch(TABLES).unwrap();
-        old.execute_batch(
-            "INSERT INTO sources VALUES ('door', 'p', 1, 0, 4000, 1);
-             INSERT INTO segments VALUES (1, 'door', 0, 4000, 'p', 0, 'a red ball', '', '[]', '', '[]', x'');",
-        )
-        .unwrap();
-        old.pragma_update(None, "application_id", APPLICATION)
-            .unwrap();
-        old.pragma_update(None, "user_version", 1).unwrap();
-        drop(old);
-        let store = Store::open_existing(&path).unwrap();
-        let rows = store.rows(None, None, None).unwrap();
-        assert_eq!(
-            (rows[0].row.caption.as_deref(), rows[0].row.concepts.len()),
-            (Some("a red ball"), 0)
-        );
-        assert_eq!(version(&store.connection).unwrap(), VERSION);
-        drop(store);
-        assert_eq!(
-            Store::open(&path)
-                .unwrap()
-                .rows(None, None, None)
-                .unwrap()
-                .len(),
-            1
-        );
     }
 
     #[test]

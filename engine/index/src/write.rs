@@ -7,12 +7,11 @@
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::json;
 
-use super::{Progress, Row, Seal, Store, StoreError, compact, gaps, keep, upgrade};
+use super::{Progress, Row, Seal, Store, StoreError, compact, gaps, keep};
 
 const BEGIN: &str = "
-    INSERT INTO sources (source, pack, begun, run, sealed_ms, ended)
-    VALUES (?1, ?2, (SELECT 1 + begun FROM runs), 0, 0, 0)
-    ON CONFLICT DO UPDATE SET begun = begun
+    INSERT INTO sources (source, pack, run) VALUES (?1, ?2, (SELECT 1 + last FROM runs))
+    ON CONFLICT DO UPDATE SET run = run
     RETURNING sealed_ms, ended";
 
 const WRITE_ROW: &str = "
@@ -25,6 +24,9 @@ const WRITE_ROW: &str = "
         embedding = excluded.embedding, concepts = excluded.concepts,
         caption_embedding = excluded.caption_embedding
     RETURNING id";
+
+/// The tables whose rows belong to a source and a pack.
+const BY_PACK: [&str; 4] = ["sources", "gaps", "segments", "summaries"];
 
 impl Store {
     /// Registers a run over `source` and tells how far an earlier one under the same `pack` came.
@@ -51,8 +53,8 @@ impl Store {
     pub fn restart(&mut self, source: &str, pack: &str) -> Result<(), StoreError> {
         self.change("restart a run in", |change| {
             let found = change.execute(
-                "UPDATE sources SET run = run + 1, sealed_ms = 0, ended = 0,
-                    begun = (SELECT 1 + begun FROM runs) WHERE source = ?1 AND pack = ?2",
+                "UPDATE sources SET run = (SELECT 1 + last FROM runs), sealed_ms = 0, ended = 0
+                    WHERE source = ?1 AND pack = ?2",
                 params![source, pack],
             )?;
             require(found > 0, source, pack)
@@ -101,8 +103,8 @@ impl Store {
 
     /// Records that `source` ended at `end_ms`.
     ///
-    /// Removed are rows and gaps of the source that this pack made with other settings, those that begin at or after its end,
-    /// and those of runs before the last restart. What another pack or version made stays: see `upgrade`.
+    /// Removes what other packs and settings made of the source, and the rows and gaps that begin at or after its end or stem
+    /// from runs before the last restart.
     ///
     /// # Errors
     /// When the store cannot be written, or the run was not begun; nothing changes then.
@@ -114,7 +116,10 @@ impl Store {
                 params![source, pack, signed(end_ms)],
             )?;
             change.execute("UPDATE sources SET live = 0 WHERE source = ?1", [source])?;
-            upgrade::drop_other_settings(change, source, pack)?;
+            for table in BY_PACK {
+                let remove = format!("DELETE FROM {table} WHERE source = ?1 AND pack <> ?2");
+                change.execute(&remove, params![source, pack])?;
+            }
             change.execute(
                 "DELETE FROM segments WHERE source = ?1 AND pack = ?2 AND (run < ?3 OR start_ms >= ?4)",
                 params![source, pack, run, signed(end_ms)],

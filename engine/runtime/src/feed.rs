@@ -529,10 +529,7 @@ impl Scout {
 impl Folder {
     /// How the index names a recording.
     fn name(&self, path: &Path) -> String {
-        match self.library.recordings.get(path) {
-            Some(name) => name.clone(),
-            None => format!("{}{}", self.prefix, text_of(self.library.index_name(path))),
-        }
+        format!("{}{}", self.prefix, text_of(self.library.index_name(path)))
     }
 
     fn ready(&mut self, files: Vec<FileEntry>, feed: &Feed, now: Instant) -> Vec<FoundTurn> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use atom_operators::keep::Keep;
 use jiff::Timestamp;
 
-use atom_index::{Backend, StoreError};
+use atom_index::{Store, StoreError};
 
 /// From one look at ages to the next.
 const AGES: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ impl Keeper {
     }
 
     /// Removes what is kept no longer, as long as others can wait; how many segments. Nothing if it is not yet time to look.
-    pub(crate) fn look(&mut self, store: &mut dyn Backend) -> Result<Option<usize>, StoreError> {
+    pub(crate) fn look(&mut self, store: &mut Store) -> Result<Option<usize>, StoreError> {
         let begun = Instant::now();
         let due = self.due(begun);
         if due == Keep::default() {
@@ -68,7 +68,7 @@ impl Keeper {
     }
 
     /// Removes all that is kept no longer, however long that takes; how many segments.
-    pub(crate) fn finish(&mut self, store: &mut dyn Backend) -> Result<Option<usize>, StoreError> {
+    pub(crate) fn finish(&mut self, store: &mut Store) -> Result<Option<usize>, StoreError> {
         let mut all = 0;
         loop {
             match store.expire(&self.keep, Timestamp::now().as_millisecond())? {

@@ -56,9 +56,6 @@ pub fn libraries(plan: &Plan) -> Result<Vec<(usize, RecordingSet)>, RuntimeError
     let folders = plan.sources.iter().enumerate();
     let folders = folders.filter(|(_, source)| source.is_folder());
     let library = |(at, source): (usize, &PlannedSource)| {
-        if !source.recordings.is_empty() {
-            return Ok((at, RecordingSet::named(source.recordings.clone())));
-        }
         let uri = Uri::parse(&source.uri).ok();
         let path = uri.and_then(|uri| uri.path().cloned()).unwrap_or_default();
         let wrong = |reason: String| RuntimeError::Folder {
@@ -182,7 +179,7 @@ pub fn open_stores(plan: &Plan, pack: &Pack) -> Result<Vec<OpenStore>, RuntimeEr
         let settings = settings(plan, at);
         open.push(OpenStore {
             node: NodeId(at),
-            store: Box::new(Store::open(&spec.store)?),
+            store: Store::open(&spec.store)?,
             thumbnails: spec.thumbnails,
             keeper: spec.keep.map(Keeper::new),
             pack: format!("{}-{}", pack.id(), digits(settings.as_bytes())),

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use crate::{keeper::Keeper, writer::Passed};
-use atom_index::{Backend, Gap, Seal, StoreError, Why};
+use atom_index::{Gap, Seal, Store, StoreError, Why};
 use atom_models::error::chain;
 
 /// How long it is waited before a store that cannot be written is tried again.
@@ -27,7 +27,7 @@ pub struct OpenStore {
     /// The index node.
     pub node: NodeId,
     /// The store.
-    pub store: Box<dyn Backend>,
+    pub store: Store,
     /// The pack and settings under which rows are stored.
     pub pack: String,
     /// Whether it holds a small picture of each segment.
@@ -80,7 +80,7 @@ pub(crate) fn keep_start(
     Ok(())
 }
 
-pub(crate) fn seal(store: &mut dyn Backend, held: &Held) -> Result<(), StoreError> {
+pub(crate) fn seal(store: &mut Store, held: &Held) -> Result<(), StoreError> {
     let Shelf { source, pack } = &held.shelf;
     let through = held.passed.complete_through.millis();
     let seal = Seal {

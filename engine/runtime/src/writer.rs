@@ -30,7 +30,7 @@ use crate::{
     sink::{Kind, Question, Record, Sink, SinkError},
     vitals::{FoundFile, SourceVitals, Vitals},
 };
-use atom_index::{Backend, Gap, QueryEvent, StoreError};
+use atom_index::{Gap, QueryEvent, Store, StoreError};
 use atom_models::error::chain;
 
 /// So many recordings that were cut short are remembered; all of them were told.
@@ -381,7 +381,7 @@ impl Writer {
                 let begun = self.vitals.source(id).and_then(|source| source.start());
                 let mut write = || {
                     keep_start(open, id, &held.shelf, begun)?;
-                    seal(&mut *open.store, &held)
+                    seal(&mut open.store, &held)
                 };
                 let written = match source.is_followed() {
                     true => patiently(&mut write, &self.stop),
@@ -407,14 +407,14 @@ impl Writer {
     /// Removes what stores keep no longer. What may pass is tried again later, since nothing is lost by that.
     fn keep(
         &mut self,
-        look: impl Fn(&mut Keeper, &mut dyn Backend) -> Result<Option<usize>, StoreError>,
+        look: impl Fn(&mut Keeper, &mut Store) -> Result<Option<usize>, StoreError>,
     ) {
         let mut failed = Vec::new();
         for open in self.stores.iter_mut().filter(|open| !open.given_up) {
             let Some(keeper) = &mut open.keeper else {
                 continue;
             };
-            let Some(looked) = look(keeper, &mut *open.store).transpose() else {
+            let Some(looked) = look(keeper, &mut open.store).transpose() else {
                 continue;
             };
             let troubled = keeper.troubled(looked.is_err());

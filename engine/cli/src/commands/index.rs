@@ -72,7 +72,6 @@ impl Index {
                 ..SourceSettings::default()
             },
             aliases: Vec::new(),
-            recordings: BTreeMap::new(),
         }
     }
 }

@@ -17,7 +17,6 @@ mod search;
 mod stats;
 mod store;
 mod summarize;
-mod upgrade;
 mod watch;
 
 use std::process::ExitCode;
@@ -80,7 +79,7 @@ pub enum Command {
     Watch(watch::Watch),
     /// Tell what was seen when.
     Stats(stats::Stats),
-    /// Take care of the index: check, back up, compact, upgrade, see what is in it.
+    /// Take care of the index: check, back up, compact, see what is in it.
     Store(store::Care),
     /// Check pipeline files without running them.
     Check(check::Check),

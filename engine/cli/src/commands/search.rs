@@ -77,7 +77,7 @@ impl Search {
         let packs = IndexPacks::open(store, &self.scope.filter())?;
         for id in &packs.missing {
             eprint_line(&format!(
-                "pack {id} is not installed: what it made is found by words only; `atom store upgrade` makes it anew"
+                "pack {id} is not installed: what it made is found by words only, until it is indexed again with an installed pack"
             ));
         }
         let vector = |pack: &Pack| {

@@ -7,7 +7,6 @@ use atom_operators::data::MediaTime;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::upgrade::{self, Upgrade};
 use crate::args::IndexArgs;
 
 /// Take care of the index: check it, copy it, make it smaller, see what is in it.
@@ -16,9 +15,7 @@ use crate::args::IndexArgs;
 Examples:
   atom store check                         whether the index is sound; exit code 1 if not
   atom store backup atom-monday.db         a copy, also while it is written
-  atom store stats --json
-  atom store upgrade                       index again with a new version, while the old one answers
-  atom store rollback                      back to what there was before the upgrade")]
+  atom store stats --json")]
 pub struct Care {
     #[command(subcommand)]
     what: What,
@@ -39,9 +36,6 @@ enum What {
     Compact,
     /// Tell what is in it, which packs made it, and where its room goes.
     Stats,
-    Upgrade(Upgrade),
-    /// Go back to the rows of the older pack, and remove those of the newer one.
-    Rollback,
 }
 
 impl Care {
@@ -68,16 +62,6 @@ impl Care {
                 let stats = store.stats()?;
                 self.over
                     .print(&lines(&stats), &serde_json::to_value(stats)?)?;
-            }
-            What::Upgrade(upgrade) => {
-                let (told, data, code) = upgrade.run(&path, store)?;
-                self.over.print(&told, &data)?;
-                return Ok(code);
-            }
-            What::Rollback => {
-                let (told, data, code) = upgrade::roll_back(&mut store)?;
-                self.over.print(&told, &data)?;
-                return Ok(code);
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -119,10 +103,10 @@ fn of_pack(pack: &PackStats) -> String {
     format!("pack {pack}: {sources} sources, {segments} segments, in use for {current} sources")
 }
 
-/// How far one pack is with a source that several are made of.
+/// How far one pack is with a source that is indexed again.
 fn of_source(state: &SourceState) -> String {
     format!(
-        "upgrade of {}: {} complete through {}{}",
+        "indexing again {}: {} complete through {}{}",
         state.source,
         id_of(&state.pack),
         MediaTime::from_millis(state.sealed_ms),

@@ -33,8 +33,6 @@ pub struct RecordingSet {
     pub root: PathBuf,
     /// Which files in it are meant; all videos if there is none.
     pub pattern: Option<Pattern>,
-    /// Files that alone are meant, wherever they are, with their names in the index; if there are any.
-    pub recordings: BTreeMap<PathBuf, String>,
 }
 
 impl RecordingSet {
@@ -47,18 +45,8 @@ impl RecordingSet {
             Ok(root) => Ok(Self {
                 root,
                 pattern: None,
-                recordings: BTreeMap::new(),
             }),
             Err(error) => Self::of_pattern(path).unwrap_or(Err(error)),
-        }
-    }
-
-    /// Recordings that have names already.
-    pub fn named(recordings: BTreeMap<PathBuf, String>) -> Self {
-        Self {
-            root: PathBuf::from("/"),
-            pattern: None,
-            recordings,
         }
     }
 
@@ -83,7 +71,6 @@ impl RecordingSet {
             Ok(Self {
                 root: folder.canonicalize()?,
                 pattern: Some(pattern),
-                recordings: BTreeMap::new(),
             })
         }))
     }
@@ -114,9 +101,6 @@ impl RecordingSet {
 
     /// Whether a file, were it there, would be one of its recordings.
     pub fn contains(&self, file: &Path) -> bool {
-        if !self.recordings.is_empty() {
-            return self.recordings.contains_key(file);
-        }
         file.starts_with(&self.root) && (file == self.root || self.means(file))
     }
 
@@ -183,13 +167,7 @@ pub struct Listing {
 /// Everything that a library holds now. Links to folders are not followed: they could lead back.
 pub fn list(library: &RecordingSet) -> Listing {
     let mut listing = Listing::default();
-    if !library.recordings.is_empty() {
-        listing.files = library
-            .recordings
-            .keys()
-            .filter_map(|path| as_it_is(path))
-            .collect();
-    } else if library.root.is_dir() {
+    if library.root.is_dir() {
         list_folder(library, &library.root, &mut listing);
     } else {
         listing.files.extend(as_it_is(&library.root));

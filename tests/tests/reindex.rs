@@ -1,5 +1,5 @@
-//! Another version of a pack takes over without a moment in which something is not found, whatever kills it on the way, and
-//! there is a way back.
+//! Indexing with another version of a pack replaces the rows of each recording in one step: old rows are found until then,
+//! whatever kills the program on the way.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -16,11 +16,8 @@ use atom_tests::{
 };
 use serde_json::Value;
 
-/// What to index, and what to do to the store.
+/// The command that indexes the clips.
 const INDEX: [&str; 6] = ["index", "clips", "--pack", "fake", "--store", "s.db"];
-const UPGRADE: [&str; 4] = ["store", "upgrade", "--store", "s.db"];
-const FINISH: [&str; 5] = ["store", "upgrade", "--finish", "--store", "s.db"];
-const ROLLBACK: [&str; 4] = ["store", "rollback", "--store", "s.db"];
 
 /// A folder of four clips, with the first version of the fake pack.
 fn clips(seconds: f64) -> Place {
@@ -100,10 +97,10 @@ fn done(place: &Place, arguments: &[&str]) -> Said {
 }
 
 #[test]
-fn a_new_version_takes_over_while_the_old_one_answers_whatever_kills_it() {
+fn a_new_version_replaces_the_old_rows_while_they_answer_whatever_kills_it() {
     let place = clips(60.0);
     done(&place, &INDEX);
-    let (old, before) = (rows(&place), search(&place, &["picture"]));
+    let before = search(&place, &["picture"]);
     assert!(of_all(&before, "old"), "{before}");
     installed(&place, "2", "new");
     let undisturbed = clips(60.0);
@@ -113,28 +110,18 @@ fn a_new_version_takes_over_while_the_old_one_answers_whatever_kills_it() {
     let takes = begun.elapsed().as_millis() as u64;
     let mut chance = fastrand::Rng::with_seed(3);
     for _ in 0..6 {
-        let running = place.start(&UPGRADE);
+        let running = place.start(&INDEX);
         thread::sleep(Duration::from_millis(chance.u64(0..takes)));
         nothing_is_missing(&place, &before);
         running.kill();
         nothing_is_missing(&place, &before);
     }
-    done(&place, &UPGRADE);
+    done(&place, &INDEX);
     let after = search(&place, &["picture"]);
     assert!(of_all(&after, "new"), "{after}");
     assert_eq!(rows(&place), rows(&undisturbed));
-    let told = done(&place, &UPGRADE);
-    assert!(
-        told.stdout.contains("no recording to index again"),
-        "{told}"
-    );
-    // Who indexes with the old version once more finds all of it, and changes nothing.
-    installed(&place, "1", "old");
-    done(&place, &INDEX);
-    assert_eq!(rows(&place), rows(&undisturbed));
-    done(&place, &ROLLBACK);
-    assert_eq!(rows(&place), old);
-    place.atom(&ROLLBACK).refused(&["no rows of an older pack"]);
+    let packs = &stats(&place)["packs"];
+    assert_eq!(packs.as_array().unwrap().len(), 1, "{packs}");
     done(&place, &["store", "check", "--store", "s.db"]);
 }
 
@@ -148,8 +135,8 @@ fn the_figures_tell_how_far_each_version_is() {
     for line in [
         "pack fake-1: 4 sources, 8 segments, in use for 4 sources",
         "pack fake-2: 1 sources, 0 segments, in use for 0 sources",
-        "upgrade of a.mp4: fake-1 complete through 00:00:08.000, in use",
-        "upgrade of a.mp4: fake-2 complete through 00:00:00.000",
+        "indexing again a.mp4: fake-1 complete through 00:00:08.000, in use",
+        "indexing again a.mp4: fake-2 complete through 00:00:00.000",
     ] {
         assert!(told.stdout.contains(line), "{line}\n{told}");
     }
@@ -157,7 +144,7 @@ fn the_figures_tell_how_far_each_version_is() {
 }
 
 #[test]
-fn what_is_gone_keeps_its_rows_and_is_found_beside_those_of_the_new_version() {
+fn a_recording_that_is_gone_keeps_its_rows_and_is_found_beside_those_of_the_new_version() {
     let place = clips(8.0);
     done(&place, &INDEX);
     fs::remove_file(place.path("clips/a.mp4")).unwrap();
@@ -165,10 +152,6 @@ fn what_is_gone_keeps_its_rows_and_is_found_beside_those_of_the_new_version() {
     let added = media::colours("e.mp4", &[("red", 4.0), ("black", 4.0)]);
     place.copy(&added, "clips/e.mp4");
     let keeping: Vec<&str> = INDEX.iter().copied().chain(["--keep-gone"]).collect();
-    let one = ["index", "clips/e.mp4", "--pack", "fake", "--store", "s.db"];
-    done(&place, &one);
-    let told = done(&place, &UPGRADE);
-    assert!(told.stderr.contains("no file is there of a.mp4"), "{told}");
     done(&place, &keeping);
     let found = search(&place, &["red"]);
     let sources: Vec<_> = found["hits"].as_array().unwrap()[..2]
@@ -191,17 +174,10 @@ fn what_is_gone_keeps_its_rows_and_is_found_beside_those_of_the_new_version() {
     let rests: BTreeSet<_> = rests.map(|rest| rest["source"].as_str().unwrap()).collect();
     assert_eq!(rests, BTreeSet::from(["a.mp4", "e.mp4"]), "{answer}");
     done(&place, &["summarize", "--store", "s.db"]);
-    let finished = done(&place, &FINISH);
-    assert!(
-        finished.stdout.contains("fake-1 made of 3 sources"),
-        "{finished}"
-    );
-    assert_eq!(search(&place, &["red"])["hits"], found["hits"]);
-    place.atom(&ROLLBACK).refused(&["no rows of an older pack"]);
 }
 
 #[test]
-fn what_a_version_made_that_is_not_installed_is_found_by_words() {
+fn rows_of_a_version_that_is_not_installed_are_found_by_words_until_they_are_indexed_again() {
     let place = clips(8.0);
     installed(&place, "3", "odd");
     done(&place, &INDEX);
@@ -214,10 +190,8 @@ fn what_a_version_made_that_is_not_installed_is_found_by_words() {
     let found = said.json_lines().remove(0);
     assert_eq!(found["hits"][0]["text"], "A picture of odd red.");
     let asked = ["ask", "Is it red?", "--store", "s.db"];
-    place
-        .atom(&asked)
-        .refused(&["fake-3", "atom store upgrade"]);
-    done(&place, &UPGRADE);
+    place.atom(&asked).refused(&["fake-3", "index"]);
+    done(&place, &INDEX);
     assert!(of_all(&search(&place, &["picture"]), "new"));
     done(&place, &asked);
 }
