@@ -83,7 +83,7 @@ help_texts() {
   capture help/version --version
   for name in "${names[@]}"; do capture "help/$name" "$name" --help; done
   for name in add list show remove; do capture "help/query-$name" query "$name" --help; done
-  for name in check backup compact stats upgrade rollback; do capture "help/store-$name" store "$name" --help; done
+  for name in check backup compact stats; do capture "help/store-$name" store "$name" --help; done
   for name in caption retrieval; do capture "help/eval-$name" eval "$name" --help; done
   for name in reuse overhead scale; do capture "help/bench-$name" bench "$name" --help; done
   for name in list install verify; do capture "help/models-$name" models "$name" --help; done
@@ -204,9 +204,6 @@ reading() {
     capture "$pack/query/remove$form" query remove dark --store store.db $form
     capture "$pack/store/stats$form" store stats --store store.db $form
     capture "$pack/store/check$form" store check --store store.db $form
-    capture "$pack/store/upgrade$form" store upgrade --store store.db $form
-    capture "$pack/store/finish$form" store upgrade --finish --store store.db $form
-    capture "$pack/store/rollback$form" store rollback --store store.db $form
     rm -f copy.db
     capture "$pack/store/backup$form" store backup copy.db --store store.db $form
     capture "$pack/store/backup-again$form" store backup copy.db --store store.db $form
