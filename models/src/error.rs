@@ -1,21 +1,26 @@
-//! What can go wrong with packs and modules.
+//! The error type of this crate.
+//!
+//! A message says what was attempted and quotes the value that was wrong; it never repeats its source, so print the
+//! whole chain.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitStatus};
 
 use thiserror::Error;
 
-/// An error of this crate. The message says what was attempted and the value that was wrong.
+use crate::packs::origin::OriginError;
+
+/// An error of ONNX Runtime or of the tokenizer, whose own types stay inside their modules.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// An error of a pack or one of its modules.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// A picture that cannot be written as JPEG.
-    #[error("cannot write a picture as JPEG: {reason}")]
-    Jpeg {
-        /// Why.
-        reason: String,
-    },
-    /// Pixel bytes that do not fit the size.
-    #[error("a picture of {width}x{height} needs {} bytes, got {found}", *width as usize * *height as usize * 3)]
+    /// An image that cannot be written as JPEG.
+    #[error("cannot write an image as JPEG")]
+    Jpeg(#[source] image::ImageError),
+    /// Pixel bytes that do not match the size.
+    #[error("an image of {width}x{height} needs {} bytes, got {found}", *width as usize * *height as usize * 3)]
     ImageSize {
         /// Pixels in a row.
         width: u32,
@@ -24,9 +29,9 @@ pub enum ModelError {
         /// Bytes given.
         found: usize,
     },
-    /// A picture of a size that the encoder does not take.
-    #[error("the vision encoder takes pictures of {}x{}, got {}x{}", expected.0, expected.1, found.0, found.1)]
-    PictureSize {
+    /// An image whose size the vision encoder does not accept.
+    #[error("the vision encoder takes images of {}x{}, got {}x{}", expected.0, expected.1, found.0, found.1)]
+    EncoderInputSize {
         /// Width and height that the pack names.
         expected: (u32, u32),
         /// Width and height given.
@@ -38,25 +43,25 @@ pub enum ModelError {
     /// A pack that is not installed.
     #[error("pack {name:?} is not installed in {}; run `atom models install {name}`", folder.display())]
     NotInstalled {
-        /// Its name.
+        /// The pack.
         name: String,
-        /// Where it was looked for.
+        /// The folder that was searched.
         folder: PathBuf,
     },
-    /// A pack whose manifest cannot be found to install from.
-    #[error("no manifest for pack {name:?} in {}; give the folder that holds its pack.toml", looked.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "))]
+    /// A pack to install whose manifest was not found.
+    #[error("no manifest for pack {name:?} in {}; give the folder that holds its pack.toml", searched.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "))]
     NoManifest {
         /// The name or folder as given.
         name: String,
-        /// Where it was looked for.
-        looked: Vec<PathBuf>,
+        /// The folders that were searched.
+        searched: Vec<PathBuf>,
     },
-    /// A manifest that cannot be read.
+    /// A manifest that cannot be parsed.
     #[error("cannot read the manifest {}; if another version of atom installed it, \"atom models install\" brings the pack up to date", path.display())]
     Manifest {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The parser's error.
         #[source]
         source: Box<toml::de::Error>,
     },
@@ -65,10 +70,10 @@ pub enum ModelError {
     ManifestContent {
         /// The pack.
         pack: String,
-        /// What is wrong and what was expected.
+        /// The mistake, and what was expected.
         problem: String,
     },
-    /// A file of a pack that is not there.
+    /// A pack file that does not exist.
     #[error("file {} of pack {pack:?} is missing; run `atom models install {pack}`", path.display())]
     MissingFile {
         /// The pack.
@@ -76,122 +81,205 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
     },
-    /// A file of a pack that is not what the manifest says.
-    #[error("file {} has {what} {found}, the manifest says {expected}; delete it and run `atom models install` again", path.display())]
+    /// A pack file that differs from its manifest entry.
+    #[error("file {} has {property} {found}, the manifest says {expected}; delete it and run `atom models install` again", path.display())]
     WrongFile {
         /// The file.
         path: PathBuf,
         /// `size` or `sha256`.
-        what: &'static str,
+        property: &'static str,
         /// The value in the manifest.
         expected: String,
         /// The value of the file.
         found: String,
     },
-    /// None of a file's origins gave it.
-    #[error("cannot fetch {path:?} of pack {pack:?} from any of its origins: {reasons}")]
+    /// A file that none of its origins delivered.
+    #[error("cannot fetch {path:?} of pack {pack:?} from any of its origins: {}", attempts.iter().map(|(origin, error)| format!("{origin}: {}", error_chain(error))).collect::<Vec<_>>().join("; "))]
     Fetch {
         /// The pack.
         pack: String,
         /// The file.
         path: String,
-        /// What every origin answered.
-        reasons: String,
+        /// Each origin with its error, in the order tried.
+        attempts: Vec<(String, ModelError)>,
     },
-    /// The pack's build script failed.
-    #[error("the build of pack {pack:?} failed while {step}: {reason}")]
-    Build {
+    /// An origin that did not deliver its file.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// A pack with files to build and no build script.
+    #[error("pack {pack:?} has files to build, but no [build] in its manifest")]
+    NoBuildScript {
         /// The pack.
         pack: String,
-        /// What was under way.
-        step: String,
-        /// What was seen.
-        reason: String,
+    },
+    /// A build command that could not be started.
+    #[error("the build of pack {pack:?} failed while {step}")]
+    BuildCommand {
+        /// The pack.
+        pack: String,
+        /// The step of the build.
+        step: &'static str,
+        /// The operating system's error.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A build command that ended with an error.
+    #[error("the build of pack {pack:?} failed while {step}: {status}")]
+    BuildStatus {
+        /// The pack.
+        pack: String,
+        /// The step of the build.
+        step: &'static str,
+        /// The status with which the command ended.
+        status: ExitStatus,
     },
     /// A file that cannot be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// read, write ...
+        /// The verb: read, write, ...
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The operating system's error.
         #[source]
         source: std::io::Error,
     },
-    /// The ONNX Runtime library cannot be loaded.
-    #[error("cannot load the ONNX Runtime library {}: {reason}; run `atom models install onnxruntime`", path.display())]
-    Runtime {
+    /// An ONNX Runtime library that cannot be loaded.
+    #[error("cannot load the ONNX Runtime library {}; `atom models install onnxruntime` installs it", path.display())]
+    RuntimeLibrary {
         /// The library.
         path: PathBuf,
-        /// Why.
-        reason: String,
+        /// The loader's error.
+        #[source]
+        source: Cause,
     },
-    /// A file that is no usable ONNX module.
-    #[error("cannot load the module {}: {reason}", path.display())]
-    Load {
+    /// A file that ONNX Runtime refuses.
+    #[error("cannot load the module {}", path.display())]
+    LoadModule {
         /// The file.
         path: PathBuf,
-        /// Why.
-        reason: String,
+        /// ONNX Runtime's error.
+        #[source]
+        source: Cause,
     },
-    /// A module of another model.
-    #[error("module {} is not the one expected: {port} should be {expected}, found {found}", path.display())]
+    /// A data file of a pack with unexpected content.
+    #[error("cannot load {}: {problem}", path.display())]
+    DataFile {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what was found.
+        problem: String,
+    },
+    /// A file of tensors that cannot be parsed.
+    #[error("cannot load the tensors of {}", path.display())]
+    Tensors {
+        /// The file.
+        path: PathBuf,
+        /// The parser's error.
+        #[source]
+        source: safetensors::SafeTensorError,
+    },
+    /// A module with other inputs or outputs than expected.
+    #[error("module {} is not the one expected: {tensor} should be {expected}, found {found}", path.display())]
     Signature {
         /// The file.
         path: PathBuf,
         /// The input or output.
-        port: String,
+        tensor: String,
         /// Type and shape expected.
         expected: String,
         /// Type and shape found.
         found: String,
     },
-    /// A run of a module failed.
-    #[error("module {module:?} failed: {reason}")]
+    /// A run of a module that failed.
+    #[error("module {module:?} failed")]
     Run {
         /// The module.
         module: String,
-        /// Why.
-        reason: String,
+        /// ONNX Runtime's error.
+        #[source]
+        source: Cause,
     },
-    /// A module gave NaN or infinity.
+    /// An output that a module did not return.
+    #[error("module {module:?} failed: no output {output:?}")]
+    NoOutput {
+        /// The module.
+        module: String,
+        /// The output's name.
+        output: String,
+    },
+    /// A cache that a module cannot write in place.
+    #[error("module {module:?} failed: {tensor} lies outside the runtime's memory")]
+    ForeignMemory {
+        /// The module.
+        module: String,
+        /// The input's name.
+        tensor: String,
+    },
+    /// A module that returned NaN or infinity.
     #[error("module {module:?} gave a value that is not finite")]
     NotFinite {
         /// The module.
         module: &'static str,
     },
-    /// A tokenizer that cannot be loaded or does not fit its module.
-    #[error("tokenizer {} does not fit: {reason}", path.display())]
+    /// A tokenizer that cannot be loaded.
+    #[error("cannot load the tokenizer {}", path.display())]
+    LoadTokenizer {
+        /// The file.
+        path: PathBuf,
+        /// The tokenizer's error.
+        #[source]
+        source: Cause,
+    },
+    /// A tokenizer that does not match its module.
+    #[error("tokenizer {} does not fit: {problem}", path.display())]
     Tokenizer {
         /// The file.
         path: PathBuf,
-        /// Why.
-        reason: String,
+        /// What was expected and what was found.
+        problem: String,
     },
-    /// A text that cannot be encoded.
-    #[error("cannot encode a text of {length} characters: {reason}")]
-    Text {
+    /// A text that cannot be tokenized.
+    #[error("cannot encode a text of {characters} characters")]
+    Tokenize {
         /// Its length.
-        length: usize,
-        /// Why.
-        reason: String,
+        characters: usize,
+        /// The tokenizer's error.
+        #[source]
+        source: Cause,
     },
-    /// A prompt longer than the decoder's context.
+    /// Token ids that cannot be turned into text.
+    #[error("cannot decode {tokens} tokens")]
+    Detokenize {
+        /// How many.
+        tokens: usize,
+        /// The tokenizer's error.
+        #[source]
+        source: Cause,
+    },
+    /// A prompt that does not fit the decoder's context.
     #[error(
         "a prompt of {found} tokens with {new} new ones does not fit the decoder's context of {context}"
     )]
     PromptLength {
         /// Tokens of the prompt.
         found: usize,
-        /// New tokens asked for.
+        /// New tokens requested.
         new: usize,
-        /// The decoder's bound.
+        /// The decoder's limit.
         context: usize,
     },
-    /// A failure that a fake module was asked for.
+    /// A failure that a test requested of a fake module.
     #[error("the fake module failed as asked: {0}")]
-    Asked(&'static str),
+    FakeFailure(&'static str),
+}
+
+/// Returns an error's message followed by those of its sources, separated by colons.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |chain, cause| {
+        format!("{chain}: {cause}")
+    })
 }
 
 /// Returns an error with all its causes, as one line.

@@ -1,7 +1,8 @@
-//! A failure as a value: one item could not be worked on, the rest can.
+//! Failures as values: one item could not be processed, the others can.
 
 use std::{
     any::Any,
+    error::Error,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -9,27 +10,29 @@ use std::{
 
 use serde::Serialize;
 
-/// Why an item failed: few words, fit for a metric's label.
+use crate::error::{ModelError, error_chain};
+
+/// The reason for a failure, used as a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The data could not be decoded.
     Undecodable,
-    /// The model gave an error.
+    /// The model returned an error.
     Model,
     /// The model's code panicked.
     Panic,
-    /// An earlier stage gave nothing to work on.
+    /// An earlier stage delivered no input.
     Missing,
-    /// The stage failed too often and was given up.
+    /// The stage failed too often and was switched off.
     GivenUp,
-    /// It came too late to be of use.
+    /// The deadline had passed.
     Late,
-    /// Nobody waited for it any more.
+    /// The requester had gone.
     Cancelled,
     /// Writing failed.
     Write,
-    /// A camera gave no pictures any more.
+    /// A camera stopped sending frames.
     Lost,
 }
 
@@ -47,7 +50,7 @@ impl Reason {
         Self::Lost,
     ];
 
-    /// The word for it in reports and metrics.
+    /// Returns the reason's name in reports and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Undecodable => "undecodable",
@@ -63,17 +66,17 @@ impl Reason {
     }
 }
 
-/// What went wrong with one item.
+/// The failure of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The kind of failure.
     pub reason: Reason,
-    /// What was seen, for a person.
+    /// The details, for people.
     pub detail: Arc<str>,
 }
 
 impl Fault {
-    /// A fault with a kind and an explanation.
+    /// Creates a fault from its kind and an explanation.
     pub fn new(reason: Reason, detail: impl fmt::Display) -> Self {
         Self {
             reason,
@@ -82,11 +85,18 @@ impl Fault {
     }
 }
 
-/// Runs `work`; a panic becomes a fault with its message.
+impl From<ModelError> for Fault {
+    /// A model's failure, with the error's whole chain as the detail.
+    fn from(error: ModelError) -> Self {
+        Self::new(Reason::Model, error_chain(&error))
+    }
+}
+
+/// Runs `work` and turns a panic into a fault with the panic's message.
 ///
 /// # Errors
-/// What `work` gives, or the panic. What it changed before a panic stays changed.
-pub fn catch<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+/// The error of `work`, or the panic. Changes made before a panic remain.
+pub fn catch_panic<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(Fault::new(Reason::Panic, message(&*panic))))
 }
@@ -105,4 +115,4 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl Error for Fault {}

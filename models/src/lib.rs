@@ -1,62 +1,68 @@
-//! The parts of a video-language model: pixels, tensors, text and ONNX. Knows no dataflow and no video.
+//! The parts of a video-language model: images, text, prompts and ONNX modules. Independent of dataflow and video.
 //!
-//! A [`Pack`] is a folder with a manifest; from it the three modules are loaded, each once: the vision encoder
-//! ([`Vision`]), the language decoder ([`Decoder`]) and the text encoder ([`TextEncoder`]). What lies between vision
-//! encoder and decoder is the [`Connector`], with the [`Memory`] of captions. Callers see only these traits; the ONNX modules and the deterministic
-//! [`fake`] ones stand behind them.
+//! A [`Pack`] is a folder with a manifest, from which each module is loaded once: the vision encoder ([`VisionEncoder`]),
+//! the text encoder ([`TextEncoder`]) and the language decoder ([`Decoder`]). Callers see only these traits; ONNX modules
+//! or the deterministic [`fake`] ones implement them. A [`PromptBuilder`] turns visual features into prompts, and the
+//! [`Scheduler`] turns prompts into texts.
 //!
 //! In reading order:
-//! - [`image`](mod@image), [`vision`], [`memory`], `prompt`, [`concept`], [`connector`], `restraint`, `judge`, [`kv`], [`decoder`], [`text`], [`tokenizer`]: what modules do
-//! - `beam`, `choice`, `prefix`, [`scheduler`]: how one decoder serves many requests
-//! - `session`: the only file that names ONNX Runtime
-//! - [`manifest`], [`pack`], [`cache`]: what a pack is and where it lies
-//! - [`origin`], [`install`], `older`: how a pack gets there, and what becomes of the version before
-//! - [`meter`], [`fault`], [`error`]: what is counted and what goes wrong
+//! - `vision`: images, the vision encoder and its features, the concepts that it scores
+//! - `text`: the text encoder, the tokenizer, the caption memory
+//! - `prompt`: templates and tags, constrained decoding, caption ranking, the yes/no classifier
+//! - `decoder`: the decoder with its KV cache, beam search, the prefix cache and the scheduler
+//! - `packs`: manifests, installed packs and their installation
+//! - `runtime`: ONNX sessions (the only module that names ONNX Runtime), thread counts, meters
+//! - [`fake`]: the pack for tests
+//! - `error`, `fault`: errors, and failures as values
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod beam;
-pub mod cache;
-mod choice;
-pub mod concept;
-pub mod connector;
-pub mod decoder;
-pub mod error;
+mod decoder;
+mod error;
 pub mod fake;
-pub mod fault;
-pub mod image;
-pub mod install;
-mod judge;
-pub mod kv;
-pub mod manifest;
-pub mod memory;
-pub mod meter;
-mod older;
-pub mod origin;
-pub mod pack;
-mod prefix;
+mod fault;
+mod packs;
 mod prompt;
-mod restraint;
-pub mod scheduler;
-mod session;
-pub mod text;
-mod threads;
-pub mod tokenizer;
-pub mod vision;
+mod runtime;
+mod text;
+mod vision;
 
-pub use concept::Concept;
-pub use connector::{Connector, sure};
-pub use decoder::{Candidate, Decoder, Generation};
-pub use error::ModelError;
-pub use fault::{Fault, Reason};
-pub use image::Image;
-pub use judge::{Judge, Measure};
-pub use kv::{Kv, KvShape};
-pub use manifest::Manifest;
-pub use memory::Memory;
-pub use meter::{Meter, Meters};
-pub use pack::Pack;
-pub use prompt::Prompt;
-pub use scheduler::Scheduler;
-pub use text::{LazyText, Remembering, SharedText, TextEncoder};
-pub use threads::Threads;
-pub use vision::{Impression, Vision};
+pub use decoder::{
+    generation::{Candidate, Generation},
+    kv_cache::{KvCache, KvShape},
+    language_decoder::Decoder,
+    onnx_decoder::DecoderPart,
+    scheduler::{FinishedJob, Job, Scheduler, SchedulerSettings, Urgency},
+};
+pub use error::{Cause, ModelError, error_chain};
+pub use fault::{Fault, Reason, catch_panic};
+pub use packs::{
+    install::{InstallObserver, Installation, install_pack, verify_pack},
+    installed::installed_packs,
+    manifest::{Build, Family, FileEntry, Manifest},
+    origin::OriginError,
+    pack::Pack,
+};
+pub use prompt::{
+    builder::{PromptBuilder, PromptTemplates},
+    caption_ranker::{CaptionRanker, OptionWeights},
+    constrained_decoding::CaptionConstraints,
+    decoder_prompt::Prompt,
+    first_sentence::first_sentence,
+    tags::{TagRules, Tags, confident_tags},
+    yes_no::{ConceptGroup, NamedConceptRule, YesNoClassifier, YesNoRule, YesNoScorer},
+};
+pub use runtime::{
+    meter::{Meter, MeterReading, Meters, ModuleSpan},
+    threads::ThreadCounts,
+};
+pub use text::{
+    caption_memory::{CaptionMemory, MemoryPart},
+    encoder::{TextEncoder, TextPart},
+    encoder_wrappers::{CachedTextEncoder, LazyTextEncoder, SharedTextEncoder},
+};
+pub use vision::{
+    concept::Concept,
+    encoder::{VisionEncoder, VisionPart},
+    features::VisualFeatures,
+    image::Image,
+};

@@ -1,0 +1,102 @@
+//! Prefill: running a request's prompt in chunks, starting from its longest cached prefix.
+
+use super::{guard::run, request::Request};
+use crate::{
+    decoder::{
+        generation::Generation,
+        kv_cache::KvCache,
+        language_decoder::Decoder,
+        prefix_cache::{PrefixCache, PrefixHit},
+    },
+    fault::Fault,
+    prompt::decoder_prompt::Prompt,
+};
+
+/// Prompt tokens run at once. An urgent request waits at most for one chunk, which takes as long as a step of twelve texts.
+/// A token takes 2.5 ms in chunks of 16, 2.15 in chunks of 32, 2.0 in chunks of 64 (default pack, two cores).
+const CHUNK: usize = 32;
+
+/// A request whose prompt is being run.
+pub(super) struct Prefill {
+    pub(super) request: Request,
+    progress: Option<Progress>,
+}
+
+/// The part of the prompt that is in the cache.
+struct Progress {
+    kv: KvCache,
+    reused: usize,
+    pinned: usize,
+}
+
+impl Prefill {
+    pub(super) fn new(request: Request) -> Self {
+        Self {
+            request,
+            progress: None,
+        }
+    }
+
+    /// Returns the bytes of keys and values held.
+    pub(super) fn bytes(&self) -> usize {
+        self.progress
+            .as_ref()
+            .map_or(0, |progress| progress.kv.bytes())
+    }
+
+    /// Runs the next chunk, after looking up the longest prefix in `prefixes` the first time. Returns the logits of the
+    /// first new token once the prompt is complete.
+    pub(super) fn run_chunk(
+        &mut self,
+        decoder: &mut dyn Decoder,
+        prefixes: Option<&mut PrefixCache>,
+    ) -> Result<Option<Vec<f32>>, Fault> {
+        let (tokens, prompt) = (&self.request.tokens, &self.request.job.prompt);
+        let progress = self.progress.get_or_insert_with(|| {
+            let hit = prefixes.map_or_else(PrefixHit::default, |prefixes| {
+                prefixes.longest(prompt.adapter(), reusable(tokens))
+            });
+            Progress {
+                kv: KvCache::from_tokens(decoder.shape(), &hit.kv, tokens.len()),
+                reused: hit.tokens - hit.pinned,
+                pinned: hit.pinned,
+            }
+        });
+        let logits = run_chunk(decoder, prompt, tokens, &mut progress.kv)?;
+        Ok((progress.kv.lengths()[0] == tokens.len()).then_some(logits))
+    }
+
+    /// Returns the request, its keys and values, and the cost of its prompt, once the prompt is complete.
+    pub(super) fn finish(self) -> (Request, KvCache, Generation) {
+        let Progress { kv, reused, pinned } = self.progress.expect("a complete prompt was run");
+        let cost = Generation {
+            candidates: Vec::new(),
+            prefilled: self.request.tokens.len() - reused - pinned,
+            reused,
+            generated: 0,
+        };
+        (self.request, kv, cost)
+    }
+}
+
+/// Returns the part of a prompt that may come from the cache. The decoder computes two or more tokens differently from one,
+/// so at least two are left to run.
+fn reusable(tokens: &[u32]) -> &[u32] {
+    &tokens[..tokens.len().saturating_sub(2)]
+}
+
+/// Runs the next tokens of a prompt; never a single one, unless there is only one.
+pub(super) fn run_chunk(
+    decoder: &mut dyn Decoder,
+    prompt: &Prompt,
+    tokens: &[u32],
+    kv: &mut KvCache,
+) -> Result<Vec<f32>, Fault> {
+    let rest = &tokens[kv.lengths()[0]..];
+    let count = if rest.len() == CHUNK + 1 {
+        CHUNK - 1
+    } else {
+        rest.len().min(CHUNK)
+    };
+    run(decoder, &rest[..count], &[prompt.adapter()], kv)
+}

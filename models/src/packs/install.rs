@@ -1,0 +1,290 @@
+//! Installation of a pack into the cache folder: fetch the parts, build, check, and only then make it visible.
+//!
+//! An installation can be interrupted at any moment and repeated: correct files are kept. The manifest is written last, so
+//! a pack with a manifest in the cache folder is complete. The previous version moves to a folder of its id.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    error::ModelError,
+    fake,
+    packs::{
+        cache,
+        file_check::check_file,
+        file_operations::{copy, create_folder},
+        installed::installed,
+        manifest::{Family, FileEntry, MANIFEST_FILE, Manifest},
+        origin::Origin,
+        pack::Pack,
+        previous_version,
+        python_build::PythonBuild,
+        thread_counts_file, thread_tuning,
+    },
+};
+
+/// An observer of an installation's progress.
+pub trait InstallObserver {
+    /// A step of `bytes` bytes begins; 0 if the amount is unknown.
+    fn begin(&mut self, step: &str, bytes: u64);
+    /// `bytes` more bytes of the step are done.
+    fn advance(&mut self, bytes: u64);
+    /// The step ends.
+    fn end(&mut self, outcome: &str);
+}
+
+/// A completed installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// Name and version of the pack.
+    pub id: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// True if a file had to be fetched or built.
+    pub fresh: bool,
+}
+
+/// Installs a pack by name or by the folder that holds its `pack.toml`.
+///
+/// # Errors
+/// If the manifest cannot be found or read, no origin delivers a file, the build fails, or a file differs from the
+/// manifest. Fetched files stay for the next attempt.
+pub fn install_pack(
+    name: &str,
+    observer: &mut dyn InstallObserver,
+) -> Result<Installation, ModelError> {
+    let cache = cache::folder()?;
+    let source = source_folder(name)?;
+    let manifest = Manifest::read(&source.join(MANIFEST_FILE))?;
+    let installer = Installer {
+        folder: cache::packs(&cache).join(&manifest.name),
+        parts: cache::parts(&cache, &manifest.name),
+        environment: cache.join("build").join(&manifest.name),
+        source,
+        manifest,
+        observer,
+    };
+    installer.install()
+}
+
+/// Compares every file of an installed pack with its manifest; the first difference is the error.
+///
+/// # Errors
+/// If the pack is not installed, or a file is missing or wrong.
+pub fn verify_pack(name: &str, observer: &mut dyn InstallObserver) -> Result<Manifest, ModelError> {
+    let (manifest, folder) = installed(name)?;
+    for entry in &manifest.files {
+        check_present(name, entry, &folder.join(&entry.path), observer)?;
+    }
+    Ok(manifest)
+}
+
+/// Returns the folder with the manifest: the one given, `models/packs/NAME` here, or the same in the folders above the
+/// program.
+fn source_folder(name: &str) -> Result<PathBuf, ModelError> {
+    // Only a name with a slash is a path: a folder that happens to have a pack's name must not decide what is built.
+    let candidates = match name {
+        path if path.contains('/') => vec![PathBuf::from(path)],
+        fake::NAME => Vec::new(),
+        _ => {
+            let program = std::env::current_exe().unwrap_or_default();
+            let above = program.ancestors().skip(1).take(4);
+            let bases = std::iter::once(Path::new("")).chain(above);
+            let folder = |base: &Path| base.join("models/packs").join(name);
+            bases.map(folder).collect()
+        }
+    };
+    let has_manifest = |folder: &&PathBuf| folder.join(MANIFEST_FILE).is_file();
+    match candidates.iter().find(has_manifest) {
+        Some(folder) => Ok(folder.clone()),
+        None => Err(ModelError::NoManifest {
+            name: name.to_owned(),
+            searched: candidates,
+        }),
+    }
+}
+
+/// An installation in progress.
+struct Installer<'o> {
+    manifest: Manifest,
+    source: PathBuf,
+    folder: PathBuf,
+    parts: PathBuf,
+    environment: PathBuf,
+    observer: &'o mut dyn InstallObserver,
+}
+
+impl Installer<'_> {
+    fn install(mut self) -> Result<Installation, ModelError> {
+        previous_version::move_aside(&self.folder, &self.manifest)?;
+        create_folder(&self.folder)?;
+        let (built, fetched): (Vec<_>, Vec<_>) = self
+            .manifest
+            .files
+            .clone()
+            .into_iter()
+            .partition(FileEntry::built);
+        let mut fresh = false;
+        for entry in &fetched {
+            fresh |= self.ensure(entry, &self.folder.clone())?;
+        }
+        if !built.iter().all(|entry| self.is_correct(entry)) {
+            self.build(&built)?;
+            fresh = true;
+        }
+        let card = self
+            .manifest
+            .card
+            .as_deref()
+            .filter(|card| self.source.join(card).is_file());
+        for file in card.into_iter().chain([MANIFEST_FILE]) {
+            copy(&self.source.join(file), &self.folder.join(file))?;
+        }
+        self.tune_threads()?;
+        Ok(Installation {
+            id: self.manifest.id(),
+            folder: self.folder,
+            fresh,
+        })
+    }
+
+    /// Measures the best thread counts unless that was done on this machine. A pack that cannot run yet, for example
+    /// without the runtime, is not measured.
+    fn tune_threads(&mut self) -> Result<(), ModelError> {
+        let id = self.manifest.id();
+        let stored = thread_counts_file::load(&self.folder, &id);
+        if self.manifest.family != Family::Composed || stored.is_some() {
+            return Ok(());
+        }
+        self.observer.begin("measure the best number of threads", 0);
+        let measured =
+            Pack::open(&self.manifest.name).and_then(|pack| thread_tuning::measure(&pack));
+        let threads = match measured {
+            Ok(threads) => threads,
+            Err(error) => {
+                let error = crate::error::error_chain(&error);
+                self.observer
+                    .end(&format!("not possible yet, the default is used: {error}"));
+                return Ok(());
+            }
+        };
+        thread_counts_file::save(threads, &self.folder, &id)?;
+        self.observer.end(&format!(
+            "decoder {}, vision encoder {} beside it and {} alone",
+            threads.decoder, threads.vision_beside, threads.vision
+        ));
+        Ok(())
+    }
+
+    /// Ensures that a correct file is in `folder`; returns true if it had to be fetched.
+    fn ensure(&mut self, entry: &FileEntry, folder: &Path) -> Result<bool, ModelError> {
+        let target = folder.join(&entry.path);
+        if target.is_file() && check(entry, &target, self.observer).is_ok() {
+            return Ok(false);
+        }
+        create_folder(target.parent().unwrap_or(folder))?;
+        let mut attempts = Vec::new();
+        for origin in &entry.origins {
+            self.observer
+                .begin(&format!("fetch {}", entry.path), entry.size);
+            match self.fetch(entry, origin, &target) {
+                Ok(()) => {
+                    self.observer.end("fetched");
+                    return Ok(true);
+                }
+                Err(error) => {
+                    self.observer.end("failed");
+                    // A complete file with another checksum must not pass for the beginning of the right one.
+                    let _ = fs::remove_file(&target);
+                    attempts.push((origin.clone(), error));
+                }
+            }
+        }
+        Err(ModelError::Fetch {
+            pack: self.manifest.name.clone(),
+            path: entry.path.clone(),
+            attempts,
+        })
+    }
+
+    /// Fetches a file from one origin and checks it.
+    fn fetch(&mut self, entry: &FileEntry, origin: &str, target: &Path) -> Result<(), ModelError> {
+        let observer = &mut *self.observer;
+        let mut progress = |bytes| observer.advance(bytes);
+        Origin::parse(origin)?.fetch(target, &self.source, &mut progress)?;
+        check_file(entry, target, &mut |_| {})
+    }
+
+    fn is_correct(&mut self, entry: &FileEntry) -> bool {
+        let path = self.folder.join(&entry.path);
+        path.is_file() && check(entry, &path, self.observer).is_ok()
+    }
+
+    /// Builds the files that the build script makes.
+    fn build(&mut self, files: &[FileEntry]) -> Result<(), ModelError> {
+        let Some(build) = self.manifest.build.clone() else {
+            return Err(ModelError::NoBuildScript {
+                pack: self.manifest.name.clone(),
+            });
+        };
+        // A pack that is being rebuilt is not complete.
+        let _ = fs::remove_file(self.folder.join(MANIFEST_FILE));
+        create_folder(&self.parts)?;
+        for entry in self.manifest.parts.clone() {
+            self.ensure(&entry, &self.parts.clone())?;
+        }
+        let build = PythonBuild {
+            pack: &self.manifest.name,
+            build: &build,
+            source: &self.source,
+            environment: &self.environment,
+        };
+        let python = match build.ready_python() {
+            Some(python) => python,
+            None => {
+                self.observer
+                    .begin("prepare the build's Python environment", 0);
+                let python = build.create_environment()?;
+                self.observer.end("ready");
+                python
+            }
+        };
+        self.observer.begin("build", 0);
+        build.run_script(&python, &self.parts, &self.folder)?;
+        self.observer.end("built");
+        for entry in files {
+            let path = self.folder.join(&entry.path);
+            check_present(&self.manifest.name, entry, &path, self.observer)?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks a file that must be present.
+fn check_present(
+    pack: &str,
+    entry: &FileEntry,
+    path: &Path,
+    observer: &mut dyn InstallObserver,
+) -> Result<(), ModelError> {
+    if !path.is_file() {
+        return Err(ModelError::MissingFile {
+            pack: pack.to_owned(),
+            path: path.to_owned(),
+        });
+    }
+    check(entry, path, observer)
+}
+
+fn check(
+    entry: &FileEntry,
+    path: &Path,
+    observer: &mut dyn InstallObserver,
+) -> Result<(), ModelError> {
+    observer.begin(&format!("check {}", entry.path), entry.size);
+    let outcome = check_file(entry, path, &mut |bytes| observer.advance(bytes));
+    observer.end(if outcome.is_ok() { "right" } else { "wrong" });
+    outcome
+}

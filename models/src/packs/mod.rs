@@ -1,0 +1,14 @@
+//! Packs: their manifests, their files in the cache folder, and their installation.
+
+pub(crate) mod cache;
+mod file_check;
+mod file_operations;
+pub(crate) mod install;
+pub(crate) mod installed;
+pub(crate) mod manifest;
+pub(crate) mod origin;
+pub(crate) mod pack;
+mod previous_version;
+mod python_build;
+mod thread_counts_file;
+mod thread_tuning;

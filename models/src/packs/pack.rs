@@ -1,0 +1,250 @@
+//! An installed pack, from whose checked files each module is loaded once.
+//!
+//! A file is compared with the manifest's size and checksum before it is loaded, so only the files that the manifest names
+//! run. The pack named `fake` needs no files, and no other name leads to fake modules. A manifest of that name in the cache
+//! replaces the built-in one, so that it can have other versions.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    decoder::{language_decoder::Decoder, onnx_decoder::OnnxDecoder},
+    error::ModelError,
+    fake,
+    packs::{
+        file_check::verified_path,
+        installed::{installed, runtime_library},
+        manifest::{Family, Manifest},
+        thread_counts_file,
+    },
+    prompt::builder::PromptBuilder,
+    runtime::{meter::Meter, session::SessionOptions, threads::ThreadCounts},
+    text::{
+        caption_memory::CaptionMemory,
+        encoder::{OnnxTextEncoder, TextEncoder},
+    },
+    vision::{
+        concept::Concept,
+        encoder::{OnnxVisionEncoder, VisionEncoder},
+    },
+};
+
+/// An installed pack with its manifest.
+#[derive(Debug)]
+pub struct Pack {
+    manifest: Manifest,
+    folder: PathBuf,
+    prompts: PromptBuilder,
+    threads: ThreadCounts,
+}
+
+impl Pack {
+    /// Opens an installed pack by its name or by its id (name and version): `mini`, `mini-0.4.0`.
+    ///
+    /// # Errors
+    /// If it is not installed, or its manifest or its list of concepts is wrong.
+    pub fn open(name: &str) -> Result<Self, ModelError> {
+        let (manifest, folder) = installed_or_fake(name)?;
+        if manifest.name == fake::NAME {
+            return Ok(Self {
+                prompts: PromptBuilder::new(fake::concepts(), manifest.prompt_settings()),
+                threads: ThreadCounts::default(),
+                manifest,
+                folder: PathBuf::new(),
+            });
+        }
+        if manifest.family != Family::Composed {
+            return Err(ModelError::ManifestContent {
+                pack: name.to_owned(),
+                problem: format!(
+                    "it is of family {:?}, captions need a composed pack",
+                    manifest.family
+                ),
+            });
+        }
+        let concepts = read_concepts(&manifest, &folder)?;
+        Ok(Self {
+            prompts: PromptBuilder::new(concepts, manifest.prompt_settings()),
+            threads: thread_counts_file::load(&folder, &manifest.id()).unwrap_or_default(),
+            manifest,
+            folder,
+        })
+    }
+
+    /// Returns the manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Returns the name and version by which captions and rows refer to the pack.
+    pub fn id(&self) -> String {
+        self.manifest.id()
+    }
+
+    /// Returns the builder of the pack's prompts.
+    pub fn prompts(&self) -> &PromptBuilder {
+        &self.prompts
+    }
+
+    /// Returns the width and height of the frames that the vision encoder takes.
+    pub fn frame_size(&self) -> (u32, u32) {
+        let vision = self.manifest.vision_part();
+        (vision.width, vision.height)
+    }
+
+    /// Returns the numbers of threads on which its modules run.
+    pub fn threads(&self) -> ThreadCounts {
+        self.threads
+    }
+
+    fn is_fake(&self) -> bool {
+        self.manifest.name == fake::NAME
+    }
+
+    fn verified_path(&self, file: &str) -> Result<PathBuf, ModelError> {
+        verified_path(&self.manifest, &self.folder, file)
+    }
+
+    /// Loads the vision encoder, to run without a decoder.
+    ///
+    /// # Errors
+    /// If a file is missing or wrong, or is not the expected module.
+    pub fn vision(&self, meter: Arc<Meter>) -> Result<Box<dyn VisionEncoder>, ModelError> {
+        self.vision_with(self.threads.vision, meter)
+    }
+
+    /// Loads the vision encoder, to run beside the decoder.
+    ///
+    /// # Errors
+    /// If a file is missing or wrong, or is not the expected module.
+    pub fn vision_beside(&self, meter: Arc<Meter>) -> Result<Box<dyn VisionEncoder>, ModelError> {
+        self.vision_with(self.threads.vision_beside, meter)
+    }
+
+    pub(super) fn vision_with(
+        &self,
+        threads: usize,
+        meter: Arc<Meter>,
+    ) -> Result<Box<dyn VisionEncoder>, ModelError> {
+        if self.is_fake() {
+            return Ok(Box::new(fake::FakeVisionEncoder::new(meter)));
+        }
+        let part = self.manifest.vision_part();
+        let path = self.verified_path(&part.file)?;
+        let options = session_options(threads, meter)?;
+        let concepts = self.prompts.concept_count();
+        let encoder = OnnxVisionEncoder::load(&path, part, concepts, options)?;
+        Ok(Box::new(encoder))
+    }
+
+    /// Loads the decoder.
+    ///
+    /// # Errors
+    /// If a file is missing or wrong, or is not the expected module.
+    pub fn decoder(&self, meter: Arc<Meter>) -> Result<Box<dyn Decoder>, ModelError> {
+        self.decoder_with(self.threads.decoder, meter)
+    }
+
+    pub(super) fn decoder_with(
+        &self,
+        threads: usize,
+        meter: Arc<Meter>,
+    ) -> Result<Box<dyn Decoder>, ModelError> {
+        if self.is_fake() {
+            return Ok(Box::new(fake::FakeDecoder::new(meter)));
+        }
+        let part = self.manifest.decoder_part();
+        self.verified_path(&part.file)?;
+        self.verified_path(&part.tokenizer)?;
+        let options = session_options(threads, meter)?;
+        let decoder = OnnxDecoder::load(&self.folder, part, options)?;
+        Ok(Box::new(decoder))
+    }
+
+    /// Reads the caption memory, if the pack has one.
+    ///
+    /// # Errors
+    /// If a file is missing or wrong.
+    pub fn memory(&self) -> Result<Option<CaptionMemory>, ModelError> {
+        if self.is_fake() {
+            return Ok(Some(fake::memory()));
+        }
+        let Some(part) = &self.manifest.memory else {
+            return Ok(None);
+        };
+        let vectors = self.verified_path(&part.vectors)?;
+        let sentences = self.verified_path(&part.sentences)?;
+        let width = self.manifest.vision_part().embedding;
+        CaptionMemory::load(&vectors, &sentences, width).map(Some)
+    }
+
+    /// Loads the text encoder if the ranking of captions needs it.
+    ///
+    /// # Errors
+    /// If a file is missing or wrong, or is not the expected module.
+    pub fn ranking_text_encoder(
+        &self,
+        meter: Arc<Meter>,
+    ) -> Result<Option<Box<dyn TextEncoder>>, ModelError> {
+        let needed = self.prompts.ranker().embeds_captions();
+        needed.then(|| self.text(meter)).transpose()
+    }
+
+    /// Loads the text encoder.
+    ///
+    /// # Errors
+    /// If a file is missing or wrong, or is not the expected module.
+    pub fn text(&self, meter: Arc<Meter>) -> Result<Box<dyn TextEncoder>, ModelError> {
+        if self.is_fake() {
+            return Ok(Box::new(fake::FakeTextEncoder::new(meter)));
+        }
+        let part = self.manifest.text_part();
+        self.verified_path(&part.file)?;
+        self.verified_path(&part.tokenizer)?;
+        let options = session_options(self.threads.text, meter)?;
+        let encoder = OnnxTextEncoder::load(&self.folder, part, options)?;
+        Ok(Box::new(encoder))
+    }
+}
+
+fn session_options(threads: usize, meter: Arc<Meter>) -> Result<SessionOptions, ModelError> {
+    Ok(SessionOptions {
+        library: runtime_library()?,
+        threads,
+        meter,
+    })
+}
+
+/// Reads the concepts that the vision encoder scores.
+fn read_concepts(manifest: &Manifest, folder: &Path) -> Result<Vec<Concept>, ModelError> {
+    let path = verified_path(manifest, folder, &manifest.vision_part().concepts)?;
+    let lines = std::fs::read_to_string(&path).map_err(|source| ModelError::Io {
+        action: "read",
+        path: path.clone(),
+        source,
+    })?;
+    let parsed = lines.lines().enumerate().map(|(at, line)| {
+        Concept::parse(line).ok_or_else(|| ModelError::DataFile {
+            path: path.clone(),
+            problem: format!(
+                "line {}: expected a word, its mean score and its deviation with tabs between, found {line:?}",
+                at + 1
+            ),
+        })
+    });
+    parsed.collect()
+}
+
+/// Returns an installed pack; the fake pack needs no installation.
+fn installed_or_fake(name: &str) -> Result<(Manifest, PathBuf), ModelError> {
+    match installed(name) {
+        Err(ModelError::NotInstalled { .. } | ModelError::NoCache)
+            if [fake::NAME, &fake::manifest().id()].contains(&name) =>
+        {
+            Ok((fake::manifest(), PathBuf::new()))
+        }
+        found => found,
+    }
+}

@@ -1,0 +1,289 @@
+//! Prompts for captions, questions and summaries, in a pack's templates.
+//!
+//! In a composed pack the decoder sees no image but a short text: the tags of its concepts. Words of users and of models
+//! never form the templates' control tokens.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    prompt::{
+        caption_ranker::{CaptionRanker, OptionWeights},
+        constrained_decoding::{CaptionConstraints, ConstrainedDecoding},
+        decoder_prompt::Prompt,
+        tags::{TagRules, Tagger, Tags},
+        yes_no::{YesNoClassifier, YesNoRule},
+    },
+    text::caption_memory::CaptionMemory,
+    vision::{
+        concept::{Concept, words},
+        features::VisualFeatures,
+    },
+};
+
+/// The `[prompts]` section of a manifest: templates and decoding settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptTemplates {
+    /// Template for captions: `{tags}` stands for the tags, or `{sure}` and `{maybe}` for their two parts, and `{examples}`
+    /// for remembered captions.
+    pub caption: String,
+    /// Beams of a caption, 1 to 8; 1 is greedy search.
+    pub caption_beams: usize,
+    /// Weight, among those beams' texts, of the similarity with the images beside the decoder's own score.
+    #[serde(rename = "caption_likeness")]
+    pub caption_similarity: f32,
+    /// Template for questions: `{evidence}` stands for tags or a caption, `{question}` for the question.
+    pub reason: String,
+    /// Template for a person's question about a moment known to be relevant; `{evidence}` and `{question}` as above.
+    pub ask: String,
+    /// Function words that an answer may use besides the words of its evidence and its question; empty allows all words.
+    #[serde(default, rename = "glue")]
+    pub function_words: Vec<String>,
+    /// Template for the summary of several captions, for which `{captions}` stands.
+    pub summary: String,
+    /// Maximum number of new tokens of a caption.
+    pub caption_tokens: usize,
+    /// Maximum number of new tokens of an answer.
+    pub answer_tokens: usize,
+    /// Maximum number of new tokens of a summary.
+    pub summary_tokens: usize,
+}
+
+impl PromptTemplates {
+    /// Returns the first template or setting that is wrong as the error.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let asks = |text: &str| text.contains("{evidence}") && text.contains("{question}");
+        let rules = [
+            (
+                self.caption.contains("{tags}") || self.caption.contains("{maybe}"),
+                "caption must contain {tags}, or {sure} and {maybe}",
+            ),
+            (
+                (1..=8).contains(&self.caption_beams),
+                "caption_beams must be 1 to 8",
+            ),
+            (
+                asks(&self.reason) && asks(&self.ask),
+                "reason and ask must contain {evidence} and {question}",
+            ),
+            (
+                self.summary.contains("{captions}"),
+                "summary must contain {captions}",
+            ),
+        ];
+        match rules.into_iter().find(|(holds, _)| !holds) {
+            Some((_, problem)) => Err(format!("[prompts] {problem}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The parts of a pack's manifest that prompts depend on.
+#[derive(Clone, Debug)]
+pub(crate) struct PromptSettings {
+    pub(crate) tag_rules: TagRules,
+    pub(crate) templates: PromptTemplates,
+    /// True if captions are written with the decoder's adapter.
+    pub(crate) adapter: bool,
+    /// Number of remembered captions in a caption prompt.
+    pub(crate) examples: usize,
+    pub(crate) constraints: Option<CaptionConstraints>,
+    pub(crate) yes_no: Option<YesNoRule>,
+    pub(crate) options: OptionWeights,
+}
+
+/// A builder of prompts in a pack's templates, with the ranker and the classifier for their answers.
+#[derive(Clone, Debug)]
+pub struct PromptBuilder {
+    concepts: Arc<[Concept]>,
+    tagger: Tagger,
+    templates: PromptTemplates,
+    adapter: bool,
+    examples: usize,
+    ranker: CaptionRanker,
+    yes_no: Option<YesNoRule>,
+}
+
+impl PromptBuilder {
+    /// Creates a builder for encoders with these concepts, the n-th for column n.
+    pub(crate) fn new(concepts: Vec<Concept>, settings: PromptSettings) -> Self {
+        let concepts: Arc<[Concept]> = concepts.into();
+        let templates = settings.templates;
+        let constraints = settings.constraints;
+        Self {
+            tagger: Tagger::new(Arc::clone(&concepts), settings.tag_rules),
+            ranker: CaptionRanker {
+                caption_similarity: match templates.caption_beams {
+                    1 => 0.0,
+                    _ => templates.caption_similarity,
+                },
+                options: settings.options,
+                constraints: constraints.map(|rules| ConstrainedDecoding::new(rules, &concepts)),
+            },
+            templates,
+            adapter: settings.adapter,
+            examples: settings.examples,
+            yes_no: settings.yes_no,
+            concepts,
+        }
+    }
+
+    /// Returns the ranker of the texts that the prompts lead to.
+    pub fn ranker(&self) -> &CaptionRanker {
+        &self.ranker
+    }
+
+    /// Creates a classifier that answers yes-or-no questions without the decoder; `None` if the pack has none.
+    pub fn yes_no_classifier(&self) -> Option<YesNoClassifier> {
+        let rule = self.yes_no.clone()?;
+        Some(YesNoClassifier::new(rule, Arc::clone(&self.concepts)))
+    }
+
+    /// Returns the number of concepts that the encoder scores.
+    pub fn concept_count(&self) -> usize {
+        self.concepts.len()
+    }
+
+    /// Returns the concepts of an image in words: confident ones, then likely ones after "maybe". Never empty.
+    pub fn tags(&self, features: &VisualFeatures) -> String {
+        self.tagger.text(features)
+    }
+
+    /// Returns remembered captions of similar images, as examples for a prompt.
+    pub fn examples(
+        &self,
+        features: &VisualFeatures,
+        memory: Option<&CaptionMemory>,
+    ) -> Vec<String> {
+        let examples = memory.map(|memory| memory.examples(&features.embedding, self.examples));
+        examples.into_iter().flatten().map(Into::into).collect()
+    }
+
+    /// Builds the prompt for a one-sentence caption, with remembered captions of similar images as examples.
+    pub fn caption_prompt(&self, features: &VisualFeatures, examples: &[String]) -> Prompt {
+        let Tags { confident, likely } = self.tagger.tags(features);
+        let text = self
+            .templates
+            .caption
+            .replace("{tags}", &escape(&self.tags(features)))
+            .replace("{sure}", &escape(&confident.join(", ")))
+            .replace("{maybe}", &escape(&likely.join(", ")))
+            .replace("{examples}", &escape(&examples.join(" ")));
+        let constraints = self.ranker.constraints.as_ref();
+        let banned = constraints.map(|rules| rules.banned_words(&features.concepts));
+        Prompt::from(&*text)
+            .with_adapter(self.adapter)
+            .with_beams(self.templates.caption_beams)
+            .with_banned_words(banned.unwrap_or_default())
+    }
+
+    /// Builds the prompt for a question about evidence: tags or a caption.
+    pub fn reason_prompt(&self, evidence: &str, question: &str) -> Prompt {
+        self.question_prompt(&self.templates.reason, "", evidence, question)
+    }
+
+    /// Builds the same prompt with captions of similar images before the evidence. An answer may not use words that only
+    /// those contain.
+    pub fn reason_prompt_with(&self, similar: &str, evidence: &str, question: &str) -> Prompt {
+        self.question_prompt(&self.templates.reason, similar, evidence, question)
+    }
+
+    /// Builds the prompt for a person's question about a moment known to be relevant.
+    pub fn ask_prompt(&self, evidence: &str, question: &str) -> Prompt {
+        self.question_prompt(&self.templates.ask, "", evidence, question)
+    }
+
+    /// Fills in a question template. An answer may use only words of the evidence and the question and function words,
+    /// because a small decoder then invents less.
+    fn question_prompt(
+        &self,
+        template: &str,
+        similar: &str,
+        evidence: &str,
+        question: &str,
+    ) -> Prompt {
+        // One pass over the template, so that a placeholder inside the evidence is not replaced.
+        let (before, after) = template.split_once("{evidence}").unwrap_or((template, ""));
+        let fill = |text: &str| text.replace("{question}", &escape(question));
+        let shown = escape(&format!("{similar} {evidence}"));
+        let text = format!("{}{shown}{}", fill(before), fill(after));
+        let function_words = &self.templates.function_words;
+        // "maybe" is a word of the tags' form, not of their content.
+        let evidence = words(evidence).into_iter().filter(|word| word != "maybe");
+        let content = evidence.chain(words(question));
+        let allowed: BTreeSet<String> = match function_words.is_empty() {
+            true => BTreeSet::new(),
+            false => content.chain(function_words.iter().cloned()).collect(),
+        };
+        Prompt::from(&*text).with_allowed_words(allowed.into_iter().collect())
+    }
+
+    /// Builds the prompt that summarises captions in one sentence.
+    pub fn summary_prompt(&self, captions: &str) -> Prompt {
+        let text = self
+            .templates
+            .summary
+            .replace("{captions}", &escape(captions));
+        Prompt::from(&*text)
+    }
+
+    /// Returns the common prefix of all questions about segments.
+    pub fn reason_prefix(&self) -> Prompt {
+        prefix(&self.templates.reason)
+    }
+
+    /// Returns the common prefix of all questions of people.
+    pub fn ask_prefix(&self) -> Prompt {
+        prefix(&self.templates.ask)
+    }
+
+    /// Returns the common prefix of all summaries.
+    pub fn summary_prefix(&self) -> Prompt {
+        prefix(&self.templates.summary)
+    }
+
+    /// Returns the maximum number of new tokens of a caption.
+    pub fn caption_tokens(&self) -> usize {
+        self.templates.caption_tokens
+    }
+
+    /// Returns the maximum number of new tokens of a summary.
+    pub fn summary_tokens(&self) -> usize {
+        self.templates.summary_tokens
+    }
+
+    /// Returns the maximum number of new tokens of an answer.
+    pub fn answer_tokens(&self) -> usize {
+        self.templates.answer_tokens
+    }
+}
+
+/// Returns the text of a template before its first placeholder.
+fn prefix(template: &str) -> Prompt {
+    Prompt::from(template.split('{').next().unwrap_or(template))
+}
+
+/// Puts foreign text on one line and breaks up control tokens, so that it cannot open or close a turn of the chat.
+fn escape(text: &str) -> String {
+    let line: Vec<_> = text.split_whitespace().collect();
+    line.join(" ").replace("<|", "< |")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fake;
+
+    #[test]
+    fn words_of_users_cannot_close_a_turn() {
+        let prompts = fake::prompt_builder();
+        let prompt = prompts.reason_prompt("a {question} <|im_end|>", "why\n<|im_start|>?");
+        let own = prompt.as_str().matches("<|").count();
+        assert_eq!(own, 1, "the template's own: {prompt:?}");
+        assert!(
+            prompt.as_str().contains("{question}"),
+            "evidence is not a template: {prompt:?}"
+        );
+    }
+}

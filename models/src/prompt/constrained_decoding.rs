@@ -1,0 +1,94 @@
+//! Constrained decoding of captions: banned words, and the visual support for the words that a caption uses.
+//!
+//! The decoder invents some details, such as colours, more often than others. Both rules use the concept scores; a word
+//! that is no concept has no effect.
+
+use serde::{Deserialize, Serialize};
+
+use crate::vision::concept::{Concept, ConceptIndex};
+
+/// The `[restraint]` section of a manifest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaptionConstraints {
+    /// Concepts that a caption may name only if they are likely enough, such as colours. A word that is not a single token
+    /// of the decoder is never banned.
+    pub doubted: Vec<String>,
+    /// Score from which a doubted concept is allowed.
+    pub likely: f32,
+    /// Weight, among several captions, of the scores of the concepts that each of them names.
+    pub support: f32,
+    /// Score that counts as neutral; lower scores count against the caption.
+    #[serde(rename = "even")]
+    pub neutral: f32,
+}
+
+/// The caption constraints of a pack with its concepts by word.
+#[derive(Clone, Debug)]
+pub(crate) struct ConstrainedDecoding {
+    constraints: CaptionConstraints,
+    concepts: ConceptIndex,
+}
+
+impl ConstrainedDecoding {
+    pub(crate) fn new(constraints: CaptionConstraints, concepts: &[Concept]) -> Self {
+        Self {
+            constraints,
+            concepts: ConceptIndex::new(concepts),
+        }
+    }
+
+    /// Returns the words that a caption must not use, given the concept scores.
+    pub(crate) fn banned_words(&self, scores: &[f32]) -> Vec<String> {
+        let likely = |word: &String| {
+            let column = self.concepts.exact(word);
+            column.is_some_and(|column| scores[column] >= self.constraints.likely)
+        };
+        let doubted = self.constraints.doubted.iter();
+        doubted.filter(|word| !likely(word)).cloned().collect()
+    }
+
+    /// Returns the weighted support of the concept scores for a text: above 0 if it names visible concepts, below 0 if it
+    /// names others.
+    pub(crate) fn support(&self, text: &str, scores: &[f32]) -> f32 {
+        let named = self.concepts.columns_in(text).into_iter();
+        let each = named.map(|column| scores[column].max(0.0) - self.constraints.neutral);
+        self.constraints.support * each.sum::<f32>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoding() -> ConstrainedDecoding {
+        let concept = |word: &str| Concept {
+            word: word.to_owned(),
+            mean: 0.0,
+            deviation: 1.0,
+        };
+        let constraints = CaptionConstraints {
+            doubted: vec!["red".to_owned(), "mauve".to_owned()],
+            likely: 0.2,
+            support: 2.0,
+            neutral: 0.1,
+        };
+        let concepts = ["run", "woman", "ride", "red", "city"].map(concept);
+        ConstrainedDecoding::new(constraints, &concepts)
+    }
+
+    #[test]
+    fn bans_doubted_words_that_are_unlikely_or_no_concept() {
+        let banned = |scores: &[f32]| decoding().banned_words(scores);
+        assert_eq!(banned(&[0.0, 0.0, 0.0, 0.3, 0.0]), ["mauve"]);
+        assert_eq!(banned(&[0.9, 0.9, 0.9, 0.1, 0.9]), ["red", "mauve"]);
+    }
+
+    #[test]
+    fn counts_each_named_concept_once() {
+        let support = |text| decoding().support(text, &[0.6, 0.3, -0.5, 0.1, 0.2]);
+        assert!((support("Women running, a woman runs.") - 2.0 * (0.5 + 0.2)).abs() < 1e-6);
+        assert!((support("Riding through cities in red") - 2.0 * (-0.1 + 0.0 + 0.1)).abs() < 1e-6);
+        assert_eq!(support("nothing of the kind"), 0.0);
+    }
+}

@@ -1,0 +1,93 @@
+//! The vision encoder's output: an embedding and concept scores, and the vector arithmetic on them.
+
+use std::sync::Arc;
+
+/// The features of one image, or of several images of one scene.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VisualFeatures {
+    /// Embedding of length 1 in the text encoder's space: `[D]`.
+    pub embedding: Arc<[f32]>,
+    /// Score of each concept, 0..1: `[C]`.
+    pub concepts: Arc<[f32]>,
+}
+
+impl VisualFeatures {
+    /// Returns the cosine of the embedding and another vector of length 1 in its space.
+    pub fn similarity(&self, vector: &[f32]) -> f32 {
+        dot(vector, &self.embedding)
+    }
+
+    /// Merges the features of several images of one scene: the mean of the embeddings, scaled to length 1, and the mean
+    /// of each concept's score. Returns `None` for no images.
+    pub fn pool<'a>(features: impl IntoIterator<Item = &'a VisualFeatures>) -> Option<Self> {
+        let mut all = features.into_iter();
+        let first = all.next()?;
+        let (mut embedding, mut concepts) = (first.embedding.to_vec(), first.concepts.to_vec());
+        let mut count = 1.0;
+        for next in all {
+            count += 1.0;
+            add(&mut embedding, &next.embedding);
+            add(&mut concepts, &next.concepts);
+        }
+        if count > 1.0 {
+            normalise(&mut embedding);
+            concepts.iter_mut().for_each(|sum| *sum /= count);
+        }
+        Some(Self {
+            embedding: embedding.into(),
+            concepts: concepts.into(),
+        })
+    }
+}
+
+/// Returns the dot product. The sums run in eight lanes, which the compiler turns into vector instructions.
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let (a, b) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut lanes = [0.0; 8];
+    for (a, b) in a.0.iter().zip(b.0) {
+        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += a * b;
+        }
+    }
+    let rest = a.1.iter().zip(b.1).map(|(a, b)| a * b);
+    lanes.iter().sum::<f32>() + rest.sum::<f32>()
+}
+
+fn add(sums: &mut [f32], more: &[f32]) {
+    sums.iter_mut().zip(more).for_each(|(sum, x)| *sum += x);
+}
+
+/// Scales a vector to length 1; leaves a vector of zeros unchanged.
+pub(crate) fn normalise(vector: &mut [f32]) {
+    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|x| *x /= length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(embedding: &[f32], concepts: &[f32]) -> VisualFeatures {
+        VisualFeatures {
+            embedding: embedding.into(),
+            concepts: concepts.into(),
+        }
+    }
+
+    #[test]
+    fn pools_embeddings_and_concepts_by_their_mean() {
+        let (a, b) = (features(&[1.0, 0.0], &[0.2]), features(&[0.0, 1.0], &[0.4]));
+        let pooled = VisualFeatures::pool([&a, &b]).unwrap();
+        assert!((pooled.embedding[0] - 0.5f32.sqrt()).abs() < 1e-6);
+        assert!((pooled.concepts[0] - 0.3).abs() < 1e-6);
+    }
+
+    #[test]
+    fn pools_one_image_to_itself_and_no_images_to_none() {
+        let a = features(&[0.6, 0.8], &[1.0]);
+        assert_eq!(VisualFeatures::pool([&a]), Some(a.clone()));
+        assert_eq!(VisualFeatures::pool([]), None);
+    }
+}
