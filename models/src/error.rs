@@ -281,9 +281,3 @@ pub fn error_chain(error: &dyn std::error::Error) -> String {
         format!("{chain}: {cause}")
     })
 }
-
-/// Returns an error with all its causes, as one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
-}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use atom_models::{Fault, Impression};
+use atom_models::{Fault, VisualFeatures};
 use serde::Serialize;
 
 use crate::question::Question;
@@ -21,7 +21,7 @@ pub struct Moment {
     /// Its caption, if it has one.
     pub caption: Option<String>,
     /// What the vision encoder made of it; concepts may be missing.
-    pub impression: Impression,
+    pub features: VisualFeatures,
     /// How likely it bears out what is asked, where that is known already: of what another pack than the run's has looked at,
     /// only that pack can tell.
     pub likely: Option<f32>,

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use atom_models::{Connector, Fault, Prompt};
+use atom_models::{Fault, Prompt, PromptBuilder};
 use timely::{
     container::CapacityContainerBuilder,
     dataflow::{StreamVec, channels::pact::Pipeline, operators::Operator},
@@ -55,13 +55,13 @@ impl Inquiry {
 }
 
 /// What there is to ask the decoder.
-fn requests(inquiry: &Arc<Inquiry>, connector: &Connector) -> Vec<Request> {
+fn requests(inquiry: &Arc<Inquiry>, prompts: &PromptBuilder) -> Vec<Request> {
     let request = |n| {
         let (prompt, max_tokens) = match &inquiry.evidence.whole {
-            Some(whole) => (connector.summary_prompt(whole), connector.summary_tokens()),
+            Some(whole) => (prompts.summary_prompt(whole), prompts.summary_tokens()),
             None => (
-                prompt(inquiry.moment(n), &inquiry.question.text, connector),
-                connector.answer_tokens(),
+                prompt(inquiry.moment(n), &inquiry.question.text, prompts),
+                prompts.answer_tokens(),
             ),
         };
         Request {
@@ -78,11 +78,11 @@ fn requests(inquiry: &Arc<Inquiry>, connector: &Connector) -> Vec<Request> {
     (0..inquiry.wanted()).map(request).collect()
 }
 
-fn prompt(moment: &Moment, question: &str, connector: &Connector) -> Prompt {
+fn prompt(moment: &Moment, question: &str, prompts: &PromptBuilder) -> Prompt {
     let Moment { tags, caption, .. } = moment;
     match caption {
-        Some(caption) => connector.ask_prompt(&format!("{tags}. {caption}"), question),
-        None => connector.ask_prompt(tags, question),
+        Some(caption) => prompts.ask_prompt(&format!("{tags}. {caption}"), question),
+        None => prompts.ask_prompt(tags, question),
     }
 }
 
@@ -156,7 +156,7 @@ pub enum Told {
 /// Asks the decoder about the moments that were found, and answers when all of it is there.
 pub fn ask<'s, T: Timestamp>(
     heard: StreamVec<'s, T, Heard>,
-    connector: Connector,
+    prompts: PromptBuilder,
 ) -> StreamVec<'s, T, Told> {
     let mut gathering = Gathering::default();
     heard.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
@@ -167,7 +167,7 @@ pub fn ask<'s, T: Timestamp>(
                 input.for_each_stamp(|capability, batches| {
                     let told = batches
                         .flat_map(|batch| batch.drain(..))
-                        .flat_map(|heard| answer(&mut gathering, heard, &connector));
+                        .flat_map(|heard| answer(&mut gathering, heard, &prompts));
                     let told: Vec<_> = told.collect();
                     output.session(&capability).give_iterator(told.into_iter());
                 });
@@ -176,7 +176,7 @@ pub fn ask<'s, T: Timestamp>(
     )
 }
 
-fn answer(gathering: &mut Gathering, heard: Heard, connector: &Connector) -> Vec<Told> {
+fn answer(gathering: &mut Gathering, heard: Heard, prompts: &PromptBuilder) -> Vec<Told> {
     match heard {
         Heard::Found(question, Err(fault)) => {
             let result = Err(fault);
@@ -184,7 +184,7 @@ fn answer(gathering: &mut Gathering, heard: Heard, connector: &Connector) -> Vec
         }
         Heard::Found(question, Ok(evidence)) => {
             let inquiry = Arc::new(Inquiry { question, evidence });
-            let requests = requests(&inquiry, connector).into_iter().map(Told::Request);
+            let requests = requests(&inquiry, prompts).into_iter().map(Told::Request);
             let reply = gathering.begin(inquiry).map(Told::Reply);
             requests.chain(reply).collect()
         }

@@ -83,7 +83,7 @@ impl Changes {
 mod tests {
     use std::sync::Arc;
 
-    use atom_models::Impression;
+    use atom_models::VisualFeatures;
 
     use super::*;
     use crate::data::{NodeId, Segment, SegmentKey};
@@ -98,7 +98,7 @@ mod tests {
                 },
                 end: at(n + 1),
                 frames: vec![],
-                impression: Impression::default(),
+                features: VisualFeatures::default(),
                 slot: None,
                 closed: std::time::Instant::now(),
                 span: tracing::Span::none(),

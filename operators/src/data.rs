@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc, time::Instant};
 
 use tracing::Span;
 
-use atom_models::{Fault, Image, Impression};
+use atom_models::{Fault, Image, VisualFeatures};
 use serde::Serialize;
 
 use crate::{
@@ -191,7 +191,7 @@ pub struct Encoded {
     /// A copy for people to recognise.
     pub thumbnail: Image,
     /// What the encoder made of it.
-    pub impression: Impression,
+    pub features: VisualFeatures,
     /// The flow that its frame was part of; a segment takes its place there.
     pub(crate) flow: Option<Arc<Flow>>,
 }
@@ -248,8 +248,8 @@ pub struct Segment {
     pub end: MediaTime,
     /// Its frames in order, at least one.
     pub frames: Vec<Arc<Encoded>>,
-    /// Its frames' impressions, pooled.
-    pub impression: Impression,
+    /// Its frames' features, pooled.
+    pub features: VisualFeatures,
     /// Its place in the flow.
     pub(crate) slot: Option<Slot>,
     /// When it was known to be over: when the frame after it was taken in.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use atom_models::{
-    Connector, Fault, Generation, Prompt, Reason, Scheduler, TextEncoder, connector::tidy,
+    Fault, Generation, Prompt, PromptBuilder, Reason, Scheduler, TextEncoder, first_sentence,
 };
 use timely::{
     dataflow::{
@@ -135,7 +135,7 @@ impl Decoded {
         let said = self.result.as_ref().map_err(Clone::clone)?;
         let text = match said.probability {
             Some(_) => said.text.to_string(),
-            None => tidy(&said.text),
+            None => first_sentence(&said.text),
         };
         match text.is_empty() {
             true => Err(Fault::new(Reason::Model, "the decoder said nothing")),
@@ -170,7 +170,7 @@ pub struct Service {
     /// Counts requests and tokens.
     pub tally: Tally,
     /// Makes prompts.
-    pub connector: Connector,
+    pub prompts: PromptBuilder,
     /// Who reads results of an earlier pass.
     pub followers: Vec<Follower>,
     /// Who sums captions up.
@@ -201,7 +201,7 @@ pub fn decode<'s>(
         text_health,
         archive,
         tally,
-        connector,
+        prompts,
         followers,
         summaries,
     } = service;
@@ -211,8 +211,8 @@ pub fn decode<'s>(
         let requests = asked.requests.enter(inner).concat(next);
         let reader = text.map(|text| Reader {
             text,
-            judge: connector.judge(),
-            connector: connector.clone(),
+            judge: prompts.yes_no_classifier(),
+            prompts: prompts.clone(),
             archive,
         });
         let ways = Ways::new(reader.as_ref());
@@ -237,7 +237,7 @@ pub fn decode<'s>(
             .clone()
             .flat_map(move |done| ways.is_weighed(&done).then_some(Reading::Choose(done)));
         let plain = generated.flat_map(move |done| (!ways.is_weighed(&done)).then_some(done));
-        let plain = plainly(plain, &connector);
+        let plain = plainly(plain, &prompts);
         let (decoded, found) = match reader {
             Some(reader) => {
                 let readings = inner.concatenate([questions, judged, weighed]);
@@ -251,7 +251,7 @@ pub fn decode<'s>(
         };
         let heard = found.map(|(question, found)| ask::Heard::Found(question, found));
         let heard = heard.concat(decoded.clone().flat_map(of_person));
-        let told = ask(heard, connector.clone());
+        let told = ask(heard, prompts.clone());
         let mut requests = vec![told.clone().flat_map(to_ask)];
         for asker in summaries {
             let node = asker.node;
@@ -261,7 +261,7 @@ pub fn decode<'s>(
             let heard = cuts.concat(decoded.clone().map(minutes::Heard::Said));
             requests.push(minutes(heard, asker));
         }
-        let follow = move |decoded: Decoded| follow(&decoded, &followers, &connector);
+        let follow = move |decoded: Decoded| follow(&decoded, &followers, &prompts);
         requests.push(decoded.clone().flat_map(follow));
         inner.concatenate(requests).connect_loop(again);
         (decoded.leave(outer), told.flat_map(to_tell).leave(outer))
@@ -284,7 +284,7 @@ impl Ways {
         Self {
             text: reader.is_some(),
             judges: reader.is_some_and(|reader| reader.judge.is_some()),
-            weighs: reader.is_some_and(|reader| reader.connector.choice_likeness() > 0.0),
+            weighs: reader.is_some_and(|reader| reader.prompts.ranker().embeds_options()),
         }
     }
 
@@ -304,11 +304,11 @@ impl Ways {
 /// Goes on with what the decoder found best by itself.
 fn plainly<'s, T: Timestamp>(
     generated: StreamVec<'s, T, Done<Request, Generation>>,
-    connector: &Connector,
+    prompts: &PromptBuilder,
 ) -> StreamVec<'s, T, Decoded> {
-    let connector = connector.clone();
+    let prompts = prompts.clone();
     generated.map(move |done| Done {
-        result: choose(&done, &connector, None),
+        result: choose(&done, &prompts, None),
         item: done.item,
     })
 }
@@ -366,7 +366,7 @@ pub(crate) fn about_segment(
 }
 
 /// The requests of those who read this result.
-fn follow(decoded: &Decoded, followers: &[Follower], connector: &Connector) -> Vec<Request> {
+fn follow(decoded: &Decoded, followers: &[Follower], prompts: &PromptBuilder) -> Vec<Request> {
     let mut readers = followers
         .iter()
         .filter(|follower| decoded.item.node() == Some(follower.reads))
@@ -384,7 +384,7 @@ fn follow(decoded: &Decoded, followers: &[Follower], connector: &Connector) -> V
     let requests = readers.filter_map(|follower| {
         follower
             .asker
-            .about_caption(segment, (&caption, like), connector)
+            .about_caption(segment, (&caption, like), prompts)
     });
     requests.collect()
 }

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use atom_models::{
-    Fault, Generation, Prompt, Reason, Scheduler,
-    scheduler::{Job, Urgency},
-};
+use atom_models::{Fault, Generation, Job, Prompt, Reason, Scheduler, Urgency};
 
 use tracing::debug;
 
@@ -72,7 +69,7 @@ impl DecoderDesk {
             let Some(hearing) = &person.hearing else {
                 continue;
             };
-            let Some(text) = self.scheduler.so_far(*ticket) else {
+            let Some(text) = self.scheduler.partial_text(*ticket) else {
                 continue;
             };
             if text != *told {
@@ -100,7 +97,7 @@ impl Desk<Request, Generation> for DecoderDesk {
     fn open(&mut self) {
         for beginning in &self.beginnings {
             // A decoder that fails at this will fail at the requests, and be told of then.
-            let tokens = self.scheduler.load(beginning).unwrap_or(0);
+            let tokens = self.scheduler.pin_prefix(beginning).unwrap_or(0);
             self.tally.loaded(tokens);
         }
     }

@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use atom_models::{Fault, Reason, Vision};
+use atom_models::{Fault, Reason, VisionEncoder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use timely::{
@@ -34,7 +34,7 @@ impl EncodeSpec {
 /// The second stream tells of the frames that could not be encoded.
 pub fn encode<'s, T: Timestamp>(
     samples: StreamVec<'s, T, (NodeId, Taken)>,
-    vision: Box<dyn Vision>,
+    vision: Box<dyn VisionEncoder>,
     health: Health,
     crew: &Crew,
 ) -> (StreamVec<'s, T, (NodeId, Seen)>, StreamVec<'s, T, Failure>) {
@@ -59,7 +59,7 @@ type Encoding = Option<Arc<Encoded>>;
 
 /// The core: the encoder and what it encoded last.
 struct Encoder {
-    vision: Box<dyn Vision>,
+    vision: Box<dyn VisionEncoder>,
     recent: VecDeque<((SourceId, MediaTime), Arc<Encoded>)>,
 }
 
@@ -69,7 +69,7 @@ const THUMBNAIL: u32 = 160;
 const RECENT: usize = 16;
 
 impl Encoder {
-    fn new(vision: Box<dyn Vision>) -> Self {
+    fn new(vision: Box<dyn VisionEncoder>) -> Self {
         Self {
             vision,
             recent: VecDeque::new(),
@@ -93,17 +93,14 @@ impl Encoder {
     }
 
     fn encode(&mut self, frame: &Frame) -> Result<Encoded, Fault> {
-        let impression = self
-            .vision
-            .encode(&frame.image)
-            .map_err(|e| Fault::new(Reason::Model, e))?;
+        let features = self.vision.encode(&frame.image).map_err(Fault::from)?;
         Ok(Encoded {
             source: frame.source,
             at: frame.at,
             taken: frame.taken,
             signature: frame.signature.clone(),
             thumbnail: frame.image.thumbnail(THUMBNAIL),
-            impression,
+            features,
             flow: frame.slot.as_ref().map(Slot::flow),
         })
     }
@@ -142,14 +139,14 @@ fn lost(frame: &Frame, reason: Reason, detail: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use atom_models::{Image, Meter, fake::FakeVision};
+    use atom_models::{Image, Meter, fake::FakeVisionEncoder};
 
     use super::*;
 
     #[test]
     fn a_frame_chosen_twice_is_encoded_once() {
         let meter = Arc::new(Meter::default());
-        let mut encoder = Encoder::new(Box::new(FakeVision::new(Arc::clone(&meter))));
+        let mut encoder = Encoder::new(Box::new(FakeVisionEncoder::new(Arc::clone(&meter))));
         let frame = |at| {
             let image = Image::filled(4, 4, [255, 0, 0]);
             Taken::Frame(Arc::new(Frame::new(

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use atom_models::{Fault, Impression, Judge, Reason, TextEncoder};
+use atom_models::{Fault, TextEncoder, VisualFeatures, YesNoClassifier};
 
 use crate::{
     archive::{Archive, Extent, Moment},
@@ -110,7 +110,7 @@ pub struct Finder<'f> {
     /// Where segments are stored.
     pub archive: &'f mut dyn Archive,
     /// Tells how likely a segment bears a question out; without it the decoder answers everything.
-    pub judge: Option<&'f mut Judge>,
+    pub judge: Option<&'f mut YesNoClassifier>,
     /// Gives the vectors of questions.
     pub text: &'f mut dyn TextEncoder,
 }
@@ -160,7 +160,7 @@ impl Finder<'_> {
             evidence.looked += 1;
             evidence.likeliest = evidence.likeliest.max(yes);
             if yes >= SEEN {
-                moment.impression = Impression::default();
+                moment.features = VisualFeatures::default();
                 // What is counted is what lies within the span.
                 moment.start_ms = moment.start_ms.max(question.from_ms.unwrap_or(0));
                 moment.end_ms = moment.end_ms.min(question.to_ms.unwrap_or(u64::MAX));
@@ -176,10 +176,7 @@ impl Finder<'_> {
         if words.is_empty() {
             return self.all(question, evidence);
         }
-        let vector = self
-            .text
-            .embed(&words)
-            .map_err(|error| Fault::new(Reason::Model, error))?;
+        let vector = self.text.embed(&words).map_err(Fault::from)?;
         let best = self.archive.best(question, &words, vector, 2 * MOMENTS)?;
         evidence.looked = best.len() as u64;
         let mut moments = Vec::new();
@@ -203,7 +200,7 @@ impl Finder<'_> {
         self.archive.each(question, None, &mut |mut moment| {
             question.wanted()?;
             evidence.looked += 1;
-            moment.impression = Impression::default();
+            moment.features = VisualFeatures::default();
             let text = moment
                 .caption
                 .clone()
@@ -224,7 +221,7 @@ impl Finder<'_> {
 }
 
 fn likely(
-    judge: &mut Option<&mut Judge>,
+    judge: &mut Option<&mut YesNoClassifier>,
     question: &str,
     moment: &Moment,
     text: &mut dyn TextEncoder,
@@ -233,8 +230,8 @@ fn likely(
         return Ok(likely);
     }
     let Some(judge) = judge else { return Ok(1.0) };
-    let yes = judge.yes(question, &moment.impression, text);
-    yes.map_err(|error| Fault::new(Reason::Model, error))
+    let yes = judge.probability(question, &moment.features, text);
+    yes.map_err(Fault::from)
 }
 
 #[cfg(test)]

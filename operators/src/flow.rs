@@ -61,7 +61,7 @@ impl Bounds {
     }
 }
 
-/// More segments are never in flight of one source: each holds some frames' impressions.
+/// More segments are never in flight of one source: each holds some frames' features.
 const MOST_SEGMENTS: usize = 256;
 
 /// What is in flight of one source.

@@ -185,7 +185,7 @@ pub fn index<'s, T: Timestamp>(
 
 #[cfg(test)]
 mod tests {
-    use atom_models::{Fault, Impression, Reason};
+    use atom_models::{Fault, Reason, VisualFeatures};
 
     use super::*;
     use crate::data::{Failure, MediaTime, SourceId, Stage};
@@ -195,7 +195,7 @@ mod tests {
             source: SourceId::of(0),
             start: MediaTime::from_millis(start),
         };
-        let impression = Impression {
+        let features = VisualFeatures {
             embedding: [1.0].into(),
             concepts: [].into(),
         };
@@ -203,7 +203,7 @@ mod tests {
             key,
             end: MediaTime::from_millis(start + 1),
             frames: vec![],
-            impression,
+            features,
             slot: None,
             closed: std::time::Instant::now(),
             span: tracing::Span::none(),

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use atom_models::Connector;
+use atom_models::PromptBuilder;
 use timely::{
     container::CapacityContainerBuilder,
     dataflow::{
@@ -145,7 +145,7 @@ pub struct Asker {
     /// Its settings.
     pub spec: SummarySpec,
     /// Makes the prompts.
-    pub connector: Connector,
+    pub prompts: PromptBuilder,
 }
 
 /// The shell's state: stretches, and the right to speak when they are whole.
@@ -267,19 +267,19 @@ impl Ledger {
         }
         let Asker {
             node,
-            connector,
+            prompts,
             spec,
             ..
         } = &self.asker;
         let request = Request {
-            prompt: stretch.prompt(connector),
+            prompt: stretch.prompt(prompts),
             about: About::Stretch(*node, Arc::new(stretch)),
             task: Task::Summary,
             question: None,
             remembered: Arc::default(),
             draft: None,
             judged: false,
-            max_tokens: spec.max_tokens.unwrap_or(connector.summary_tokens()),
+            max_tokens: spec.max_tokens.unwrap_or(prompts.summary_tokens()),
         };
         Some((owed, request))
     }

@@ -14,7 +14,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use atom_models::{Fault, Reason, fault::catch};
+use atom_models::{Fault, Reason, catch_panic};
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use timely::{
     container::CapacityContainerBuilder,
@@ -224,7 +224,7 @@ where
 
 /// Runs `work`; a panic is a fault.
 fn quietly(work: impl FnOnce()) -> Result<(), Fault> {
-    catch(|| {
+    catch_panic(|| {
         work();
         Ok(())
     })
@@ -236,7 +236,7 @@ impl<D> Together<D> {
     where
         D: Desk<I, O>,
     {
-        catch(|| Ok(self.desk.go_on())).unwrap_or_else(|fault| {
+        catch_panic(|| Ok(self.desk.go_on())).unwrap_or_else(|fault| {
             self.desk.clear();
             under_way
                 .keys()
@@ -327,7 +327,7 @@ fn attempt<I, O, F: FnMut(&I) -> Result<O, Fault>>(
     if let Some(fault) = given_up(&work.health, work.name) {
         return Err(fault);
     }
-    let result = catch(|| (work.run)(item));
+    let result = catch_panic(|| (work.run)(item));
     work.health.note(&result, work.shows);
     result
 }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use atom_models::{
-    Connector, Fault, Generation, Impression, Judge, Prompt, Reason, TextEncoder, connector::tidy,
+    Fault, Generation, Prompt, PromptBuilder, Reason, TextEncoder, VisualFeatures, YesNoClassifier,
+    first_sentence,
 };
 use timely::{dataflow::StreamVec, progress::Timestamp};
 
@@ -40,8 +41,8 @@ pub(crate) enum Read {
 /// The text encoder with what it needs.
 pub(crate) struct Reader {
     pub(crate) text: Box<dyn TextEncoder>,
-    pub(crate) judge: Option<Judge>,
-    pub(crate) connector: Connector,
+    pub(crate) judge: Option<YesNoClassifier>,
+    pub(crate) prompts: PromptBuilder,
     pub(crate) archive: Option<Box<dyn Archive>>,
 }
 
@@ -49,7 +50,7 @@ impl Reader {
     fn read(&mut self, reading: &Reading) -> Result<Read, Fault> {
         match reading {
             Reading::Choose(done) => {
-                let said = choose(done, &self.connector, Some(&mut *self.text))?;
+                let said = choose(done, &self.prompts, Some(&mut *self.text))?;
                 self.with_vector(done.item.task, said).map(Read::Said)
             }
             Reading::Judge(request) => self.judge(request).map(Read::Said),
@@ -62,8 +63,8 @@ impl Reader {
         if task != Task::Caption {
             return Ok(said);
         }
-        let vector = self.text.embed(&tidy(&said.text));
-        let vector = vector.map_err(|error| Fault::new(Reason::Model, error))?;
+        let vector = self.text.embed(&first_sentence(&said.text));
+        let vector = vector.map_err(Fault::from)?;
         Ok(Said {
             vector: Some(vector.into()),
             ..said
@@ -71,19 +72,16 @@ impl Reader {
     }
 
     fn judge(&mut self, request: &Request) -> Result<Said, Fault> {
-        let (Some(judge), Some(question), Some(impression)) = (
-            &mut self.judge,
-            &request.question,
-            request.about.impression(),
-        ) else {
+        let (Some(judge), Some(question), Some(features)) =
+            (&mut self.judge, &request.question, request.about.features())
+        else {
             return Err(Fault::new(
                 Reason::Missing,
                 "there is no question about pictures",
             ));
         };
-        let yes = judge.yes(question, impression, &mut *self.text);
-        yes.map(Said::judged)
-            .map_err(|error| Fault::new(Reason::Model, error))
+        let yes = judge.probability(question, features, &mut *self.text);
+        yes.map(Said::judged).map_err(Fault::from)
     }
 
     fn find(&mut self, question: &Question) -> Result<Evidence, Fault> {
@@ -151,20 +149,24 @@ pub(crate) fn found(done: Done<Reading, Read>) -> Option<(Arc<Question>, Result<
 /// What the decoder failed with, or the text encoder.
 pub fn choose(
     done: &Done<Request, Generation>,
-    connector: &Connector,
+    prompts: &PromptBuilder,
     text: Option<&mut dyn TextEncoder>,
 ) -> Result<Said, Fault> {
     let mut generation = done.result.clone()?;
     let among = is_choice(&done.item);
-    let impression = done.item.about.impression();
-    let chosen = match impression {
-        Some(impression) if done.item.task == Task::Caption => {
-            connector.choose(&mut generation, impression, text)
+    let features = done.item.about.features();
+    let chosen = match features {
+        Some(features) if done.item.task == Task::Caption => {
+            prompts
+                .ranker()
+                .rank_captions(&mut generation, features, text)
         }
-        Some(impression) if among => connector.weigh(&mut generation, impression, text),
+        Some(features) if among => prompts
+            .ranker()
+            .rank_options(&mut generation, features, text),
         _ => Ok(()),
     };
-    chosen.map_err(|error| Fault::new(Reason::Model, error))?;
+    chosen.map_err(Fault::from)?;
     Ok(Said::best(&generation, among))
 }
 
@@ -176,10 +178,10 @@ pub(crate) fn is_choice(request: &Request) -> bool {
 
 impl About {
     /// What the pictures are that this is about; nothing of what was only said.
-    pub(crate) fn impression(&self) -> Option<&Impression> {
+    pub(crate) fn features(&self) -> Option<&VisualFeatures> {
         match self {
-            Self::Segment(_, segment) => Some(&segment.impression),
-            Self::Moment(inquiry, n) => Some(&inquiry.moment(*n).impression),
+            Self::Segment(_, segment) => Some(&segment.features),
+            Self::Moment(inquiry, n) => Some(&inquiry.moment(*n).features),
             Self::Stretch(..) => None,
         }
     }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use atom_models::{Connector, Fault, Prompt, Reason};
+use atom_models::{Fault, Prompt, PromptBuilder, Reason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -167,14 +167,13 @@ impl ReasonSpec {
     }
 
     /// Whether the text encoder answers, and not the decoder.
-    pub fn judged(&self, connector: &Connector) -> bool {
-        self.answer == AnswerForm::YesNo && connector.judge().is_some()
+    pub fn judged(&self, prompts: &PromptBuilder) -> bool {
+        self.answer == AnswerForm::YesNo && prompts.yes_no_classifier().is_some()
     }
 
     /// Whether the text encoder has a say in the answers.
-    pub fn weighed(&self, connector: &Connector) -> bool {
-        self.judged(connector)
-            || self.answer != AnswerForm::Text && connector.choice_likeness() > 0.0
+    pub fn weighed(&self, prompts: &PromptBuilder) -> bool {
+        self.judged(prompts) || self.answer != AnswerForm::Text && prompts.ranker().embeds_options()
     }
 
     /// The only answers there may be; none if it is free.
@@ -205,13 +204,13 @@ pub struct Asker {
 
 impl Asker {
     /// The node with these settings, over segments of at most this length.
-    pub fn new(node: NodeId, spec: &ReasonSpec, length_ms: u64, connector: &Connector) -> Self {
-        let max_tokens = spec.max_tokens.unwrap_or(connector.answer_tokens());
+    pub fn new(node: NodeId, spec: &ReasonSpec, length_ms: u64, prompts: &PromptBuilder) -> Self {
+        let max_tokens = spec.max_tokens.unwrap_or(prompts.answer_tokens());
         Self {
             node,
             ask: spec.ask.as_str().into(),
             among: spec.among().into(),
-            judged: spec.judged(connector),
+            judged: spec.judged(prompts),
             max_tokens,
             every: u64::from(spec.every.max(1)),
             length_ms: length_ms.max(1),
@@ -225,9 +224,13 @@ impl Asker {
     }
 
     /// Asks about what the pictures of a segment show, if it is asked about.
-    pub fn about_segment(&self, segment: &Arc<Segment>, connector: &Connector) -> Option<Request> {
-        let evidence = connector.tags(&segment.impression);
-        self.request(segment, Ok(self.prompt("", &evidence, connector)))
+    pub fn about_segment(
+        &self,
+        segment: &Arc<Segment>,
+        prompts: &PromptBuilder,
+    ) -> Option<Request> {
+        let evidence = prompts.tags(&segment.features);
+        self.request(segment, Ok(self.prompt("", &evidence, prompts)))
     }
 
     /// Asks about what the pictures show and a caption says; where there is no caption, there will be no answer.
@@ -235,7 +238,7 @@ impl Asker {
         &self,
         segment: &Arc<Segment>,
         (caption, remembered): (&Outcome<Caption>, &[String]),
-        connector: &Connector,
+        prompts: &PromptBuilder,
     ) -> Option<Request> {
         let missing = |failure: &Failure| {
             Fault::new(
@@ -244,20 +247,20 @@ impl Asker {
             )
         };
         let prompt = caption.as_ref().map(|caption| {
-            let tags = connector.tags(&segment.impression);
+            let tags = prompts.tags(&segment.features);
             let like = match remembered.is_empty() {
                 true => String::new(),
                 false => format!("Like: {}", remembered.join(" ")),
             };
-            self.prompt(&like, &format!("{tags}. {}", caption.text), connector)
+            self.prompt(&like, &format!("{tags}. {}", caption.text), prompts)
         });
         self.request(segment, prompt.map_err(missing))
     }
 
-    fn prompt(&self, like: &str, evidence: &str, connector: &Connector) -> Prompt {
-        connector
+    fn prompt(&self, like: &str, evidence: &str, prompts: &PromptBuilder) -> Prompt {
+        prompts
             .reason_prompt_with(like, evidence, &self.ask)
-            .among(&self.among)
+            .with_options(&self.among)
     }
 
     fn request(&self, segment: &Arc<Segment>, prompt: Result<Prompt, Fault>) -> Option<Request> {

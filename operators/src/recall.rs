@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use atom_models::{Connector, Fault, Memory, Prompt};
+use atom_models::{CaptionMemory, Fault, Prompt, PromptBuilder};
 use timely::{
     dataflow::{StreamVec, operators::vec::Map},
     progress::Timestamp,
@@ -42,20 +42,20 @@ pub struct Recalled {
 #[derive(Clone, Debug)]
 pub struct Recall {
     /// The memory; none if the pack has none.
-    pub memory: Option<Arc<Memory>>,
+    pub memory: Option<Arc<CaptionMemory>>,
     /// Makes the prompts.
-    pub connector: Connector,
+    pub prompts: PromptBuilder,
 }
 
 impl Recall {
     /// What the memory knows of a segment, and the decoder's input for its caption.
     pub fn of(&self, segment: &Segment) -> Known {
         let memory = self.memory.as_deref();
-        let impression = &segment.impression;
-        let draft = memory.and_then(|memory| memory.draft(&impression.embedding));
-        let remembered = self.connector.examples(impression, memory);
+        let features = &segment.features;
+        let draft = memory.and_then(|memory| memory.draft(&features.embedding));
+        let remembered = self.prompts.examples(features, memory);
         Known {
-            prompt: self.connector.caption_prompt(impression, &remembered),
+            prompt: self.prompts.caption_prompt(features, &remembered),
             draft: draft.map(str::to_owned),
             remembered: remembered.into(),
         }

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use atom_models::{Fault, Impression, Reason};
+use atom_models::{Fault, Reason, VisualFeatures};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use timely::{
@@ -206,8 +206,8 @@ impl Segments {
             source: self.source,
             start: open.start,
         };
-        let result = match Impression::pool(open.frames.iter().map(|frame| &frame.impression)) {
-            Some(impression) => {
+        let result = match VisualFeatures::pool(open.frames.iter().map(|frame| &frame.features)) {
+            Some(features) => {
                 let slot = open
                     .frames
                     .iter()
@@ -217,7 +217,7 @@ impl Segments {
                     key,
                     end,
                     frames: open.frames,
-                    impression,
+                    features,
                     slot,
                     closed: now,
                     span: life(key, end),
@@ -309,7 +309,7 @@ mod tests {
             taken: Instant::now(),
             signature: Signature::of(&Image::filled(16, 16, [grey; 3])),
             thumbnail: Image::filled(1, 1, [grey; 3]),
-            impression: Impression {
+            features: VisualFeatures {
                 embedding: [1.0].into(),
                 concepts: [].into(),
             },

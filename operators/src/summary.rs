@@ -8,7 +8,7 @@ use crate::{
     decode::{About, Decoded},
     node::{SpecError, check_tokens, require},
 };
-use atom_models::{Connector, Fault, Prompt, Reason};
+use atom_models::{Fault, Prompt, PromptBuilder, Reason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -98,13 +98,13 @@ impl Stretch {
     }
 
     /// The decoder's input, or why there can be none.
-    pub fn prompt(&self, connector: &Connector) -> Result<Prompt, Fault> {
+    pub fn prompt(&self, prompts: &PromptBuilder) -> Result<Prompt, Fault> {
         match self.texts.is_empty() {
             true => Err(Fault::new(
                 Reason::Missing,
                 "nothing was said in this stretch",
             )),
-            false => Ok(connector.summary_prompt(&self.told())),
+            false => Ok(prompts.summary_prompt(&self.told())),
         }
     }
 }

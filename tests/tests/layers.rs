@@ -32,7 +32,7 @@ const APART: [(&str, &str); 2] = [("atom-index", "atom-media"), ("atom-camera", 
 
 /// An outside crate, and the files or folders whose sources may name it.
 const MAY_NAME: [(&str, &[&str]); 13] = [
-    ("ort", &["models/src/session.rs", "models/src/session/"]),
+    ("ort", &["models/src/runtime/session/"]),
     ("timely", &["operators/", "engine/runtime/", "engine/lab/"]),
     ("differential_dataflow", &["operators/"]),
     ("gstreamer", &["engine/media/", "tests/camera/"]),

@@ -8,9 +8,8 @@ use std::{
 };
 
 use atom_models::{
-    Connector, Generation, Impression, Pack, Prompt, Scheduler,
-    kv::Kv,
-    scheduler::{Job, Settings, Urgency},
+    Generation, Job, KvCache, Pack, Prompt, PromptBuilder, Scheduler, SchedulerSettings, Urgency,
+    VisualFeatures,
 };
 use atom_tests::cache;
 
@@ -22,23 +21,23 @@ fn pack() -> Pack {
     Pack::open("mini").unwrap()
 }
 
-fn scheduler(pack: &Pack, settings: Settings) -> Scheduler {
+fn scheduler(pack: &Pack, settings: SchedulerSettings) -> Scheduler {
     Scheduler::new(pack.decoder(Arc::default()).unwrap(), settings)
 }
 
 /// A caption of something seen, as columns of the concepts.
-fn caption(connector: &Connector, seen: &[usize]) -> Prompt {
-    let mut concepts = vec![0.0; connector.concepts()];
+fn caption(prompts: &PromptBuilder, seen: &[usize]) -> Prompt {
+    let mut concepts = vec![0.0; prompts.concept_count()];
     seen.iter().for_each(|column| concepts[*column] = 0.8);
-    let impression = Impression {
+    let features = VisualFeatures {
         embedding: vec![0.0; 384].into(),
         concepts: concepts.into(),
     };
-    connector.caption_prompt(&impression, &[])
+    prompts.caption_prompt(&features, &[])
 }
 
 /// Captions and questions, some with a common beginning, of different lengths.
-fn prompts(connector: &Connector) -> Vec<Prompt> {
+fn prompts(prompts: &PromptBuilder) -> Vec<Prompt> {
     let questions = [
         "Is there a dog?",
         "What can be seen?",
@@ -47,8 +46,8 @@ fn prompts(connector: &Connector) -> Vec<Prompt> {
     let evidence = ["person, dog, grass; maybe run, field", "car"];
     let asked = evidence
         .iter()
-        .flat_map(|seen| questions.map(|ask| connector.reason_prompt(seen, ask)));
-    let captions = [&[3, 40, 77][..], &[3, 40, 78], &[9]].map(|seen| caption(connector, seen));
+        .flat_map(|seen| questions.map(|ask| prompts.reason_prompt(seen, ask)));
+    let captions = [&[3, 40, 77][..], &[3, 40, 78], &[9]].map(|seen| caption(prompts, seen));
     captions.into_iter().chain(asked).collect()
 }
 
@@ -86,20 +85,20 @@ fn together(scheduler: &mut Scheduler, prompts: &[Prompt]) -> Vec<Generation> {
 #[test]
 fn texts_and_scores_do_not_depend_on_reuse_or_on_what_runs_beside() {
     let pack = pack();
-    let prompts = prompts(pack.connector());
+    let prompts = prompts(pack.prompts());
     let mut alone = scheduler(
         &pack,
-        Settings {
+        SchedulerSettings {
             reuse: false,
-            ..Settings::default()
+            ..SchedulerSettings::default()
         },
     );
     let alone: Vec<_> = prompts
         .iter()
         .map(|prompt| alone.generate(prompt, 12).unwrap())
         .collect();
-    let mut shared = scheduler(&pack, Settings::default());
-    let loaded = shared.load(&pack.connector().reason_beginning()).unwrap();
+    let mut shared = scheduler(&pack, SchedulerSettings::default());
+    let loaded = shared.pin_prefix(&pack.prompts().reason_prefix()).unwrap();
     assert!(loaded > 50, "{loaded}");
     for round in ["at first", "again"] {
         let found = together(&mut shared, &prompts);
@@ -118,16 +117,16 @@ fn a_sequence_without_the_adapter_is_the_same_beside_one_with_it() {
     let shape = decoder.shape();
     let tokens = decoder.encode("A dog runs over the").unwrap();
     let mut run = |adapter: bool| {
-        let mut kv = Kv::of(shape, &[], 0);
+        let mut kv = KvCache::from_tokens(shape, &[], 0);
         let logits = decoder.run(&tokens, &[adapter], &mut kv).unwrap();
         (logits, kv)
     };
     let ((plain_next, plain), (adapted_next, adapted)) = (run(false), run(true));
     assert_ne!(plain_next, adapted_next, "the adapter does something");
-    let mut both = Kv::new(shape);
-    both.resize(2, adapted.room());
-    both.put(0, &adapted, 0);
-    both.put(1, &plain, 0);
+    let mut both = KvCache::new(shape);
+    both.resize(2, adapted.capacity());
+    both.copy_row_from(0, &adapted, 0);
+    both.copy_row_from(1, &plain, 0);
     let beside = decoder.run(&[7, 7], &[true, false], &mut both).unwrap();
     let mut alone = plain;
     let alone = decoder.run(&[7], &[false], &mut alone).unwrap();

@@ -264,7 +264,7 @@ impl Store {
             return Err(told);
         }
         let problem = Problem {
-            what: atom_models::error::chain(&told),
+            what: atom_models::error_chain(&told),
             remedy: RESTORE,
         };
         if !problems.contains(&problem) {

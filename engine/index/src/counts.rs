@@ -94,7 +94,7 @@ pub(super) struct Words {
 impl Words {
     /// The words of a segment, each once.
     pub(super) fn of(&mut self, tags: &str, answers: &[(String, String)]) -> BTreeSet<u32> {
-        let concepts = atom_models::sure(tags).map(|word| What::Concept(word.to_owned()));
+        let concepts = atom_models::confident_tags(tags).map(|word| What::Concept(word.to_owned()));
         let answers = answers.iter().map(|(ask, text)| What::Answer {
             ask: ask.clone(),
             text: text.clone(),

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use atom_models::{Judge, LazyText, ModelError, Pack, TextEncoder};
+use atom_models::{LazyTextEncoder, ModelError, Pack, TextEncoder, YesNoClassifier};
 use rusqlite::{Connection, Result};
 use tracing::warn;
 
@@ -20,7 +20,7 @@ use super::segments::Measures;
 pub struct Scale {
     /// Name and version, with which the packs of its rows begin.
     pack: String,
-    judge: Option<Judge>,
+    judge: Option<YesNoClassifier>,
     text: Box<dyn TextEncoder>,
 }
 
@@ -29,7 +29,7 @@ impl Scale {
     pub fn new(pack: &Pack, text: Box<dyn TextEncoder>) -> Self {
         Self {
             pack: pack.id(),
-            judge: pack.connector().judge(),
+            judge: pack.prompts().yes_no_classifier(),
             text,
         }
     }
@@ -38,7 +38,10 @@ impl Scale {
     fn open(id: &str) -> std::result::Result<Self, ModelError> {
         let (pack, id) = (Pack::open(id)?, id.to_owned());
         let load = move || Pack::open(&id)?.text(Arc::default());
-        Ok(Self::new(&pack, Box::new(LazyText::new(Box::new(load)))))
+        Ok(Self::new(
+            &pack,
+            Box::new(LazyTextEncoder::new(Box::new(load))),
+        ))
     }
 
     /// Adds what it takes to weigh segments by these queries; nothing if the pack cannot, or its text encoder fails.
@@ -52,7 +55,7 @@ impl Scale {
             text: &mut *self.text,
         };
         for (query, measures) in new {
-            match judge.measure(&query.spec.question(), &mut text) {
+            match judge.scorer(&query.spec.question(), &mut text) {
                 Ok(measure) => drop(measures.insert(self.pack.clone(), measure)),
                 Err(error) => warn!(query = %query.name, pack = self.pack, %error,
                     "the query matches nothing of this pack until the next start"),

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use atom_models::Measure;
+use atom_models::YesNoScorer;
 use atom_operators::{
     query::millionths,
     standing::{Candidate, Sighting, Standing},
@@ -36,7 +36,7 @@ macro_rules! segments {
 }
 
 /// What it takes to weigh segments by a query, by the id of the pack that made them: vectors of another pack say nothing.
-pub(super) type Measures = BTreeMap<String, Measure>;
+pub(super) type Measures = BTreeMap<String, YesNoScorer>;
 
 /// A query that is kept.
 struct Asked {
@@ -180,7 +180,7 @@ impl Segments {
             if !asked.filter.names(&source.state.source) {
                 continue;
             }
-            let score = millionths(measure.yes(&embedding, &concepts).into());
+            let score = millionths(measure.probability(&embedding, &concepts).into());
             if score >= asked.stays {
                 likely.push((*id, score));
             }

@@ -10,16 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom_models::{
-    Pack, Prompt, Scheduler,
-    scheduler::{Job, Settings, Urgency},
-};
+use atom_models::{Job, Pack, Prompt, Scheduler, SchedulerSettings, Urgency};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// New tokens of each text.
 const TOKENS: usize = 24;
 
-fn scheduler(pack: &Pack, settings: Settings) -> Scheduler {
+fn scheduler(pack: &Pack, settings: SchedulerSettings) -> Scheduler {
     let decoder = pack.decoder(Arc::default()).expect("mini is installed");
     Scheduler::new(decoder, settings)
 }
@@ -57,9 +54,9 @@ fn sequences(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decoder/texts together");
     group.sample_size(10);
     for texts in [1, 2, 4, 8u64] {
-        let settings = Settings {
+        let settings = SchedulerSettings {
             rows: 12,
-            ..Settings::default()
+            ..SchedulerSettings::default()
         };
         let mut scheduler = scheduler(&pack, settings);
         // Their beginnings are known after the first time: what is measured are steps.
@@ -84,7 +81,7 @@ fn questions(scheduler: &mut Scheduler, pack: &Pack) -> usize {
     ];
     let asks = ["Is there a person?", "Is there a car?", "What can be seen?"];
     for (n, (seen, ask)) in (0..).zip(seen.iter().flat_map(|seen| asks.map(|ask| (seen, ask)))) {
-        let prompt = pack.connector().reason_prompt(seen, ask);
+        let prompt = pack.prompts().reason_prompt(seen, ask);
         submit(scheduler, n, prompt, Urgency::Recording);
     }
     finish(scheduler)
@@ -95,17 +92,17 @@ fn reuse(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decoder/three questions about four segments");
     group.sample_size(10);
     for reuse in [true, false] {
-        let settings = Settings {
+        let settings = SchedulerSettings {
             reuse,
-            ..Settings::default()
+            ..SchedulerSettings::default()
         };
         let name = if reuse { "reused" } else { "computed anew" };
         group.bench_function(name, |bencher| {
             bencher.iter_batched_ref(
                 || {
                     let mut scheduler = scheduler(&pack, settings);
-                    let beginning = pack.connector().reason_beginning();
-                    scheduler.load(&beginning).expect("the decoder works");
+                    let beginning = pack.prompts().reason_prefix();
+                    scheduler.pin_prefix(&beginning).expect("the decoder works");
                     scheduler
                 },
                 |scheduler| questions(scheduler, &pack),
@@ -137,12 +134,12 @@ const ASKED: u64 = 60;
 /// Tells the median and the 95th percentile, and the most bytes of keys and values that were held meanwhile.
 fn waiting(_: &mut Criterion) {
     let pack = Pack::open("mini").expect("mini is installed");
-    let mut scheduler = scheduler(&pack, Settings::default());
-    let connector = pack.connector();
+    let mut scheduler = scheduler(&pack, SchedulerSettings::default());
+    let prompts = pack.prompts();
     scheduler
-        .load(&connector.ask_beginning())
+        .pin_prefix(&prompts.ask_prefix())
         .expect("the decoder works");
-    let prompt = connector.ask_prompt(
+    let prompt = prompts.ask_prompt(
         "dog, grass; maybe run. A dog runs on grass.",
         "What is the dog doing?",
     );
@@ -164,7 +161,7 @@ fn waiting(_: &mut Criterion) {
                 .any(|finished| finished.id == 100);
             let bytes = scheduler.bytes();
             held = (bytes.0.max(held.0), bytes.1.max(held.1));
-            if first.is_none() && (over || scheduler.so_far(100).is_some()) {
+            if first.is_none() && (over || scheduler.partial_text(100).is_some()) {
                 first = Some(begun.elapsed());
             }
             if over {

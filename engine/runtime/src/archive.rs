@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use atom_models::{
-    Fault, Impression, Judge, Meters, ModelError, Pack, Reason, Remembering, TextEncoder,
+    CachedTextEncoder, Fault, Meters, ModelError, Pack, Reason, TextEncoder, VisualFeatures,
+    YesNoClassifier,
 };
 use atom_operators::{
     archive::{Archive, Extent, Moment},
@@ -14,7 +15,7 @@ use atom_operators::{
 };
 
 use atom_index::{Chosen, Filter, Query, Store, StoreError, StoredRow, id_of};
-use atom_models::error::chain;
+use atom_models::error_chain;
 
 /// A store that answers questions about some of its sources.
 pub struct StoreArchive {
@@ -37,7 +38,7 @@ pub struct Readers {
 /// What reads the vectors that a pack made.
 pub struct Reader {
     text: Box<dyn TextEncoder>,
-    judge: Option<Judge>,
+    judge: Option<YesNoClassifier>,
 }
 
 impl Reader {
@@ -48,27 +49,27 @@ impl Reader {
     pub fn of(pack: &Pack) -> Result<Self, ModelError> {
         let text = pack.text(Meters::default().text)?;
         Ok(Self {
-            text: Box::new(Remembering::new(text)),
-            judge: pack.connector().judge(),
+            text: Box::new(CachedTextEncoder::new(text)),
+            judge: pack.prompts().yes_no_classifier(),
         })
     }
 
     fn embed(&mut self, words: &str) -> Result<Vec<f32>, Fault> {
         let vector = self.text.embed(words);
-        vector.map_err(|error| Fault::new(Reason::Model, error))
+        vector.map_err(Fault::from)
     }
 
-    fn likely(&mut self, asked: &str, impression: &Impression) -> Result<f32, Fault> {
+    fn likely(&mut self, asked: &str, features: &VisualFeatures) -> Result<f32, Fault> {
         let Some(judge) = &mut self.judge else {
             return Ok(1.0);
         };
-        let likely = judge.yes(asked, impression, &mut *self.text);
-        likely.map_err(|error| Fault::new(Reason::Model, error))
+        let likely = judge.probability(asked, features, &mut *self.text);
+        likely.map_err(Fault::from)
     }
 }
 
 fn fault(error: StoreError) -> Fault {
-    Fault::new(Reason::Missing, chain(&error))
+    Fault::new(Reason::Missing, error_chain(&error))
 }
 
 /// How far these sources are complete, for whoever asks about their spans.
@@ -187,13 +188,13 @@ impl Readers {
     /// A row as a moment. If another pack made it, that one says here how likely it bears out what is asked.
     fn moment(&mut self, stored: StoredRow, asked: Option<&str>) -> Result<Moment, Fault> {
         let row = stored.row;
-        let impression = Impression {
+        let features = VisualFeatures {
             embedding: row.embedding.into(),
             concepts: row.concepts.into(),
         };
         let asked = asked.filter(|_| id_of(&stored.pack) != self.own);
         let likely = match asked {
-            Some(asked) => Some(self.of(&stored.pack)?.likely(asked, &impression)?),
+            Some(asked) => Some(self.of(&stored.pack)?.likely(asked, &features)?),
             None => None,
         };
         Ok(Moment {
@@ -202,7 +203,7 @@ impl Readers {
             end_ms: row.end_ms,
             tags: row.tags,
             caption: row.caption,
-            impression,
+            features,
             likely,
         })
     }

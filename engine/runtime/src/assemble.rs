@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use atom_models::{Connector, Memory, Scheduler, TextEncoder, Vision};
+use atom_models::{CaptionMemory, PromptBuilder, Scheduler, TextEncoder, VisionEncoder};
 use atom_operators::{
     archive::Archive,
     ask::Reply,
@@ -41,19 +41,19 @@ pub struct Parts {
     /// What the rate of each live source of the plan follows.
     pub paces: BTreeMap<usize, Arc<Pace>>,
     /// The vision encoder, if the plan encodes.
-    pub vision: Option<Box<dyn Vision>>,
+    pub vision: Option<Box<dyn VisionEncoder>>,
     /// The decoder, if the plan asks it anything.
     pub decoder: Option<Scheduler>,
     /// The text encoder, if anything is chosen, told or found by it.
     pub text: Option<Box<dyn TextEncoder>>,
     /// The caption memory, if the pack has one.
-    pub memory: Option<Arc<Memory>>,
+    pub memory: Option<Arc<CaptionMemory>>,
     /// The way in for people's questions, if any can be asked.
     pub inbox: Option<Inbox>,
     /// What they are about.
     pub archive: Option<Box<dyn Archive>>,
     /// Makes prompts.
-    pub connector: Connector,
+    pub prompts: PromptBuilder,
     /// How the encoder is doing.
     pub vision_health: Health,
     /// How the decoder is doing.
@@ -100,7 +100,7 @@ pub fn assemble(
     let mut graph = Graph {
         scope,
         plan,
-        connector: parts.connector,
+        prompts: parts.prompts,
         events: vec![taken.clone().flat_map(of_intake)],
     };
     let samples = graph.samples(&taken, &parts.paces, &parts.tally);
@@ -186,7 +186,7 @@ pub(crate) fn of<'s, D: Clone + 'static>(
 pub(crate) struct Graph<'s, 'p> {
     pub(crate) scope: Scope<'s, Tick>,
     pub(crate) plan: &'p Plan,
-    pub(crate) connector: Connector,
+    pub(crate) prompts: PromptBuilder,
     pub(crate) events: Vec<Stream<'s, Event>>,
 }
 
@@ -233,7 +233,7 @@ impl<'s> Graph<'s, '_> {
     fn seen(
         &mut self,
         samples: ByNode<'s, Taken>,
-        vision: Box<dyn Vision>,
+        vision: Box<dyn VisionEncoder>,
         health: Health,
         crew: &Crew,
     ) -> ByNode<'s, Seen> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use atom_models::{Memory, Scheduler, TextEncoder};
+use atom_models::{CaptionMemory, Scheduler, TextEncoder};
 use atom_operators::{
     archive::Archive,
     ask::Reply,
@@ -30,7 +30,7 @@ use crate::assemble::{ByNode, Graph, Stream, nodes, of, segment_of};
 pub(crate) struct Speech {
     pub(crate) scheduler: Option<Scheduler>,
     pub(crate) text: Option<Box<dyn TextEncoder>>,
-    pub(crate) memory: Option<Arc<Memory>>,
+    pub(crate) memory: Option<Arc<CaptionMemory>>,
     pub(crate) archive: Option<Box<dyn Archive>>,
     pub(crate) decoder_health: Health,
     pub(crate) text_health: Health,
@@ -54,7 +54,7 @@ impl<'s> Graph<'s, '_> {
             for cuts in inputs.filter_map(|input| of(cuts, input)) {
                 match kind {
                     NodeKind::Caption(spec) => {
-                        let most = self.connector.caption_tokens();
+                        let most = self.prompts.caption_tokens();
                         let max_tokens = spec.max_tokens.unwrap_or(most);
                         let wish = move |segment| Wish {
                             node,
@@ -64,8 +64,8 @@ impl<'s> Graph<'s, '_> {
                         wishes.push(cuts.flat_map(move |cut| segment_of(cut).map(wish)));
                     }
                     NodeKind::Reason(spec) => {
-                        let (asker, connector) = (self.asker(node, spec), self.connector.clone());
-                        let ask = move |segment| asker.about_segment(&segment, &connector);
+                        let (asker, prompts) = (self.asker(node, spec), self.prompts.clone());
+                        let ask = move |segment| asker.about_segment(&segment, &prompts);
                         requests.push(cuts.flat_map(move |cut| segment_of(cut).and_then(&ask)));
                     }
                     _ => {}
@@ -74,7 +74,7 @@ impl<'s> Graph<'s, '_> {
         }
         let lookup = Recall {
             memory: speech.memory.clone(),
-            connector: self.connector.clone(),
+            prompts: self.prompts.clone(),
         };
         let recalled = recall(self.scope.concatenate(wishes), lookup, crew);
         requests.push(recalled.map(move |recalled| {
@@ -110,15 +110,13 @@ impl<'s> Graph<'s, '_> {
         speech: Speech,
         summaries: Vec<minutes::Asker>,
     ) -> Service {
-        let asks = |kind: &NodeKind| matches!(kind, NodeKind::Reason(spec) if !spec.judged(&self.connector));
+        let asks =
+            |kind: &NodeKind| matches!(kind, NodeKind::Reason(spec) if !spec.judged(&self.prompts));
         let reason = nodes(self.plan)
             .any(|(_, kind)| asks(kind))
-            .then(|| self.connector.reason_beginning());
-        let ask = speech
-            .archive
-            .is_some()
-            .then(|| self.connector.ask_beginning());
-        let summary = (!summaries.is_empty()).then(|| self.connector.summary_beginning());
+            .then(|| self.prompts.reason_prefix());
+        let ask = speech.archive.is_some().then(|| self.prompts.ask_prefix());
+        let summary = (!summaries.is_empty()).then(|| self.prompts.summary_prefix());
         Service {
             scheduler: speech.scheduler,
             beginnings: reason.into_iter().chain(ask).chain(summary).collect(),
@@ -127,7 +125,7 @@ impl<'s> Graph<'s, '_> {
             text_health: speech.text_health,
             archive: speech.archive,
             tally: speech.tally,
-            connector: self.connector.clone(),
+            prompts: self.prompts.clone(),
             followers: self.followers(cuts),
             summaries,
         }
@@ -159,7 +157,7 @@ impl<'s> Graph<'s, '_> {
             NodeKind::Segment(segment) => Some(segment.length_ms),
             _ => None,
         });
-        Asker::new(node, spec, lengths.min().unwrap_or(1), &self.connector)
+        Asker::new(node, spec, lengths.min().unwrap_or(1), &self.prompts)
     }
 
     /// The summary nodes.
@@ -169,7 +167,7 @@ impl<'s> Graph<'s, '_> {
                 node,
                 reads: self.read_by(node),
                 spec: spec.clone(),
-                connector: self.connector.clone(),
+                prompts: self.prompts.clone(),
             }),
             _ => None,
         };

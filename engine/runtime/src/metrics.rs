@@ -146,7 +146,7 @@ impl Metrics {
             let times = self.module_run_seconds.with_label_values(&[module]);
             meter.on_span(move |span| {
                 if !span.load {
-                    times.observe(span.took.as_secs_f64());
+                    times.observe(span.duration.as_secs_f64());
                 }
             });
         }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use atom_models::{
-    LazyText, Meter, Meters, ModelError, Pack, Remembering, Scheduler, SharedText, TextEncoder,
-    scheduler::Settings,
+    CachedTextEncoder, LazyTextEncoder, Meter, Meters, ModelError, Pack, Scheduler,
+    SchedulerSettings, SharedTextEncoder, TextEncoder,
 };
 use atom_operators::{
     data::{MediaTime, NodeId},
@@ -75,15 +75,15 @@ pub fn libraries(plan: &Plan) -> Result<Vec<(usize, RecordingSet)>, RuntimeError
 /// The modules that the plan needs, loaded once.
 pub struct Modules {
     /// The vision encoder.
-    pub vision: Option<Box<dyn atom_models::Vision>>,
+    pub vision: Option<Box<dyn atom_models::VisionEncoder>>,
     /// The decoder.
     pub decoder: Option<Scheduler>,
     /// The text encoder; loaded when it is first needed.
-    pub text: SharedText,
+    pub text: SharedTextEncoder,
     /// Whether anything in the graph is chosen, told or found by the text encoder.
     pub reads: bool,
     /// The caption memory, if captions are wanted and the pack has one.
-    pub memory: Option<Arc<atom_models::Memory>>,
+    pub memory: Option<Arc<atom_models::CaptionMemory>>,
 }
 
 impl Modules {
@@ -100,13 +100,13 @@ impl Modules {
     ) -> Result<Self, RuntimeError> {
         let any =
             |wanted: &dyn Fn(&NodeKind) -> bool| plan.nodes.iter().any(|node| wanted(&node.kind));
-        let connector = pack.connector();
+        let prompts = pack.prompts();
         let encodes = any(&|kind| matches!(kind, NodeKind::Encode(_)));
         let captions = any(&|kind| matches!(kind, NodeKind::Caption(_)));
-        let asks = any(&|kind| matches!(kind, NodeKind::Reason(spec) if !spec.judged(connector)));
-        let reads = any(&|kind| matches!(kind, NodeKind::Reason(spec) if spec.weighed(connector)));
+        let asks = any(&|kind| matches!(kind, NodeKind::Reason(spec) if !spec.judged(prompts)));
+        let reads = any(&|kind| matches!(kind, NodeKind::Reason(spec) if spec.weighed(prompts)));
         let decodes = captions || asks || questions;
-        let chooses = captions && connector.caption_likeness() > 0.0;
+        let chooses = captions && prompts.ranker().embeds_captions();
         let reads = chooses || reads || questions;
         // The decoder beside the others, which takes as long as all of them. More at a time would only hold more memory.
         let (vision, text, memory, decoder) = thread::scope(|threads| {
@@ -126,8 +126,8 @@ impl Modules {
             vision: vision.transpose()?,
             decoder: decoder
                 .transpose()?
-                .map(|decoder| Scheduler::new(decoder, Settings::default())),
-            text: SharedText::new(Box::new(Remembering::new(text?))),
+                .map(|decoder| Scheduler::new(decoder, SchedulerSettings::default())),
+            text: SharedTextEncoder::new(Box::new(CachedTextEncoder::new(text?))),
             reads,
             memory: memory.transpose()?.flatten().map(Arc::new),
         })
@@ -141,7 +141,7 @@ fn text(pack: &Pack, meter: &Arc<Meter>, now: bool) -> Result<Box<dyn TextEncode
     }
     let (name, meter) = (pack.manifest().name.clone(), Arc::clone(meter));
     let load = move || Pack::open(&name)?.text(Arc::clone(&meter));
-    Ok(Box::new(LazyText::new(Box::new(load))))
+    Ok(Box::new(LazyTextEncoder::new(Box::new(load))))
 }
 
 /// Opens the sinks of a plan; files that are there are emptied.

@@ -23,7 +23,7 @@ use atom_media::{
     FrameSender, Location, PlaybackRequest, PlaybackSummary, follow_live,
     live::connection_status::ConnectionState, play_recording,
 };
-use atom_models::error::chain;
+use atom_models::error_chain;
 
 /// So many recordings are played at a time.
 pub(crate) const AT_ONCE: usize = 4;
@@ -148,7 +148,7 @@ impl Players {
 
     /// A recording of a folder is told at once: the run may go on for days.
     fn tell(&self, what: &str, error: &RuntimeError, found: bool) {
-        let said = chain(error);
+        let said = error_chain(error);
         if found {
             warn!("{said}");
         }

@@ -14,14 +14,14 @@ use std::{
     time::Duration,
 };
 
-use atom_models::{Pack, SharedText};
+use atom_models::{Pack, SharedTextEncoder};
 use atom_operators::node::NodeKind;
 use atom_pipelines::Plan;
 use tracing::warn;
 
 use crate::{error::RuntimeError, metrics::Metrics};
 use atom_index::{Lookout, QueryEvent, Scale, Store, StoreError};
-use atom_models::error::chain;
+use atom_models::error_chain;
 
 /// How often it is looked whether another program changed something.
 const LOOK: Duration = Duration::from_millis(250);
@@ -69,7 +69,7 @@ impl Queries {
     pub(crate) fn open(
         plan: &Plan,
         pack: &Pack,
-        text: &SharedText,
+        text: &SharedTextEncoder,
         metrics: &Arc<Metrics>,
         counted: bool,
     ) -> Result<Self, RuntimeError> {
@@ -131,7 +131,7 @@ impl Queries {
     }
 }
 
-fn opened(path: &Path, plan: &Plan, own: (&Pack, SharedText)) -> Result<Opened, StoreError> {
+fn opened(path: &Path, plan: &Plan, own: (&Pack, SharedTextEncoder)) -> Result<Opened, StoreError> {
     let mut store = Store::open(path)?;
     for wanted in plan
         .queries
@@ -158,7 +158,7 @@ impl Followed {
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.failed, true) {
-                    let reason = chain(&error);
+                    let reason = error_chain(&error);
                     warn!("standing queries are behind: {reason}; it is tried again");
                 }
                 false

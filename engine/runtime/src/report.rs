@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use atom_models::{Meters, meter::Reading};
+use atom_models::{MeterReading, Meters};
 use atom_operators::tally::{DropReason, Tally, Task};
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub struct Report {
     /// By source.
     pub sources: BTreeMap<String, SourceReport>,
     /// By module that was loaded.
-    pub modules: BTreeMap<&'static str, Reading>,
+    pub modules: BTreeMap<&'static str, MeterReading>,
     /// The decoder's work.
     pub decoder: DecoderReport,
     /// How often each stage failed, by reason.
@@ -157,7 +157,7 @@ impl DecoderReport {
 }
 
 /// Readings of the modules that were loaded.
-pub fn modules(meters: &Meters) -> BTreeMap<&'static str, Reading> {
+pub fn modules(meters: &Meters) -> BTreeMap<&'static str, MeterReading> {
     meters.readings().into_iter().collect()
 }
 

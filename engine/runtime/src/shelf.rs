@@ -10,14 +10,14 @@ use std::{
     time::Duration,
 };
 
-use atom_models::{Connector, Reason};
+use atom_models::{PromptBuilder, Reason};
 use atom_operators::data::{Failure, MediaTime, NodeId, Row, Segment, SourceId, Stage};
 use jiff::Timestamp;
 use tracing::warn;
 
 use crate::{keeper::Keeper, writer::Passed};
 use atom_index::{Gap, Seal, Store, StoreError, Why};
-use atom_models::error::chain;
+use atom_models::error_chain;
 
 /// How long it is waited before a store that cannot be written is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -119,7 +119,7 @@ pub(crate) struct Patience {
 impl Patience {
     pub(crate) fn wait(&mut self, error: &StoreError) {
         if !std::mem::replace(&mut self.told, true) {
-            warn!("{}; it is tried again until that has passed", chain(error));
+            warn!("{}; it is tried again until that has passed", error_chain(error));
         }
         thread::sleep(RETRY);
     }
@@ -154,19 +154,19 @@ fn thumbnail(segment: &Segment) -> Vec<u8> {
     jpeg.unwrap_or_default()
 }
 
-pub(crate) fn stored(row: &Row, connector: &Connector, thumbnails: bool) -> atom_index::Row {
+pub(crate) fn stored(row: &Row, prompts: &PromptBuilder, thumbnails: bool) -> atom_index::Row {
     atom_index::Row {
         start_ms: row.segment.key.start.millis(),
         end_ms: row.segment.end.millis(),
         caption: row.caption.clone(),
-        tags: connector.tags(&row.segment.impression),
+        tags: prompts.tags(&row.segment.features),
         answers: row
             .answers
             .iter()
             .map(|(ask, text)| (ask.to_string(), text.clone()))
             .collect(),
-        embedding: row.segment.impression.embedding.to_vec(),
-        concepts: row.segment.impression.concepts.to_vec(),
+        embedding: row.segment.features.embedding.to_vec(),
+        concepts: row.segment.features.concepts.to_vec(),
         caption_embedding: row.caption_vector.as_deref().unwrap_or_default().to_vec(),
         failed: row
             .failed

@@ -4,11 +4,7 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use atom_models::{
-    Connector, Scheduler,
-    connector::tidy,
-    scheduler::{Job, Urgency},
-};
+use atom_models::{Job, PromptBuilder, Scheduler, Urgency, first_sentence};
 use atom_operators::{
     archive::Extent,
     data::{MediaTime, SourceId},
@@ -76,7 +72,7 @@ pub struct Summarizer {
     /// The decoder.
     pub scheduler: Scheduler,
     /// Makes the prompts.
-    pub connector: Connector,
+    pub prompts: PromptBuilder,
 }
 
 impl Summarizer {
@@ -171,8 +167,8 @@ impl Summarizer {
             let nowhere = (MediaTime::default(), MediaTime::default());
             let stretch = Stretch::new(SourceId::default(), nowhere, group.len(), false, group);
             let job = Job {
-                prompt: self.connector.summary_prompt(&stretch.told()),
-                max_tokens: self.connector.summary_tokens(),
+                prompt: self.prompts.summary_prompt(&stretch.told()),
+                max_tokens: self.prompts.summary_tokens(),
                 urgency: Urgency::Person,
                 deadline: None,
             };
@@ -182,7 +178,10 @@ impl Summarizer {
         while !self.scheduler.idle() {
             for finished in self.scheduler.advance(Instant::now()) {
                 let at = finished.id as usize;
-                match finished.result.map(|generation| tidy(generation.text())) {
+                match finished
+                    .result
+                    .map(|generation| first_sentence(generation.text()))
+                {
                     Ok(text) => {
                         // What a decoder leaves unsaid, the first sentence says.
                         if !text.is_empty() {

@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, atomic::Ordering::SeqCst, mpsc::Sender},
 };
 
-use atom_models::{Connector, Reason};
+use atom_models::{PromptBuilder, Reason};
 use atom_operators::{
     data::{Answer, End, Failure, MediaTime, NodeId, Row, Segment, SourceId, Stage},
     seal::{Event, Sealed},
@@ -31,7 +31,7 @@ use crate::{
     vitals::{FoundFile, SourceVitals, Vitals},
 };
 use atom_index::{Gap, QueryEvent, Store, StoreError};
-use atom_models::error::chain;
+use atom_models::error_chain;
 
 /// So many recordings that were cut short are remembered; all of them were told.
 const MOST_CUT: usize = 1000;
@@ -89,7 +89,7 @@ pub struct Writer {
     /// The pack's name.
     pub pack: String,
     /// Puts what was seen into words, for the index.
-    pub connector: Connector,
+    pub prompts: PromptBuilder,
     /// The sinks.
     pub sinks: Vec<OpenSink>,
     /// The stores.
@@ -324,7 +324,7 @@ impl Writer {
                 failed.push(format!(
                     "sink {:?} was given up: {}",
                     open.name,
-                    chain(&error)
+                    error_chain(&error)
                 ));
                 false
             }
@@ -368,7 +368,7 @@ impl Writer {
             let mine = rows.iter().filter(|row| row.node == open.node);
             let held = open.held.entry(source.id).or_default();
             held.rows
-                .extend(mine.map(|row| stored(row, &self.connector, open.thumbnails)));
+                .extend(mine.map(|row| stored(row, &self.prompts, open.thumbnails)));
             let of_all =
                 |node: &Option<NodeId>| node.is_none_or(|node| open.segments.contains(&node));
             let gaps = gaps.iter().filter(|(node, _)| of_all(node));
@@ -423,7 +423,7 @@ impl Writer {
                 Ok(segments) => debug!(segments, "removed what is no longer kept"),
                 Err(error) if error.may_pass() => {
                     if troubled {
-                        warn!("{}; it is tried again until that has passed", chain(&error));
+                        warn!("{}; it is tried again until that has passed", error_chain(&error));
                     }
                 }
                 Err(error) => {
@@ -439,7 +439,7 @@ impl Writer {
     fn not_stored(&mut self, failed: Vec<StoreError>) {
         for error in failed {
             self.count(Stage::Store, Reason::Write);
-            let reason = chain(&error);
+            let reason = error_chain(&error);
             if !self.written.errors.contains(&reason) {
                 self.written.errors.push(reason);
             }

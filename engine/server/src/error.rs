@@ -12,7 +12,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use atom_index::StoreError;
-use atom_models::error::chain;
+use atom_models::error_chain;
 
 /// The hint of an error about a standing query that cannot be read.
 const QUERY_EXAMPLE: &str =
@@ -98,6 +98,6 @@ impl ServerError {
 
 impl IntoResponse for ServerError {
     fn into_response(self) -> Response {
-        (self.status(), Json(json!({ "error": chain(&self) }))).into_response()
+        (self.status(), Json(json!({ "error": error_chain(&self) }))).into_response()
     }
 }

@@ -26,9 +26,6 @@ const ROUNDS: usize = 3;
 /// Share of the default's time below which another choice is better; a smaller gain is noise.
 const REQUIRED_GAIN: f64 = 0.9;
 
-/// A module with the thread count that it was loaded for.
-type Loaded<M: ?Sized> = (usize, Box<M>);
-
 /// Measures the fastest counts. Takes some seconds, during which nothing else should run.
 ///
 /// # Errors
@@ -37,8 +34,7 @@ pub(super) fn measure(pack: &Pack) -> Result<ThreadCounts, ModelError> {
     let default = ThreadCounts::default();
     let mut counts = vec![1, default.cores.div_ceil(2), default.cores];
     counts.dedup();
-    let mut encoders: Vec<Loaded<dyn VisionEncoder>> = Vec::new();
-    let mut decoders: Vec<Loaded<dyn Decoder>> = Vec::new();
+    let (mut encoders, mut decoders) = (Vec::new(), Vec::new());
     for count in counts {
         encoders.push((count, pack.vision_with(count, Arc::default())?));
         decoders.push((count, pack.decoder_with(count, Arc::default())?));

@@ -4,10 +4,8 @@
 use std::{cell::RefCell, collections::BTreeMap, fmt::Debug, rc::Rc, sync::Arc};
 
 use atom_models::{
-    Decoder, ModelError, Prompt, Scheduler, fake,
-    fake::{FakeDecoder, FakeVision},
-    kv::{Kv, KvShape},
-    scheduler::Settings,
+    Decoder, KvCache, KvShape, ModelError, Prompt, Scheduler, SchedulerSettings, fake,
+    fake::{FakeDecoder, FakeVisionEncoder},
 };
 use atom_operators::{
     caption,
@@ -114,8 +112,8 @@ impl Decoder for Broken {
         self.0.shape()
     }
 
-    fn run(&mut self, _: &[u32], _: &[bool], _: &mut Kv) -> Result<Vec<f32>, ModelError> {
-        Err(ModelError::Asked("always"))
+    fn run(&mut self, _: &[u32], _: &[bool], _: &mut KvCache) -> Result<Vec<f32>, ModelError> {
+        Err(ModelError::FakeFailure("always"))
     }
 }
 
@@ -139,7 +137,7 @@ fn tell_taken(taken: &Taken) -> String {
 
 fn tell_seen(seen: &Seen) -> String {
     match seen {
-        Seen::Frame(frame) => line(frame.at, "frame", &frame.impression.concepts),
+        Seen::Frame(frame) => line(frame.at, "frame", &frame.features.concepts),
         Seen::Lost(failure) => tell_failure(failure),
         Seen::Quiet(quiet) => line(quiet.until, "quiet", quiet.from.millis()),
         Seen::End(end) => line(end.at, "end", end.whole),
@@ -217,7 +215,7 @@ fn words<'s>(
     shared: &Shared,
     crew: &Crew,
 ) -> StreamVec<'s, Tick, Decoded> {
-    let connector = fake::manifest().connector(fake::concepts());
+    let prompts = fake::prompt_builder();
     let [scene, follow] = [(SCENE, 0), (FOLLOW, 1)].map(|(node, ask)| {
         let (ask, max_tokens) = (setup.asks[ask].to_owned(), None);
         let spec = ReasonSpec {
@@ -225,7 +223,7 @@ fn words<'s>(
             max_tokens,
             ..ReasonSpec::default()
         };
-        Asker::new(node, &spec, setup.segment.length_ms, &connector)
+        Asker::new(node, &spec, setup.segment.length_ms, &prompts)
     });
     let decoder = FakeDecoder::new(Arc::default());
     let decoder: Box<dyn Decoder> = match setup.broken {
@@ -233,14 +231,14 @@ fn words<'s>(
         false => Box::new(decoder),
     };
     let service = Service {
-        scheduler: Some(Scheduler::new(decoder, Settings::default())),
-        beginnings: vec![connector.reason_beginning()],
+        scheduler: Some(Scheduler::new(decoder, SchedulerSettings::default())),
+        beginnings: vec![prompts.reason_prefix()],
         health: Health::default(),
         text: None,
         text_health: Health::default(),
         archive: None,
         tally: shared.tally.clone(),
-        connector: connector.clone(),
+        prompts: prompts.clone(),
         followers: vec![Follower {
             reads: CAPTION,
             asker: follow,
@@ -253,12 +251,12 @@ fn words<'s>(
                 span_ms: 6 * setup.segment.length_ms,
                 max_tokens: None,
             },
-            connector: connector.clone(),
+            prompts: prompts.clone(),
         }],
     };
     let lookup = Recall {
         memory: Some(Arc::new(fake::memory())),
-        connector: connector.clone(),
+        prompts: prompts.clone(),
     };
     let wishes = segments.clone().map(|segment| Wish {
         node: CAPTION,
@@ -266,7 +264,7 @@ fn words<'s>(
         max_tokens: 24,
     });
     let captions = recall(wishes, lookup, crew).map(|recalled| recalled.request);
-    let answers = segments.flat_map(move |segment| scene.about_segment(&segment, &connector));
+    let answers = segments.flat_map(move |segment| scene.about_segment(&segment, &prompts));
     let asked = Asked {
         requests: captions.concat(answers),
         questions: empty(cuts.scope()),
@@ -303,7 +301,7 @@ pub fn chain(
     };
     let sampled = sample(taken, &setup.sample, from, shared.tally.clone());
     let sampled = shared.tap(sampled, |s| ("sample", s.source(), tell_taken(s)));
-    let vision = Box::new(FakeVision::new(Arc::default()));
+    let vision = Box::new(FakeVisionEncoder::new(Arc::default()));
     let sampled = sampled.map(|taken| (SEGMENTS, taken));
     let (seen, failed) = encode(sampled, vision, shared.vision.clone(), crew);
     let seen = shared.tap(seen.map(|(_, seen)| seen), |s| {

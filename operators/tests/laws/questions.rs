@@ -13,9 +13,8 @@ use std::{
 };
 
 use atom_models::{
-    Fault, Impression, Reason, Remembering, Scheduler, fake,
-    fake::{FakeDecoder, FakeText},
-    scheduler::Settings,
+    CachedTextEncoder, Fault, Reason, Scheduler, SchedulerSettings, VisualFeatures, fake,
+    fake::{FakeDecoder, FakeTextEncoder},
 };
 use atom_operators::{
     archive::{Archive, Extent, Moment},
@@ -54,7 +53,7 @@ fn moments() -> Vec<Moment> {
             end_ms: n as u64 * 4000 + 4000,
             tags: colours[n % 5].to_owned(),
             caption: Some(format!("Something {}.", colours[n % 5])),
-            impression: Impression {
+            features: VisualFeatures {
                 embedding: concepts.into(),
                 concepts: concepts.into(),
             },
@@ -120,7 +119,7 @@ fn visit() -> impl Strategy<Value = Visit> {
 fn answers(visits: &[Visit]) -> (Vec<Result<String, Reason>>, Tally) {
     let visits = visits.to_vec();
     timely::execute_directly(move |worker| {
-        let connector = fake::manifest().connector(fake::concepts());
+        let prompts = fake::prompt_builder();
         let (asking, inbox) = inbox();
         let (crew, tally) = (Crew::default(), Tally::default());
         let replies = Rc::new(RefCell::new(Vec::new()));
@@ -129,17 +128,17 @@ fn answers(visits: &[Visit]) -> (Vec<Result<String, Reason>>, Tally) {
             let service = Service {
                 scheduler: Some(Scheduler::new(
                     Box::new(FakeDecoder::new(Arc::default())),
-                    Settings::default(),
+                    SchedulerSettings::default(),
                 )),
-                beginnings: vec![connector.ask_beginning()],
+                beginnings: vec![prompts.ask_prefix()],
                 health: Health::default(),
-                text: Some(Box::new(Remembering::new(Box::new(FakeText::new(
-                    Arc::default(),
-                ))))),
+                text: Some(Box::new(CachedTextEncoder::new(Box::new(
+                    FakeTextEncoder::new(Arc::default()),
+                )))),
                 text_health: Health::default(),
                 archive: Some(Box::new(Shelf)),
                 tally: tally.clone(),
-                connector,
+                prompts,
                 followers: Vec::new(),
                 summaries: Vec::new(),
             };
@@ -226,7 +225,7 @@ fn questions_of_each_form_are_answered_from_what_is_stored() {
 
 #[test]
 fn an_answer_can_be_heard_as_it_grows() {
-    let connector = fake::manifest().connector(fake::concepts());
+    let prompts = fake::prompt_builder();
     let (hearing, heard) = mpsc::channel();
     let runs = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&runs);
@@ -237,15 +236,15 @@ fn an_answer_can_be_heard_as_it_grows() {
             let service = Service {
                 scheduler: Some(Scheduler::new(
                     Box::new(FakeDecoder::new(Arc::default())),
-                    Settings::default(),
+                    SchedulerSettings::default(),
                 )),
                 beginnings: Vec::new(),
                 health: Health::default(),
-                text: Some(Box::new(FakeText::new(Arc::default()))),
+                text: Some(Box::new(FakeTextEncoder::new(Arc::default()))),
                 text_health: Health::default(),
                 archive: Some(Box::new(Shelf)),
                 tally: Tally::default(),
-                connector,
+                prompts,
                 followers: Vec::new(),
                 summaries: Vec::new(),
             };

@@ -3,8 +3,8 @@
 use std::{io::IsTerminal, process::ExitCode};
 
 use atom_models::{
-    install::{self, Watcher},
-    manifest::Manifest,
+    InstallObserver, install_pack, installed_packs, verify_pack,
+    Manifest,
 };
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -43,7 +43,7 @@ impl Models {
             ModelsAction::List => list()?,
             ModelsAction::Install { names } => {
                 for name in names {
-                    let done = install::install(&name, &mut StepProgress::default())?;
+                    let done = install_pack(&name, &mut StepProgress::default())?;
                     let how = if done.fresh {
                         "installed"
                     } else {
@@ -59,7 +59,7 @@ impl Models {
 }
 
 fn list() -> anyhow::Result<()> {
-    let packs = install::list()?;
+    let packs = installed_packs()?;
     if packs.is_empty() {
         eprint_line("no packs are installed; run `atom models install mini`");
         return Ok(());
@@ -80,14 +80,14 @@ fn list() -> anyhow::Result<()> {
 
 fn verify(names: Vec<String>) -> anyhow::Result<()> {
     let names = match names.is_empty() {
-        true => install::list()?
+        true => installed_packs()?
             .into_iter()
             .map(|(manifest, _)| manifest.id())
             .collect(),
         false => names,
     };
     for name in names {
-        let manifest: Manifest = install::verify(&name, &mut StepProgress::default())?;
+        let manifest: Manifest = verify_pack(&name, &mut StepProgress::default())?;
         print_line(&format!(
             "{}: all {} files are right",
             manifest.id(),
@@ -104,7 +104,7 @@ struct StepProgress {
     bar: Option<ProgressBar>,
 }
 
-impl Watcher for StepProgress {
+impl InstallObserver for StepProgress {
     fn begin(&mut self, step: &str, bytes: u64) {
         step.clone_into(&mut self.step);
         if !std::io::stderr().is_terminal() {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use atom_models::{Meters, Scheduler, scheduler::Settings};
+use atom_models::{Meters, Scheduler, SchedulerSettings};
 use atom_runtime::summarize::{Summaries, Summarizer};
 use clap::Args;
 
@@ -34,8 +34,8 @@ impl Summarize {
         let pack = IndexPacks::open(&store, &filter)?.newest()?;
         let decoder = pack.decoder(Meters::default().decoder)?;
         let mut summarizer = Summarizer {
-            scheduler: Scheduler::new(decoder, Settings::default()),
-            connector: pack.connector().clone(),
+            scheduler: Scheduler::new(decoder, SchedulerSettings::default()),
+            prompts: pack.prompts().clone(),
         };
         let summaries = summarizer.summarize(&mut store, &filter)?;
         match self.json {

@@ -3,7 +3,7 @@
 use std::io;
 
 use atom_index::QueryEvent;
-use atom_models::error::chain;
+use atom_models::error_chain;
 use atom_operators::data::MediaTime;
 use atom_runtime::{
     audience::{Audience, Notice, Progress},
@@ -113,7 +113,7 @@ impl Audience for RunPrinter {
 fn stdout_error(error: SinkError) -> io::Error {
     match error.closed_pipe() {
         true => io::ErrorKind::BrokenPipe.into(),
-        false => io::Error::other(chain(&error)),
+        false => io::Error::other(error_chain(&error)),
     }
 }
 

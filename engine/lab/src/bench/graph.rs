@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom_models::{Image, Meters, ModelError, Pack, Scheduler, scheduler};
+use atom_models::{Image, Meters, ModelError, Pack, Scheduler, SchedulerSettings};
 use atom_operators::{
     data::{End, Frame, MediaTime, SourceId},
     flow::{Bounds, Flow},
@@ -119,12 +119,12 @@ fn work_through(
         inlets,
         paces: BTreeMap::new(),
         vision: Some(pack.vision(meters.vision)?),
-        decoder: Some(Scheduler::new(decoder, scheduler::Settings::default())),
+        decoder: Some(Scheduler::new(decoder, SchedulerSettings::default())),
         text: None,
         memory: None,
         inbox: None,
         archive: None,
-        connector: pack.connector().clone(),
+        prompts: pack.prompts().clone(),
         vision_health: Health::default(),
         decoder_health: Health::default(),
         text_health: Health::default(),

@@ -8,8 +8,8 @@ use std::{
 };
 
 use atom_models::{
-    Decoder, Image, Impression, Kv, KvShape, Memory, ModelError, Pack, Remembering, Scheduler,
-    SharedText, Vision, scheduler,
+    CachedTextEncoder, CaptionMemory, Decoder, Image, KvCache, KvShape, ModelError, Pack,
+    Scheduler, SchedulerSettings, SharedTextEncoder, VisionEncoder, VisualFeatures,
 };
 use atom_operators::cancel::CancellationToken;
 use atom_pipelines::{PipelineFile, check, plan};
@@ -27,10 +27,10 @@ use atom_runtime::{
 
 /// The modules of a pack that stay loaded from run to run.
 pub struct Kept {
-    vision: Shared<dyn Vision>,
+    vision: Shared<dyn VisionEncoder>,
     decoder: SharedDecoder,
-    text: SharedText,
-    memory: Option<Arc<Memory>>,
+    text: SharedTextEncoder,
+    memory: Option<Arc<CaptionMemory>>,
 }
 
 impl Kept {
@@ -42,7 +42,7 @@ impl Kept {
         Ok(Self {
             vision: Shared::new(pack.vision_beside(Arc::default())?),
             decoder: SharedDecoder::new(pack.decoder(Arc::default())?),
-            text: SharedText::new(pack.text(Arc::default())?),
+            text: SharedTextEncoder::new(pack.text(Arc::default())?),
             memory: pack.memory()?.map(Arc::new),
         })
     }
@@ -70,16 +70,16 @@ impl Kept {
             text = Box::new(Noted::new(text, calls));
         }
         if reuse {
-            text = Box::new(Remembering::new(text));
+            text = Box::new(CachedTextEncoder::new(text));
         }
-        let settings = scheduler::Settings {
+        let settings = SchedulerSettings {
             reuse,
-            ..scheduler::Settings::default()
+            ..SchedulerSettings::default()
         };
         Modules {
             vision: Some(vision),
             decoder: Some(Scheduler::new(decoder, settings)),
-            text: SharedText::new(text),
+            text: SharedTextEncoder::new(text),
             reads: true,
             memory: self.memory.clone(),
         }
@@ -133,8 +133,8 @@ impl<M: ?Sized> Clone for Shared<M> {
     }
 }
 
-impl Vision for Shared<dyn Vision> {
-    fn encode(&mut self, image: &Image) -> Result<Impression, ModelError> {
+impl VisionEncoder for Shared<dyn VisionEncoder> {
+    fn encode(&mut self, image: &Image) -> Result<VisualFeatures, ModelError> {
         self.lock().encode(image)
     }
 }
@@ -180,7 +180,12 @@ impl Decoder for SharedDecoder {
         self.shape
     }
 
-    fn run(&mut self, ids: &[u32], adapter: &[bool], kv: &mut Kv) -> Result<Vec<f32>, ModelError> {
+    fn run(
+        &mut self,
+        ids: &[u32],
+        adapter: &[bool],
+        kv: &mut KvCache,
+    ) -> Result<Vec<f32>, ModelError> {
         self.decoder.lock().run(ids, adapter, kv)
     }
 }

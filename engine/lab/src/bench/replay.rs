@@ -7,7 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom_models::{Decoder, Image, Impression, Kv, KvShape, ModelError, TextEncoder, Vision};
+use atom_models::{
+    Decoder, Image, KvCache, KvShape, ModelError, TextEncoder, VisionEncoder, VisualFeatures,
+};
 
 /// What was asked of the modules, in order.
 #[derive(Clone, Debug, Default)]
@@ -59,8 +61,8 @@ impl<M: ?Sized> Noted<M> {
     }
 }
 
-impl Vision for Noted<dyn Vision> {
-    fn encode(&mut self, image: &Image) -> Result<Impression, ModelError> {
+impl VisionEncoder for Noted<dyn VisionEncoder> {
+    fn encode(&mut self, image: &Image) -> Result<VisualFeatures, ModelError> {
         self.calls.note(Call::Look(image.clone()));
         self.module.encode(image)
     }
@@ -94,7 +96,12 @@ impl Decoder for Noted<dyn Decoder> {
         self.module.shape()
     }
 
-    fn run(&mut self, ids: &[u32], adapter: &[bool], kv: &mut Kv) -> Result<Vec<f32>, ModelError> {
+    fn run(
+        &mut self,
+        ids: &[u32],
+        adapter: &[bool],
+        kv: &mut KvCache,
+    ) -> Result<Vec<f32>, ModelError> {
         self.calls.note(Call::Step {
             ids: ids.to_vec(),
             adapter: adapter.to_vec(),
@@ -107,7 +114,7 @@ impl Decoder for Noted<dyn Decoder> {
 /// The modules of a pack, without anything around them.
 pub struct Bare {
     /// The vision encoder.
-    pub vision: Box<dyn Vision>,
+    pub vision: Box<dyn VisionEncoder>,
     /// The decoder.
     pub decoder: Box<dyn Decoder>,
     /// The text encoder.
@@ -117,8 +124,8 @@ pub struct Bare {
 /// The decoder's side of calls: prompts that are read and texts that grow each go on from step to step.
 struct Steps<'d> {
     decoder: &'d mut dyn Decoder,
-    prompts: Kv,
-    texts: Kv,
+    prompts: KvCache,
+    texts: KvCache,
     /// Making sequences of other lengths is not the module's time.
     making: Duration,
 }
@@ -128,8 +135,8 @@ impl<'d> Steps<'d> {
         let shape = decoder.shape();
         Self {
             decoder,
-            prompts: Kv::new(shape),
-            texts: Kv::new(shape),
+            prompts: KvCache::new(shape),
+            texts: KvCache::new(shape),
             making: Duration::ZERO,
         }
     }
@@ -141,7 +148,7 @@ impl<'d> Steps<'d> {
         };
         if kv.lengths() != lengths {
             let begun = Instant::now();
-            *kv = Kv::blank(kv.shape(), lengths);
+            *kv = KvCache::zeroed(kv.shape(), lengths);
             self.making += begun.elapsed();
         }
         self.decoder.run(ids, adapter, kv).map(drop)

@@ -11,7 +11,7 @@ use std::{
     path::PathBuf,
 };
 
-use atom_models::{ModelError, Pack, Threads};
+use atom_models::{ModelError, Pack, ThreadCounts};
 use serde::Serialize;
 
 use super::{
@@ -46,7 +46,7 @@ pub struct Reuse {
     /// So many rounds were counted.
     pub rounds: usize,
     /// On how many threads the modules ran, and cores of the machine.
-    pub threads: Threads,
+    pub threads: ThreadCounts,
     /// The shapes, by name.
     pub shapes: BTreeMap<&'static str, ShapeFigures>,
     /// Of rounds, the middle one.
@@ -264,7 +264,7 @@ fn run_shape(settings: &Settings, shape: &Shape) -> Result<Vec<Ran>, ReuseError>
     Ok(each.collect::<Result<_, _>>()?)
 }
 
-fn conclude(settings: &Settings, threads: Threads, rounds: &[Round]) -> Reuse {
+fn conclude(settings: &Settings, threads: ThreadCounts, rounds: &[Round]) -> Reuse {
     let shapes = TOLD.map(|name| {
         let runs: Vec<&[Ran]> = rounds.iter().map(|round| &*round[name]).collect();
         (name, ShapeFigures::of(&runs))
@@ -489,7 +489,7 @@ mod tests {
             rounds: rounds.len(),
             program: PathBuf::new(),
         };
-        conclude(&settings, Threads::usual(), rounds)
+        conclude(&settings, ThreadCounts::default(), rounds)
     }
 
     #[test]

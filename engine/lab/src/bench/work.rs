@@ -10,10 +10,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use atom_models::{
-    Meters, ModelError,
-    meter::{Reading, Span},
-};
+use atom_models::{MeterReading, Meters, ModelError, ModuleSpan};
 use atom_operators::cancel::CancellationToken;
 use atom_pipelines::{Problems, check, plan};
 use serde::{Deserialize, Serialize};
@@ -67,7 +64,7 @@ pub struct Worked {
     /// How long the videos are together.
     pub video_seconds: f64,
     /// By module that was loaded.
-    pub modules: BTreeMap<String, Reading>,
+    pub modules: BTreeMap<String, MeterReading>,
     /// Of the decoder, by task.
     pub tokens: BTreeMap<String, Tokens>,
     /// From the taking in of the frame that closed a segment to a caption or an answer about it, in milliseconds.
@@ -226,7 +223,7 @@ impl Clock {
 
 /// What the modules did, as they did it.
 #[derive(Clone, Default)]
-struct Spans(Arc<Mutex<BTreeMap<&'static str, Vec<Span>>>>);
+struct Spans(Arc<Mutex<BTreeMap<&'static str, Vec<ModuleSpan>>>>);
 
 impl Spans {
     /// Meters that are listened to.
@@ -243,13 +240,13 @@ impl Spans {
     fn drawn(&self, clock: &Clock) -> Vec<AtWork> {
         let mut drawn = Vec::new();
         for (module, spans) in &*lock(&self.0) {
-            let mut merged: Vec<(Span, Instant)> = Vec::new();
+            let mut merged: Vec<(ModuleSpan, Instant)> = Vec::new();
             for span in spans {
-                let end = span.begun + span.took;
+                let end = span.start + span.duration;
                 match merged.last_mut() {
                     Some((last, until))
                         if last.load == span.load
-                            && span.begun.saturating_duration_since(*until) < TOGETHER =>
+                            && span.start.saturating_duration_since(*until) < TOGETHER =>
                     {
                         *until = end;
                     }
@@ -259,8 +256,8 @@ impl Spans {
             drawn.extend(merged.into_iter().map(|(span, until)| AtWork {
                 module: (*module).to_owned(),
                 load: span.load,
-                begun_us: clock.at(span.begun),
-                took_us: (until - span.begun).as_micros() as u64,
+                begun_us: clock.at(span.start),
+                took_us: (until - span.start).as_micros() as u64,
             }));
         }
         drawn

@@ -5,8 +5,8 @@ use atom_operators::cancel::CancellationToken;
 use std::{sync::Arc, time::Instant};
 
 use atom_models::{
-    Connector, Fault, Generation, Impression, Memory, ModelError, Pack, Reason, Scheduler,
-    TextEncoder, connector::tidy, scheduler::Settings,
+    CaptionMemory, Fault, Generation, ModelError, Pack, PromptBuilder, Scheduler,
+    SchedulerSettings, TextEncoder, VisualFeatures, first_sentence,
 };
 use serde::Serialize;
 
@@ -39,8 +39,8 @@ pub struct CaptionExam {
     eye: Eye,
     decoder: Scheduler,
     text: Option<Box<dyn TextEncoder>>,
-    memory: Option<Memory>,
-    connector: Connector,
+    memory: Option<CaptionMemory>,
+    prompts: PromptBuilder,
     cider: Cider,
     scores: Vec<Scores>,
     watch: Watch,
@@ -62,10 +62,10 @@ impl CaptionExam {
         let references: Vec<_> = cases.cases.iter().map(references).collect();
         Ok(Self {
             eye: Eye::open(pack, stop)?,
-            decoder: Scheduler::new(pack.decoder(Arc::default())?, Settings::default()),
-            text: pack.chooser(Arc::default())?,
+            decoder: Scheduler::new(pack.decoder(Arc::default())?, SchedulerSettings::default()),
+            text: pack.ranking_text_encoder(Arc::default())?,
             memory: pack.memory()?,
-            connector: pack.connector().clone(),
+            prompts: pack.prompts().clone(),
             cider: Cider::new(&references),
             scores: Vec::new(),
             watch: Watch::default(),
@@ -80,7 +80,7 @@ impl CaptionExam {
         let begun = Instant::now();
         let seen = self.eye.look(case)?;
         let looked = begun.elapsed();
-        let caption = self.caption(case, &seen.impression)?;
+        let caption = self.caption(case, &seen.features)?;
         self.watch.note(looked, Some(begun.elapsed() - looked));
         let (said, references) = (words(&caption), references(case));
         let cider_d = self.cider.score(&said, &references);
@@ -97,9 +97,9 @@ impl CaptionExam {
         })
     }
 
-    fn caption(&mut self, case: &Case, impression: &Impression) -> Result<String, EvalError> {
-        let said = self.write(impression);
-        let caption = said.map(|generation| tidy(generation.text()));
+    fn caption(&mut self, case: &Case, features: &VisualFeatures) -> Result<String, EvalError> {
+        let said = self.write(features);
+        let caption = said.map(|generation| first_sentence(generation.text()));
         caption.map_err(|source| EvalError::Module {
             module: "decoder",
             file: case.file.clone(),
@@ -107,15 +107,17 @@ impl CaptionExam {
         })
     }
 
-    fn write(&mut self, impression: &Impression) -> Result<Generation, Fault> {
-        let connector = &self.connector;
-        let examples = connector.examples(impression, self.memory.as_ref());
-        let prompt = connector.caption_prompt(impression, &examples);
-        let mut generation = self.decoder.generate(&prompt, connector.caption_tokens())?;
+    fn write(&mut self, features: &VisualFeatures) -> Result<Generation, Fault> {
+        let prompts = &self.prompts;
+        let examples = prompts.examples(features, self.memory.as_ref());
+        let prompt = prompts.caption_prompt(features, &examples);
+        let mut generation = self.decoder.generate(&prompt, prompts.caption_tokens())?;
         let text = self.text.as_mut();
         let text = text.map(|text| &mut **text as &mut dyn TextEncoder);
-        let chosen = connector.choose(&mut generation, impression, text);
-        chosen.map_err(|error| Fault::new(Reason::Model, error))?;
+        let chosen = prompts
+            .ranker()
+            .rank_captions(&mut generation, features, text);
+        chosen.map_err(Fault::from)?;
         Ok(generation)
     }
 

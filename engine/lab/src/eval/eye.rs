@@ -1,11 +1,11 @@
-//! Looks at a file: a few of its frames through the vision encoder, as one impression.
+//! Looks at a file: a few of its frames through the vision encoder, pooled.
 //!
 //! A file is one segment over its whole length, without gating and scene changes, and is pooled as segments are.
 
 use atom_operators::cancel::CancellationToken;
 use std::{path::Path, sync::Arc};
 
-use atom_models::{Impression, ModelError, Pack, Vision};
+use atom_models::{ModelError, Pack, VisionEncoder, VisualFeatures};
 
 use super::{Case, EvalError};
 use atom_media::{EvenlySpacedFrames, MediaError, evenly_spaced_frames};
@@ -15,7 +15,7 @@ pub const FRAMES: u64 = 8;
 
 /// The vision encoder with what it takes to feed it.
 pub struct Eye {
-    vision: Box<dyn Vision>,
+    vision: Box<dyn VisionEncoder>,
     size: (u32, u32),
     stop: CancellationToken,
 }
@@ -23,7 +23,7 @@ pub struct Eye {
 /// What was seen of a file.
 pub struct Seen {
     /// Its frames, pooled.
-    pub impression: Impression,
+    pub features: VisualFeatures,
     /// What was wrong with the file, though it could be played to its end.
     pub warnings: Vec<String>,
 }
@@ -51,17 +51,17 @@ impl Eye {
                 file: case.file.clone(),
                 source: Box::new(source),
             })?;
-        let impressions: Result<Vec<_>, _> = images
+        let features: Result<Vec<_>, _> = images
             .iter()
             .map(|image| self.vision.encode(image))
             .collect();
-        let impressions = impressions.map_err(|source| EvalError::Module {
+        let features = features.map_err(|source| EvalError::Module {
             module: "vision encoder",
             file: case.file.clone(),
             source: Box::new(source),
         })?;
         Ok(Seen {
-            impression: Impression::pool(&impressions).expect("a file that was played has a frame"),
+            features: VisualFeatures::pool(&features).expect("a file that was played has a frame"),
             warnings,
         })
     }

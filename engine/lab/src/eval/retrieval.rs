@@ -57,7 +57,7 @@ impl RetrievalExam {
         let begun = Instant::now();
         let seen = self.eye.look(case)?;
         self.watch.note(begun.elapsed(), None);
-        self.embeddings.push(seen.impression.embedding);
+        self.embeddings.push(seen.features.embedding);
         Ok(seen.warnings)
     }
 

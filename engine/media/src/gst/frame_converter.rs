@@ -113,7 +113,7 @@ impl Converter {
         let image = Image::new(self.to.width(), self.to.height(), pixels);
         let (wide, high) = shown(&self.from);
         image
-            .map(|image| image.shown_as(wide, high))
+            .map(|image| image.with_display_size(wide, high))
             .map_err(|e| e.to_string())
     }
 }
