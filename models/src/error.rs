@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::ExitStatus};
 
 use thiserror::Error;
 
-use crate::packs::origin::OriginError;
+use crate::packs::origin_error::OriginError;
 
 /// An error of ONNX Runtime or of the tokenizer, whose own types stay inside their modules.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -167,7 +167,7 @@ pub enum ModelError {
     DataFile {
         /// The file.
         path: PathBuf,
-        /// What was expected and what was found.
+        /// The expectation and the finding.
         problem: String,
     },
     /// A file of tensors that cannot be parsed.
@@ -236,7 +236,7 @@ pub enum ModelError {
     Tokenizer {
         /// The file.
         path: PathBuf,
-        /// What was expected and what was found.
+        /// The expectation and the finding.
         problem: String,
     },
     /// A text that cannot be tokenized.
@@ -251,7 +251,7 @@ pub enum ModelError {
     /// Token ids that cannot be turned into text.
     #[error("cannot decode {tokens} tokens")]
     Detokenize {
-        /// How many.
+        /// Their number.
         tokens: usize,
         /// The tokenizer's error.
         #[source]

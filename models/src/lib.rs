@@ -39,7 +39,7 @@ pub use packs::{
     install::{InstallObserver, Installation, install_pack, verify_pack},
     installed::installed_packs,
     manifest::{Build, Family, FileEntry, Manifest},
-    origin::OriginError,
+    origin_error::OriginError,
     pack::Pack,
 };
 pub use prompt::{

@@ -28,7 +28,7 @@ pub(super) struct Batch {
     active: Vec<ActiveRequest>,
     /// Steps since no row was empty.
     steps_with_gaps: u32,
-    /// Results not yet taken.
+    /// Results not yet returned.
     pub(super) finished: Vec<FinishedJob>,
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use ort::environment::Environment;
 
-use super::cause;
+use super::ort_error::cause;
 use crate::error::{Cause, ModelError};
 
 /// Loads the library on the first call; every later call returns the same environment.

@@ -14,17 +14,17 @@ use ort::{
     session::{Session, builder::GraphOptimizationLevel},
 };
 
-use crate::{
-    error::{Cause, ModelError},
-    runtime::meter::Meter,
-};
+use crate::{error::ModelError, runtime::meter::Meter};
 
 mod buffer;
 mod library;
+mod ort_error;
 mod tensor;
 
 pub(crate) use buffer::TensorBuffer;
 pub(crate) use tensor::{ElementType, TensorSpec, TensorValue};
+
+use ort_error::cause;
 
 /// The environment in which a module is loaded.
 #[derive(Clone, Debug)]
@@ -179,11 +179,6 @@ fn open(path: &Path, options: &SessionOptions) -> Result<Session, ModelError> {
         path: path.to_owned(),
         source,
     })
-}
-
-/// Detaches the message of an error of ONNX Runtime, the only fact that it carries, from its types.
-fn cause<R>(error: ort::Error<R>) -> Cause {
-    error.message().into()
 }
 
 fn run_failed(module: &str, error: ort::Error) -> ModelError {

@@ -6,7 +6,7 @@ use ort::value::{
     DynValue, Outlet, PrimitiveTensorElementType, Tensor, TensorElementType, ValueType,
 };
 
-use super::cause;
+use super::ort_error::cause;
 use crate::error::ModelError;
 
 /// The type of a tensor's elements.

