@@ -2,10 +2,7 @@
 
 use std::{io::IsTerminal, process::ExitCode};
 
-use atom_models::{
-    InstallObserver, install_pack, installed_packs, verify_pack,
-    Manifest,
-};
+use atom_models::{InstallObserver, Manifest, install_pack, installed_packs, verify_pack};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
