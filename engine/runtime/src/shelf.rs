@@ -119,7 +119,10 @@ pub(crate) struct Patience {
 impl Patience {
     pub(crate) fn wait(&mut self, error: &StoreError) {
         if !std::mem::replace(&mut self.told, true) {
-            warn!("{}; it is tried again until that has passed", error_chain(error));
+            warn!(
+                "{}; it is tried again until that has passed",
+                error_chain(error)
+            );
         }
         thread::sleep(RETRY);
     }

@@ -423,7 +423,10 @@ impl Writer {
                 Ok(segments) => debug!(segments, "removed what is no longer kept"),
                 Err(error) if error.may_pass() => {
                     if troubled {
-                        warn!("{}; it is tried again until that has passed", error_chain(&error));
+                        warn!(
+                            "{}; it is tried again until that has passed",
+                            error_chain(&error)
+                        );
                     }
                 }
                 Err(error) => {
