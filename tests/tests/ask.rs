@@ -11,10 +11,7 @@ use atom_operators::{
 };
 use atom_pipelines::{override_sources, parse, plan};
 use atom_runtime::{
-    archive::StoreArchive,
-    audience::{Audience, Progress},
-    run::{self, Options, Questions},
-    sink::Record,
+    Observer, Progress, Questions, RunOptions, archive::StoreArchive, run, sink::Record,
 };
 use atom_tests::{
     media, pipeline,
@@ -249,7 +246,7 @@ fn a_span_is_summed_up_by_the_minute_and_a_finished_minute_only_once() {
 /// Hands answers on.
 struct Listener(mpsc::Sender<Reply>);
 
-impl Audience for Listener {
+impl Observer for Listener {
     fn result(&mut self, _: &Record) -> io::Result<()> {
         Ok(())
     }
@@ -278,18 +275,18 @@ fn the_graph_that_works_through_a_recording_answers_questions_beside_it() {
     let store = Store::open_existing(&place.path("s.db")).unwrap();
     let (asking, inbox) = inbox();
     let (answers, answered) = mpsc::channel();
-    let options = Options {
+    let options = RunOptions {
         questions: Some(Questions {
             inbox,
             archive: Box::new(StoreArchive::new(store, "fake-1".to_owned())),
         }),
-        ..Options::new(CancellationToken::new(), Box::new(Listener(answers)))
+        ..RunOptions::new(CancellationToken::new(), Box::new(Listener(answers)))
     };
     for question in ["Is it white?", "What is red?"] {
         assert!(asking.ask(Question::new(question).unwrap()));
     }
     // Somebody could still ask, but the run is over with its recording.
-    let outcome = run::run(&plan, options).unwrap();
+    let outcome = run(&plan, options).unwrap();
     assert!(!asking.ask(Question::new("Is it red?").unwrap()));
     assert_eq!((outcome.report.captions, outcome.errors.len()), (3, 0));
     assert_eq!(outcome.report.modules["decoder"].loads, 1);

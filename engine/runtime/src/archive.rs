@@ -1,56 +1,54 @@
-//! What is stored, as people's questions find it.
+//! Finds the segments of an index that people's questions are about.
 //!
-//! A run has the modules of one pack. What another pack has looked at is compared with the vectors of that one, and that one
-//! tells how likely it bears out what is asked.
+//! A run has the modules of one pack. Rows of another pack are compared with that pack's vectors, and that pack tells how likely
+//! they support an answer.
 
 use std::collections::BTreeMap;
 
+use atom_index::{Chosen, Filter, Query, Store, StoreError, StoredRow, id_of};
 use atom_models::{
     CachedTextEncoder, Fault, Meters, ModelError, Pack, Reason, TextEncoder, VisualFeatures,
-    YesNoClassifier,
+    YesNoClassifier, error_chain,
 };
 use atom_operators::{
     archive::{Archive, Extent, Moment},
     question::Question,
 };
 
-use atom_index::{Chosen, Filter, Query, Store, StoreError, StoredRow, id_of};
-use atom_models::error_chain;
-
-/// A store that answers questions about some of its sources.
+/// An index as an archive for questions.
 pub struct StoreArchive {
-    /// The store.
+    /// The index.
     pub store: Store,
-    /// What of it questions are about, besides what they say themselves.
+    /// Selects the part of the index that questions are about, besides their own selection.
     pub filter: Filter,
-    /// The packs that made it.
-    pub readers: Readers,
+    /// The packs that wrote its rows.
+    pub packs: PackReaders,
 }
 
-/// The packs that made what is stored.
-pub struct Readers {
-    /// The id of the run's pack.
+/// The packs that wrote the rows of an index.
+pub struct PackReaders {
+    /// Id of the run's pack.
     pub own: String,
-    /// Others, by id.
-    pub others: BTreeMap<String, Reader>,
+    /// The other packs, by id.
+    pub others: BTreeMap<String, PackReader>,
 }
 
-/// What reads the vectors that a pack made.
-pub struct Reader {
+/// The modules that interpret the vectors of a pack.
+pub struct PackReader {
     text: Box<dyn TextEncoder>,
-    judge: Option<YesNoClassifier>,
+    classifier: Option<YesNoClassifier>,
 }
 
-impl Reader {
-    /// The reader of a pack.
+impl PackReader {
+    /// Loads the modules of a pack.
     ///
     /// # Errors
     /// If its text encoder cannot be loaded.
-    pub fn of(pack: &Pack) -> Result<Self, ModelError> {
+    pub fn load(pack: &Pack) -> Result<Self, ModelError> {
         let text = pack.text(Meters::default().text)?;
         Ok(Self {
             text: Box::new(CachedTextEncoder::new(text)),
-            judge: pack.prompts().yes_no_classifier(),
+            classifier: pack.prompts().yes_no_classifier(),
         })
     }
 
@@ -59,20 +57,20 @@ impl Reader {
         vector.map_err(Fault::from)
     }
 
-    fn likely(&mut self, asked: &str, features: &VisualFeatures) -> Result<f32, Fault> {
-        let Some(judge) = &mut self.judge else {
+    fn probability(&mut self, asked: &str, features: &VisualFeatures) -> Result<f32, Fault> {
+        let Some(classifier) = &mut self.classifier else {
             return Ok(1.0);
         };
-        let likely = judge.probability(asked, features, &mut *self.text);
-        likely.map_err(Fault::from)
+        let probability = classifier.probability(asked, features, &mut *self.text);
+        probability.map_err(Fault::from)
     }
 }
 
-fn fault(error: StoreError) -> Fault {
+fn store_fault(error: StoreError) -> Fault {
     Fault::new(Reason::Missing, error_chain(&error))
 }
 
-/// How far these sources are complete, for whoever asks about their spans.
+/// Returns how far the chosen spans are complete.
 pub(crate) fn extent(store: &Store, chosen: &[Chosen]) -> Result<Extent, StoreError> {
     let through = chosen
         .iter()
@@ -84,20 +82,20 @@ pub(crate) fn extent(store: &Store, chosen: &[Chosen]) -> Result<Extent, StoreEr
 }
 
 impl StoreArchive {
-    /// All of a store, for a run with the pack of this id.
+    /// Returns an archive of a whole index, for a run with the pack of this id.
     pub fn new(store: Store, pack: String) -> Self {
         Self {
             store,
             filter: Filter::default(),
-            readers: Readers {
+            packs: PackReaders {
                 own: pack,
                 others: BTreeMap::new(),
             },
         }
     }
 
-    /// What a question is about.
-    fn about(&self, question: &Question) -> Filter {
+    /// Returns the selection of a question.
+    fn filter_for(&self, question: &Question) -> Filter {
         let own = &self.filter;
         Filter {
             sources: match &question.source {
@@ -111,14 +109,17 @@ impl StoreArchive {
     }
 
     fn chosen(&self, question: &Question) -> Result<Vec<Chosen>, Fault> {
-        let choice = self.store.choose(&self.about(question)).map_err(fault)?;
+        let choice = self
+            .store
+            .choose(&self.filter_for(question))
+            .map_err(store_fault)?;
         Ok(choice.sources)
     }
 }
 
 impl Archive for StoreArchive {
     fn extent(&mut self, question: &Question) -> Result<Extent, Fault> {
-        extent(&self.store, &self.chosen(question)?).map_err(fault)
+        extent(&self.store, &self.chosen(question)?).map_err(store_fault)
     }
 
     fn best(
@@ -130,12 +131,12 @@ impl Archive for StoreArchive {
     ) -> Result<Vec<Moment>, Fault> {
         let query = Query {
             text: words.to_owned(),
-            vectors: self.readers.vectors(words, vector)?,
+            vectors: self.packs.vectors(words, vector)?,
             limit,
-            filter: self.about(question),
+            filter: self.filter_for(question),
             page: None,
         };
-        let hits = self.store.search(&query).map_err(fault)?.hits;
+        let hits = self.store.search(&query).map_err(store_fault)?.hits;
         let mut moments = Vec::new();
         for hit in hits {
             let (from, to) = (Some(hit.start_ms), Some(hit.start_ms + 1));
@@ -144,10 +145,10 @@ impl Archive for StoreArchive {
                 found = Some(row).filter(|row| row.row.start_ms == hit.start_ms);
                 found.is_none()
             });
-            visited.map_err(fault)?;
-            // A row may have gone since; then it is no answer any more.
+            visited.map_err(store_fault)?;
+            // The row may have been removed since; then it is skipped.
             if let Some(row) = found {
-                moments.push(self.readers.moment(row, Some(&question.text))?);
+                moments.push(self.packs.moment(row, Some(&question.text))?);
             }
         }
         Ok(moments)
@@ -160,23 +161,23 @@ impl Archive for StoreArchive {
         visit: &mut dyn FnMut(Moment) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let chosen = self.chosen(question)?;
-        let Self { store, readers, .. } = self;
+        let Self { store, packs, .. } = self;
         for chosen in chosen {
             let source = Some(&*chosen.state.source);
             let mut failed = Ok(());
             let visited = store.visit(source, Some(chosen.from_ms), chosen.to_ms, &mut |row| {
-                failed = readers.moment(row, asked).and_then(&mut *visit);
+                failed = packs.moment(row, asked).and_then(&mut *visit);
                 failed.is_ok()
             });
-            visited.map_err(fault)?;
+            visited.map_err(store_fault)?;
             failed?;
         }
         Ok(())
     }
 }
 
-impl Readers {
-    /// The vectors of some words, of which the run's own pack has made one.
+impl PackReaders {
+    /// Returns the vector of a text for each pack, given that of the run's own pack.
     fn vectors(&mut self, words: &str, own: Vec<f32>) -> Result<BTreeMap<String, Vec<f32>>, Fault> {
         let mut vectors = BTreeMap::from([(self.own.clone(), own)]);
         for (pack, reader) in &mut self.others {
@@ -185,7 +186,7 @@ impl Readers {
         Ok(vectors)
     }
 
-    /// A row as a moment. If another pack made it, that one says here how likely it bears out what is asked.
+    /// Converts a row. If another pack wrote it, that pack tells here how likely it supports an answer.
     fn moment(&mut self, stored: StoredRow, asked: Option<&str>) -> Result<Moment, Fault> {
         let row = stored.row;
         let features = VisualFeatures {
@@ -194,7 +195,10 @@ impl Readers {
         };
         let asked = asked.filter(|_| id_of(&stored.pack) != self.own);
         let likely = match asked {
-            Some(asked) => Some(self.of(&stored.pack)?.likely(asked, &features)?),
+            Some(asked) => {
+                let pack = self.pack(&stored.pack)?;
+                Some(pack.probability(asked, &features)?)
+            }
             None => None,
         };
         Ok(Moment {
@@ -208,12 +212,12 @@ impl Readers {
         })
     }
 
-    fn of(&mut self, pack: &str) -> Result<&mut Reader, Fault> {
+    fn pack(&mut self, pack: &str) -> Result<&mut PackReader, Fault> {
         let id = id_of(pack);
-        // A newer pack may have caught up since the question was asked.
-        let unread = || format!("the index is of pack {id} by now, too; ask again");
+        // Another pack may have written rows since the question was asked.
+        let missing = || format!("the index is of pack {id} by now, too; ask again");
         self.others
             .get_mut(id)
-            .ok_or_else(|| Fault::new(Reason::Missing, unread()))
+            .ok_or_else(|| Fault::new(Reason::Missing, missing()))
     }
 }

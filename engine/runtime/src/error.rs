@@ -1,4 +1,4 @@
-//! Errors that keep a run from starting, or end it.
+//! The error of the crate: why a run does not start, or ends early.
 
 use std::io;
 
@@ -8,14 +8,25 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RuntimeError {
-    /// A folder of recordings that cannot be read.
+    /// A folder, file or pattern of recordings cannot be read.
     #[error(
-        "cannot index {path}: {reason}; expected a recording, a folder of recordings, or a pattern such as 'videos/*.mp4'"
+        "cannot index {path}; expected a recording, a folder of recordings, or a pattern such as 'videos/*.mp4'"
     )]
     Folder {
         /// The folder, file or pattern.
         path: String,
-        /// The cause.
+        /// The error of the file system.
+        #[source]
+        source: io::Error,
+    },
+    /// A folder or pattern holds no recording.
+    #[error(
+        "cannot index {path}: {reason}; expected a recording, a folder of recordings, or a pattern such as 'videos/*.mp4'"
+    )]
+    NoRecordings {
+        /// The folder or pattern.
+        path: String,
+        /// The kind of emptiness, such as a missing folder.
         reason: String,
     },
     /// The server that shows the run does not start.
@@ -33,13 +44,13 @@ pub enum RuntimeError {
     /// A pack or module cannot be used.
     #[error(transparent)]
     Model(#[from] atom_models::ModelError),
-    /// The decoder failed.
-    #[error("the decoder failed: {0}")]
-    Decoder(atom_models::Fault),
-    /// The graph itself failed.
-    #[error("the graph failed: {reason}")]
-    Graph {
-        /// The cause.
-        reason: String,
+    /// The decoder failed on a summary.
+    #[error("the decoder failed")]
+    Decoder(#[source] atom_models::Fault),
+    /// A thread of the graph panicked.
+    #[error("the graph failed: {part} panicked")]
+    Panicked {
+        /// The part of the graph that the thread works for.
+        part: &'static str,
     },
 }

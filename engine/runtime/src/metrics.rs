@@ -1,16 +1,15 @@
 //! All metrics, declared here and nowhere else: names, help texts, labels and buckets.
 //!
-//! Counters and histograms are raised where things happen: by the modules' meters and by the writer. What is counted elsewhere
-//! anyway is read from there when somebody asks. Labels come from the pipeline file or from fixed words, never from data.
+//! The modules' meters and the writer raise counters and histograms as things happen. Counts that are kept elsewhere anyway are
+//! copied from there at each scrape. Labels come from the pipeline file or from fixed words, never from data.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
+use atom_index::Became;
+use atom_media::live::connection_status::ConnectionState;
 use atom_models::Reason;
 use atom_operators::data::Stage;
+use parking_lot::Mutex;
 use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
     Opts, Registry, TextEncoder,
@@ -20,23 +19,21 @@ use prometheus::{
 
 use crate::{
     report::SourceReport,
-    vitals::{SourceVitals, Vitals},
+    status::{RunStatus, SourceStatus},
 };
-use atom_index::Became;
-use atom_media::live::connection_status::ConnectionState;
 
 type CounterVec = GenericCounterVec<AtomicF64>;
 
-/// Runs of modules take from a millisecond (a text of few words) to seconds (a long prompt on a small machine).
+/// Buckets for runs of modules: from a millisecond (a short text) to seconds (a long prompt on a small machine).
 const RUN_SECONDS: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-/// From a picture to its draft some milliseconds pass, to a caption under load many seconds.
+/// Buckets for latencies: from some milliseconds (a draft) to many seconds (a caption under load).
 const LATENCY_SECONDS: [f64; 14] = [
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 7.5, 10.0, 20.0, 60.0,
 ];
 
-/// What a result comes from, as a label.
+/// A branch of the graph, as a label.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Branch {
     Draft,
@@ -80,8 +77,8 @@ pub struct Metrics {
     standing_queries: IntGauge,
     query_events: IntCounterVec,
     seen_segments: IntGaugeVec,
-    /// Two readers at a time would count twice.
-    reading: Mutex<()>,
+    /// Held during a scrape: two at a time would count twice.
+    scraping: Mutex<()>,
 }
 
 impl Default for Metrics {
@@ -91,12 +88,12 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Metrics at zero.
+    /// Returns metrics at zero.
     pub fn new() -> Self {
-        let mut to = Declared::default();
+        let mut to = Declarations::default();
         let source = &["source"][..];
         let process = to.registry.register(Box::new(ProcessCollector::for_self()));
-        process.expect(SOUND);
+        process.expect(VALID);
         Self {
             frames_received: to.counter("atom_frames_received_total", "Frames that arrived, once for each sampler that was offered them.", source),
             frames_dropped: to.counter("atom_frames_dropped_total", "Frames not handed to the encoder. By choice: rate (another frame of its place on the sampling grid was chosen), gated (it looks like the last one chosen). Lost: overload (a live source brought more than could be worked on), undecodable, stopped (the run ended before its turn).", &["source", "reason"]),
@@ -120,17 +117,18 @@ impl Metrics {
             seen_segments: to.counts("atom_seen_segments", "Segments in the indexes of this run in which a concept of the pack is seen, by source.", &["source", "concept"]),
             registry: to.registry,
             names: to.names,
-            reading: Mutex::default(),
+            scraping: Mutex::default(),
         }
     }
 
-    /// The names of all metrics of Atom's own.
+    /// Returns the names of Atom's own metrics.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// What a module's runs take, from now on. Failures and events are at 0 from the beginning, so that the first one is seen as a rise.
-    pub(crate) fn listen_to(&self, vitals: &Vitals) {
+    /// Observes the run times of the modules from now on, and declares the counters of failures and events at 0, so that the first
+    /// one shows as a rise.
+    pub(crate) fn attach(&self, status: &RunStatus) {
         for (stage, reason) in Stage::ALL
             .into_iter()
             .flat_map(|s| Reason::ALL.map(|r| (s, r)))
@@ -142,7 +140,7 @@ impl Metrics {
         for event in Became::ALL {
             let _ = self.query_events.with_label_values(&[event.name()]);
         }
-        for (module, meter) in vitals.meters.each() {
+        for (module, meter) in status.meters.each() {
             let times = self.module_run_seconds.with_label_values(&[module]);
             meter.on_span(move |span| {
                 if !span.load {
@@ -152,19 +150,19 @@ impl Metrics {
         }
     }
 
-    /// A result is out.
-    pub(crate) fn out(&self, branch: Branch, took: Duration) {
+    /// Observes the latency of a result.
+    pub(crate) fn latency(&self, branch: Branch, latency: Duration) {
         let name = [branch.name()];
         let times = self.branch_latency_seconds.with_label_values(&name);
-        times.observe(took.as_secs_f64());
+        times.observe(latency.as_secs_f64());
     }
 
-    /// A segment closed.
+    /// Counts a segment that closed.
     pub(crate) fn segment(&self, source: &str) {
         self.segments.with_label_values(&[source]).inc();
     }
 
-    /// The frames of a recording that is over.
+    /// Counts the frames of a recording that is finished.
     pub(crate) fn frames(&self, source: &str, report: &SourceReport) {
         let received = self.frames_received.with_label_values(&[source]);
         received.inc_by(report.frames_received);
@@ -176,88 +174,88 @@ impl Metrics {
         }
     }
 
-    /// Something failed.
+    /// Counts a failure.
     pub(crate) fn failed(&self, stage: &str, reason: &str) {
         self.failures.with_label_values(&[stage, reason]).inc();
     }
 
-    /// Rows went into an index.
+    /// Counts rows written to an index.
     pub(crate) fn indexed(&self, rows: usize) {
         self.index_segments.add(rows as i64);
     }
 
-    /// So many standing queries are kept.
+    /// Sets the number of standing queries.
     pub(crate) fn queries(&self, queries: usize) {
         self.standing_queries.set(queries as i64);
     }
 
-    /// Something came to or left the best of a query.
+    /// Counts a match that a standing query gained or lost.
     pub(crate) fn query_event(&self, event: Became) {
         self.query_events.with_label_values(&[event.name()]).inc();
     }
 
-    /// In so many segments of a source a concept is seen; what is not named is seen in none.
+    /// Sets the number of segments in which each concept is seen, by source and concept; those not named become absent.
     pub(crate) fn seen(&self, totals: &BTreeMap<(String, String), u64>) {
-        let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.scraping.lock();
         self.seen_segments.reset();
         for ((source, concept), segments) in totals {
-            let of = self.seen_segments.with_label_values(&[source, concept]);
-            of.set(*segments as i64);
+            let gauge = self.seen_segments.with_label_values(&[source, concept]);
+            gauge.set(*segments as i64);
         }
     }
 
-    /// A source is complete through this.
+    /// Sets the media time through which a source is complete.
     pub(crate) fn complete(&self, source: &str, seconds: f64) {
         self.complete_through_seconds
             .with_label_values(&[source])
             .set(seconds);
     }
 
-    /// Everything as text, in the exposition format of Prometheus.
+    /// Returns all metrics in the text format of Prometheus.
     ///
     /// # Errors
-    /// If the text cannot be made.
-    pub fn text(&self, vitals: &Vitals) -> Result<String, prometheus::Error> {
-        let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        self.read(vitals);
+    /// If a metric cannot be encoded.
+    pub fn text(&self, status: &RunStatus) -> Result<String, prometheus::Error> {
+        let _alone = self.scraping.lock();
+        self.update(status);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// Takes over what is counted elsewhere.
-    fn read(&self, vitals: &Vitals) {
-        let sources = vitals.sources();
-        for source in sources.iter().filter(|source| source.found.is_none()) {
+    /// Copies the counts that are kept elsewhere.
+    fn update(&self, status: &RunStatus) {
+        let sources = status.sources();
+        for source in sources.iter().filter(|source| source.recording.is_none()) {
             let name = &[source.name.as_str()][..];
-            let tally = vitals.tally.source(source.id);
+            let counters = status.counters.source(source.id);
             raise(
                 &self.frames_received.with_label_values(name),
-                tally.frames_received(),
+                counters.frames_received(),
             );
-            for (reason, frames) in tally.all_dropped() {
+            for (reason, frames) in counters.all_dropped() {
                 let counter = self
                     .frames_dropped
                     .with_label_values(&[name[0], reason.name()]);
                 raise(&counter, frames);
             }
-            self.rates(source);
-            self.standing(vitals, source);
+            self.update_rates(source);
+            self.update_connection(status, source);
         }
-        let in_flight = vitals.lanes.iter().map(|flow| flow.in_flight());
+        let in_flight = status.channels.iter().map(|flow| flow.in_flight());
         let in_flight: usize = in_flight.map(|(frames, segments)| frames + segments).sum();
         self.ticks_in_flight.set(in_flight as i64);
-        for (module, reading) in vitals.meters.readings() {
+        for (module, reading) in status.meters.readings() {
             raise(
                 &self.module_loads.with_label_values(&[module]),
                 reading.loads,
             );
         }
-        for (task, tally) in vitals.tally.tasks() {
+        for (task, counts) in status.counters.tasks() {
             let phases = [
-                ("prefilled", tally.prefilled),
-                ("reused", tally.reused),
-                ("generated", tally.generated),
+                ("prefilled", counts.prefilled),
+                ("reused", counts.reused),
+                ("generated", counts.generated),
             ];
             for (phase, tokens) in phases {
                 let counter = self.decoder_tokens.with_label_values(&[task.name(), phase]);
@@ -266,7 +264,7 @@ impl Metrics {
         }
     }
 
-    fn rates(&self, source: &SourceVitals) {
+    fn update_rates(&self, source: &SourceStatus) {
         let name = &[source.name.as_str()][..];
         let most = |rates: &mut dyn Iterator<Item = f64>| rates.fold(0.0, f64::max);
         let now = most(&mut source.grids.iter().map(|grid| grid.fps()));
@@ -275,83 +273,83 @@ impl Metrics {
         self.sample_fps_wanted.with_label_values(name).set(wanted);
     }
 
-    fn standing(&self, vitals: &Vitals, source: &SourceVitals) {
+    fn update_connection(&self, status: &RunStatus, source: &SourceStatus) {
         let name = &[source.name.as_str()][..];
-        let tally = vitals.tally.source(source.id);
-        let reading = source.connection.status();
+        let counters = status.counters.source(source.id);
+        let connection = source.connection.status();
         let up = match source.live {
-            true => reading.state == ConnectionState::Live,
-            false => tally.frames_received() > 0 && reading.state != ConnectionState::Over,
+            true => connection.state == ConnectionState::Live,
+            false => counters.frames_received() > 0 && connection.state != ConnectionState::Over,
         };
         self.source_up.with_label_values(name).set(f64::from(up));
         if source.live {
             raise(
                 &self.source_connects.with_label_values(name),
-                reading.connects,
+                connection.connects,
             );
             let gaps: GenericCounter<AtomicF64> = self.source_gap_seconds.with_label_values(name);
-            gaps.inc_by((reading.gap_seconds - gaps.get()).max(0.0));
+            gaps.inc_by((connection.gap_seconds - gaps.get()).max(0.0));
         }
         let complete: Gauge = self.complete_through_seconds.with_label_values(name);
-        let reached = match (source.live, source.start()) {
+        let reached = match (source.live, source.start_time()) {
             (true, Some(start)) => {
                 (jiff::Timestamp::now().as_millisecond() - start.as_millisecond()) as f64 / 1000.0
             }
             (true, None) => 0.0,
-            (false, _) => tally.reached().millis() as f64 / 1000.0,
+            (false, _) => counters.reached().millis() as f64 / 1000.0,
         };
         let lag = (reached - complete.get()).max(0.0);
         self.lag_seconds.with_label_values(name).set(lag);
     }
 }
 
-/// Brings a counter up to a count that is kept elsewhere.
+/// Raises a counter to a count that is kept elsewhere.
 fn raise(counter: &prometheus::IntCounter, count: u64) {
     counter.inc_by(count.saturating_sub(counter.get()));
 }
 
-/// Metrics as they are declared.
+/// The registry while metrics are being declared.
 #[derive(Default)]
-struct Declared {
+struct Declarations {
     registry: Registry,
     names: Vec<String>,
 }
 
-/// Why declaring cannot fail.
-const SOUND: &str = "names and labels are plain words, and no name stands twice";
+/// The reason why declaring cannot fail.
+const VALID: &str = "names and labels are plain words, and no name is used twice";
 
-impl Declared {
+impl Declarations {
     fn add<C: Collector + Clone + 'static>(&mut self, metric: C) -> C {
         self.names
             .extend(metric.desc().iter().map(|desc| desc.fq_name.clone()));
         self.registry
             .register(Box::new(metric.clone()))
-            .expect(SOUND);
+            .expect(VALID);
         metric
     }
 
     fn counter(&mut self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        let metric = IntCounterVec::new(Opts::new(name, help), labels).expect(SOUND);
+        let metric = IntCounterVec::new(Opts::new(name, help), labels).expect(VALID);
         self.add(metric)
     }
 
     fn seconds(&mut self, name: &str, help: &str, labels: &[&str]) -> CounterVec {
-        let metric = CounterVec::new(Opts::new(name, help), labels).expect(SOUND);
+        let metric = CounterVec::new(Opts::new(name, help), labels).expect(VALID);
         self.add(metric)
     }
 
     fn gauge(&mut self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
-        let metric = GaugeVec::new(Opts::new(name, help), labels).expect(SOUND);
+        let metric = GaugeVec::new(Opts::new(name, help), labels).expect(VALID);
         self.add(metric)
     }
 
     fn counts(&mut self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        let metric = IntGaugeVec::new(Opts::new(name, help), labels).expect(SOUND);
+        let metric = IntGaugeVec::new(Opts::new(name, help), labels).expect(VALID);
         self.add(metric)
     }
 
     fn count(&mut self, name: &str, help: &str) -> IntGauge {
-        let metric = IntGauge::new(name, help).expect(SOUND);
+        let metric = IntGauge::new(name, help).expect(VALID);
         self.add(metric)
     }
 
@@ -363,7 +361,7 @@ impl Declared {
         buckets: &[f64],
     ) -> HistogramVec {
         let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-        let metric = HistogramVec::new(opts, labels).expect(SOUND);
+        let metric = HistogramVec::new(opts, labels).expect(VALID);
         self.add(metric)
     }
 }

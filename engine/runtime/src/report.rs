@@ -1,72 +1,73 @@
-//! What a run came to, in numbers: the report that `--report` writes.
+//! The report of a run: its counts and times, as `--report` writes them.
+//!
+//! The names of the fields are the keys of the JSON file.
 
 use std::collections::BTreeMap;
 
+use atom_media::live::connection_status::Gap;
 use atom_models::{MeterReading, Meters};
-use atom_operators::tally::{DropReason, Tally, Task};
+use atom_operators::{
+    tally::{DropReason, Tally, Task, TaskTally},
+    utc::utc,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    vitals::{SourceVitals, Vitals},
-    writer::Passed,
-};
-use atom_media::live::connection_status::Gap;
-use atom_operators::utc::utc;
+use crate::status::{RunStatus, SealProgress, SourceStatus};
 
 /// The report of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// From the start of the sources to the last result.
+    /// Time from the start of the sources to the last result.
     pub wall_seconds: f64,
-    /// Most memory that the process ever held.
+    /// Peak memory of the process.
     pub peak_rss_bytes: u64,
-    /// Captions given out.
+    /// Captions sent out.
     pub captions: u64,
-    /// Answers given out.
+    /// Answers sent out.
     pub answers: u64,
-    /// By source.
+    /// Counts by source.
     pub sources: BTreeMap<String, SourceReport>,
-    /// By module that was loaded.
+    /// Run times of the modules that were loaded.
     pub modules: BTreeMap<&'static str, MeterReading>,
     /// The decoder's work.
     pub decoder: DecoderReport,
-    /// How often each stage failed, by reason.
+    /// Failures by stage and reason.
     pub failures: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
 }
 
-/// What became of one source's frames.
+/// The counts of one source.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SourceReport {
-    /// Frames that arrived, once for each sampler that was offered them.
+    /// Frames received, counted once for each sampler that reads the source.
     pub frames_received: u64,
-    /// Frames handed to the encoder.
+    /// Frames sent to the encoder.
     pub frames_sampled: u64,
-    /// Frames let go, by reason.
+    /// Frames dropped, by reason.
     pub frames_dropped: BTreeMap<DropReason, u64>,
     /// Segments that closed.
     pub segments: u64,
-    /// Everything before this is out; 0 of a folder that is followed, whose recordings each have their own.
+    /// Everything before this is out; 0 for a watched folder, whose recordings each have their own.
     pub complete_through_ms: u64,
-    /// Of a live source, how it stood.
+    /// The connection of a live source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live: Option<LiveReport>,
 }
 
 impl SourceReport {
-    /// What became of a source so far.
-    pub(crate) fn of(vitals: &Vitals, source: &SourceVitals, passed: Passed) -> Self {
-        let tally = vitals.tally.source(source.id);
+    /// Returns the counts of a source so far.
+    pub(crate) fn new(status: &RunStatus, source: &SourceStatus, progress: SealProgress) -> Self {
+        let counters = status.counters.source(source.id);
         Self {
-            frames_received: tally.frames_received(),
-            frames_sampled: tally.frames_sampled(),
-            frames_dropped: tally.frames_dropped(),
-            segments: passed.segments,
-            complete_through_ms: passed.complete_through.millis(),
-            live: source.live.then(|| LiveReport::of(source)),
+            frames_received: counters.frames_received(),
+            frames_sampled: counters.frames_sampled(),
+            frames_dropped: counters.frames_dropped(),
+            segments: progress.segments,
+            complete_through_ms: progress.complete_through.millis(),
+            live: source.live.then(|| LiveReport::new(source)),
         }
     }
 
-    /// Adds what became of another recording of a folder that is followed: there is no end to them.
+    /// Adds the counts of another recording of a watched folder.
     pub(crate) fn add(&mut self, other: &Self) {
         self.frames_received += other.frames_received;
         self.frames_sampled += other.frames_sampled;
@@ -77,31 +78,30 @@ impl SourceReport {
     }
 }
 
-/// How a live source stood.
+/// The connection of a live source.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LiveReport {
-    /// When its media time was 0; none if it never showed anything.
+    /// Wall time of media time 0; `None` if no frame ever came.
     pub start_utc: Option<String>,
-    /// Connections that brought a picture.
+    /// Connections that brought a frame.
     pub connects: u64,
-    /// Gaps that are over.
+    /// Gaps that have ended.
     pub gap_count: u64,
-    /// How long they were together.
+    /// Total length of the gaps.
     pub gap_seconds: f64,
-    /// The last hundred of them.
+    /// The last hundred gaps.
     pub gaps: Vec<Gap>,
 }
 
 impl LiveReport {
-    /// How a source stands now.
-    pub fn of(vitals: &SourceVitals) -> Self {
-        let reading = vitals.connection.status();
+    fn new(source: &SourceStatus) -> Self {
+        let connection = source.connection.status();
         Self {
-            start_utc: vitals.start().map(utc),
-            connects: reading.connects,
-            gap_count: reading.gap_count,
-            gap_seconds: reading.gap_seconds,
-            gaps: reading.gaps.into(),
+            start_utc: source.start_time().map(utc),
+            connects: connection.connects,
+            gap_count: connection.gap_count,
+            gap_seconds: connection.gap_seconds,
+            gaps: connection.gaps.into(),
         }
     }
 }
@@ -111,37 +111,37 @@ impl LiveReport {
 pub struct DecoderReport {
     /// Requests by task.
     pub requests: BTreeMap<Task, u64>,
-    /// Tokens by task; under `load` those of beginnings that all prompts of a task share, run once.
+    /// Tokens by task; under `load` those of the prompt beginnings shared by all prompts of a task, computed once.
     pub tokens: BTreeMap<&'static str, Tokens>,
 }
 
-/// Tokens of one task. Prefilled and reused together are all tokens of its prompts, but for what was run at load.
+/// Tokens of one task. Prefilled and reused tokens add up to all tokens of its prompts, except those computed at load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
-    /// Prompt tokens that were computed.
+    /// Prompt tokens computed.
     pub prefilled: u64,
     /// Prompt tokens taken from an earlier request.
     pub reused: u64,
-    /// New tokens.
+    /// Tokens generated.
     pub generated: u64,
 }
 
 impl DecoderReport {
-    /// The counts of a run so far.
-    pub fn of(tally: &Tally) -> Self {
-        let tasks = tally.tasks();
-        let tokens = |t: &atom_operators::tally::TaskTally| Tokens {
+    /// Returns the counts of a run so far.
+    pub(crate) fn new(counters: &Tally) -> Self {
+        let tasks = counters.tasks();
+        let tokens = |t: &TaskTally| Tokens {
             prefilled: t.prefilled,
             reused: t.reused,
             generated: t.generated,
         };
         let mut by_task: BTreeMap<_, _> = tasks
             .iter()
-            .map(|(task, tally)| (task.name(), tokens(tally)))
+            .map(|(task, counts)| (task.name(), tokens(counts)))
             .collect();
-        if tally.tokens_loaded() > 0 {
+        if counters.tokens_loaded() > 0 {
             let loaded = Tokens {
-                prefilled: tally.tokens_loaded(),
+                prefilled: counters.tokens_loaded(),
                 ..Tokens::default()
             };
             by_task.insert("load", loaded);
@@ -149,43 +149,14 @@ impl DecoderReport {
         Self {
             requests: tasks
                 .iter()
-                .map(|(task, tally)| (*task, tally.requests))
+                .map(|(task, counts)| (*task, counts.requests))
                 .collect(),
             tokens: by_task,
         }
     }
 }
 
-/// Readings of the modules that were loaded.
-pub fn modules(meters: &Meters) -> BTreeMap<&'static str, MeterReading> {
+/// Returns the run times of the modules that were loaded.
+pub(crate) fn module_readings(meters: &Meters) -> BTreeMap<&'static str, MeterReading> {
     meters.readings().into_iter().collect()
-}
-
-/// Most memory that this process ever held, in bytes; 0 where the system does not say.
-pub fn peak_rss_bytes() -> u64 {
-    status_bytes("VmHWM:")
-}
-
-/// Memory that this process holds now, in bytes; 0 where the system does not say.
-pub fn rss_bytes() -> u64 {
-    status_bytes("VmRSS:")
-}
-
-fn status_bytes(name: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
-        .map_or(0, |kib| kib * 1024)
-}
-
-/// Processor time that this process took so far, in seconds; 0 where the system does not say.
-pub fn cpu_seconds() -> f64 {
-    /// Linux counts in hundredths of a second for programs, whatever the kernel's own clock.
-    const TICKS: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name of the program, in brackets, may hold anything.
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let fields = after_name.split_whitespace().skip(11).take(2);
-    let ticks = fields.filter_map(|field| field.parse::<f64>().ok());
-    ticks.sum::<f64>() / TICKS
 }

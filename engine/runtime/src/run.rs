@@ -1,608 +1,275 @@
-//! Makes a plan run: opens everything that can fail first, then lets the graph work until its sources are over.
+//! Runs a plan: opens everything that can fail first, then lets the graph work until its sources end.
 //!
-//! Four kinds of threads: those that play sources, one for each module, the graph's worker (the caller's thread), and the
-//! writer. Whatever ends the run early (a signal, a model or a store that keeps failing) sets one flag: sources end, the
-//! graph runs dry, and what was finished is out.
+//! There are four kinds of threads: those that play sources, one for each module, the worker of the graph (the caller's thread), and
+//! the writer. Everything that ends the run early (a signal, a module or an index that keeps failing) cancels one token: then the
+//! sources end, the graph drains, and finished results are written.
 
-use atom_operators::cancel::CancellationToken;
-use std::{
-    any::Any,
-    collections::BTreeMap,
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{any::Any, collections::BTreeMap, io, path::PathBuf, sync::Arc, time::Instant};
 
 use atom_models::{Meters, Pack};
 use atom_operators::{
-    archive::Archive,
-    flow::{Bounds, Flow},
-    intake::Inlet,
-    offload::{Crew, Health},
-    pace::Pace,
-    question::{Closer, Inbox},
-    tick::Lane,
+    archive::Archive, cancel::CancellationToken, intake::Inlet, pace::Pace, question::Inbox,
 };
 use atom_pipelines::Plan;
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use crate::{
-    assemble::{News, Parts, assemble},
-    audience::Audience,
     error::RuntimeError,
-    feed::{Feed, Scout},
-    keeper::QUIET,
+    graph::{GraphInputs, LanguageModules},
+    graph_worker::GraphWorker,
+    health::ModuleHealth,
+    index_writer::IndexWriter,
+    input_channels::InputChannels,
     metrics::Metrics,
-    open::{self, Begin, Modules, Start},
-    players::{AT_ONCE, Job, Players, Way, Ways},
-    queries::{self, Queries},
-    report::{self, DecoderReport, Report, SourceReport},
-    shelf::OpenStore,
-    vitals::{SourceVitals, Vitals, live_bounds, samplers},
-    writer::{OpenSink, Passed, Writer, Written},
-};
-use atom_media::{
-    FrameSelection, FrameSender, LiveSettings, Location, PlaybackRequest, folder::RecordingSet,
+    observer::Observer,
+    outcome::RunOutcome,
+    resources::{Modules, ResourceOptions, Resources},
+    resume_point::SourceStart,
+    source_context::SourceContext,
+    status::{RunStatus, SourceStatus},
+    threads::RunThreads,
+    writer::{Indexes, Outputs, PlanSink, Writer, WriterTotals},
 };
 
-/// How often the worker looks whether the run has to end.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// How this run behaves.
-pub struct Options {
-    /// Go on where the stores stopped, instead of from the beginning.
+/// The options of a run.
+pub struct RunOptions {
+    /// True to resume where the indexes stopped, instead of starting at the beginning.
     pub resume: bool,
-    /// Set from outside to end the run early.
+    /// Ends the run early when it is cancelled.
     pub stop: CancellationToken,
-    /// Is told of results as they come.
-    pub audience: Box<dyn Audience>,
-    /// What people ask beside all that.
+    /// Gets results as they come.
+    pub observer: Box<dyn Observer>,
+    /// People's questions, if any can be asked.
     pub questions: Option<Questions>,
-    /// Shows the run to others while it goes on, such as an HTTP server.
-    pub serve: Option<Serve>,
-    /// Count what the modules do; who gives them can listen to them.
+    /// Starts a server that shows the run.
+    pub server: Option<ServerHook>,
+    /// Measure the modules; the caller can listen to them.
     pub meters: Meters,
     /// The modules, if they are loaded already; they must be those that the plan needs.
     pub modules: Option<Modules>,
-    /// Take one recording, and of it one frame or one segment, at a time: what is gained by doing things side by side is measured
-    /// against this.
-    pub one_by_one: bool,
-    /// Is called when everything is loaded and opened, before the sources start.
-    pub ready: Option<Box<dyn FnOnce() + Send>>,
+    /// True to work on one recording, and on one frame or segment of it, at a time: the baseline that parallel work is measured
+    /// against.
+    pub sequential: bool,
+    /// Called when everything is loaded and opened, before the sources start.
+    pub on_ready: Option<Box<dyn FnOnce() + Send>>,
 }
 
-impl Options {
-    /// From the beginning to the end, or until `stop` is set, and nothing else.
-    pub fn new(stop: CancellationToken, audience: Box<dyn Audience>) -> Self {
+impl RunOptions {
+    /// Returns the options of a run from the beginning to the end, or until `stop` is cancelled.
+    pub fn new(stop: CancellationToken, observer: Box<dyn Observer>) -> Self {
         Self {
             resume: false,
             stop,
-            audience,
+            observer,
             questions: None,
-            serve: None,
+            server: None,
             meters: Meters::default(),
             modules: None,
-            one_by_one: false,
-            ready: None,
+            sequential: false,
+            on_ready: None,
         }
     }
 }
 
-/// What a run shows of itself while it goes on.
+/// The parts of a run that a server shows.
 #[derive(Clone)]
-pub struct Observed {
+pub struct RunView {
     /// The state of the run and of its sources.
-    pub vitals: Vitals,
+    pub status: RunStatus,
     /// The metrics of the run.
     pub metrics: Arc<Metrics>,
-    /// The files of the stores that the run writes or keeps queries in.
-    pub stores: Arc<[PathBuf]>,
+    /// The files of the indexes that the run writes.
+    pub index_paths: Arc<[PathBuf]>,
 }
 
-/// Starts to show a run. What it returns is dropped when the run ends.
-pub type Serve = Box<dyn FnOnce(Observed) -> io::Result<Box<dyn Any>> + Send>;
+/// Function that starts a server for a run. The value it returns is dropped when the run ends.
+pub type ServerHook = Box<dyn FnOnce(RunView) -> io::Result<Box<dyn Any>> + Send>;
 
-/// People's questions. No more are taken when all sources of the plan are over or the run is stopped; of a plan without sources, when
+/// People's questions. No more are accepted when all sources of the plan have ended or the run stops; for a plan without sources, when
 /// nobody can ask.
 pub struct Questions {
-    /// Where they come in.
+    /// Receives the questions.
     pub inbox: Inbox,
-    /// What they are about.
+    /// The subject of the questions.
     pub archive: Box<dyn Archive>,
 }
 
-/// How a run went.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The numbers.
-    pub report: Report,
-    /// Why it failed; empty if it did not.
-    pub errors: Vec<String>,
-    /// Sources left out because their store holds all of them already.
-    pub skipped: Vec<String>,
-    /// Sources that were not worked through to their end, and how far they are complete, in milliseconds.
-    pub cut: BTreeMap<String, u64>,
-}
-
-/// Runs a plan until its sources are over.
+/// Runs a plan until its sources end.
 ///
 /// # Errors
-/// If it cannot start: a pack, a module, a source, a sink or a store that cannot be used.
-pub fn run(plan: &Plan, options: Options) -> Result<Outcome, RuntimeError> {
+/// If it cannot start, because a pack, a module, a source, a sink or an index cannot be used.
+pub fn run(plan: &Plan, options: RunOptions) -> Result<RunOutcome, RuntimeError> {
     atom_media::init()?;
     let pack = Pack::open(&plan.pack)?;
-    let locations = open::locations(plan)?;
-    let libraries = open::libraries(plan)?;
-    let mut stores = open::open_stores(plan, &pack)?;
-    let feeding = match libraries.is_empty() {
-        true => Vec::new(),
-        false => open::open_stores(plan, &pack)?,
+    let resource_options = ResourceOptions {
+        resume: options.resume,
+        questions: options.questions.is_some(),
+        sequential: options.sequential,
+        always_count: options.server.is_some(),
+        meters: &options.meters,
+        modules: options.modules,
     };
-    let meters = options.meters;
-    let modules = match options.modules {
-        Some(modules) => modules,
-        None => {
-            let (questions, beside) = (options.questions.is_some(), !options.one_by_one);
-            Modules::load(plan, &pack, &meters, questions, beside)?
-        }
-    };
-    let sinks = open::open_sinks(plan)?;
-    let metrics = Arc::default();
-    let counted = options.serve.is_some();
-    let queries = Queries::open(plan, &pack, &modules.text, &metrics, counted)?;
-    let begins = open::begin_all(plan, &mut stores, options.resume)?;
-    let lanes = Lanes::of(plan, &begins, !libraries.is_empty(), options.one_by_one);
+    let resources = Resources::open(plan, &pack, resource_options)?;
+    let (starts, has_folders) = (&resources.starts, !resources.recording_sets.is_empty());
+    let channels = InputChannels::new(plan, starts, has_folders, options.sequential);
     let run = Run {
         plan,
         pack: &pack,
-        vitals: Vitals::new(lanes.flows(), meters),
-        resume: options.resume,
-        metrics,
+        status: RunStatus::new(channels.flows(), options.meters),
+        metrics: Arc::default(),
+        health: ModuleHealth::default(),
         stop: options.stop,
-        healths: Healths::default(),
+        resume: options.resume,
     };
-    run.metrics.listen_to(&run.vitals);
-    lanes.take_up(&run, &begins);
-    let _server = options
-        .serve
-        .map(|serve| {
-            serve(Observed {
-                vitals: run.vitals.clone(),
-                metrics: Arc::clone(&run.metrics),
-                stores: queries.paths(),
-            })
-        })
-        .transpose()
-        .map_err(RuntimeError::Server)?;
-    if let Some(ready) = options.ready {
-        ready();
+    run.metrics.attach(&run.status);
+    run.add_planned_sources(starts, &channels);
+    let view = RunView {
+        status: run.status.clone(),
+        metrics: Arc::clone(&run.metrics),
+        index_paths: resources.standing_queries.paths(),
+    };
+    let server = options.server.map(|start| start(view)).transpose();
+    let _server = server.map_err(RuntimeError::Server)?;
+    if let Some(on_ready) = options.on_ready {
+        on_ready();
     }
-    run.go(
-        Opened {
-            locations,
-            libraries,
-            begins,
-            lanes,
-            sinks,
-            stores,
-            feeding,
-            modules,
-            questions: options.questions,
-            queries,
-        },
-        options.audience,
-    )
+    Ok(run.execute(resources, channels, options.observer, options.questions))
 }
 
-/// The ways on which sources come into the graph.
-struct Lanes {
-    /// Of each live source of the plan.
-    live: Vec<(usize, Arc<Flow>)>,
-    /// On which recordings take turns.
-    shared: Vec<Arc<Flow>>,
+/// The values of a run that its parts share.
+struct Run<'p> {
+    plan: &'p Plan,
+    pack: &'p Pack,
+    status: RunStatus,
+    metrics: Arc<Metrics>,
+    health: ModuleHealth,
+    stop: CancellationToken,
+    resume: bool,
 }
 
-impl Lanes {
-    /// The lanes that the sources of a plan need.
-    fn of(plan: &Plan, begins: &[Begin], folders: bool, one_by_one: bool) -> Self {
-        let (at_once, bounds) = match one_by_one {
-            true => (1, Bounds::ONE),
-            false => (AT_ONCE, Bounds::default()),
-        };
-        let mut recordings = if folders { at_once } else { 0 };
-        let mut live = Vec::new();
-        for (at, (source, begin)) in plan.sources.iter().zip(begins).enumerate() {
-            if source.is_live() {
-                live.push((at, Flow::new(live_bounds(plan, at))));
-            } else {
-                recordings += usize::from(begin.start.is_some());
-            }
-        }
-        let shared = (0..recordings.min(at_once)).map(|_| Flow::new(bounds));
-        Self {
-            live,
-            shared: shared.collect(),
-        }
-    }
-
-    fn flows(&self) -> Vec<Arc<Flow>> {
-        let live = self.live.iter().map(|(_, flow)| flow);
-        live.chain(&self.shared).cloned().collect()
-    }
-
-    /// Takes the sources of the plan up.
-    fn take_up(&self, run: &Run, begins: &[Begin]) {
-        for (at, begin) in begins.iter().enumerate() {
-            if run.plan.sources[at].is_folder() {
+impl<'p> Run<'p> {
+    /// Adds the sources of the plan to the status. Recordings of folders are added when they are found.
+    fn add_planned_sources(&self, starts: &[SourceStart], channels: &InputChannels) {
+        for (at, start) in starts.iter().enumerate() {
+            if self.plan.sources[at].is_folder() {
                 continue;
             }
-            let flow = self.live.iter().find(|(live, _)| *live == at);
-            let flow = flow.map(|(_, flow)| flow);
-            let source = SourceVitals::planned(run.plan, at, begin, flow);
-            let seconds = source.sealed.millis() as f64 / 1000.0;
-            run.metrics.complete(&source.name, seconds);
-            run.vitals.add(source);
+            let source = SourceStatus::new(self.plan, at, start, channels.live_flow(at));
+            let seconds = source.stored_through.millis() as f64 / 1000.0;
+            self.metrics.complete(&source.name, seconds);
+            self.status.add(source);
         }
     }
 
-    /// The graph's side of all lanes, and the sources' side of those of live sources and of the others.
-    fn open(self) -> (Vec<Inlet>, Ways) {
-        let mut inlets = Vec::new();
-        let mut open = |flow: Arc<Flow>, live: bool| {
-            let (sender, records) = bounded(2);
-            inlets.push(Inlet {
-                lane: Lane(inlets.len() as u32),
-                records: records.clone(),
-                flow: Arc::clone(&flow),
-            });
-            Way {
-                sender,
-                waiting: live.then_some(records),
-                flow,
-            }
+    /// Runs until all results are written.
+    fn execute(
+        &self,
+        resources: Resources,
+        channels: InputChannels,
+        observer: Box<dyn Observer>,
+        questions: Option<Questions>,
+    ) -> RunOutcome {
+        let started = Instant::now();
+        let starts = resources.starts.clone();
+        let rate_controllers = channels.rate_controllers();
+        let (receivers, channels) = channels.open();
+        let inputs = (receivers, rate_controllers);
+        let graph_inputs = self.graph_inputs(resources.modules, questions, inputs);
+        let threads = RunThreads {
+            context: self.source_context(),
+            locations: resources.locations,
+            starts: resources.starts,
+            recording_sets: resources.recording_sets,
+            reconciler_writers: resources.reconciler_writers,
+            channels,
+            graph_worker: self.graph_worker(graph_inputs.questions.as_ref()),
+            graph_inputs,
+            writer: self.writer(resources.sinks, resources.index_writers, observer),
+            standing_queries: resources.standing_queries,
+            metrics: Arc::clone(&self.metrics),
         };
-        let live = self
-            .live
-            .into_iter()
-            .map(|(at, flow)| (at, open(flow, true)));
-        let ways = Ways {
-            live: live.collect(),
-            shared: self
-                .shared
-                .into_iter()
-                .map(|flow| open(flow, false))
-                .collect(),
-        };
-        (inlets, ways)
+        let mut totals = threads.run();
+        totals.errors.extend(self.health.errors());
+        RunOutcome::new(&self.status, totals, &starts, started)
     }
 
-    fn paces(&self) -> BTreeMap<usize, Arc<Pace>> {
-        let live = self.live.iter();
-        live.map(|(at, flow)| (*at, Arc::clone(flow.pace())))
-            .collect()
+    fn source_context(&self) -> SourceContext<'p> {
+        SourceContext {
+            plan: self.plan,
+            frame_size: self.pack.frame_size(),
+            resume: self.resume,
+            stop: self.stop.clone(),
+            status: self.status.clone(),
+        }
     }
-}
 
-/// One run: what stays the same from its start to its report.
-pub(crate) struct Run<'p> {
-    pub(crate) plan: &'p Plan,
-    pack: &'p Pack,
-    pub(crate) vitals: Vitals,
-    pub(crate) resume: bool,
-    metrics: Arc<Metrics>,
-    stop: CancellationToken,
-    healths: Healths,
-}
-
-/// Everything that was opened before the start.
-struct Opened {
-    locations: Vec<Option<Location>>,
-    libraries: Vec<(usize, RecordingSet)>,
-    begins: Vec<Begin>,
-    lanes: Lanes,
-    sinks: Vec<OpenSink>,
-    stores: Vec<OpenStore>,
-    /// The same stores, for the one who says what is played.
-    feeding: Vec<OpenStore>,
-    modules: Modules,
-    questions: Option<Questions>,
-    queries: Queries,
-}
-
-impl Run<'_> {
-    fn go(&self, opened: Opened, audience: Box<dyn Audience>) -> Result<Outcome, RuntimeError> {
-        let begun = Instant::now();
-        let Opened {
-            locations,
-            libraries,
-            begins,
-            lanes,
-            sinks,
-            stores,
-            feeding,
-            modules,
-            questions,
-            queries,
-        } = opened;
+    fn graph_inputs(
+        &self,
+        modules: Modules,
+        questions: Option<Questions>,
+        (receivers, rate_controllers): (Vec<Inlet>, BTreeMap<usize, Arc<Pace>>),
+    ) -> GraphInputs {
         let (inbox, archive) = questions
             .map(|questions| (questions.inbox, questions.archive))
             .unzip();
-        let writer = self.writer(sinks, stores, audience);
-        let paces = lanes.paces();
-        let (inlets, ways) = lanes.open();
-        let parts = Parts {
-            inlets,
-            paces,
-            vision: modules.vision,
+        let language = LanguageModules {
             decoder: modules.decoder,
-            text: modules.reads.then(|| Box::new(modules.text) as _),
+            decoder_health: self.health.decoder.clone(),
+            text: modules
+                .graph_needs_text
+                .then(|| Box::new(modules.text) as _),
+            text_health: self.health.text.clone(),
             memory: modules.memory,
-            inbox,
             archive,
+        };
+        GraphInputs {
+            receivers,
+            rate_controllers,
+            vision: modules.vision,
+            vision_health: self.health.vision.clone(),
+            language,
+            questions: inbox,
             prompts: self.pack.prompts().clone(),
-            vision_health: self.healths.vision.clone(),
-            decoder_health: self.healths.decoder.clone(),
-            text_health: self.healths.text.clone(),
-            tally: self.vitals.tally.clone(),
-        };
-        let feed = Feed::new(self, locations, &begins, libraries, feeding);
-        let mut written = self.work_and_write(parts, feed, ways, (writer, queries));
-        written.errors.extend(self.healths.hopeless());
-        Ok(self.outcome(written, begun, &begins))
+            counters: self.status.counters.clone(),
+        }
     }
 
-    /// Has the players, the graph and the writer work until everything is out.
-    fn work_and_write(
-        &self,
-        parts: Parts,
-        (feed, scout): (Feed, Option<Scout>),
-        ways: Ways,
-        (mut writer, queries): (Writer, Queries),
-    ) -> Written {
-        let closer = parts.inbox.as_ref().map(Inbox::closer);
-        // Without sources, only who asks says when it is enough.
-        let after_sources = closer.clone().filter(|_| !self.plan.sources.is_empty());
-        let players = Players::default();
-        let (out, sealed) = unbounded();
-        let (wake, wakes) = queries::wakes();
-        writer.sealed = Some(wake);
-        let mut written = thread::scope(|threads| {
-            let writing = threads.spawn(|| writer.run(unless_quiet(sealed)));
-            let events = out.clone();
-            threads.spawn(move || {
-                // Without a writer nobody can be told; what came and went is in the store.
-                queries.run(&wakes, |event| drop(events.send(News::Query(event))));
-            });
-            let over = out.clone();
-            let mut playing = players.start(threads, &feed, ways, &out);
-            if let Some(scout) = scout {
-                let (feed, news) = (&feed, out.clone());
-                playing.push(threads.spawn(move || scout.run(feed, &news)));
-            }
-            threads.spawn(move || {
-                playing.into_iter().for_each(|player| drop(player.join()));
-                after_sources.iter().for_each(Closer::close);
-            });
-            let worked = self.work(parts, out, closer);
-            self.stop.cancel();
-            // Behind everything that was sealed.
-            drop(over.send(News::AllSealed));
-            drop(over);
-            let mut written = writing.join().unwrap_or_else(|_| Written {
-                errors: vec!["the writer of results panicked".into()],
-                ..Written::default()
-            });
-            written
-                .errors
-                .extend(worked.err().map(|error| error.to_string()));
-            written
-        });
-        written.errors.splice(0..0, players.broken());
-        written
-    }
-
-    /// Whether the run is to end early.
-    pub(crate) fn stopped(&self) -> bool {
-        self.stop.is_cancelled()
-    }
-
-    /// A source that is to be played, and its side of the way into the graph.
-    pub(crate) fn job(
-        &self,
-        source: &SourceVitals,
-        location: Location,
-        start: &Start,
-        way: &mut Way,
-    ) -> Job {
-        let live = source
-            .live
-            .then(|| self.live(source.id.planned as usize, start));
-        let wanted = PlaybackRequest {
-            source: source.id,
-            location,
-            size: self.pack.frame_size(),
-            selection: FrameSelection::Grids(source.grids.clone()),
-            from: start.from,
-            live,
-            growing: source.found.as_ref().is_some_and(|found| found.growing),
-        };
-        let outlet = FrameSender {
-            name: source.name.clone(),
-            queued: live.and_then(|_| way.waiting.take()),
-            samplers: source.grids.len() as u64,
-            flow: Arc::clone(&way.flow),
+    fn graph_worker(&self, questions: Option<&Inbox>) -> GraphWorker {
+        GraphWorker {
+            plan: self.plan.clone(),
+            status: self.status.clone(),
+            health: self.health.clone(),
             stop: self.stop.clone(),
-            length_ms: Arc::clone(&source.length_ms),
-            connection: Arc::clone(&source.connection),
-            ..FrameSender::for_recording(source.id, way.sender.clone(), self.vitals.tally.clone())
-        };
-        (wanted, outlet)
-    }
-
-    /// How a live source is followed.
-    fn live(&self, source: usize, start: &Start) -> LiveSettings {
-        let settings = &self.plan.sources[source].settings;
-        let shares = samplers(self.plan, source).map(|(spec, _)| spec.least() / spec.fps);
-        LiveSettings {
-            stall_timeout: Duration::from_millis(settings.stall_ms),
-            retry: (
-                Duration::from_millis(settings.retry_from_ms),
-                Duration::from_millis(settings.retry_to_ms),
-            ),
-            min_rate_share: shares.fold(1.0, f64::min),
-            sealed: start.sealed,
-            only_source: self.plan.sources.len() == 1,
+            questions: questions.map(Inbox::closer),
         }
     }
 
     fn writer(
         &self,
-        sinks: Vec<OpenSink>,
-        stores: Vec<OpenStore>,
-        audience: Box<dyn Audience>,
+        sinks: Vec<PlanSink>,
+        writers: Vec<IndexWriter>,
+        observer: Box<dyn Observer>,
     ) -> Writer {
         let nodes = self.plan.nodes.iter();
         Writer {
-            vitals: self.vitals.clone(),
+            outputs: Outputs {
+                node_names: nodes.map(|node| node.name.clone()).collect(),
+                pack: self.pack.manifest().name.clone(),
+                observer,
+                sinks,
+                status: self.status.clone(),
+                stop: self.stop.clone(),
+            },
+            indexes: Indexes {
+                writers,
+                prompts: self.pack.prompts().clone(),
+                health: self.health.clone(),
+                status: self.status.clone(),
+                stop: self.stop.clone(),
+            },
+            status: self.status.clone(),
             metrics: Arc::clone(&self.metrics),
-            nodes: nodes.map(|node| node.name.clone()).collect(),
-            pack: self.pack.manifest().name.clone(),
-            prompts: self.pack.prompts().clone(),
-            sinks,
-            stores,
-            audience,
-            stop: self.stop.clone(),
-            healths: self.healths.clone(),
-            sealed: None,
-            written: Written::default(),
+            wake_queries: None,
+            totals: WriterTotals::new(Arc::clone(&self.metrics)),
         }
-    }
-
-    /// Works through the graph on this thread until it is complete.
-    fn work(
-        &self,
-        parts: Parts,
-        out: Sender<News>,
-        closer: Option<Closer>,
-    ) -> Result<(), RuntimeError> {
-        let (plan, stop) = (self.plan.clone(), self.stop.clone());
-        let (healths, vitals) = (self.healths.clone(), self.vitals.clone());
-        // timely wants what it is given to be shareable; one worker takes it all.
-        let given = Mutex::new(Some((parts, out)));
-        let graph = AssertUnwindSafe(move || {
-            timely::execute_directly(move |worker| {
-                let given = given.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let (parts, out) = given.expect("one worker takes the parts once");
-                let crew = Crew::default();
-                let without_writer = stop.clone();
-                worker.dataflow(|scope| {
-                    assemble(scope, &plan, parts, &crew, move |news| {
-                        // Without a writer there is no use in going on.
-                        if out.send(news).is_err() {
-                            without_writer.cancel();
-                        }
-                    });
-                });
-                while worker.has_dataflows() {
-                    worker.step_or_park(Some(LOOK));
-                    vitals.beat();
-                    if healths.given_up() {
-                        stop.cancel();
-                    }
-                    if stop.is_cancelled() {
-                        closer.iter().for_each(Closer::close);
-                    }
-                }
-                crew.join();
-            });
-        });
-        catch_unwind(graph).map_err(|_| RuntimeError::Graph {
-            reason: "an operator panicked".into(),
-        })
-    }
-
-    fn outcome(&self, mut written: Written, begun: Instant, begins: &[Begin]) -> Outcome {
-        let (mut skipped, mut cut) = (Vec::new(), std::mem::take(&mut written.cut));
-        let mut sources = std::mem::take(&mut written.over);
-        for source in self.vitals.sources() {
-            let begin = &begins[source.id.planned as usize];
-            if source.found.is_none() && begin.start.is_none() {
-                skipped.push(source.name.clone());
-                continue;
-            }
-            let passed = written.sources.get(&source.id).copied();
-            let passed = passed.unwrap_or(Passed {
-                complete_through: source.sealed,
-                ..Passed::default()
-            });
-            if !(passed.whole || source.live || written.unheard) {
-                cut.insert(source.name.clone(), passed.complete_through.millis());
-            }
-            let report = SourceReport::of(&self.vitals, &source, passed);
-            sources.insert(source.name.clone(), report);
-        }
-        let report = Report {
-            wall_seconds: begun.elapsed().as_secs_f64(),
-            peak_rss_bytes: report::peak_rss_bytes(),
-            captions: written.captions,
-            answers: written.answers,
-            sources,
-            modules: report::modules(&self.vitals.meters),
-            decoder: DecoderReport::of(&self.vitals.tally),
-            failures: written.failures,
-        };
-        Outcome {
-            report,
-            errors: written.errors,
-            skipped,
-            cut,
-        }
-    }
-}
-
-/// What comes, and word of it where nothing does for a while.
-fn unless_quiet(news: Receiver<News>) -> impl Iterator<Item = News> {
-    std::iter::from_fn(move || match news.recv_timeout(QUIET) {
-        Err(RecvTimeoutError::Timeout) => Some(News::Nothing),
-        come => come.ok(),
-    })
-}
-
-/// How the modules are doing. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct Healths {
-    vision: Health,
-    decoder: Health,
-    text: Health,
-}
-
-impl Healths {
-    fn each(&self) -> [(&Health, &'static str); 3] {
-        [
-            (&self.vision, "vision encoder"),
-            (&self.decoder, "decoder"),
-            (&self.text, "text encoder"),
-        ]
-    }
-
-    /// Whether a module failed too often in a row.
-    pub fn given_up(&self) -> bool {
-        self.each()
-            .iter()
-            .any(|(health, _)| health.given_up().is_some())
-    }
-
-    /// Why the run is worth nothing: a module that was given up, or that never worked.
-    pub fn hopeless(&self) -> Vec<String> {
-        let tell = |(health, name): &(&Health, &str)| {
-            let fault = health.given_up().or_else(|| health.never_worked())?;
-            Some(format!(
-                "the {name} failed on everything it was given: {fault}"
-            ))
-        };
-        self.each().iter().filter_map(tell).collect()
     }
 }

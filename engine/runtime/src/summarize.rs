@@ -1,9 +1,10 @@
-//! Says what happened in a span of what is stored: a sentence for every minute, and one for all of it.
+//! Summarizes a span of an index: a sentence for every minute, and one for all of it.
 //!
-//! The summary of a whole minute is kept in the store; a finished minute is put into words once.
+//! The summary of a whole minute is stored in the index, so a finished minute is summarized once.
 
 use std::{collections::BTreeMap, time::Instant};
 
+use atom_index::{Chosen, Filter, SourceState, Store};
 use atom_models::{Job, PromptBuilder, Scheduler, Urgency, first_sentence};
 use atom_operators::{
     archive::Extent,
@@ -14,72 +15,71 @@ use serde::Serialize;
 use tracing::warn;
 
 use crate::{archive::extent, error::RuntimeError};
-use atom_index::{Chosen, Filter, SourceState, Store};
 
 /// Length of a minute.
 const MINUTE_MS: u64 = 60_000;
-/// So many sentences are put into one at a time: more than a small decoder keeps apart are not worth giving it.
-const TOGETHER: usize = 5;
+/// The number of sentences that are combined at a time: a small decoder does not tell more of them apart.
+const GROUP_SIZE: usize = 5;
 
-/// What happened, by source.
+/// Summaries of a span, by source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summaries {
     /// One for each source that has segments in the span.
     pub summaries: Vec<SourceSummary>,
-    /// How far that is complete.
+    /// How far the span is complete.
     #[serde(flatten)]
     pub extent: Extent,
 }
 
-/// What happened in one source.
+/// The summary of one source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SourceSummary {
     /// Name of the source.
     pub source: String,
-    /// Where the first segment begins, in milliseconds of media time.
+    /// Start of the first segment, in milliseconds of media time.
     pub start_ms: u64,
-    /// Where the last one ends.
+    /// End of the last segment.
     pub end_ms: u64,
-    /// What happened in all of it.
+    /// The summary of all minutes.
     pub text: String,
-    /// What happened in each minute.
-    pub minutes: Vec<Minute>,
+    /// The summary of each minute.
+    pub minutes: Vec<MinuteSummary>,
 }
 
-/// What happened in a minute.
+/// The summary of a minute.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Minute {
-    /// Where its first segment begins, in milliseconds of media time.
+pub struct MinuteSummary {
+    /// Start of its first segment, in milliseconds of media time.
     pub start_ms: u64,
-    /// Where its last one ends.
+    /// End of its last segment.
     pub end_ms: u64,
-    /// What happened.
+    /// The summary.
     pub text: String,
 }
 
-/// A minute that may have to be put into words.
-struct Draft {
+/// A minute with its captions.
+struct CaptionedMinute {
     number: u64,
     start_ms: u64,
     end_ms: u64,
     captions: Vec<String>,
-    /// Whether all of the minute is there and within the span: only then its summary is kept.
+    /// True if the minute is complete and within the span: only then its summary is stored.
     whole: bool,
 }
 
-/// Puts captions into sentences.
+/// Summarizer of captions.
 pub struct Summarizer {
     /// The decoder.
     pub scheduler: Scheduler,
-    /// Makes the prompts.
+    /// Builds the prompts.
     pub prompts: PromptBuilder,
 }
 
 impl Summarizer {
-    /// Sums up a span, minute by minute.
+    /// Summarizes a span, minute by minute.
     ///
     /// # Errors
-    /// When the source is not there, the store cannot be used, or the decoder fails.
+    /// If the source does not exist, the index cannot be used, or the decoder fails.
     pub fn summarize(
         &mut self,
         store: &mut Store,
@@ -96,7 +96,8 @@ impl Summarizer {
                 source: chosen.state.source.clone(),
                 start_ms: first.start_ms,
                 end_ms: last.end_ms,
-                text: self.all(minutes.iter().map(|minute| minute.text.clone()).collect())?,
+                text: self
+                    .combine_all(minutes.iter().map(|minute| minute.text.clone()).collect())?,
                 minutes,
             });
         }
@@ -106,75 +107,69 @@ impl Summarizer {
         })
     }
 
-    /// The minutes of one source, those put into words now that were not before.
-    fn minutes(&mut self, store: &mut Store, chosen: &Chosen) -> Result<Vec<Minute>, RuntimeError> {
+    /// Returns the minutes of one source; those without a stored summary are summarized now.
+    fn minutes(
+        &mut self,
+        store: &mut Store,
+        chosen: &Chosen,
+    ) -> Result<Vec<MinuteSummary>, RuntimeError> {
         let SourceState { source, pack, .. } = &chosen.state;
-        let (mut told, mut open) = (BTreeMap::new(), Vec::new());
-        for draft in drafts(store, chosen)? {
-            let bounds = bounds(draft.number);
-            let known = match draft.whole {
+        let (mut done, mut open) = (BTreeMap::new(), Vec::new());
+        for minute in captioned_minutes(store, chosen)? {
+            let bounds = bounds(minute.number);
+            let known = match minute.whole {
                 true => store.summary(source, pack, bounds.0, bounds.1)?,
                 false => None,
             };
             match known {
-                Some(text) => drop(told.insert(draft.number, minute(&draft, text))),
-                None => open.push(draft),
+                Some(text) => drop(done.insert(minute.number, minute.with_summary(text))),
+                None => open.push(minute),
             }
         }
-        let groups = open.iter().map(|draft| draft.captions.clone()).collect();
-        let texts = self.say(groups, &mut |at, text| {
-            let draft = &open[at];
-            // Kept at once: what ends the program now costs no minute that is done. What a store that cannot be written holds
-            // can be summed up all the same.
-            if draft.whole
-                && let Err(error) = store.keep_summary(source, pack, bounds(draft.number), text)
+        let groups = open.iter().map(|minute| minute.captions.clone());
+        let texts = self.combine(groups.collect(), &mut |at, text| {
+            let minute = &open[at];
+            // Stored at once, so that no finished minute is lost if the program ends now. An index that cannot be written can be
+            // summarized all the same.
+            if minute.whole
+                && let Err(error) = store.keep_summary(source, pack, bounds(minute.number), text)
             {
-                warn!(%error, "the summary of a minute is not kept");
+                warn!(%error, "the summary of a minute is not stored");
             }
         })?;
-        for (draft, text) in open.iter().zip(texts) {
-            told.insert(draft.number, minute(draft, text));
+        for (minute, text) in open.iter().zip(texts) {
+            done.insert(minute.number, minute.with_summary(text));
         }
-        Ok(told.into_values().collect())
+        Ok(done.into_values().collect())
     }
 
-    /// Many sentences as one, a few at a time.
-    fn all(&mut self, mut texts: Vec<String>) -> Result<String, RuntimeError> {
+    /// Combines many sentences into one, a few at a time.
+    fn combine_all(&mut self, mut texts: Vec<String>) -> Result<String, RuntimeError> {
         while texts.len() > 1 {
-            let groups = texts.chunks(TOGETHER).map(<[String]>::to_vec);
-            texts = self.say(groups.collect(), &mut |_, _| {})?;
+            let groups = texts.chunks(GROUP_SIZE).map(<[String]>::to_vec);
+            texts = self.combine(groups.collect(), &mut |_, _| {})?;
         }
         Ok(texts.pop().unwrap_or_default())
     }
 
-    /// One sentence for each of several groups of sentences, all at a time; `done` hears of each as soon as it is there. One sentence
-    /// stays as it is.
-    fn say(
+    /// Returns one sentence for each of several groups of sentences, all decoded at the same time; `done` is called with each as soon
+    /// as it is there. A group of equal sentences needs no decoding.
+    fn combine(
         &mut self,
         groups: Vec<Vec<String>>,
         done: &mut dyn FnMut(usize, &str),
     ) -> Result<Vec<String>, RuntimeError> {
         let first = |group: &Vec<String>| group.first().cloned().unwrap_or_default();
-        let mut said: Vec<String> = groups.iter().map(first).collect();
+        let mut sentences: Vec<String> = groups.iter().map(first).collect();
         for (at, group) in groups.into_iter().enumerate() {
-            if group
-                .iter()
-                .all(|text| text.eq_ignore_ascii_case(&said[at]))
-            {
-                done(at, &said[at]);
+            let sentence = &sentences[at];
+            if group.iter().all(|text| text.eq_ignore_ascii_case(sentence)) {
+                done(at, sentence);
                 continue;
             }
-            let nowhere = (MediaTime::default(), MediaTime::default());
-            let stretch = Stretch::new(SourceId::default(), nowhere, group.len(), false, group);
-            let job = Job {
-                prompt: self.prompts.summary_prompt(&stretch.told()),
-                max_tokens: self.prompts.summary_tokens(),
-                urgency: Urgency::Person,
-                deadline: None,
-            };
-            self.scheduler.submit(at as u64, job);
+            self.submit(at, group);
         }
-        let mut failed = None;
+        let mut error = None;
         while !self.scheduler.idle() {
             for finished in self.scheduler.advance(Instant::now()) {
                 let at = finished.id as usize;
@@ -183,36 +178,52 @@ impl Summarizer {
                     .map(|generation| first_sentence(generation.text()))
                 {
                     Ok(text) => {
-                        // What a decoder leaves unsaid, the first sentence says.
+                        // If the decoder gives nothing, the first sentence stays.
                         if !text.is_empty() {
-                            said[at] = text;
+                            sentences[at] = text;
                         }
-                        done(at, &said[at]);
+                        done(at, &sentences[at]);
                     }
-                    Err(fault) => failed = failed.or(Some(fault)),
+                    Err(fault) => error = error.or(Some(fault)),
                 }
             }
         }
-        failed.map_or(Ok(said), |fault| Err(RuntimeError::Decoder(fault)))
+        error.map_or(Ok(sentences), |fault| Err(RuntimeError::Decoder(fault)))
+    }
+
+    /// Submits a group of sentences to the decoder.
+    fn submit(&mut self, at: usize, group: Vec<String>) {
+        let nowhere = (MediaTime::default(), MediaTime::default());
+        let stretch = Stretch::new(SourceId::default(), nowhere, group.len(), false, group);
+        let job = Job {
+            prompt: self.prompts.summary_prompt(&stretch.told()),
+            max_tokens: self.prompts.summary_tokens(),
+            urgency: Urgency::Person,
+            deadline: None,
+        };
+        self.scheduler.submit(at as u64, job);
     }
 }
 
+/// Returns start and end of a minute, in milliseconds.
 fn bounds(number: u64) -> (u64, u64) {
     (number * MINUTE_MS, (number + 1) * MINUTE_MS)
 }
 
-fn minute(draft: &Draft, text: String) -> Minute {
-    Minute {
-        start_ms: draft.start_ms,
-        end_ms: draft.end_ms,
-        text,
+impl CaptionedMinute {
+    fn with_summary(&self, text: String) -> MinuteSummary {
+        MinuteSummary {
+            start_ms: self.start_ms,
+            end_ms: self.end_ms,
+            text,
+        }
     }
 }
 
-/// The captions of a span by minute; of segments without a caption, what they show.
-fn drafts(store: &Store, chosen: &Chosen) -> Result<Vec<Draft>, RuntimeError> {
+/// Returns the captions of a span by minute; a segment without a caption gives its tags.
+fn captioned_minutes(store: &Store, chosen: &Chosen) -> Result<Vec<CaptionedMinute>, RuntimeError> {
     let state = &chosen.state;
-    let mut drafts: BTreeMap<u64, Draft> = BTreeMap::new();
+    let mut minutes: BTreeMap<u64, CaptionedMinute> = BTreeMap::new();
     store.visit(
         Some(&state.source),
         Some(chosen.from_ms),
@@ -222,17 +233,17 @@ fn drafts(store: &Store, chosen: &Chosen) -> Result<Vec<Draft>, RuntimeError> {
             let number = row.start_ms / MINUTE_MS;
             let (start, end) = bounds(number);
             let inside = chosen.from_ms <= start && chosen.to_ms.is_none_or(|to| to >= end);
-            let draft = drafts.entry(number).or_insert(Draft {
+            let minute = minutes.entry(number).or_insert(CaptionedMinute {
                 number,
                 start_ms: row.start_ms,
                 end_ms: row.end_ms,
                 captions: Vec::new(),
                 whole: inside && (state.ended || state.sealed_ms >= end),
             });
-            draft.end_ms = row.end_ms;
-            draft.captions.push(row.caption.unwrap_or(row.tags));
+            minute.end_ms = row.end_ms;
+            minute.captions.push(row.caption.unwrap_or(row.tags));
             true
         },
     )?;
-    Ok(drafts.into_values().collect())
+    Ok(minutes.into_values().collect())
 }

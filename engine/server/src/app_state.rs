@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use atom_runtime::{metrics::Metrics, vitals::Vitals};
+use atom_runtime::{RunStatus, metrics::Metrics};
 
 use crate::token::Token;
 
@@ -10,7 +10,7 @@ use crate::token::Token;
 #[derive(Clone)]
 pub(crate) struct AppState {
     /// The status of the run and of its sources.
-    pub status: Vitals,
+    pub status: RunStatus,
     pub metrics: Arc<Metrics>,
     /// The token that requests need, if any.
     pub token: Option<Token>,

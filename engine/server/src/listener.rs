@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
 };
 
-use atom_runtime::run::{Observed, Serve};
+use atom_runtime::{RunView, ServerHook};
 
 use crate::{app_state::AppState, error::ServerError, http_server::HttpServer, token::Token};
 
@@ -46,13 +46,13 @@ impl Listener {
     }
 
     /// Returns a function that serves a run here until the run ends.
-    pub fn serve(self) -> Serve {
-        Box::new(|observed: Observed| {
+    pub fn serve(self) -> ServerHook {
+        Box::new(|observed: RunView| {
             let state = AppState {
-                status: observed.vitals,
+                status: observed.status,
                 metrics: observed.metrics,
                 token: self.token,
-                indexes: observed.stores,
+                indexes: observed.index_paths,
             };
             Ok(Box::new(HttpServer::start(self.listener, state)?))
         })

@@ -62,7 +62,7 @@ async fn health(State(state): State<AppState>) -> Response {
     let sources = state.status.sources();
     let live = sources.iter().filter(|source| source.live);
     let sources = live.map(|source| (source.name.clone(), source.connection.status()));
-    let (code, status) = match state.status.since_beat() < HUNG_AFTER {
+    let (code, status) = match state.status.since_heartbeat() < HUNG_AFTER {
         true => (StatusCode::OK, "ok"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "the graph's worker hangs"),
     };

@@ -23,9 +23,9 @@ use atom_operators::{
 };
 use atom_pipelines::Plan;
 use atom_runtime::{
-    archive::{Reader, Readers, StoreArchive},
-    audience::{Audience, Progress},
-    run::{self, Options, Questions},
+    Observer, Progress, Questions, RunOptions,
+    archive::{PackReader, PackReaders, StoreArchive},
+    run,
     sink::Record,
 };
 use clap::Args;
@@ -73,7 +73,7 @@ impl Ask {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let store = self.scope.open()?;
         let archive = Box::new(archive(store, self.scope.filter())?);
-        let plan = empty_plan(&archive.readers.own);
+        let plan = empty_plan(&archive.packs.own);
         let stop = cancel_on_ctrl_c()?;
         let (partial_answers, partial_answer) = channel();
         let question = self.question(partial_answers, stop.clone())?;
@@ -86,11 +86,11 @@ impl Ask {
             }
         });
         let (answers, answer) = channel();
-        let options = Options {
+        let options = RunOptions {
             questions: Some(Questions { inbox, archive }),
-            ..Options::new(stop, Box::new(ReplySender(answers)))
+            ..RunOptions::new(stop, Box::new(ReplySender(answers)))
         };
-        let outcome = run::run(&plan, options)?;
+        let outcome = run(&plan, options)?;
         // The channel of partial answers closes with the question.
         let _ = progress.join();
         clear_progress();
@@ -153,12 +153,12 @@ fn archive(store: Store, filter: Filter) -> anyhow::Result<StoreArchive> {
     let packs = IndexPacks::open(&store, &filter)?.require_all()?;
     let mut others = BTreeMap::new();
     for pack in packs.installed.iter().skip(1) {
-        others.insert(pack.id(), Reader::of(pack)?);
+        others.insert(pack.id(), PackReader::load(pack)?);
     }
     Ok(StoreArchive {
         store,
         filter,
-        readers: Readers {
+        packs: PackReaders {
             own: packs.newest()?.id(),
             others,
         },
@@ -177,7 +177,7 @@ struct AnswerObject<'t> {
 /// Sends the reply to the question through a channel.
 struct ReplySender(Sender<Result<Finding, Fault>>);
 
-impl Audience for ReplySender {
+impl Observer for ReplySender {
     fn result(&mut self, _: &Record) -> io::Result<()> {
         Ok(())
     }

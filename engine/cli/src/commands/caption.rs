@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, process::ExitCode};
 use atom_media::Location;
 use atom_pipelines::{FileSinkSpec, JsonlSinkSpec, SinkKind, check, override_sources, plan};
 use atom_runtime::{
-    run::{self, Options},
+    RunOptions, run,
     sink::{self, Format},
 };
 use clap::{Args, ValueEnum};
@@ -75,7 +75,7 @@ impl Caption {
             )?),
         };
         let printer = Box::new(RunPrinter::new(printed));
-        let outcome = run::run(&plan(&files), Options::new(stop, printer))?;
+        let outcome = run(&plan(&files), RunOptions::new(stop, printer))?;
         Ok(report_outcome(&outcome))
     }
 

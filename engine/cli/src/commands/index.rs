@@ -8,7 +8,7 @@ use std::{
 
 use atom_operators::keep::Keep;
 use atom_pipelines::{Plan, PlannedSource, SourceSettings, Uri};
-use atom_runtime::run::{self, Options, Outcome};
+use atom_runtime::{RunOptions, RunOutcome, run};
 use clap::Args;
 
 use crate::{
@@ -77,11 +77,11 @@ impl Index {
 }
 
 /// Runs a plan of index pipelines until everything is indexed or Ctrl-C is pressed, continuing where the index stopped.
-pub fn run_index_plan(plan: &Plan) -> anyhow::Result<Outcome> {
+pub fn run_index_plan(plan: &Plan) -> anyhow::Result<RunOutcome> {
     let printer = Box::new(RunPrinter::new(ResultFormat::SourceEvents));
-    let options = Options {
+    let options = RunOptions {
         resume: true,
-        ..Options::new(cancel_on_ctrl_c()?, printer)
+        ..RunOptions::new(cancel_on_ctrl_c()?, printer)
     };
-    Ok(run::run(plan, options)?)
+    Ok(run(plan, options)?)
 }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use atom_operators::node::NodeKind;
 use atom_pipelines::{Plan, Uri, load_files, plan, warnings};
-use atom_runtime::run::{self, Options};
+use atom_runtime::{RunOptions, run};
 use atom_server::{self, Listener, Token};
 use clap::Args;
 
@@ -61,11 +61,11 @@ impl Run {
             false => ResultFormat::Text,
         };
         let printer = Box::new(RunPrinter::new(format));
-        let outcome = run::run(
+        let outcome = run(
             &plan,
-            Options {
-                serve,
-                ..Options::new(stop, printer)
+            RunOptions {
+                server: serve,
+                ..RunOptions::new(stop, printer)
             },
         )?;
         if let Some(path) = &self.report {

@@ -31,7 +31,7 @@ pub fn closed_pipe(error: &anyhow::Error) -> bool {
             .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
             || cause
                 .downcast_ref::<SinkError>()
-                .is_some_and(SinkError::closed_pipe)
+                .is_some_and(SinkError::is_closed_pipe)
     })
 }
 

@@ -6,8 +6,8 @@ use atom_index::QueryEvent;
 use atom_models::error_chain;
 use atom_operators::data::MediaTime;
 use atom_runtime::{
-    audience::{Audience, Notice, Progress},
-    sink::{Kind, Record, Sink, SinkError},
+    Observer, Progress, SourceEvent,
+    sink::{Record, RecordKind, Sink, SinkError},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -45,7 +45,7 @@ impl RunPrinter {
     }
 }
 
-impl Audience for RunPrinter {
+impl Observer for RunPrinter {
     fn result(&mut self, record: &Record) -> io::Result<()> {
         match &mut self.format {
             ResultFormat::Text => print_line(&record_line(record)),
@@ -57,11 +57,11 @@ impl Audience for RunPrinter {
         }
     }
 
-    fn notice(&mut self, notice: &Notice) -> io::Result<()> {
-        if let Notice::Over { name, .. } = notice {
+    fn source_event(&mut self, event: &SourceEvent) -> io::Result<()> {
+        if let SourceEvent::Finished { name, .. } = event {
             self.progress.end_source(name);
         }
-        match (&self.format, source_event_line(notice)) {
+        match (&self.format, source_event_line(event)) {
             (ResultFormat::SourceEvents, Some(line)) => print_line(&line),
             (_, Some(line)) => {
                 tracing::info!("{line}");
@@ -78,12 +78,12 @@ impl Audience for RunPrinter {
         Ok(())
     }
 
-    fn query(&mut self, event: &QueryEvent) -> io::Result<()> {
+    fn query_event(&mut self, event: &QueryEvent) -> io::Result<()> {
         match &mut self.format {
             ResultFormat::Text | ResultFormat::SourceEvents => print_line(&event_line(event)),
             ResultFormat::Json => print_line(&event.json()),
             ResultFormat::Sink(sink) => {
-                suspend_progress_bar(|| sink.query(event)).map_err(stdout_error)
+                suspend_progress_bar(|| sink.query_event(event)).map_err(stdout_error)
             }
             ResultFormat::Silent => Ok(()),
         }
@@ -111,7 +111,7 @@ impl Audience for RunPrinter {
 
 /// Converts an error of a sink over stdout into the error of stdout.
 fn stdout_error(error: SinkError) -> io::Error {
-    match error.closed_pipe() {
+    match error.is_closed_pipe() {
         true => io::ErrorKind::BrokenPipe.into(),
         false => io::Error::other(error_chain(&error)),
     }
@@ -119,9 +119,9 @@ fn stdout_error(error: SinkError) -> io::Error {
 
 fn record_line(record: &Record) -> String {
     let text = match &record.kind {
-        Kind::Caption | Kind::Draft | Kind::FromDraft => record.text.clone(),
-        Kind::Summary { .. } => format!("summary: {}", record.text),
-        Kind::Answer(question) => match question.probability {
+        RecordKind::Caption | RecordKind::Draft | RecordKind::FromDraft => record.text.clone(),
+        RecordKind::Summary { .. } => format!("summary: {}", record.text),
+        RecordKind::Answer(question) => match question.probability {
             Some(probability) => format!(
                 "{} {} ({:.0} %)",
                 question.ask,
@@ -131,7 +131,7 @@ fn record_line(record: &Record) -> String {
             None => format!("{} {}", question.ask, record.text),
         },
     };
-    let times = record.start.map_or_else(
+    let times = record.start_time.map_or_else(
         || time_range(record.start_ms, Some(record.end_ms)),
         |start| wall_time_and_delay(record, start),
     );
@@ -151,19 +151,19 @@ fn wall_time_and_delay(record: &Record, start: Timestamp) -> String {
 }
 
 /// Formats a source event. Returns `None` for those that are logged as a warning instead.
-fn source_event_line(notice: &Notice) -> Option<String> {
-    Some(match notice {
-        Notice::Known(name) => format!("{name}: already indexed"),
-        Notice::Moved { from, to } => format!("{to}: was {from}"),
-        Notice::Replaced(name) => format!("{name}: is another recording now"),
-        Notice::Gone(name) => format!("{name}: is gone, and no longer in the index"),
-        Notice::Grown(_)
-        | Notice::Over {
-            whole: false,
+fn source_event_line(event: &SourceEvent) -> Option<String> {
+    Some(match event {
+        SourceEvent::AlreadyIndexed(name) => format!("{name}: already indexed"),
+        SourceEvent::Renamed { from, to } => format!("{to}: was {from}"),
+        SourceEvent::Replaced(name) => format!("{name}: is another recording now"),
+        SourceEvent::Removed(name) => format!("{name}: is gone, and no longer in the index"),
+        SourceEvent::Grown(_)
+        | SourceEvent::Finished {
+            ended: false,
             growing: false,
             ..
         } => return None,
-        Notice::Over {
+        SourceEvent::Finished {
             name,
             report,
             growing,

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use atom_operators::data::MediaTime;
-use atom_runtime::run::Outcome;
+use atom_runtime::RunOutcome;
 
 use super::eprint_line;
 
 /// Prints what went wrong in a run, and returns the exit code.
-pub fn report_outcome(outcome: &Outcome) -> ExitCode {
+pub fn report_outcome(outcome: &RunOutcome) -> ExitCode {
     for (stage, reasons) in &outcome.report.failures {
         let counts: Vec<_> = reasons
             .iter()
@@ -22,13 +22,13 @@ pub fn report_outcome(outcome: &Outcome) -> ExitCode {
     for error in &outcome.errors {
         eprint_line(&format!("error: {error}"));
     }
-    for (source, complete_through_ms) in &outcome.cut {
+    for (source, complete_through_ms) in &outcome.incomplete {
         let through = MediaTime::from_millis(*complete_through_ms);
         eprint_line(&format!(
             "error: {source} was not worked through to its end, it is complete through {through}"
         ));
     }
-    match outcome.errors.is_empty() && outcome.cut.is_empty() {
+    match outcome.errors.is_empty() && outcome.incomplete.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }

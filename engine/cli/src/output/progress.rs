@@ -9,7 +9,7 @@ use std::{
 };
 
 use atom_operators::data::MediaTime;
-use atom_runtime::audience::Progress;
+use atom_runtime::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
 static BAR: LazyLock<ProgressBar> = LazyLock::new(ProgressBar::hidden);
@@ -84,7 +84,7 @@ impl RunProgress {
             |of: fn(SourceProgress) -> u64| self.active.values().copied().map(of).sum::<u64>();
         let done_ms = self.ended_ms + sum(|source| source.complete_through_ms);
         let video = format!("{} of video done", MediaTime::from_millis(done_ms));
-        let queue = progress.queue;
+        let queue = progress.folders;
         match queue.found.load(SeqCst) {
             0 => {
                 BAR.set_length(sum(|source| source.length_ms));
@@ -94,8 +94,10 @@ impl RunProgress {
             // The lengths of queued recordings are unknown until they are played, but their sizes are known.
             found => {
                 BAR.set_length(queue.bytes_found.load(SeqCst));
-                BAR.set_position(queue.bytes_over.load(SeqCst) + sum(SourceProgress::bytes_done));
-                let over = queue.over.load(SeqCst);
+                BAR.set_position(
+                    queue.bytes_finished.load(SeqCst) + sum(SourceProgress::bytes_done),
+                );
+                let over = queue.finished.load(SeqCst);
                 BAR.set_message(format!("{over} of {found} recordings, {video}"));
             }
         }

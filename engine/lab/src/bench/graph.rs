@@ -27,7 +27,7 @@ use timely::{
     worker::Worker,
 };
 
-use atom_runtime::assemble::{Parts, assemble};
+use atom_runtime::{GraphBuilder, GraphInputs, LanguageModules};
 
 /// What the graph did with so many sources.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -115,20 +115,18 @@ fn work_through(
 ) -> Result<Duration, ModelError> {
     let (meters, plan) = (Meters::default(), plan.clone());
     let decoder = pack.decoder(meters.decoder)?;
-    let parts = Parts {
-        inlets,
-        paces: BTreeMap::new(),
+    let parts = GraphInputs {
+        receivers: inlets,
+        rate_controllers: BTreeMap::new(),
         vision: Some(pack.vision(meters.vision)?),
-        decoder: Some(Scheduler::new(decoder, SchedulerSettings::default())),
-        text: None,
-        memory: None,
-        inbox: None,
-        archive: None,
-        prompts: pack.prompts().clone(),
         vision_health: Health::default(),
-        decoder_health: Health::default(),
-        text_health: Health::default(),
-        tally: Tally::default(),
+        language: LanguageModules {
+            decoder: Some(Scheduler::new(decoder, SchedulerSettings::default())),
+            ..LanguageModules::default()
+        },
+        questions: None,
+        prompts: pack.prompts().clone(),
+        counters: Tally::default(),
     };
     // timely wants what it is given to be shareable; one worker takes it all.
     let parts = Mutex::new(Some(parts));
@@ -140,7 +138,11 @@ fn work_through(
         let parts = parts.expect("one worker takes the parts once");
         let crew = Crew::default();
         let begun = Instant::now();
-        worker.dataflow(|scope| assemble(scope, &plan, parts, &crew, drop));
+        let builder = GraphBuilder {
+            plan: &plan,
+            threads: &crew,
+        };
+        worker.dataflow(|scope| builder.build(scope, parts, drop));
         while worker.has_dataflows() {
             worker.step_or_park(None);
         }

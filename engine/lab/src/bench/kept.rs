@@ -18,12 +18,7 @@ use super::{
     replay::{Bare, Calls, Noted},
     work::WorkError,
 };
-use atom_runtime::{
-    audience::Nobody,
-    open::Modules,
-    report::cpu_seconds,
-    run::{self, Options},
-};
+use atom_runtime::{Modules, NullObserver, RunOptions, process::cpu_seconds, run};
 
 /// The modules of a pack that stay loaded from run to run.
 pub struct Kept {
@@ -80,7 +75,7 @@ impl Kept {
             vision: Some(vision),
             decoder: Some(Scheduler::new(decoder, settings)),
             text: SharedTextEncoder::new(text),
-            reads: true,
+            graph_needs_text: true,
             memory: self.memory.clone(),
         }
     }
@@ -97,15 +92,15 @@ pub fn run_with(files: &[PipelineFile], modules: Modules) -> Result<Taken, WorkE
     check(files)?;
     let began = Arc::new(Mutex::new(None));
     let begins = Arc::clone(&began);
-    let options = Options {
+    let options = RunOptions {
         modules: Some(modules),
-        ready: Some(Box::new(move || {
+        on_ready: Some(Box::new(move || {
             let now = Some((Instant::now(), cpu_seconds()));
             *begins.lock().unwrap_or_else(PoisonError::into_inner) = now;
         })),
-        ..Options::new(CancellationToken::new(), Box::new(Nobody))
+        ..RunOptions::new(CancellationToken::new(), Box::new(NullObserver))
     };
-    let outcome = run::run(&plan(files), options)?;
+    let outcome = run(&plan(files), options)?;
     if let Some(error) = outcome.errors.first() {
         return Err(WorkError::Failed(error.clone()));
     }

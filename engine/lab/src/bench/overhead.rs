@@ -31,7 +31,7 @@ use super::{
 use atom_media::{
     FrameSelection, FrameSender, Location, MediaError, PlaybackRequest, play_recording,
 };
-use atom_runtime::{RuntimeError, report::cpu_seconds};
+use atom_runtime::{RuntimeError, process::cpu_seconds};
 
 /// What the engine costs.
 #[derive(Clone, Debug, Serialize)]

@@ -19,10 +19,10 @@ use sha2::{Digest, Sha256};
 use super::tasks::Task;
 use atom_index::{Store, StoreError};
 use atom_runtime::{
-    RuntimeError,
-    audience::{Audience, Progress},
-    report::{Report, Tokens, cpu_seconds, rss_bytes},
-    run::{self, Options},
+    Observer, Progress, Report, RunOptions, RuntimeError,
+    process::{cpu_seconds, rss_bytes},
+    report::Tokens,
+    run,
     sink::Record,
 };
 
@@ -123,19 +123,19 @@ pub fn work(work: &Work, ready: impl FnOnce() + Send + 'static) -> Result<Worked
     let (heard, spans) = (Arc::new(Mutex::new(Heard::default())), Spans::default());
     let began = Arc::new(Mutex::new((0, 0.0, 0)));
     let begins = Arc::clone(&began);
-    let options = Options {
+    let options = RunOptions {
         meters: spans.meters(),
-        one_by_one: work.one_by_one,
-        ready: Some(Box::new(move || {
+        sequential: work.one_by_one,
+        on_ready: Some(Box::new(move || {
             ready();
             *lock(&begins) = (clock.now(), cpu_seconds(), rss_bytes());
         })),
-        ..Options::new(
+        ..RunOptions::new(
             CancellationToken::new(),
             Box::new(Listener(Arc::clone(&heard))),
         )
     };
-    let outcome = run::run(&plan(&files), options)?;
+    let outcome = run(&plan(&files), options)?;
     let done_us = clock.now();
     if !outcome.errors.is_empty() || !outcome.report.failures.is_empty() {
         return Err(WorkError::Failed(failures(
@@ -277,7 +277,7 @@ struct Heard {
 
 struct Listener(Arc<Mutex<Heard>>);
 
-impl Audience for Listener {
+impl Observer for Listener {
     fn result(&mut self, record: &Record) -> io::Result<()> {
         let mut heard = lock(&self.0);
         if record.kind() == "caption" {

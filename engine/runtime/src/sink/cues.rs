@@ -1,41 +1,42 @@
-//! Makes cues of records: one after the other, never overlapping.
+//! Turns records into cues that follow one another and never overlap.
 //!
-//! A caption and the answers about the same segment share their time, and players show overlapping cues badly. So at
-//! any moment all texts that hold then stand in one cue, a line each: captions first, then answers by node. Texts that
-//! overlap only in part give a cue for each stretch in which the same texts hold.
-//! Invariant: cues leave in order, and only once no later record can change them.
+//! A caption and the answers about the same segment share their time, and players show overlapping cues badly. So all texts of a
+//! moment go into one cue, a line each: captions first, then answers by node. Texts that overlap in part give one cue for each
+//! span with the same texts.
+//! Invariant: cues are written in order, and only once no later record can change them.
 
-use super::{Record, SinkError};
+use super::{error::SinkError, record::Record};
 
-/// A stretch of time and what stands there.
+/// A span of time with its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cue<'a> {
     /// Media time at which it appears, in milliseconds.
     pub(super) start_ms: u64,
-    /// Media time at which it goes, in milliseconds; later than its start.
+    /// Media time at which it disappears, in milliseconds; later than its start.
     pub(super) end_ms: u64,
     /// Its lines, joined by newlines; none is blank.
     pub(super) text: &'a str,
 }
 
-/// Texts that still hold, and the time through which cues have left.
+/// The texts that are still shown, and the time through which cues are written.
 #[derive(Default)]
 pub(super) struct Cues {
-    holding: Vec<Held>,
+    active: Vec<ActiveText>,
     written_ms: u64,
 }
 
-struct Held {
-    /// Nothing for a caption, so that it stands first.
+/// A text that is still shown.
+struct ActiveText {
+    /// `None` for a caption, so that it comes first.
     node: Option<String>,
     text: String,
     end_ms: u64,
 }
 
 impl Cues {
-    /// Takes a record, and gives the cues before it to `write`. `name` stands for the sink in errors.
+    /// Adds a record, and passes the cues before it to `write`. Errors call the sink `name`.
     ///
-    /// A record of no length is shown for one millisecond; one whose text is blank is left out.
+    /// A record of no length is shown for one millisecond; one with a blank text is skipped.
     pub(super) fn push(
         &mut self,
         record: &Record,
@@ -52,17 +53,17 @@ impl Cues {
         let before = self.release(record.start_ms, true, write);
         let text = without_blank_lines(&record.text);
         if !text.is_empty() {
-            self.holding.push(Held {
+            self.active.push(ActiveText {
                 node: record.node().map(str::to_owned),
                 text,
                 end_ms: record.end_ms.max(record.start_ms.saturating_add(1)),
             });
-            self.holding.sort_by(|a, b| a.node.cmp(&b.node));
+            self.active.sort_by(|a, b| a.node.cmp(&b.node));
         }
         before
     }
 
-    /// Gives the cues that end by `through_ms`, knowing that no record will begin before it.
+    /// Passes on the cues that end by `through_ms`, given that no record will start before it.
     pub(super) fn complete(
         &mut self,
         through_ms: u64,
@@ -71,7 +72,7 @@ impl Cues {
         self.release(through_ms, false, write)
     }
 
-    /// Gives all cues that are left.
+    /// Passes on all cues that are left.
     pub(super) fn finish(
         &mut self,
         write: &mut dyn FnMut(Cue) -> Result<(), SinkError>,
@@ -79,37 +80,37 @@ impl Cues {
         self.release(u64::MAX, false, write)
     }
 
-    /// Goes from one end of a text to the next while they lie before `until_ms`, and with `cut` up to it. A cue that
-    /// fails does not come again, nor does it keep the others back; the first failure is told.
+    /// Passes on the cue up to each end of a text before `until_ms`, and with `cut` up to `until_ms` itself. A cue that fails is not
+    /// tried again and does not hold up the others; the first error is returned.
     fn release(
         &mut self,
         until_ms: u64,
         cut: bool,
         write: &mut dyn FnMut(Cue) -> Result<(), SinkError>,
     ) -> Result<(), SinkError> {
-        let mut outcome = Ok(());
-        while let Some(first_end) = self.holding.iter().map(|held| held.end_ms).min() {
+        let mut result = Ok(());
+        while let Some(first_end) = self.active.iter().map(|text| text.end_ms).min() {
             if first_end > until_ms && (!cut || until_ms == self.written_ms) {
-                return outcome;
+                return result;
             }
-            let text: Vec<&str> = self.holding.iter().map(|held| held.text.as_str()).collect();
+            let lines: Vec<&str> = self.active.iter().map(|text| text.text.as_str()).collect();
             let cue = Cue {
                 start_ms: self.written_ms,
                 end_ms: first_end.min(until_ms),
-                text: &text.join("\n"),
+                text: &lines.join("\n"),
             };
-            outcome = outcome.and(write(cue));
+            result = result.and(write(cue));
             self.written_ms = cue.end_ms;
-            self.holding.retain(|held| held.end_ms > cue.end_ms);
+            self.active.retain(|text| text.end_ms > cue.end_ms);
         }
         if cut {
             self.written_ms = until_ms;
         }
-        outcome
+        result
     }
 }
 
-/// Milliseconds as `HH:MM:SS` with `mark` before three digits; hours are always there and may have more digits.
+/// Formats milliseconds as `HH:MM:SS` with `mark` before three digits; hours are always written and may have more digits.
 pub(super) fn clock(ms: u64, mark: char) -> String {
     let seconds = ms / 1000;
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
@@ -120,7 +121,7 @@ pub(super) fn clock(ms: u64, mark: char) -> String {
     )
 }
 
-/// A blank line would end a cue, and a control character may end a file for some players.
+/// Removes blank lines, which would end a cue, and control characters, which end the file for some players.
 fn without_blank_lines(text: &str) -> String {
     let lines: Vec<String> = text
         .split([
@@ -134,13 +135,15 @@ fn without_blank_lines(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::tests::{answer, caption};
-    use super::*;
+    use super::{
+        super::testing::{answer, caption},
+        *,
+    };
 
-    type Written = Vec<(u64, u64, String)>;
+    type WrittenCues = Vec<(u64, u64, String)>;
 
-    fn all(records: &[Record]) -> Written {
-        let (mut cues, mut written) = (Cues::default(), Written::new());
+    fn all(records: &[Record]) -> WrittenCues {
+        let (mut cues, mut written) = (Cues::default(), WrittenCues::new());
         let mut write = |cue: Cue| {
             written.push((cue.start_ms, cue.end_ms, cue.text.to_owned()));
             Ok(())
@@ -153,7 +156,7 @@ mod tests {
     }
 
     fn expect(records: &[Record], cues: &[(u64, u64, &str)]) {
-        let cues: Written = cues
+        let cues: WrittenCues = cues
             .iter()
             .map(|(s, e, t)| (*s, *e, (*t).to_owned()))
             .collect();
@@ -161,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segments_caption_and_answers_make_one_cue_whatever_order_they_come_in() {
+    fn a_segments_caption_and_answers_make_one_cue_in_any_order() {
         let records = [
             answer(0, 4000, "visitor", "No."),
             caption(0, 4000, "a hall"),
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_overlap_in_part_are_shown_together_where_they_do() {
+    fn texts_that_overlap_in_part_are_shown_together_while_they_overlap() {
         let records = [
             answer(0, 9000, "visitor", "No."),
             caption(0, 4000, "a"),
@@ -190,19 +193,19 @@ mod tests {
     }
 
     #[test]
-    fn gaps_stay_gaps_and_a_record_of_no_length_shows_for_a_millisecond() {
+    fn gaps_stay_and_a_record_of_no_length_is_shown_for_a_millisecond() {
         let records = [caption(1000, 1000, "a"), caption(5000, 4000, "b")];
         expect(&records, &[(1000, 1001, "a"), (5000, 5001, "b")]);
     }
 
     #[test]
-    fn blank_lines_and_blank_texts_go() {
+    fn blank_lines_and_blank_texts_are_removed() {
         let records = [caption(0, 1, " a \r\n\r\n\tb\0c\n"), caption(1, 2, " \n ")];
         expect(&records, &[(0, 1, "a\nb c")]);
     }
 
     #[test]
-    fn a_cue_leaves_when_its_time_is_complete_and_not_before() {
+    fn a_cue_is_written_when_its_time_is_complete_and_not_before() {
         let mut cues = Cues::default();
         let mut ends = Vec::new();
         let mut write = |cue: Cue| {

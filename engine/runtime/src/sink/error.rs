@@ -1,4 +1,4 @@
-//! What can go wrong with a sink, said so that the reader knows what to do.
+//! The errors of sinks, each with advice.
 
 use std::io::{self, ErrorKind};
 
@@ -29,26 +29,26 @@ pub enum SinkError {
     Unwritable {
         /// The file.
         name: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// There was no room to write.
+    /// The disk is full.
     #[error("no room left on the disk of {name:?}. Free some space; what waits is written then")]
     DiskFull {
         /// The file.
         name: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Any other failure to write.
+    /// Any other error while writing.
     #[error("cannot write to {name:?}")]
     Write {
         /// The file or stream.
         name: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Subtitles have one clock, so they take one source.
+    /// Subtitles with any other number of sources than one: each source has its own media time.
     #[error(
         "{kind} sink {name:?} takes exactly one source, but gets: {sources:?}. Use kind \"jsonl\", or one sink per source"
     )]
@@ -60,27 +60,28 @@ pub enum SinkError {
         /// The names of the sources, separated by commas.
         sources: String,
     },
-    /// A record came after its time was written.
+    /// A record came after cues for its time were written.
     #[error(
         "result at {start_ms} ms came too late for {name:?}, which is written through {written_ms} ms"
     )]
     Late {
         /// The file or stream.
         name: String,
-        /// Where the record begins.
+        /// Start of the record, in milliseconds of media time.
         start_ms: u64,
-        /// The media time through which cues are written.
+        /// The media time through which cues are written, in milliseconds.
         written_ms: u64,
     },
 }
 
 impl SinkError {
-    /// Whether the reader at the other end has gone, as `head` does: success for a program, not failure.
-    pub fn closed_pipe(&self) -> bool {
+    /// True if the reader at the other end is gone, as `head` does: a program counts that as success.
+    pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Write { source, .. } if source.kind() == ErrorKind::BrokenPipe)
     }
 
-    pub(super) fn of_writing(name: &str, source: io::Error) -> Self {
+    /// Returns the error of writing to `name`.
+    pub(super) fn write(name: &str, source: io::Error) -> Self {
         let name = name.to_owned();
         match source.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::DiskFull { name, source },

@@ -1,10 +1,10 @@
-//! One record a line, as JSON; several sources may share a file.
+//! Writes one record a line, as JSON; several sources may share a file.
 
-use super::output::Output;
-use super::{Record, Sink, SinkError};
 use atom_index::QueryEvent;
 
-/// A file of JSON lines; it holds nothing back.
+use super::{error::SinkError, output::Output, record::Record, sink_trait::Sink};
+
+/// A sink of JSON lines; it holds nothing back.
 pub(super) struct Jsonl {
     output: Output,
 }
@@ -22,7 +22,7 @@ impl Sink for Jsonl {
         self.output.write(&format!("{json}\n"))
     }
 
-    fn query(&mut self, event: &QueryEvent) -> Result<(), SinkError> {
+    fn query_event(&mut self, event: &QueryEvent) -> Result<(), SinkError> {
         self.output.write(&format!("{}\n", event.json()))
     }
 
@@ -35,12 +35,13 @@ impl Sink for Jsonl {
 mod tests {
     use serde_json::Value;
 
-    use super::super::Format;
-    use super::super::record::tests::{answer, caption};
-    use super::super::subtitles::tests::written;
+    use super::super::{
+        open::Format,
+        testing::{answer, caption, written},
+    };
 
     #[test]
-    fn each_record_is_a_line_in_the_order_it_came_whatever_its_text() {
+    fn each_record_is_one_line_in_order_of_arrival_whatever_its_text() {
         let records = [
             answer(0, 4000, "visitor", "No.\nReally."),
             caption(0, 4000, "\u{2028}"),

@@ -1,30 +1,33 @@
-//! A file or a stream that a sink writes to.
+//! The file or stream that a sink writes to.
 //!
-//! Each piece is written and flushed as one, so that who follows the file sees whole cues and lines. What a full disk
-//! kept back stays in the buffer and goes first at the next attempt.
+//! Each piece is written and flushed as one, so that readers of the growing file see whole cues and lines. Data that a full disk
+//! refused stays in the buffer and is written first at the next attempt.
 
-use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write};
-use std::path::Path;
+use std::{
+    fs::File,
+    io::{BufWriter, ErrorKind, Write},
+    path::Path,
+};
 
-use super::SinkError;
+use super::error::SinkError;
 
-/// Room for what a flush could not write.
+/// Size of the buffer for data that could not be flushed.
 const BUFFER_BYTES: usize = 64 * 1024;
 
+/// A file or stream, with its name for errors.
 pub(super) struct Output {
     writer: BufWriter<Box<dyn Write + Send>>,
     name: String,
 }
 
 impl Output {
-    /// Makes or empties the file at `path`.
+    /// Creates or truncates the file at `path`.
     pub(super) fn file(path: &Path) -> Result<Self, SinkError> {
-        let file = File::create(path).map_err(|source| explain_opening(path, source))?;
+        let file = File::create(path).map_err(|source| open_error(path, source))?;
         Ok(Self::stream(Box::new(file), &path.display().to_string()))
     }
 
-    /// Writes to a stream that is called `name` in errors.
+    /// Returns the output to a stream; errors call it `name`.
     pub(super) fn stream(stream: Box<dyn Write + Send>, name: &str) -> Self {
         Self {
             writer: BufWriter::with_capacity(BUFFER_BYTES, stream),
@@ -36,20 +39,20 @@ impl Output {
         &self.name
     }
 
-    /// Writes one whole piece, and hands it on at once.
+    /// Writes a piece and flushes it.
     pub(super) fn write(&mut self, piece: &str) -> Result<(), SinkError> {
         let written = self.writer.write_all(piece.as_bytes());
         let flushed = written.and_then(|()| self.writer.flush());
-        flushed.map_err(|source| SinkError::of_writing(&self.name, source))
+        flushed.map_err(|source| SinkError::write(&self.name, source))
     }
 
-    /// Tries once more to write what an earlier failure left.
+    /// Writes the data left by an earlier error.
     pub(super) fn flush(&mut self) -> Result<(), SinkError> {
         self.write("")
     }
 }
 
-fn explain_opening(path: &Path, source: std::io::Error) -> SinkError {
+fn open_error(path: &Path, source: std::io::Error) -> SinkError {
     let name = path.display().to_string();
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
     match source.kind() {
@@ -61,20 +64,21 @@ fn explain_opening(path: &Path, source: std::io::Error) -> SinkError {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             SinkError::Unwritable { name, source }
         }
-        _ => SinkError::of_writing(&name, source),
+        _ => SinkError::write(&name, source),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
+    use std::{io, sync::Arc};
+
+    use parking_lot::Mutex;
 
     use tempfile::tempdir;
 
     use super::*;
 
-    /// A disk with room for so many bytes.
+    /// A disk with limited room, in bytes.
     struct Disk {
         room: Arc<Mutex<usize>>,
         held: Arc<Mutex<Vec<u8>>>,
@@ -82,14 +86,14 @@ mod tests {
 
     impl Write for Disk {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let mut room = self.room.lock().unwrap();
-            let taken = bytes.len().min(*room);
-            if taken == 0 {
+            let mut room = self.room.lock();
+            let fits = bytes.len().min(*room);
+            if fits == 0 {
                 return Err(ErrorKind::StorageFull.into());
             }
-            *room -= taken;
-            self.held.lock().unwrap().extend(&bytes[..taken]);
-            Ok(taken)
+            *room -= fits;
+            self.held.lock().extend(&bytes[..fits]);
+            Ok(fits)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -98,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_full_disk_kept_back_is_written_once_there_is_room() {
+    fn data_that_a_full_disk_refused_is_written_once_there_is_room() {
         let (room, held) = (Arc::new(Mutex::new(8)), Arc::default());
         let disk = Disk {
             room: Arc::clone(&room),
@@ -111,13 +115,13 @@ mod tests {
             full.to_string()
                 .contains("no room left on the disk of \"out.jsonl\"")
         );
-        *room.lock().unwrap() = 100;
+        *room.lock() = 100;
         output.write("four\n").unwrap();
-        assert_eq!(held.lock().unwrap().as_slice(), b"one\ntwo three\nfour\n");
+        assert_eq!(held.lock().as_slice(), b"one\ntwo three\nfour\n");
     }
 
     #[test]
-    fn a_missing_folder_and_a_folder_are_told_apart() {
+    fn a_missing_folder_and_a_folder_are_different_errors() {
         let folder = tempdir().unwrap();
         let missing = Output::file(&folder.path().join("no/a.vtt")).err().unwrap();
         assert!(matches!(missing, SinkError::FolderMissing { .. }));
@@ -126,15 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn a_denied_file_is_called_unwritable() {
-        let denied = explain_opening(Path::new("a.vtt"), ErrorKind::PermissionDenied.into());
+    fn a_denied_file_is_reported_as_unwritable() {
+        let denied = open_error(Path::new("a.vtt"), ErrorKind::PermissionDenied.into());
         assert!(denied.to_string().contains("cannot write to \"a.vtt\""));
     }
 
     #[test]
-    fn a_closed_pipe_can_be_told_from_failures() {
-        let closed = SinkError::of_writing("standard output", ErrorKind::BrokenPipe.into());
-        assert!(closed.closed_pipe());
-        assert!(!SinkError::of_writing("a", ErrorKind::StorageFull.into()).closed_pipe());
+    fn a_closed_pipe_is_distinguished_from_other_errors() {
+        let closed = SinkError::write("standard output", ErrorKind::BrokenPipe.into());
+        assert!(closed.is_closed_pipe());
+        assert!(!SinkError::write("a", ErrorKind::StorageFull.into()).is_closed_pipe());
     }
 }

@@ -1,85 +1,86 @@
-//! A result as the world sees it: in files, on standard output, in event streams.
+//! A result as it is written to files, standard output and event streams.
 //!
-//! The order of its keys in JSON is part of the format: `kind`, `source`, `start_ms`, `end_ms`, `text`, `pack`; of an answer
-//! then `node`, `ask`, `probability` if it was one of several allowed, and `rests_on` if only changes are told; of a summary
-//! `node` and `span`. The `kind` of a caption that will be replaced is `draft`; one that came too late to be replaced is a caption
-//! with `"final_from":"draft"`. Of live sources `start_utc`, when media time was 0, stands last.
-
-use jiff::Timestamp;
-use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
+//! The order of its keys in JSON is part of the format: `kind`, `source`, `start_ms`, `end_ms`, `text`, `pack`; for an answer then
+//! `node`, `ask`, `probability` if the answer was one of several allowed, and `rests_on` if only changes are reported; for a summary
+//! `node` and `span`. The `kind` of a caption that will be replaced is `draft`; if its replacement came too late, the draft becomes
+//! a caption with `"final_from":"draft"`. For live sources, `start_utc`, the wall time of media time 0, comes last.
 
 use atom_operators::utc::utc;
+use jiff::Timestamp;
+use serde::{
+    Serialize,
+    ser::{SerializeMap, Serializer},
+};
 
-/// Something that was said about a stretch of a source.
+/// A text about a span of a source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// Name of the source.
     pub source: String,
-    /// Media time at which the stretch begins, in milliseconds.
+    /// Media time of the start of the span, in milliseconds.
     pub start_ms: u64,
-    /// Media time at which the stretch ends, in milliseconds.
+    /// Media time of the end of the span, in milliseconds.
     pub end_ms: u64,
-    /// What was said.
+    /// The text.
     pub text: String,
-    /// Name of the pack that said it.
+    /// Name of the pack that produced it.
     pub pack: String,
-    /// What it is.
-    pub kind: Kind,
-    /// Of a live source, when its media time was 0.
-    pub start: Option<Timestamp>,
+    /// Its kind.
+    pub kind: RecordKind,
+    /// For a live source, the wall time of media time 0.
+    pub start_time: Option<Timestamp>,
 }
 
-/// What was said.
+/// The kind of a record.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub enum RecordKind {
     /// A caption of a segment.
     Caption,
-    /// A caption that another one of the same source and start will replace.
+    /// A caption that will be replaced by another one of the same source and start.
     Draft,
-    /// A caption that is its draft: the decoder's would have come too late.
+    /// A draft that became the caption, since the decoder's would have come too late.
     FromDraft,
     /// An answer about a segment.
-    Answer(Question),
-    /// What happened in a minute or a longer span.
+    Answer(AnsweredQuestion),
+    /// A summary of a minute or a longer span.
     Summary {
-        /// Name of the node that summed it up.
+        /// Name of the summary node.
         node: String,
-        /// Whether it was made of shorter summaries, rather than of captions.
+        /// True if it was made from shorter summaries, rather than from captions.
         span: bool,
     },
 }
 
-/// The question that an answer answers.
+/// The question of an answer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
-    /// Name of the node that asked.
+pub struct AnsweredQuestion {
+    /// Name of the reason node.
     pub node: String,
     /// Its text.
     pub ask: String,
-    /// How likely the answer is, 0 to 1, among those there may be; nothing of a free one.
+    /// The probability of the answer among those allowed, 0 to 1; `None` for free text.
     pub probability: Option<f32>,
-    /// If only changes are told: begin and end of the segments that agree on it, in milliseconds.
+    /// If only changes are reported, start and end of the segments that agree on the answer, in milliseconds.
     pub rests_on: Vec<(u64, u64)>,
 }
 
 impl Record {
-    /// The `kind` in JSON: `caption`, `answer`, `summary` or `draft`.
+    /// Returns the `kind` in JSON: `caption`, `answer`, `summary` or `draft`.
     pub fn kind(&self) -> &'static str {
         match self.kind {
-            Kind::Draft => "draft",
-            Kind::Caption | Kind::FromDraft => "caption",
-            Kind::Answer(_) => "answer",
-            Kind::Summary { .. } => "summary",
+            RecordKind::Draft => "draft",
+            RecordKind::Caption | RecordKind::FromDraft => "caption",
+            RecordKind::Answer(_) => "answer",
+            RecordKind::Summary { .. } => "summary",
         }
     }
 
-    /// The node that asked for it; nothing of a caption.
+    /// Returns the name of the node that asked for it; `None` for a caption.
     pub fn node(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Draft | Kind::Caption | Kind::FromDraft => None,
-            Kind::Answer(question) => Some(&question.node),
-            Kind::Summary { node, .. } => Some(node),
+            RecordKind::Draft | RecordKind::Caption | RecordKind::FromDraft => None,
+            RecordKind::Answer(question) => Some(&question.node),
+            RecordKind::Summary { node, .. } => Some(node),
         }
     }
 }
@@ -97,10 +98,10 @@ impl Serialize for Record {
             json.serialize_entry("node", node)?;
         }
         match &self.kind {
-            Kind::Answer(question) => {
+            RecordKind::Answer(question) => {
                 json.serialize_entry("ask", &question.ask)?;
                 if let Some(probability) = question.probability {
-                    // A thousandth is more than is known of it.
+                    // More than three digits would not be significant.
                     let rounded = (f64::from(probability) * 1000.0).round() / 1000.0;
                     json.serialize_entry("probability", &rounded)?;
                 }
@@ -108,50 +109,26 @@ impl Serialize for Record {
                     json.serialize_entry("rests_on", &question.rests_on)?;
                 }
             }
-            Kind::Summary { span, .. } => json.serialize_entry("span", span)?,
-            Kind::FromDraft => json.serialize_entry("final_from", "draft")?,
-            Kind::Draft | Kind::Caption => {}
+            RecordKind::Summary { span, .. } => json.serialize_entry("span", span)?,
+            RecordKind::FromDraft => json.serialize_entry("final_from", "draft")?,
+            RecordKind::Draft | RecordKind::Caption => {}
         }
-        if let Some(start) = self.start {
-            json.serialize_entry("start_utc", &utc(start))?;
+        if let Some(time) = self.start_time {
+            json.serialize_entry("start_utc", &utc(time))?;
         }
         json.end()
     }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    /// A caption of the source `door`.
-    pub(in super::super) fn caption(start_ms: u64, end_ms: u64, text: &str) -> Record {
-        Record {
-            source: "door".to_owned(),
-            start_ms,
-            end_ms,
-            text: text.to_owned(),
-            pack: "mini".to_owned(),
-            kind: Kind::Caption,
-            start: None,
-        }
-    }
-
-    /// An answer to the question of a node.
-    pub(in super::super) fn answer(start_ms: u64, end_ms: u64, node: &str, text: &str) -> Record {
-        let question = Question {
-            node: node.to_owned(),
-            ask: "Is a person at the door?".to_owned(),
-            probability: None,
-            rests_on: Vec::new(),
-        };
-        Record {
-            kind: Kind::Answer(question),
-            ..caption(start_ms, end_ms, text)
-        }
-    }
+mod tests {
+    use super::{
+        super::testing::{answer, caption},
+        *,
+    };
 
     #[test]
-    fn keys_stand_in_the_promised_order() {
+    fn json_keys_come_in_the_documented_order() {
         assert_eq!(
             serde_json::to_string(&caption(0, 4000, "a \"ball\"\n犬")).unwrap(),
             r#"{"kind":"caption","source":"door","start_ms":0,"end_ms":4000,"text":"a \"ball\"\n犬","pack":"mini"}"#
@@ -160,28 +137,28 @@ pub(super) mod tests {
             serde_json::to_string(&answer(0, 4000, "visitor", "No.")).unwrap(),
             r#"{"kind":"answer","source":"door","start_ms":0,"end_ms":4000,"text":"No.","pack":"mini","node":"visitor","ask":"Is a person at the door?"}"#
         );
-        let sure = Question {
+        let sure = AnsweredQuestion {
             node: "visitor".to_owned(),
             ask: "Is a person at the door?".to_owned(),
             probability: Some(0.92345),
             rests_on: vec![(0, 4000), (4000, 8000)],
         };
         let sure = Record {
-            kind: Kind::Answer(sure),
+            kind: RecordKind::Answer(sure),
             ..caption(4000, 8000, "Yes")
         };
         let sure = serde_json::to_string(&sure).unwrap();
         let end = r#","probability":0.923,"rests_on":[[0,4000],[4000,8000]]}"#;
         assert!(sure.ends_with(end), "{sure}");
-        let stood = Record {
-            kind: Kind::FromDraft,
-            start: Timestamp::from_millisecond(1_700_000_000_123).ok(),
+        let from_draft = Record {
+            kind: RecordKind::FromDraft,
+            start_time: Timestamp::from_millisecond(1_700_000_000_123).ok(),
             ..caption(0, 4000, "a dog")
         };
-        assert!(serde_json::to_string(&stood).unwrap().ends_with(
+        assert!(serde_json::to_string(&from_draft).unwrap().ends_with(
             r#","pack":"mini","final_from":"draft","start_utc":"2023-11-14T22:13:20.123Z"}"#
         ));
-        let summary = Kind::Summary {
+        let summary = RecordKind::Summary {
             node: "minutes".to_owned(),
             span: false,
         };

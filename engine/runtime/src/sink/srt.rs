@@ -1,8 +1,8 @@
-//! Subtitles as players read them: SubRip in UTF-8, which has no standard, no header and no escapes.
+//! The SubRip format, in UTF-8: it has no standard, no header and no escapes.
 
 use super::cues::{Cue, clock};
 
-/// A cue with its number. An arrow in the text is shortened, since some players take it for a time line.
+/// Renders a cue with its number. An arrow in the text is shortened, since some players take it for a time line.
 pub(super) fn render(number: u64, cue: Cue) -> String {
     let (start, end) = (clock(cue.start_ms, ','), clock(cue.end_ms, ','));
     let text = cue.text.replace("-->", "->");
@@ -14,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_stays_as_it_is_but_for_arrows() {
+    fn text_is_unchanged_except_for_arrows() {
         let cue = Cue {
             start_ms: 1,
             end_ms: 4000,

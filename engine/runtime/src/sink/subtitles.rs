@@ -1,64 +1,68 @@
-//! A subtitle file of either format: cues in, numbered text out.
+//! Writes a subtitle file of either format: numbered cues.
 
-use super::cues::{Cue, Cues};
-use super::output::Output;
-use super::{Record, Sink, SinkError};
+use super::{
+    cues::{Cue, Cues},
+    error::SinkError,
+    output::Output,
+    record::Record,
+    sink_trait::Sink,
+};
 
 /// Renders a cue with its number, blank line included.
 pub(super) type Render = fn(u64, Cue) -> String;
 
-/// Cues are numbered from 1.
+/// A sink of subtitles. Cues are numbered from 1.
 pub(super) struct Subtitles {
     cues: Cues,
-    page: Page,
+    file: CueFile,
 }
 
-/// Where cues go, and how many went there.
-struct Page {
+/// The file of cues, with their number.
+struct CueFile {
     output: Output,
     render: Render,
     written: u64,
 }
 
 impl Subtitles {
-    /// Writes the header at once, so that a file without cues is a valid one.
+    /// Starts a file with its header, so that one without cues is valid too.
     pub(super) fn start(
         mut output: Output,
         header: &str,
         render: Render,
     ) -> Result<Self, SinkError> {
         output.write(header)?;
-        let page = Page {
+        let file = CueFile {
             output,
             render,
             written: 0,
         };
         Ok(Self {
             cues: Cues::default(),
-            page,
+            file,
         })
     }
 }
 
 impl Sink for Subtitles {
     fn write(&mut self, record: &Record) -> Result<(), SinkError> {
-        let name = self.page.output.name().to_owned();
+        let name = self.file.output.name().to_owned();
         self.cues
-            .push(record, &name, &mut |cue| self.page.write(cue))
+            .push(record, &name, &mut |cue| self.file.write(cue))
     }
 
     fn complete(&mut self, _source: &str, through_ms: u64) -> Result<(), SinkError> {
         self.cues
-            .complete(through_ms, &mut |cue| self.page.write(cue))
+            .complete(through_ms, &mut |cue| self.file.write(cue))
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {
-        let rest = self.cues.finish(&mut |cue| self.page.write(cue));
-        rest.and(self.page.output.flush())
+        let rest = self.cues.finish(&mut |cue| self.file.write(cue));
+        rest.and(self.file.output.flush())
     }
 }
 
-impl Page {
+impl CueFile {
     fn write(&mut self, cue: Cue) -> Result<(), SinkError> {
         self.written += 1;
         self.output.write(&(self.render)(self.written, cue))
@@ -66,36 +70,22 @@ impl Page {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use std::path::Path;
-
+mod tests {
     use tempfile::tempdir;
 
-    use super::super::record::tests::{answer, caption};
-    use super::super::{Format, open};
-    use super::*;
+    use super::{
+        super::{
+            open::{Format, open},
+            testing::{answer, caption, written},
+        },
+        *,
+    };
 
-    /// What a reader makes of a file: number, start, end, text.
-    type Read = Vec<(u64, u64, u64, String)>;
+    /// The cues of a file: number, start, end, text.
+    type ParsedCues = Vec<(u64, u64, u64, String)>;
 
-    /// What a sink makes of some records.
-    pub(in super::super) fn written(format: Format, records: &[Record]) -> String {
-        let folder = tempdir().unwrap();
-        let path = folder.path().join("out");
-        fill(format, &path, records);
-        std::fs::read_to_string(path).unwrap()
-    }
-
-    fn fill(format: Format, path: &Path, records: &[Record]) {
-        let mut sink = open(format, path, &["door"]).unwrap();
-        for record in records {
-            sink.write(record).unwrap();
-        }
-        sink.finish().unwrap();
-    }
-
-    /// Reads subtitles strictly: blocks parted by one blank line, each a number, a time line and text.
-    fn parse(file: &str, mark: char) -> Read {
+    /// Parses subtitles strictly: blocks separated by one blank line, each a number, a time line and text.
+    fn parse(file: &str, mark: char) -> ParsedCues {
         let blocks = file.split_terminator("\n\n");
         blocks.map(|block| parse_block(block, mark)).collect()
     }
@@ -126,7 +116,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn webvtt_comes_back_from_a_parser_as_it_went_in() {
+    fn webvtt_parses_back_to_the_same_cues() {
         let file = written(Format::WebVtt, &some_records());
         let cues = parse(file.strip_prefix("WEBVTT\n\n").unwrap(), '.');
         let plain = |text: &str| {
@@ -134,7 +124,7 @@ pub(super) mod tests {
                 .replace("&gt;", ">")
                 .replace("&amp;", "&")
         };
-        let back: Read = cues
+        let back: ParsedCues = cues
             .into_iter()
             .map(|(n, s, e, text)| (n, s, e, plain(&text)))
             .collect();
@@ -148,7 +138,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn srt_comes_back_from_a_parser_in_order_and_without_overlap() {
+    fn srt_parses_back_in_order_and_without_overlap() {
         let cues = parse(&written(Format::Srt, &some_records()), ',');
         let numbers: Vec<u64> = cues.iter().map(|cue| cue.0).collect();
         assert_eq!(numbers, [1, 2, 3]);

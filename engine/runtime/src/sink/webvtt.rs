@@ -1,18 +1,18 @@
-//! Subtitles as browsers read them: <https://www.w3.org/TR/webvtt1/>.
+//! The WebVTT format: <https://www.w3.org/TR/webvtt1/>.
 
 use super::cues::{Cue, clock};
 
-/// What the file begins with.
+/// The header of the file.
 pub(super) const HEADER: &str = "WEBVTT\n\n";
 
-/// A cue with its number as identifier.
+/// Renders a cue with its number as identifier.
 pub(super) fn render(number: u64, cue: Cue) -> String {
     let (start, end) = (clock(cue.start_ms, '.'), clock(cue.end_ms, '.'));
     let text = escape(cue.text);
     format!("{number}\n{start} --> {end}\n{text}\n\n")
 }
 
-/// Markup becomes text. Escaping `>` also keeps `-->` out, which would be read as a time line.
+/// Escapes markup, and with `>` also `-->`, which would be read as a time line.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn markup_and_arrows_are_shown_as_they_were_said() {
+    fn markup_and_arrows_are_shown_as_text() {
         let cue = Cue {
             start_ms: 0,
             end_ms: 4000,

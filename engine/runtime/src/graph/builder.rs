@@ -1,0 +1,130 @@
+//! Builds the whole graph of a plan, from the intake to the seal.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use atom_models::{PromptBuilder, VisionEncoder};
+use atom_operators::{
+    change::Changes,
+    data::{Caption, Failure, NodeId, Stage, Taken},
+    intake::{Inlet, intake},
+    node::NodeKind,
+    offload::{Crew, Health},
+    pace::Pace,
+    question::{Inbox, questions},
+    seal::{Event, Waiting, seal},
+    tally::Tally,
+    tick::Tick,
+};
+use atom_pipelines::{Input, Plan};
+use timely::dataflow::{
+    Scope,
+    operators::{Concatenate, Inspect, vec::Map},
+};
+
+use super::{partial::PartialGraph, streams::nodes, text_branches::LanguageModules};
+use crate::event::OutputEvent;
+
+/// Everything that the graph of a plan works with.
+pub struct GraphInputs {
+    /// The receiving ends of the input channels.
+    pub receivers: Vec<Inlet>,
+    /// The rate controller of each live source of the plan.
+    pub rate_controllers: BTreeMap<usize, Arc<Pace>>,
+    /// The vision encoder, if the plan encodes.
+    pub vision: Option<Box<dyn VisionEncoder>>,
+    /// The health of the vision encoder.
+    pub vision_health: Health,
+    /// The decoder and everything it works with.
+    pub language: LanguageModules,
+    /// People's questions, if any can be asked.
+    pub questions: Option<Inbox>,
+    /// Builds prompts.
+    pub prompts: PromptBuilder,
+    /// Counts of frames, requests and tokens.
+    pub counters: Tally,
+}
+
+/// Builder of a plan's graph.
+pub struct GraphBuilder<'p> {
+    /// The plan.
+    pub plan: &'p Plan,
+    /// Gets the threads of the modules.
+    pub threads: &'p Crew,
+}
+
+impl GraphBuilder<'_> {
+    /// Builds the graph. `output` gets each draft, each sealed tick and each reply, and must not block.
+    pub fn build(
+        &self,
+        scope: Scope<'_, Tick>,
+        inputs: GraphInputs,
+        mut output: impl FnMut(OutputEvent) + Clone + 'static,
+    ) {
+        let intake = intake(scope, inputs.receivers);
+        let mut graph = PartialGraph {
+            scope,
+            plan: self.plan,
+            prompts: inputs.prompts,
+            threads: self.threads,
+            counters: inputs.counters,
+            events: vec![intake.clone().flat_map(intake_event)],
+        };
+        let samples = graph.sample(&intake, &inputs.rate_controllers);
+        let encoded = match inputs.vision {
+            Some(vision) => graph.encode(&samples, vision, inputs.vision_health),
+            None => Vec::new(),
+        };
+        let segments = graph.segment(&encoded);
+        let questions = questions(scope, inputs.questions);
+        let mut draft_output = output.clone();
+        let drafts = move |caption: &Caption| draft_output(OutputEvent::Draft(caption.clone()));
+        let replies = graph.add_text_branches(&segments, questions, inputs.language, drafts);
+        let mut reply_output = output.clone();
+        replies.inspect(move |reply| reply_output(OutputEvent::Reply(reply.clone())));
+        seal(
+            scope.concatenate(graph.events),
+            waiting(self.plan),
+            move |sealed| output(OutputEvent::Sealed(sealed)),
+        );
+    }
+}
+
+/// Returns the state of the seal at the start.
+fn waiting(plan: &Plan) -> Waiting {
+    let changes = nodes(plan).filter_map(|(node, kind)| match kind {
+        NodeKind::Reason(spec) => Some((node, Changes::of(spec)?)),
+        _ => None,
+    });
+    Waiting::new(segment_nodes_by_source(plan)).with_changes(changes.collect())
+}
+
+/// Returns the segment nodes that each source of the plan reaches.
+fn segment_nodes_by_source(plan: &Plan) -> Vec<(u32, Vec<NodeId>)> {
+    let reached = |source: usize| {
+        let segments = nodes(plan).filter(|(_, kind)| matches!(kind, NodeKind::Segment(_)));
+        segments
+            .filter(|(node, _)| plan.sources_of(Input::Node(node.0)).contains(&source))
+            .map(|(node, _)| node)
+            .collect()
+    };
+    (0..plan.sources.len())
+        .map(|source| (source as u32, reached(source)))
+        .collect()
+}
+
+/// Returns the event that the intake itself reports, if any.
+fn intake_event(taken: Taken) -> Option<Event> {
+    match taken {
+        Taken::Frame(_) => None,
+        Taken::Lost(failure) => Some(Event::Failure(failure)),
+        Taken::Quiet(quiet) => quiet.why.map(|fault| {
+            Event::Failure(Failure {
+                stage: Stage::Source,
+                source: quiet.source,
+                at: quiet.from,
+                fault,
+            })
+        }),
+        Taken::End(end) => Some(Event::End(end)),
+    }
+}

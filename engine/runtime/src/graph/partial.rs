@@ -1,0 +1,151 @@
+//! The graph under construction, and its stages up to segments.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use atom_models::{PromptBuilder, VisionEncoder};
+use atom_operators::{
+    data::{NodeId, Seen, Taken},
+    encode::encode,
+    node::NodeKind,
+    offload::{Crew, Health},
+    pace::Pace,
+    sample::{Sampling, sample},
+    seal::Event,
+    segment::{Cut, segment},
+    tally::Tally,
+    tick::Tick,
+};
+use atom_pipelines::{Input, Plan};
+use timely::dataflow::{
+    Scope,
+    operators::{Concatenate, vec::Map},
+};
+
+use super::streams::{Stream, StreamsByNode, nodes, part_of, stream_of};
+
+/// The graph under construction.
+pub(super) struct PartialGraph<'s, 'p> {
+    pub(super) scope: Scope<'s, Tick>,
+    pub(super) plan: &'p Plan,
+    pub(super) prompts: PromptBuilder,
+    pub(super) threads: &'p Crew,
+    pub(super) counters: Tally,
+    /// Streams of events for the seal.
+    pub(super) events: Vec<Stream<'s, Event>>,
+}
+
+impl<'s> PartialGraph<'s, '_> {
+    /// Returns the input nodes of a node.
+    pub(super) fn inputs_of(&self, node: NodeId) -> Vec<NodeId> {
+        let inputs = self.plan.nodes[node.0].inputs.iter();
+        let node = |input: &Input| match input {
+            Input::Node(at) => Some(NodeId(*at)),
+            _ => None,
+        };
+        inputs.filter_map(node).collect()
+    }
+
+    /// Returns the segment nodes among these nodes and above them.
+    pub(super) fn segment_nodes(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        let mut found: Vec<NodeId> = Vec::new();
+        for node in nodes {
+            match self.plan.nodes[node.0].kind {
+                NodeKind::Segment(_) => found.push(*node),
+                _ => found.extend(self.segment_nodes(&self.inputs_of(*node))),
+            }
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Adds the sample nodes.
+    pub(super) fn sample(
+        &self,
+        intake: &Stream<'s, Taken>,
+        rate_controllers: &BTreeMap<usize, Arc<Pace>>,
+    ) -> StreamsByNode<'s, Taken> {
+        let mut streams = Vec::new();
+        for (node, kind) in nodes(self.plan) {
+            let NodeKind::Sample(spec) = kind else {
+                continue;
+            };
+            let planned = &self.plan.nodes[node.0];
+            let sources = self.plan.sources_of(Input::Node(node.0)).into_iter();
+            let sampling = Sampling {
+                planned: sources
+                    .map(|at| (at as u32, rate_controllers.get(&at).cloned()))
+                    .collect(),
+                stretches_ms: planned.segment_lengths_ms.clone(),
+            };
+            let counters = self.counters.clone();
+            let samples = sample(intake.clone(), spec, sampling, counters);
+            streams.push((node, samples));
+        }
+        streams
+    }
+
+    /// Adds the encode nodes: all send their samples through the one encoder.
+    pub(super) fn encode(
+        &mut self,
+        samples: &StreamsByNode<'s, Taken>,
+        vision: Box<dyn VisionEncoder>,
+        health: Health,
+    ) -> StreamsByNode<'s, Seen> {
+        let mut encoders = Vec::new();
+        let mut inputs = Vec::new();
+        for (node, kind) in nodes(self.plan) {
+            if !matches!(kind, NodeKind::Encode(_)) {
+                continue;
+            }
+            encoders.push(node);
+            let samplers = self.inputs_of(node).into_iter();
+            for stream in samplers.filter_map(|sampler| stream_of(samples, sampler)) {
+                inputs.push(stream.map(move |sample| (node, sample)));
+            }
+        }
+        let input = self.scope.concatenate(inputs);
+        let (encoded, failures) = encode(input, vision, health, self.threads);
+        self.events.push(failures.map(Event::Failure));
+        encoders
+            .into_iter()
+            .map(|node| (node, part_of(&encoded, node)))
+            .collect()
+    }
+
+    /// Adds the segment nodes.
+    pub(super) fn segment(&mut self, encoded: &StreamsByNode<'s, Seen>) -> StreamsByNode<'s, Cut> {
+        let mut streams = Vec::new();
+        for (node, kind) in nodes(self.plan) {
+            let NodeKind::Segment(spec) = kind else {
+                continue;
+            };
+            let inputs = self.inputs_of(node).into_iter();
+            let inputs = inputs.filter_map(|input| stream_of(encoded, input));
+            let segments = segment(self.scope.concatenate(inputs.collect::<Vec<_>>()), spec);
+            let events = segments
+                .clone()
+                .flat_map(move |cut| segment_events(node, cut));
+            self.events.push(events);
+            streams.push((node, segments));
+        }
+        streams
+    }
+}
+
+/// Returns the events of a segment: it closed, and maybe failed.
+fn segment_events(node: NodeId, cut: Cut) -> Vec<Event> {
+    let Cut::Closed(closed) = cut else {
+        return Vec::new();
+    };
+    let seen = closed.result.is_ok();
+    let failure = closed.result.err().map(Event::Failure);
+    let closed = Event::Closed {
+        source: closed.key.source,
+        node,
+        start: closed.key.start,
+        end: closed.end,
+        seen,
+    };
+    [closed].into_iter().chain(failure).collect()
+}

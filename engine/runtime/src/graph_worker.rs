@@ -1,0 +1,85 @@
+//! The worker of the graph: builds the graph of a plan and steps it until it is complete.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use atom_operators::{cancel::CancellationToken, offload::Crew, question::Closer};
+use atom_pipelines::Plan;
+use crossbeam::channel::Sender;
+use parking_lot::Mutex;
+
+use crate::{
+    error::RuntimeError,
+    event::OutputEvent,
+    graph::{GraphBuilder, GraphInputs},
+    health::ModuleHealth,
+    status::RunStatus,
+};
+
+/// Longest time that the worker sleeps before it checks if the run has to end.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The worker of a run's graph.
+pub(crate) struct GraphWorker {
+    pub(crate) plan: Plan,
+    pub(crate) status: RunStatus,
+    pub(crate) health: ModuleHealth,
+    /// Cancelled when a module keeps failing, or the writer is gone.
+    pub(crate) stop: CancellationToken,
+    /// Closes people's questions when the run stops.
+    pub(crate) questions: Option<Closer>,
+}
+
+impl GraphWorker {
+    /// Steps the graph on this thread until it is complete.
+    ///
+    /// # Errors
+    /// If an operator panics.
+    pub(crate) fn run(
+        self,
+        inputs: GraphInputs,
+        output: Sender<OutputEvent>,
+    ) -> Result<(), RuntimeError> {
+        // timely requires a shareable closure; its one worker takes the inputs.
+        let given = Mutex::new(Some((inputs, output)));
+        let graph = AssertUnwindSafe(move || {
+            timely::execute_directly(move |worker| {
+                let (inputs, output) = given.lock().take().expect("one worker takes the inputs");
+                let threads = Crew::default();
+                let stop = self.stop.clone();
+                let send = move |event| {
+                    // Without a writer there is no use in going on.
+                    if output.send(event).is_err() {
+                        stop.cancel();
+                    }
+                };
+                let builder = GraphBuilder {
+                    plan: &self.plan,
+                    threads: &threads,
+                };
+                worker.dataflow(|scope| builder.build(scope, inputs, send));
+                while worker.has_dataflows() {
+                    worker.step_or_park(Some(CHECK_INTERVAL));
+                    self.check();
+                }
+                threads.join();
+            });
+        });
+        catch_unwind(graph).map_err(|_| RuntimeError::Panicked {
+            part: "an operator",
+        })
+    }
+
+    /// Reports that the worker is alive, and ends the run if it has to end.
+    fn check(&self) {
+        self.status.beat();
+        if self.health.is_tripped() {
+            self.stop.cancel();
+        }
+        if self.stop.is_cancelled() {
+            self.questions.iter().for_each(Closer::close);
+        }
+    }
+}

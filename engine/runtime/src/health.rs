@@ -1,0 +1,39 @@
+//! The health of a run's modules: a module that keeps failing ends the run.
+
+use atom_models::Fault;
+use atom_operators::offload::Health;
+
+/// The health of each module. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ModuleHealth {
+    pub(crate) vision: Health,
+    pub(crate) decoder: Health,
+    pub(crate) text: Health,
+}
+
+impl ModuleHealth {
+    fn each(&self) -> [(&Health, &'static str); 3] {
+        [
+            (&self.vision, "vision encoder"),
+            (&self.decoder, "decoder"),
+            (&self.text, "text encoder"),
+        ]
+    }
+
+    /// True if a module failed too often in a row.
+    pub(crate) fn is_tripped(&self) -> bool {
+        let mut modules = self.each().into_iter();
+        modules.any(|(health, _)| health.given_up().is_some())
+    }
+
+    /// Returns an error for each module that keeps failing or that never worked: the run's results are worthless then.
+    pub(crate) fn errors(&self) -> Vec<String> {
+        let error = |(health, name): (&Health, &str)| {
+            let fault: Fault = health.given_up().or_else(|| health.never_worked())?;
+            Some(format!(
+                "the {name} failed on everything it was given: {fault}"
+            ))
+        };
+        self.each().into_iter().filter_map(error).collect()
+    }
+}

@@ -1,0 +1,99 @@
+//! The index of one node, with the batches that wait to be written.
+//!
+//! A batch is written in one transaction, which also moves the time through which the source is complete. After an error the index
+//! takes nothing more, so that nothing is sealed over the missing rows; the next run resumes where this one failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use atom_index::{Gap, Seal, Store, StoreError};
+use atom_operators::{
+    cancel::CancellationToken,
+    data::{NodeId, SourceId},
+};
+use jiff::Timestamp;
+
+use super::retry::retrying;
+use crate::{resume_point::RowKey, retention::RetentionTask, status::SealProgress};
+
+/// The writer of an index node.
+pub(crate) struct IndexWriter {
+    /// The index node.
+    pub(crate) node: NodeId,
+    /// The index.
+    pub(crate) store: Store,
+    /// The pack and settings under which rows are stored.
+    pub(crate) pack: String,
+    /// True if rows have a thumbnail.
+    pub(crate) thumbnails: bool,
+    /// Removes expired segments, if the index has a retention policy.
+    pub(crate) retention: Option<RetentionTask>,
+    /// The segment nodes above the index node.
+    pub(crate) segment_nodes: Vec<NodeId>,
+    /// The names of the sources in the pipeline file, by planned source.
+    pub(crate) source_names: BTreeMap<usize, String>,
+    /// True after an error: nothing more is written.
+    pub(crate) failed: bool,
+    /// Batches that wait to be written, by source.
+    pub(crate) pending: BTreeMap<SourceId, RowBatch>,
+    /// The live sources whose start time is stored.
+    pub(crate) start_times: BTreeSet<SourceId>,
+}
+
+/// The rows and gaps of a source that are written together.
+#[derive(Debug, Default)]
+pub(crate) struct RowBatch {
+    pub(crate) rows: Vec<atom_index::Row>,
+    pub(crate) gaps: Vec<Gap>,
+    pub(crate) progress: SealProgress,
+    pub(crate) key: RowKey,
+}
+
+impl IndexWriter {
+    /// Writes a batch, and the start time of a live source once it is known. With `retry_until`, an index that cannot be written
+    /// now is tried again until the run stops: meanwhile intake halts, since results in flight are bounded.
+    pub(crate) fn write(
+        &mut self,
+        source: SourceId,
+        batch: &RowBatch,
+        start_time: Option<Timestamp>,
+        retry_until: Option<&CancellationToken>,
+    ) -> Result<(), StoreError> {
+        let mut write = || {
+            self.store_start_time(source, &batch.key, start_time)?;
+            self.seal(batch)
+        };
+        match retry_until {
+            Some(stop) => retrying(write, stop),
+            None => write(),
+        }
+    }
+
+    fn store_start_time(
+        &mut self,
+        source: SourceId,
+        key: &RowKey,
+        start_time: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let Some(time) = start_time.filter(|_| !self.start_times.contains(&source)) else {
+            return Ok(());
+        };
+        self.store.keep_start(&key.source, time.as_millisecond())?;
+        self.start_times.insert(source);
+        Ok(())
+    }
+
+    fn seal(&mut self, batch: &RowBatch) -> Result<(), StoreError> {
+        let RowKey { source, pack } = &batch.key;
+        let through = batch.progress.complete_through.millis();
+        let seal = Seal {
+            rows: &batch.rows,
+            gaps: &batch.gaps,
+            sealed_ms: through,
+        };
+        self.store.seal(source, pack, seal)?;
+        if batch.progress.ended {
+            self.store.finish(source, pack, through)?;
+        }
+        Ok(())
+    }
+}

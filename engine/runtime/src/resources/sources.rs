@@ -1,0 +1,62 @@
+//! Locates the sources of a plan and the contents of its folders.
+
+use atom_media::{Location, folder::RecordingSet};
+use atom_pipelines::{Plan, PlannedSource, Uri};
+
+use crate::error::RuntimeError;
+
+/// Returns the location of each source; `None` for folders, whose recordings have locations of their own.
+///
+/// # Errors
+/// If a location cannot be parsed, or if the only source cannot be read.
+pub(crate) fn locations(plan: &Plan) -> Result<Vec<Option<Location>>, RuntimeError> {
+    let location = |source: &PlannedSource| match source.is_folder() {
+        true => Ok(None),
+        false => Location::of(source).map(Some),
+    };
+    let parsed: Vec<_> = plan
+        .sources
+        .iter()
+        .map(location)
+        .collect::<Result<_, _>>()?;
+    // A single source that cannot be read ends the run before it starts; among several it is one failure.
+    if let [Some(only)] = &parsed[..] {
+        only.check()?;
+    }
+    Ok(parsed)
+}
+
+/// Returns the contents of the folders of a plan, each with the index of its planned source.
+///
+/// # Errors
+/// If a folder cannot be read, or if one that is not watched holds no recording.
+pub(crate) fn recording_sets(plan: &Plan) -> Result<Vec<(usize, RecordingSet)>, RuntimeError> {
+    let folders = plan.sources.iter().enumerate();
+    let folders = folders.filter(|(_, source)| source.is_folder());
+    folders
+        .map(|(at, source)| Ok((at, recordings(source)?)))
+        .collect()
+}
+
+fn recordings(source: &PlannedSource) -> Result<RecordingSet, RuntimeError> {
+    let uri = Uri::parse(&source.uri).ok();
+    let path = uri.and_then(|uri| uri.path().cloned()).unwrap_or_default();
+    let shown = path.display().to_string();
+    let recordings = match RecordingSet::open(&path) {
+        Ok(recordings) => recordings,
+        Err(source) => {
+            return Err(RuntimeError::Folder {
+                path: shown,
+                source,
+            });
+        }
+    };
+    // A watched folder may still get its first recording.
+    match recordings.why_empty().filter(|_| !source.settings.watch) {
+        Some(reason) => Err(RuntimeError::NoRecordings {
+            path: shown,
+            reason,
+        }),
+        None => Ok(recordings),
+    }
+}

@@ -1,0 +1,280 @@
+//! Reconciles a found recording with the indexes: finds its name and the point at which it starts.
+//!
+//! Invariant: rows of a recording are moved or removed only while nothing of it is in the graph.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use atom_index::{Claim, Found, text_of};
+use atom_media::{
+    file::{growing::ContentDigest, recording_start::recording_start},
+    folder::FileState,
+};
+use atom_operators::data::NodeId;
+use jiff::tz::TimeZone;
+use parking_lot::Mutex;
+use tracing::debug;
+
+use super::{job::FolderJob, queue::SourceQueue};
+use crate::{
+    error::RuntimeError,
+    event::{EventSender, SourceEvent},
+    index_writer::{IndexWriter, Retry},
+    resources::resume::{StartRequest, find_start, row_keys},
+    resume_point::SourceStart,
+    source_context::SourceContext,
+};
+
+/// Interval at which the end of an earlier playback is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The reconciliation of recordings with the indexes.
+pub(crate) struct Reconciler<'r> {
+    context: &'r SourceContext<'r>,
+    queue: &'r SourceQueue,
+    /// Connections of its own to the indexes.
+    writers: Mutex<Vec<IndexWriter>>,
+    /// Recordings that started in this run: only their first start may ignore stored rows.
+    started: Mutex<BTreeSet<PathBuf>>,
+}
+
+/// A recording's name and start.
+pub(crate) struct Reconciled {
+    pub(crate) name: String,
+    pub(crate) start: SourceStart,
+}
+
+/// The identity of a file: enough to recognize it under another name.
+struct FileIdentity<'a> {
+    path: &'a Path,
+    content: &'a str,
+    /// Changes whenever the file is written to.
+    touched: &'a str,
+    start_utc_ms: Option<i64>,
+}
+
+impl<'r> Reconciler<'r> {
+    /// Returns a reconciler over its own connections to the indexes.
+    pub(crate) fn new(
+        context: &'r SourceContext<'r>,
+        queue: &'r SourceQueue,
+        writers: Vec<IndexWriter>,
+    ) -> Self {
+        Self {
+            context,
+            queue,
+            writers: Mutex::new(writers),
+            started: Mutex::default(),
+        }
+    }
+
+    /// Reconciles a recording; `None` if the run stops before. In a watched folder, it waits until the indexes can be written.
+    pub(crate) fn reconcile(
+        &self,
+        job: &FolderJob,
+        events: &EventSender,
+    ) -> Result<Option<Reconciled>, RuntimeError> {
+        let _reconciling = self.queue.reconciling();
+        let stop = &self.context.stop;
+        let watched = self.context.is_watched(job.planned);
+        let mut retry = Retry::default();
+        loop {
+            match self.reconcile_once(job, events) {
+                Err(RuntimeError::Store(error))
+                    if watched && error.may_pass() && !stop.is_cancelled() =>
+                {
+                    retry.wait(&error, stop);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn reconcile_once(
+        &self,
+        job: &FolderJob,
+        events: &EventSender,
+    ) -> Result<Option<Reconciled>, RuntimeError> {
+        let path = &job.file.path;
+        let full_name = text_of(path);
+        if !self.wait_until_out_of_graph(&[&job.name, &full_name]) {
+            return Ok(None);
+        }
+        let touched = touched(&job.state);
+        let known = self.content_if_untouched(job, &touched);
+        let start_time = match &known {
+            Some(_) => None,
+            None => recording_start(path, &TimeZone::system()),
+        };
+        let content = match known {
+            Some(content) => content,
+            None => ContentDigest::of_file(path)?.to_string(),
+        };
+        let file = FileIdentity {
+            path,
+            content: &content,
+            touched: &touched,
+            start_utc_ms: start_time.map(|time| time.at.as_millisecond()),
+        };
+        let mut writers = self.writers.lock();
+        let claims = self.claim(&mut writers, job, &full_name, &file)?;
+        let mut names = BTreeMap::new();
+        for (node, (name, claim)) in claims {
+            if let Some(event) = SourceEvent::of_claim(&name, claim) {
+                events.send(event);
+            }
+            names.insert(node, name);
+        }
+        let name = names.values().next().unwrap_or(&job.name).clone();
+        let resume = self.context.resume || !self.started.lock().insert(path.clone());
+        let request = StartRequest {
+            source: job.planned,
+            row_keys: row_keys(&writers, |writer| names.get(&writer.node).cloned()),
+            resume,
+        };
+        let start = find_start(self.context.plan, &mut writers, request)?;
+        Ok(Some(Reconciled { name, start }))
+    }
+
+    /// Claims a name for the recording in each index: its own, or its full path if another file has that. Returns the
+    /// names by index node.
+    fn claim(
+        &self,
+        writers: &mut [IndexWriter],
+        job: &FolderJob,
+        full_name: &str,
+        file: &FileIdentity,
+    ) -> Result<BTreeMap<NodeId, (String, Claim)>, RuntimeError> {
+        let mut claims = BTreeMap::new();
+        for writer in writers {
+            if !writer.source_names.contains_key(&job.planned) {
+                continue;
+            }
+            let mut name = &*job.name;
+            let mut claim = self.claim_name(writer, name, file)?;
+            if claim == Claim::Taken {
+                name = full_name;
+                claim = self.claim_name(writer, name, file)?;
+            }
+            claims.insert(writer.node, (name.to_owned(), claim));
+        }
+        Ok(claims)
+    }
+
+    fn claim_name(
+        &self,
+        writer: &mut IndexWriter,
+        name: &str,
+        file: &FileIdentity,
+    ) -> Result<Claim, RuntimeError> {
+        let found = Found {
+            name,
+            path: file.path,
+            content: file.content,
+            touched: file.touched,
+            start_utc_ms: file.start_utc_ms,
+            grown_from: &|old| has_grown_from(old, file.path),
+            stays: &|other| other.is_file() || self.is_in_use(other),
+            holds: &|other, content| has_content(other, content) || self.is_in_use(other),
+        };
+        Ok(writer.store.claim(&found)?)
+    }
+
+    /// Returns the stored content of a file that was not written to since it was indexed: it need not be read again then.
+    fn content_if_untouched(&self, job: &FolderJob, touched: &str) -> Option<String> {
+        let writers = self.writers.lock();
+        let mut places = writers
+            .iter()
+            .filter_map(|writer| writer.store.place(&job.name).ok().flatten());
+        let same = places.find(|place| place.path == job.file.path && place.touched == touched);
+        same.map(|place| place.content)
+    }
+
+    /// Waits until nothing of sources with these names is in the graph any more; false if the run stops before.
+    fn wait_until_out_of_graph(&self, names: &[&str]) -> bool {
+        while self.is_in_graph(names) {
+            if self.context.stop.wait(POLL_INTERVAL) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn is_in_graph(&self, names: &[&str]) -> bool {
+        let sources = self.context.status.sources();
+        let recordings = sources.iter().filter(|source| source.recording.is_some());
+        recordings
+            .flat_map(|source| source.row_keys.values())
+            .any(|key| names.contains(&&*key.source))
+    }
+
+    /// True if a file is queued, being played, or in the graph.
+    pub(super) fn is_in_use(&self, path: &Path) -> bool {
+        let sources = self.context.status.sources();
+        let mut recordings = sources
+            .iter()
+            .filter_map(|source| source.recording.as_ref());
+        self.queue.is_busy(path) || recordings.any(|recording| recording.path == path)
+    }
+
+    /// Removes the rows of a removed file from the indexes; false if some are left.
+    pub(super) fn remove_rows(&self, path: &Path, events: &EventSender) -> bool {
+        let mut removed = true;
+        for writer in self.writers.lock().iter_mut() {
+            match writer.store.forget_file(path) {
+                Ok(sources) => sources
+                    .into_iter()
+                    .for_each(|source| events.send(SourceEvent::Removed(source))),
+                Err(error) => {
+                    removed = false;
+                    debug!(%error, "what is gone is removed later");
+                }
+            }
+        }
+        removed
+    }
+
+    /// Returns the files of the planned folders that the indexes know, each with its planned sources.
+    pub(super) fn known_files(&self) -> Vec<(PathBuf, Vec<usize>)> {
+        let writers = self.writers.lock();
+        let files = |writer: &IndexWriter| {
+            let planned: Vec<usize> = writer.source_names.keys().copied().collect();
+            let places = writer.store.places().unwrap_or_default().into_iter();
+            places
+                .map(|place| (place.path, planned.clone()))
+                .collect::<Vec<_>>()
+        };
+        writers.iter().flat_map(files).collect()
+    }
+
+    /// True if an index stores the recordings of a planned folder.
+    pub(super) fn stores(&self, planned: usize) -> bool {
+        let writers = self.writers.lock();
+        let mut writers = writers.iter();
+        writers.any(|writer| writer.source_names.contains_key(&planned))
+    }
+}
+
+/// True if a file still has this content.
+fn has_content(path: &Path, content: &str) -> bool {
+    ContentDigest::of_file(path).is_ok_and(|now| now.to_string() == content)
+}
+
+/// True if a file starts with an older content.
+fn has_grown_from(old: &str, path: &Path) -> bool {
+    let old = old.parse::<ContentDigest>().ok();
+    old.is_some_and(|old| {
+        let first = ContentDigest::of_prefix(path, old.size);
+        first.is_ok_and(|first| first == Some(old))
+    })
+}
+
+/// Returns the size and time of a file as text, which changes whenever the file is written to.
+fn touched(state: &FileState) -> String {
+    let since = state.modified.duration_since(UNIX_EPOCH);
+    let nanos = since.map_or(0, |since| since.as_nanos());
+    format!("{} {nanos}", state.size)
+}
