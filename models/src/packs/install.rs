@@ -16,12 +16,10 @@ use crate::{
         file_check::check_file,
         file_operations::{copy, create_folder},
         installed::installed,
-        manifest::{Family, FileEntry, MANIFEST_FILE, Manifest},
+        manifest::{FileEntry, MANIFEST_FILE, Manifest},
         origin::Origin,
-        pack::Pack,
         previous_version,
         python_build::PythonBuild,
-        thread_counts_file, thread_tuning,
     },
 };
 
@@ -142,40 +140,11 @@ impl Installer<'_> {
         for file in card.into_iter().chain([MANIFEST_FILE]) {
             copy(&self.source.join(file), &self.folder.join(file))?;
         }
-        self.tune_threads()?;
         Ok(Installation {
             id: self.manifest.id(),
             folder: self.folder,
             fresh,
         })
-    }
-
-    /// Measures the best thread counts unless that was done on this machine. A pack that cannot run yet, for example
-    /// without the runtime, is not measured.
-    fn tune_threads(&mut self) -> Result<(), ModelError> {
-        let id = self.manifest.id();
-        let stored = thread_counts_file::load(&self.folder, &id);
-        if self.manifest.family != Family::Composed || stored.is_some() {
-            return Ok(());
-        }
-        self.observer.begin("measure the best number of threads", 0);
-        let measured =
-            Pack::open(&self.manifest.name).and_then(|pack| thread_tuning::measure(&pack));
-        let threads = match measured {
-            Ok(threads) => threads,
-            Err(error) => {
-                let error = crate::error::error_chain(&error);
-                self.observer
-                    .end(&format!("not possible yet, the default is used: {error}"));
-                return Ok(());
-            }
-        };
-        thread_counts_file::save(threads, &self.folder, &id)?;
-        self.observer.end(&format!(
-            "decoder {}, vision encoder {} beside it and {} alone",
-            threads.decoder, threads.vision_beside, threads.vision
-        ));
-        Ok(())
     }
 
     /// Ensures that a correct file is in `folder`; returns true if it had to be fetched.

@@ -11,5 +11,3 @@ pub(crate) mod origin_error;
 pub(crate) mod pack;
 mod previous_version;
 mod python_build;
-mod thread_counts_file;
-mod thread_tuning;

@@ -17,7 +17,6 @@ use crate::{
         file_check::verified_path,
         installed::{installed, runtime_library},
         manifest::{Family, Manifest},
-        thread_counts_file,
     },
     prompt::builder::PromptBuilder,
     runtime::{meter::Meter, session::SessionOptions, threads::ThreadCounts},
@@ -37,7 +36,6 @@ pub struct Pack {
     manifest: Manifest,
     folder: PathBuf,
     prompts: PromptBuilder,
-    threads: ThreadCounts,
 }
 
 impl Pack {
@@ -50,7 +48,6 @@ impl Pack {
         if manifest.name == fake::NAME {
             return Ok(Self {
                 prompts: PromptBuilder::new(fake::concepts(), manifest.prompt_settings()),
-                threads: ThreadCounts::default(),
                 manifest,
                 folder: PathBuf::new(),
             });
@@ -67,7 +64,6 @@ impl Pack {
         let concepts = read_concepts(&manifest, &folder)?;
         Ok(Self {
             prompts: PromptBuilder::new(concepts, manifest.prompt_settings()),
-            threads: thread_counts_file::load(&folder, &manifest.id()).unwrap_or_default(),
             manifest,
             folder,
         })
@@ -94,11 +90,6 @@ impl Pack {
         (vision.width, vision.height)
     }
 
-    /// Returns the numbers of threads on which its modules run.
-    pub fn threads(&self) -> ThreadCounts {
-        self.threads
-    }
-
     fn is_fake(&self) -> bool {
         self.manifest.name == fake::NAME
     }
@@ -112,7 +103,7 @@ impl Pack {
     /// # Errors
     /// If a file is missing or wrong, or is not the expected module.
     pub fn vision(&self, meter: Arc<Meter>) -> Result<Box<dyn VisionEncoder>, ModelError> {
-        self.vision_with(self.threads.vision, meter)
+        self.vision_with(ThreadCounts::for_this_machine().vision, meter)
     }
 
     /// Loads the vision encoder, to run beside the decoder.
@@ -120,10 +111,10 @@ impl Pack {
     /// # Errors
     /// If a file is missing or wrong, or is not the expected module.
     pub fn vision_beside(&self, meter: Arc<Meter>) -> Result<Box<dyn VisionEncoder>, ModelError> {
-        self.vision_with(self.threads.vision_beside, meter)
+        self.vision_with(ThreadCounts::for_this_machine().vision_beside, meter)
     }
 
-    pub(super) fn vision_with(
+    fn vision_with(
         &self,
         threads: usize,
         meter: Arc<Meter>,
@@ -144,21 +135,13 @@ impl Pack {
     /// # Errors
     /// If a file is missing or wrong, or is not the expected module.
     pub fn decoder(&self, meter: Arc<Meter>) -> Result<Box<dyn Decoder>, ModelError> {
-        self.decoder_with(self.threads.decoder, meter)
-    }
-
-    pub(super) fn decoder_with(
-        &self,
-        threads: usize,
-        meter: Arc<Meter>,
-    ) -> Result<Box<dyn Decoder>, ModelError> {
         if self.is_fake() {
             return Ok(Box::new(fake::FakeDecoder::new(meter)));
         }
         let part = self.manifest.decoder_part();
         self.verified_path(&part.file)?;
         self.verified_path(&part.tokenizer)?;
-        let options = session_options(threads, meter)?;
+        let options = session_options(ThreadCounts::for_this_machine().decoder, meter)?;
         let decoder = OnnxDecoder::load(&self.folder, part, options)?;
         Ok(Box::new(decoder))
     }
@@ -203,7 +186,7 @@ impl Pack {
         let part = self.manifest.text_part();
         self.verified_path(&part.file)?;
         self.verified_path(&part.tokenizer)?;
-        let options = session_options(self.threads.text, meter)?;
+        let options = session_options(ThreadCounts::for_this_machine().text, meter)?;
         let encoder = OnnxTextEncoder::load(&self.folder, part, options)?;
         Ok(Box::new(encoder))
     }

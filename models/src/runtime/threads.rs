@@ -4,11 +4,10 @@
 
 use std::{num::NonZero, thread};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The number of threads on which each module runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ThreadCounts {
     /// Cores of the machine.
     pub cores: usize,
@@ -23,19 +22,10 @@ pub struct ThreadCounts {
 }
 
 impl ThreadCounts {
-    /// True if each count lies between 1 and the number of cores.
-    pub(crate) fn in_range(&self) -> bool {
-        [self.decoder, self.vision_beside, self.vision, self.text]
-            .iter()
-            .all(|count| (1..=self.cores).contains(count))
-    }
-}
-
-impl Default for ThreadCounts {
-    /// Counts that suit most machines: the decoder on all cores, its companions on half of them, because a module loses
+    /// Returns counts that suit most machines: the decoder on all cores, its companions on half of them, because a module loses
     /// time with every split. On two cores, a minute of video with captions and three questions took 22.5 s this way and
     /// 25 s with both modules on all cores.
-    fn default() -> Self {
+    pub fn for_this_machine() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             cores,

@@ -198,7 +198,9 @@ type Round = BTreeMap<&'static str, Vec<Ran>>;
 /// # Errors
 /// If a program fails, or a video cannot be read.
 pub fn measure(settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<Reuse, ReuseError> {
-    let threads = Pack::open(&settings.pack)?.threads();
+    // An unknown pack is an error before anything runs.
+    Pack::open(&settings.pack)?;
+    let threads = ThreadCounts::for_this_machine();
     tell("warming up");
     read_all(&settings.videos)?;
     run_shape(settings, &shape(SHARED, &[ALL_TASKS]))?;
@@ -489,7 +491,7 @@ mod tests {
             rounds: rounds.len(),
             program: PathBuf::new(),
         };
-        conclude(&settings, ThreadCounts::default(), rounds)
+        conclude(&settings, ThreadCounts::for_this_machine(), rounds)
     }
 
     #[test]
