@@ -70,7 +70,7 @@ fn store_fault(error: StoreError) -> Fault {
     Fault::new(Reason::Missing, error_chain(&error))
 }
 
-/// Returns how far the chosen spans are complete.
+/// Returns the time through which the chosen sources are complete, and their gaps.
 pub(crate) fn extent(store: &Store, chosen: &[Chosen]) -> Result<Extent, StoreError> {
     let through = chosen
         .iter()
@@ -137,7 +137,7 @@ impl Archive for StoreArchive {
             page: None,
         };
         let hits = self.store.search(&query).map_err(store_fault)?.hits;
-        let mut moments = Vec::new();
+        let mut segments = Vec::new();
         for hit in hits {
             let (from, to) = (Some(hit.start_ms), Some(hit.start_ms + 1));
             let mut found = None;
@@ -148,10 +148,10 @@ impl Archive for StoreArchive {
             visited.map_err(store_fault)?;
             // The row may have been removed since; then it is skipped.
             if let Some(row) = found {
-                moments.push(self.packs.moment(row, Some(&question.text))?);
+                segments.push(self.packs.segment(row, Some(&question.text))?);
             }
         }
-        Ok(moments)
+        Ok(segments)
     }
 
     fn each(
@@ -166,7 +166,7 @@ impl Archive for StoreArchive {
             let source = Some(&*chosen.state.source);
             let mut failed = Ok(());
             let visited = store.visit(source, Some(chosen.from_ms), chosen.to_ms, &mut |row| {
-                failed = packs.moment(row, asked).and_then(&mut *visit);
+                failed = packs.segment(row, asked).and_then(&mut *visit);
                 failed.is_ok()
             });
             visited.map_err(store_fault)?;
@@ -187,7 +187,7 @@ impl PackReaders {
     }
 
     /// Converts a row. If another pack wrote it, that pack tells here how likely it supports an answer.
-    fn moment(&mut self, stored: StoredRow, asked: Option<&str>) -> Result<Moment, Fault> {
+    fn segment(&mut self, stored: StoredRow, asked: Option<&str>) -> Result<Moment, Fault> {
         let row = stored.row;
         let features = VisualFeatures {
             embedding: row.embedding.into(),

@@ -30,14 +30,9 @@ pub enum OutputEvent {
 pub(crate) struct EventSender(pub(crate) Sender<OutputEvent>);
 
 impl EventSender {
-    /// Sends a change of a recording. Without a writer the run ends anyway.
-    pub(crate) fn send(&self, event: SourceEvent) {
-        let _ = self.0.send(OutputEvent::Source(event));
-    }
-
-    /// Tells the writer that nothing more will be sealed.
-    pub(crate) fn send_all_sealed(self) {
-        let _ = self.0.send(OutputEvent::AllSealed);
+    /// Sends an event. Without a writer the run ends anyway.
+    pub(crate) fn send(&self, event: OutputEvent) {
+        let _ = self.0.send(event);
     }
 }
 

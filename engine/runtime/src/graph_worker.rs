@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use atom_operators::{cancel::CancellationToken, offload::Crew, question::Closer};
+use atom_operators::{offload::Crew, question::Closer};
 use atom_pipelines::Plan;
 use crossbeam::channel::Sender;
 use parking_lot::Mutex;
@@ -14,8 +14,7 @@ use crate::{
     error::RuntimeError,
     event::OutputEvent,
     graph::{GraphBuilder, GraphInputs},
-    health::ModuleHealth,
-    status::RunStatus,
+    run_state::RunState,
 };
 
 /// Longest time that the worker sleeps before it checks if the run has to end.
@@ -24,10 +23,8 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// The worker of a run's graph.
 pub(crate) struct GraphWorker {
     pub(crate) plan: Plan,
-    pub(crate) status: RunStatus,
-    pub(crate) health: ModuleHealth,
-    /// Cancelled when a module keeps failing, or the writer is gone.
-    pub(crate) stop: CancellationToken,
+    /// Its token is cancelled when a module keeps failing, or the writer is gone.
+    pub(crate) state: RunState,
     /// Closes people's questions when the run stops.
     pub(crate) questions: Option<Closer>,
 }
@@ -48,7 +45,7 @@ impl GraphWorker {
             timely::execute_directly(move |worker| {
                 let (inputs, output) = given.lock().take().expect("one worker takes the inputs");
                 let threads = Crew::default();
-                let stop = self.stop.clone();
+                let stop = self.state.stop.clone();
                 let send = move |event| {
                     // Without a writer there is no use in going on.
                     if output.send(event).is_err() {
@@ -74,11 +71,17 @@ impl GraphWorker {
 
     /// Reports that the worker is alive, and ends the run if it has to end.
     fn check(&self) {
-        self.status.beat();
-        if self.health.is_tripped() {
-            self.stop.cancel();
+        let RunState {
+            status,
+            health,
+            stop,
+            ..
+        } = &self.state;
+        status.beat();
+        if health.is_tripped() {
+            stop.cancel();
         }
-        if self.stop.is_cancelled() {
+        if stop.is_cancelled() {
             self.questions.iter().for_each(Closer::close);
         }
     }

@@ -17,8 +17,6 @@ pub struct RunOutcome {
     pub report: Report,
     /// Errors; empty if the run succeeded.
     pub errors: Vec<String>,
-    /// Sources that were skipped because their indexes hold all of them already.
-    pub skipped: Vec<String>,
     /// Sources that were not processed to their end, with the time through which they are complete, in milliseconds.
     pub incomplete: BTreeMap<String, u64>,
 }
@@ -31,12 +29,12 @@ impl RunOutcome {
         starts: &[SourceStart],
         started: Instant,
     ) -> Self {
-        let (mut skipped, mut incomplete) = (Vec::new(), mem::take(&mut totals.incomplete));
+        let mut incomplete = mem::take(&mut totals.incomplete);
         let mut sources = mem::take(&mut totals.finished);
         for source in status.sources() {
             let start = &starts[source.id.planned as usize];
             if source.recording.is_none() && start.resume_point.is_none() {
-                skipped.push(source.name.clone());
+                // Its indexes hold all of it already.
                 continue;
             }
             let progress = totals.sources.get(&source.id).copied();
@@ -61,7 +59,6 @@ impl RunOutcome {
         Self {
             report,
             errors: totals.errors,
-            skipped,
             incomplete,
         }
     }

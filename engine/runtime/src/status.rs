@@ -174,7 +174,7 @@ impl SourceStatus {
     }
 }
 
-/// How much of a source is sealed, as counted by the writer.
+/// The sealed part of a source, as counted by the writer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SealProgress {
     /// Segments that closed.

@@ -26,7 +26,7 @@ const GROUP_SIZE: usize = 5;
 pub struct Summaries {
     /// One for each source that has segments in the span.
     pub summaries: Vec<SourceSummary>,
-    /// How far the span is complete.
+    /// The time through which each source is complete, and the gaps.
     #[serde(flatten)]
     pub extent: Extent,
 }

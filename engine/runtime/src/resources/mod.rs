@@ -17,4 +17,4 @@ mod sinks;
 mod sources;
 
 pub use modules::Modules;
-pub(crate) use opened::{ResourceOptions, Resources};
+pub(crate) use opened::{Resources, SourceResources};

@@ -19,9 +19,6 @@ pub enum Format {
 }
 
 impl Format {
-    /// All formats.
-    pub const ALL: [Self; 3] = [Self::WebVtt, Self::Srt, Self::Jsonl];
-
     /// Returns its name in a pipeline file, the sink's `kind`.
     pub fn kind(self) -> &'static str {
         match self {
@@ -29,11 +26,6 @@ impl Format {
             Self::Srt => "srt",
             Self::Jsonl => "jsonl",
         }
-    }
-
-    /// Returns the format with this name.
-    pub fn of_kind(kind: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.kind() == kind)
     }
 }
 
@@ -87,11 +79,13 @@ mod tests {
 
     use super::{super::testing::caption, *};
 
+    const ALL: [Format; 3] = [Format::WebVtt, Format::Srt, Format::Jsonl];
+
     #[test]
     fn subtitles_take_exactly_one_source_and_jsonl_any_number() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("out");
-        for format in Format::ALL {
+        for format in ALL {
             for sources in [&["a", "b"][..], &[]] {
                 let opened = open(format, &path, sources);
                 assert_eq!(opened.is_ok(), format == Format::Jsonl);
@@ -109,18 +103,10 @@ mod tests {
     }
 
     #[test]
-    fn every_format_is_found_by_its_kind() {
-        for format in Format::ALL {
-            assert_eq!(Format::of_kind(format.kind()), Some(format));
-        }
-        assert_eq!(Format::of_kind("vtt"), None);
-    }
-
-    #[test]
     fn a_file_is_truncated_at_opening_and_holds_each_record_as_soon_as_it_is_final() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("out");
-        for format in Format::ALL {
+        for format in ALL {
             std::fs::write(&path, "old").unwrap();
             let mut sink = open(format, &path, &["door"]).unwrap();
             sink.write(&caption(0, 4000, "a ball")).unwrap();

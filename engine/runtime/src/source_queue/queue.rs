@@ -13,6 +13,7 @@ use crossbeam::channel::{Receiver, Sender, select, unbounded};
 use parking_lot::Mutex;
 
 use super::job::{FolderJob, Job};
+use crate::{resume_point::SourceStart, source_context::SourceContext};
 
 /// The sources that wait to be played.
 pub(crate) struct SourceQueue {
@@ -24,19 +25,19 @@ pub(crate) struct SourceQueue {
 }
 
 impl SourceQueue {
-    /// Returns a queue of the planned recordings, and its sender. The queue ends when the sender is dropped.
-    pub(crate) fn new(
-        planned: impl Iterator<Item = usize>,
-        stop: CancellationToken,
-    ) -> (Self, Sender<Job>) {
+    /// Returns a queue of the planned recordings that are not complete yet, and its sender. The queue ends when the sender is dropped.
+    pub(crate) fn new(context: &SourceContext, starts: &[SourceStart]) -> (Self, Sender<Job>) {
         let (sender, jobs) = unbounded();
-        for source in planned {
-            // The receiver is right here.
-            let _ = sender.send(Job::Planned(source));
+        let sources = starts.iter().zip(&context.plan.sources).enumerate();
+        for (at, (start, planned)) in sources {
+            if start.resume_point.is_some() && !planned.is_live() {
+                // The receiver is right here.
+                let _ = sender.send(Job::Planned(at));
+            }
         }
         let queue = Self {
             jobs,
-            stop,
+            stop: context.stop.clone(),
             busy: Mutex::default(),
             unreconciled: AtomicUsize::new(0),
         };

@@ -21,7 +21,7 @@ use tracing::debug;
 use super::{job::FolderJob, queue::SourceQueue};
 use crate::{
     error::RuntimeError,
-    event::{EventSender, SourceEvent},
+    event::{EventSender, OutputEvent, SourceEvent},
     index_writer::{IndexWriter, Retry},
     resources::resume::{StartRequest, find_start, row_keys},
     resume_point::SourceStart,
@@ -50,9 +50,9 @@ pub(crate) struct Reconciled {
 /// The identity of a file: enough to recognize it under another name.
 struct FileIdentity<'a> {
     path: &'a Path,
-    content: &'a str,
+    content: String,
     /// Changes whenever the file is written to.
-    touched: &'a str,
+    touched: String,
     start_utc_ms: Option<i64>,
 }
 
@@ -98,45 +98,40 @@ impl<'r> Reconciler<'r> {
         job: &FolderJob,
         events: &EventSender,
     ) -> Result<Option<Reconciled>, RuntimeError> {
-        let path = &job.file.path;
-        let full_name = text_of(path);
-        if !self.wait_until_out_of_graph(&[&job.name, &full_name]) {
+        if !self.wait_until_out_of_graph(job) {
             return Ok(None);
         }
-        let touched = touched(&job.state);
-        let known = self.content_if_untouched(job, &touched);
-        let start_time = match &known {
-            Some(_) => None,
-            None => recording_start(path, &TimeZone::system()),
-        };
-        let content = match known {
-            Some(content) => content,
-            None => ContentDigest::of_file(path)?.to_string(),
-        };
-        let file = FileIdentity {
-            path,
-            content: &content,
-            touched: &touched,
-            start_utc_ms: start_time.map(|time| time.at.as_millisecond()),
-        };
+        let file = self.identify(job)?;
         let mut writers = self.writers.lock();
-        let claims = self.claim(&mut writers, job, &full_name, &file)?;
-        let mut names = BTreeMap::new();
-        for (node, (name, claim)) in claims {
-            if let Some(event) = SourceEvent::of_claim(&name, claim) {
-                events.send(event);
-            }
-            names.insert(node, name);
-        }
+        let names = self.claim(&mut writers, job, &file, events)?;
         let name = names.values().next().unwrap_or(&job.name).clone();
-        let resume = self.context.resume || !self.started.lock().insert(path.clone());
+        let first_start = self.started.lock().insert(job.file.path.clone());
         let request = StartRequest {
             source: job.planned,
             row_keys: row_keys(&writers, |writer| names.get(&writer.node).cloned()),
-            resume,
+            resume: self.context.resume || !first_start,
         };
         let start = find_start(self.context.plan, &mut writers, request)?;
         Ok(Some(Reconciled { name, start }))
+    }
+
+    /// Identifies the file of a recording. One that was not written to since it was indexed is not read again.
+    fn identify<'j>(&self, job: &'j FolderJob) -> Result<FileIdentity<'j>, RuntimeError> {
+        let path = &*job.file.path;
+        let touched = touched(&job.state);
+        let (content, start_time) = match self.content_if_untouched(job, &touched) {
+            Some(content) => (content, None),
+            None => {
+                let start_time = recording_start(path, &TimeZone::system());
+                (ContentDigest::of_file(path)?.to_string(), start_time)
+            }
+        };
+        Ok(FileIdentity {
+            path,
+            content,
+            touched,
+            start_utc_ms: start_time.map(|time| time.at.as_millisecond()),
+        })
     }
 
     /// Claims a name for the recording in each index: its own, or its full path if another file has that. Returns the
@@ -145,23 +140,26 @@ impl<'r> Reconciler<'r> {
         &self,
         writers: &mut [IndexWriter],
         job: &FolderJob,
-        full_name: &str,
         file: &FileIdentity,
-    ) -> Result<BTreeMap<NodeId, (String, Claim)>, RuntimeError> {
-        let mut claims = BTreeMap::new();
+        events: &EventSender,
+    ) -> Result<BTreeMap<NodeId, String>, RuntimeError> {
+        let mut names = BTreeMap::new();
         for writer in writers {
             if !writer.source_names.contains_key(&job.planned) {
                 continue;
             }
-            let mut name = &*job.name;
-            let mut claim = self.claim_name(writer, name, file)?;
+            let mut name = job.name.clone();
+            let mut claim = self.claim_name(writer, &name, file)?;
             if claim == Claim::Taken {
-                name = full_name;
-                claim = self.claim_name(writer, name, file)?;
+                name = text_of(file.path);
+                claim = self.claim_name(writer, &name, file)?;
             }
-            claims.insert(writer.node, (name.to_owned(), claim));
+            if let Some(event) = SourceEvent::of_claim(&name, claim) {
+                events.send(OutputEvent::Source(event));
+            }
+            names.insert(writer.node, name);
         }
-        Ok(claims)
+        Ok(names)
     }
 
     fn claim_name(
@@ -173,8 +171,8 @@ impl<'r> Reconciler<'r> {
         let found = Found {
             name,
             path: file.path,
-            content: file.content,
-            touched: file.touched,
+            content: &file.content,
+            touched: &file.touched,
             start_utc_ms: file.start_utc_ms,
             grown_from: &|old| has_grown_from(old, file.path),
             stays: &|other| other.is_file() || self.is_in_use(other),
@@ -193,9 +191,10 @@ impl<'r> Reconciler<'r> {
         same.map(|place| place.content)
     }
 
-    /// Waits until nothing of sources with these names is in the graph any more; false if the run stops before.
-    fn wait_until_out_of_graph(&self, names: &[&str]) -> bool {
-        while self.is_in_graph(names) {
+    /// Waits until nothing of sources with the names of a recording is in the graph any more; false if the run stops before.
+    fn wait_until_out_of_graph(&self, job: &FolderJob) -> bool {
+        let full_name = text_of(&job.file.path);
+        while self.is_in_graph(&[&job.name, &full_name]) {
             if self.context.stop.wait(POLL_INTERVAL) {
                 return false;
             }
@@ -225,9 +224,9 @@ impl<'r> Reconciler<'r> {
         let mut removed = true;
         for writer in self.writers.lock().iter_mut() {
             match writer.store.forget_file(path) {
-                Ok(sources) => sources
-                    .into_iter()
-                    .for_each(|source| events.send(SourceEvent::Removed(source))),
+                Ok(sources) => sources.into_iter().for_each(|source| {
+                    events.send(OutputEvent::Source(SourceEvent::Removed(source)))
+                }),
                 Err(error) => {
                     removed = false;
                     debug!(%error, "what is gone is removed later");

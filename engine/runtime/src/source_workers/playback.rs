@@ -13,7 +13,7 @@ use atom_operators::data::SourceId;
 
 use crate::{
     error::RuntimeError,
-    event::{EventSender, SourceEvent},
+    event::{EventSender, OutputEvent, SourceEvent},
     input_channels::SourceChannel,
     resume_point::{ResumePoint, SourceStart},
     source_context::SourceContext,
@@ -90,7 +90,8 @@ impl<'r> PlaybackBuilder<'r> {
         };
         let Some(point) = reconciled.start.resume_point else {
             folders.skip(job.state.size);
-            events.send(SourceEvent::AlreadyIndexed(reconciled.name));
+            let event = SourceEvent::AlreadyIndexed(reconciled.name);
+            events.send(OutputEvent::Source(event));
             return Ok(None);
         };
         let status = self.recording_status(job, reconciled.name, &reconciled.start);

@@ -2,7 +2,10 @@
 //!
 //! Dropping a result returns its segment's credit to the flow: a slow disk slows the sources, it loses nothing.
 
-use std::sync::{Arc, atomic::Ordering::SeqCst, mpsc::Sender};
+use std::sync::{
+    atomic::Ordering::SeqCst,
+    mpsc::{Receiver, Sender, channel},
+};
 
 use atom_index::{QueryEvent, Store, StoreError};
 use atom_models::Reason;
@@ -21,26 +24,33 @@ use super::{
 use crate::{
     event::{OutputEvent, SourceEvent},
     index_writer::{lost_gap, undecodable_gap},
-    metrics::{Branch, Metrics},
+    metrics::Branch,
     observer::Progress,
     report::SourceReport,
     retention::RetentionTask,
+    run_state::RunState,
     sink::{AnsweredQuestion, RecordKind},
-    status::{FolderRecording, RunStatus, SealProgress, SourceStatus},
+    status::{FolderRecording, SealProgress, SourceStatus},
 };
 
 /// The writer of a run.
 pub(crate) struct Writer {
     pub(crate) outputs: Outputs,
     pub(crate) indexes: Indexes,
-    pub(crate) status: RunStatus,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) state: RunState,
     /// Wakes the standing queries after each seal; dropped when nothing more will be sealed.
     pub(crate) wake_queries: Option<Sender<()>>,
     pub(crate) totals: WriterTotals,
 }
 
 impl Writer {
+    /// Returns a receiver of a wake-up after each seal, for the standing queries.
+    pub(crate) fn wake_ups(&mut self) -> Receiver<()> {
+        let (sender, receiver) = channel();
+        self.wake_queries = Some(sender);
+        receiver
+    }
+
     /// Writes all events, then finishes the sinks.
     pub(crate) fn run(mut self, events: impl IntoIterator<Item = OutputEvent>) -> WriterTotals {
         self.apply_retention(RetentionTask::run);
@@ -84,7 +94,7 @@ impl Writer {
     }
 
     fn seal(&mut self, sealed: Sealed) {
-        let source = self.status.source_of_result(sealed.source);
+        let source = self.state.status.source_of_result(sealed.source);
         let mut tick = SealedTick::default();
         for event in sealed.events {
             self.handle_result(&source, event, &mut tick);
@@ -127,7 +137,7 @@ impl Writer {
                 seen,
                 ..
             } => {
-                self.metrics.segment(source.label());
+                self.state.metrics.segment(source.label());
                 self.totals.progress(source).segments += 1;
                 if !seen {
                     let gap = undecodable_gap(start, end);
@@ -185,7 +195,7 @@ impl Writer {
     fn failure(&mut self, failure: &Failure) {
         self.totals
             .count_failure(failure.stage, failure.fault.reason);
-        let source = self.status.source_of_result(failure.source);
+        let source = self.state.status.source_of_result(failure.source);
         // The loss of a camera was logged when it happened.
         if failure.fault.reason != Reason::Lost {
             let (source, stage) = (&source.name, failure.stage.name());
@@ -200,7 +210,7 @@ impl Writer {
         recording: &FolderRecording,
         (end, progress): (End, SealProgress),
     ) {
-        let report = SourceReport::new(&self.status, source, progress);
+        let report = SourceReport::new(&self.state.status, source, progress);
         let finished = &mut self.totals.finished;
         match recording.watched {
             true => finished
@@ -209,11 +219,11 @@ impl Writer {
                 .add(&report),
             false => drop(finished.insert(source.name.clone(), report.clone())),
         }
-        self.metrics.frames(source.label(), &report);
+        self.state.metrics.frames(source.label(), &report);
         let ended = end.whole || recording.growing;
         self.totals.note_end(source, ended, progress);
-        self.status.remove(source.id);
-        self.status.folders.finish(recording.bytes);
+        self.state.status.remove(source.id);
+        self.state.status.folders.finish(recording.bytes);
         self.source_event(&SourceEvent::Finished {
             name: source.name.clone(),
             report,
@@ -233,21 +243,23 @@ impl Writer {
         let name = &source.name;
         debug!(source = %name, complete_through = %through, "sealed");
         if source.recording.is_none() {
-            self.metrics.complete(name, through_ms as f64 / 1000.0);
+            self.state
+                .metrics
+                .complete(name, through_ms as f64 / 1000.0);
         }
         let progress = Progress {
             source: name,
             complete_through_ms: through_ms,
             length_ms: source.length_ms.load(SeqCst),
             bytes: source.recording.as_ref().map_or(0, |file| file.bytes),
-            folders: &self.status.folders,
+            folders: &self.state.status.folders,
         };
         self.outputs
             .notify(&mut self.totals, |observer| observer.progress(&progress));
     }
 
     fn query_event(&mut self, event: &QueryEvent) {
-        self.metrics.query_event(event.event);
+        self.state.metrics.query_event(event.event);
         self.outputs
             .notify(&mut self.totals, |observer| observer.query_event(event));
         self.outputs
@@ -262,7 +274,7 @@ impl Writer {
     /// Notes the latency of a result about a segment.
     fn note_latency(&mut self, branch: Branch, segment: &Segment) {
         let latency = segment.closed.elapsed();
-        self.metrics.latency(branch, latency);
+        self.state.metrics.latency(branch, latency);
         self.outputs.observer.latency(branch.name(), latency);
         let _in_segment = segment.span.enter();
         debug!(branch = branch.name(), "out");

@@ -5,18 +5,15 @@
 
 use atom_index::{Gap, Store, StoreError};
 use atom_models::{PromptBuilder, Reason, error_chain};
-use atom_operators::{
-    cancel::CancellationToken,
-    data::{End, NodeId, Row, Stage},
-};
+use atom_operators::data::{End, NodeId, Row, Stage};
 use tracing::{debug, warn};
 
 use super::totals::WriterTotals;
 use crate::{
-    health::ModuleHealth,
     index_writer::{IndexWriter, index_row},
     retention::RetentionTask,
-    status::{RunStatus, SealProgress, SourceStatus},
+    run_state::RunState,
+    status::{SealProgress, SourceStatus},
 };
 
 /// The indexes of a run.
@@ -24,11 +21,8 @@ pub(crate) struct Indexes {
     pub(crate) writers: Vec<IndexWriter>,
     /// Turns features into tags.
     pub(crate) prompts: PromptBuilder,
-    /// Rows of modules that do not work are not stored.
-    pub(crate) health: ModuleHealth,
-    pub(crate) status: RunStatus,
-    /// Cancelled when an index fails.
-    pub(crate) stop: CancellationToken,
+    /// Its token is cancelled when an index fails.
+    pub(crate) state: RunState,
 }
 
 /// The part of a sealed tick that goes into the indexes.
@@ -50,7 +44,7 @@ impl Indexes {
         source: &SourceStatus,
         tick: &SealedTick,
     ) {
-        let broken_modules = !self.health.errors().is_empty();
+        let broken_modules = !self.state.health.errors().is_empty();
         let mut errors = Vec::new();
         for writer in &mut self.writers {
             if !add_to_pending(writer, source, tick, &self.prompts) {
@@ -59,9 +53,10 @@ impl Indexes {
             if broken_modules || writer.failed {
                 continue;
             }
-            let retry_until = source.is_endless().then_some(&self.stop);
+            let retry_until = source.is_endless().then_some(&self.state.stop);
             while let Some((id, batch)) = writer.pending.pop_first() {
                 let start_time = self
+                    .state
                     .status
                     .source(id)
                     .and_then(|source| source.start_time());
@@ -122,7 +117,7 @@ impl Indexes {
             if !totals.errors.contains(&message) {
                 totals.errors.push(message);
             }
-            self.stop.cancel();
+            self.state.stop.cancel();
         }
     }
 }

@@ -5,16 +5,13 @@
 use std::{collections::BTreeMap, io};
 
 use atom_models::{Reason, error_chain};
-use atom_operators::{
-    cancel::CancellationToken,
-    data::{MediaTime, NodeId, Segment, SourceId, Stage},
-};
+use atom_operators::data::{MediaTime, NodeId, Segment, SourceId, Stage};
 
 use super::totals::WriterTotals;
 use crate::{
     observer::{NullObserver, Observer},
+    run_state::RunState,
     sink::{Record, RecordKind, Sink, SinkError},
-    status::RunStatus,
 };
 
 /// A sink of the plan, opened.
@@ -39,9 +36,8 @@ pub(crate) struct Outputs {
     pub(crate) pack: String,
     pub(crate) observer: Box<dyn Observer>,
     pub(crate) sinks: Vec<PlanSink>,
-    pub(crate) status: RunStatus,
-    /// Cancelled when the observer goes away.
-    pub(crate) stop: CancellationToken,
+    /// Its token is cancelled when the observer goes away.
+    pub(crate) state: RunState,
 }
 
 /// A text of the graph about a span of a source.
@@ -75,7 +71,7 @@ impl Outputs {
         text: &SpanText,
         kind: &dyn Fn(&str) -> RecordKind,
     ) {
-        let source = self.status.source_of_result(text.source);
+        let source = self.state.status.source_of_result(text.source);
         let start_time = source.start_time();
         let pack = self.pack.clone();
         let record = |source: &str, node: &str| Record {
@@ -139,7 +135,7 @@ impl Outputs {
             let message = format!("cannot write results to stdout: {error}");
             totals.errors.push(message);
         }
-        self.stop.cancel();
+        self.state.stop.cancel();
         self.observer = Box::new(NullObserver);
     }
 }
