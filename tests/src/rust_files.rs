@@ -1,6 +1,6 @@
-//! The Rust files of the workspace's crates, parsed, for the tests of layers and style.
+//! Parses the Rust files of the workspace's crates, for the tests of layers and style.
 //!
-//! What is compiled only for tests is left out: items under `#[cfg(test)]`, and the files of modules declared so.
+//! Code for tests is left out: items under `#[cfg(test)]`, and the files of modules that are declared so.
 
 use std::{
     fs,
@@ -14,27 +14,27 @@ use crate::program::workspace;
 
 /// A crate of the workspace with the files of its `src` folder.
 pub struct Crate {
-    /// Its name, such as `atom-models`.
+    /// The name, such as `atom-models`.
     pub name: String,
-    /// Its files, in the order of their paths.
+    /// The files, in the order of their paths.
     pub files: Vec<RustFile>,
 }
 
 /// A parsed file.
 pub struct RustFile {
-    /// Its path in the workspace, such as `models/src/lib.rs`.
+    /// The path in the workspace, such as `models/src/lib.rs`.
     pub path: String,
-    /// Its module path in the crate; empty for the root.
+    /// The module path in the crate; empty for the root.
     pub module: Vec<String>,
-    /// The number of its lines, tests included.
+    /// The number of lines, tests included.
     pub lines: usize,
-    /// Its items without tests.
+    /// The items without tests.
     pub items: Vec<Item>,
-    /// The module paths of files that it declares for tests only.
+    /// The paths of the modules that it declares for tests only.
     test_modules: Vec<Vec<String>>,
 }
 
-/// What cargo knows about the workspace and its members.
+/// Reads what cargo knows about the workspace and its members.
 ///
 /// # Panics
 /// If cargo cannot read the workspace.
@@ -44,7 +44,7 @@ pub fn metadata() -> Metadata {
     command.no_deps().exec().expect("cargo reads the workspace")
 }
 
-/// All crates of the workspace.
+/// Parses all crates of the workspace.
 ///
 /// # Panics
 /// If a file cannot be read or parsed.
@@ -67,16 +67,16 @@ pub fn crates() -> Vec<Crate> {
     crates.collect()
 }
 
-/// The path of a file in the workspace.
+/// Returns the path of a file relative to the workspace.
 ///
 /// # Panics
-/// If it is in another folder.
+/// If the file is outside the workspace.
 pub fn in_workspace(path: &Path) -> String {
     let path = path.strip_prefix(workspace());
     path.expect("it is in the workspace").display().to_string()
 }
 
-/// All Rust files of a folder and the folders in it, in order.
+/// Returns all Rust files of a folder and its subfolders, in order.
 ///
 /// # Panics
 /// If a folder cannot be read.
@@ -95,10 +95,10 @@ pub fn paths(folder: &Path) -> Vec<PathBuf> {
 }
 
 impl RustFile {
-    /// Parses a file; its path has the crate's `src` folder in it.
+    /// Parses a file; the path contains the crate's `src` folder.
     ///
     /// # Panics
-    /// If it is not valid Rust.
+    /// If the text is not valid Rust.
     pub fn parse(path: &str, text: &str) -> Self {
         let syntax = syn::parse_file(text).unwrap_or_else(|error| panic!("{path}: {error}"));
         let module = module_path(path);
