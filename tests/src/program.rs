@@ -1,6 +1,6 @@
-//! Runs the program `atom` as a user would: in a folder of its own, with a bound on every wait.
+//! Runs the program `atom` as a user would, in a temporary working directory.
 //!
-//! A test that waits for ever says nothing, so a program that is late is killed by its handle and shown as it was.
+//! Every wait has a timeout. A process that exceeds it is killed, and the test fails with the output of the process.
 
 use std::{
     env, fs,
@@ -15,19 +15,19 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Longest run of the program in a test.
-pub const BOUND: Duration = Duration::from_secs(120);
+/// The longest time that a test waits for the program.
+pub const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The program, which lies beside the tests' own executables.
+/// Returns the path of the program, which is built next to the tests.
 ///
 /// # Panics
-/// If it was not built.
+/// The program is not built.
 pub fn program() -> PathBuf {
-    let here = env::current_exe().expect("a test knows where it lies");
-    let program = here
+    let test = env::current_exe().expect("the path of the test is known");
+    let program = test
         .ancestors()
         .nth(2)
-        .expect("tests lie in target/PROFILE/deps")
+        .expect("tests are in target/PROFILE/deps")
         .join("atom");
     assert!(
         program.is_file(),
@@ -37,100 +37,100 @@ pub fn program() -> PathBuf {
     program
 }
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 pub fn workspace() -> &'static Path {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().expect("the workspace holds this crate")
+    tests.parent().expect("the crate is in the workspace")
 }
 
-/// A folder of its own in which the program runs.
-pub struct Place {
+/// A temporary directory in which the program runs. It is deleted when this value is dropped.
+pub struct Workdir {
     folder: TempDir,
-    settings: Vec<(String, PathBuf)>,
+    environment: Vec<(String, PathBuf)>,
 }
 
-impl Default for Place {
+impl Default for Workdir {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Place {
-    /// An empty folder, which goes with this value.
+impl Workdir {
+    /// Creates an empty directory.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let data = ("XDG_DATA_HOME".to_owned(), folder.path().join("data"));
         Self {
             folder,
-            settings: vec![data],
+            environment: vec![data],
         }
     }
 
-    /// The same place, with packs looked for in `cache`.
+    /// Makes the program use the packs in `cache`.
     pub fn with_cache(mut self, cache: &Path) -> Self {
-        self.settings.push(("ATOM_CACHE".into(), cache.into()));
+        self.environment.push(("ATOM_CACHE".into(), cache.into()));
         self
     }
 
-    /// The path of something in it.
+    /// Returns the path of a file in this directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Writes a file into it.
+    /// Writes a file and returns its path.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, content).expect("the temporary folder can be written");
         path
     }
 
-    /// Copies a file into it.
+    /// Copies a file into this directory and returns its path.
     pub fn copy(&self, from: &Path, name: &str) -> PathBuf {
         let path = self.path(name);
         fs::copy(from, &path).expect("the temporary folder can be written");
         path
     }
 
-    /// What stands in one of its files.
+    /// Reads a file.
     #[track_caller]
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_else(|e| panic!("cannot read {name}: {e}"))
     }
 
-    /// A report that a run wrote into it.
+    /// Reads the report of a run.
     #[track_caller]
     pub fn report(&self, name: &str) -> Value {
         serde_json::from_str(&self.read(name)).unwrap_or_else(|e| panic!("{name} is no JSON: {e}"))
     }
 
-    /// Runs the program to its end.
+    /// Runs the program and waits for its end.
     #[track_caller]
-    pub fn atom(&self, arguments: &[&str]) -> Said {
-        self.start(arguments).wait(BOUND)
+    pub fn atom(&self, arguments: &[&str]) -> ProgramOutput {
+        self.start(arguments).wait(TIMEOUT)
     }
 
     /// Starts the program.
-    pub fn start(&self, arguments: &[&str]) -> Running {
+    pub fn start(&self, arguments: &[&str]) -> Process {
         let mut command = self.command();
         command.args(arguments);
-        Running::start(command)
+        Process::start(command)
     }
 
-    /// The program in this place, without arguments.
+    /// Returns a command that runs the program in this directory, without arguments.
     pub fn command(&self) -> Command {
         let mut command = Command::new(program());
         command
             .current_dir(self.folder.path())
-            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 }
 
-/// Output that a thread collects while the program runs.
+/// The output of a stream, collected by a thread while the program runs.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<u8>>>);
+struct OutputBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Heard {
+impl OutputBuffer {
     fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,28 +139,28 @@ impl Heard {
         String::from_utf8_lossy(&self.bytes()).into_owned()
     }
 
-    fn listen(&self, mut to: impl Read + Send + 'static) -> JoinHandle<()> {
-        let heard = self.clone();
+    fn collect(&self, mut stream: impl Read + Send + 'static) -> JoinHandle<()> {
+        let buffer = self.clone();
         thread::spawn(move || {
             let mut part = [0; 4096];
-            while let Ok(read @ 1..) = to.read(&mut part) {
-                heard.bytes().extend_from_slice(&part[..read]);
+            while let Ok(read @ 1..) = stream.read(&mut part) {
+                buffer.bytes().extend_from_slice(&part[..read]);
             }
         })
     }
 }
 
-/// A program that was started; it is killed when this value goes.
-pub struct Running {
+/// A running process. It is killed when this value is dropped.
+pub struct Process {
     child: Child,
-    called: String,
-    stdout: Heard,
-    stderr: Heard,
-    listeners: Vec<JoinHandle<()>>,
+    command: String,
+    stdout: OutputBuffer,
+    stderr: OutputBuffer,
+    collectors: Vec<JoinHandle<()>>,
 }
 
-impl Running {
-    /// Starts a command with its output heard.
+impl Process {
+    /// Starts a command and collects its output.
     pub fn start(mut command: Command) -> Self {
         command
             .stdin(Stdio::null())
@@ -169,26 +169,26 @@ impl Running {
         let mut child = command
             .spawn()
             .unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
-        let (stdout, stderr) = (Heard::default(), Heard::default());
-        let listeners = vec![
-            stdout.listen(child.stdout.take().expect("stdout is piped")),
-            stderr.listen(child.stderr.take().expect("stderr is piped")),
+        let (stdout, stderr) = (OutputBuffer::default(), OutputBuffer::default());
+        let collectors = vec![
+            stdout.collect(child.stdout.take().expect("stdout is piped")),
+            stderr.collect(child.stderr.take().expect("stderr is piped")),
         ];
         Self {
             child,
-            called: format!("{command:?}"),
+            command: format!("{command:?}"),
             stdout,
             stderr,
-            listeners,
+            collectors,
         }
     }
 
-    /// What it printed so far.
+    /// Returns the standard output so far.
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }
 
-    /// What it said on stderr so far.
+    /// Returns the standard error so far.
     pub fn stderr(&self) -> String {
         self.stderr.text()
     }
@@ -202,156 +202,155 @@ impl Running {
         assert!(
             sent.is_ok_and(|s| s.success()),
             "cannot signal {}",
-            self.called
+            self.command
         );
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills the process at once, as in a crash.
     pub fn kill(mut self) {
         self.stop();
     }
 
     fn stop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Waits until something holds of its output, for at most the bound.
+    /// Waits until a condition on the standard output holds.
     #[track_caller]
-    pub fn until(&self, what: impl Fn(&str) -> bool) {
-        self.wait_for(|running| what(&running.stdout()));
+    pub fn wait_for_stdout(&self, condition: impl Fn(&str) -> bool) {
+        self.wait_for(|process| condition(&process.stdout()));
     }
 
-    /// Waits until something holds of what it said on stderr, for at most the bound.
+    /// Waits until a condition on the standard error holds.
     #[track_caller]
-    pub fn until_stderr(&self, what: impl Fn(&str) -> bool) {
-        self.wait_for(|running| what(&running.stderr()));
+    pub fn wait_for_stderr(&self, condition: impl Fn(&str) -> bool) {
+        self.wait_for(|process| condition(&process.stderr()));
     }
 
     #[track_caller]
-    fn wait_for(&self, what: impl Fn(&Self) -> bool) {
-        let begun = Instant::now();
-        while !what(self) {
-            let late = begun.elapsed() >= BOUND;
-            assert!(!late, "{} never said it\n{self}", self.called);
+    fn wait_for(&self, condition: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
+        while !condition(self) {
+            let late = start.elapsed() >= TIMEOUT;
+            assert!(!late, "{}: timeout\n{self}", self.command);
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Asks it to end, as Ctrl-C does, and waits until it has.
+    /// Interrupts the process, as Ctrl-C does, and waits for its end.
     #[track_caller]
-    pub fn interrupted(self) -> Said {
+    pub fn interrupt(self) -> ProgramOutput {
         self.signal("INT");
-        self.wait(BOUND)
+        self.wait(TIMEOUT)
     }
 
-    /// Waits for its end, and kills it when it is late.
+    /// Waits for the end of the process.
+    ///
+    /// # Panics
+    /// The process does not end within the timeout; it is killed then.
     #[track_caller]
-    pub fn wait(mut self, bound: Duration) -> Said {
-        let begun = Instant::now();
+    pub fn wait(mut self, timeout: Duration) -> ProgramOutput {
+        let start = Instant::now();
         let status = loop {
-            if let Some(status) = self.ended() {
+            if let Some(status) = self.exit_status() {
                 break status;
             }
-            if begun.elapsed() > bound {
+            if start.elapsed() > timeout {
                 self.stop();
-                panic!("{} did not end within {bound:?}\n{self}", self.called);
+                panic!("{} did not end within {timeout:?}\n{self}", self.command);
             }
             thread::sleep(Duration::from_millis(5));
         };
-        for listener in std::mem::take(&mut self.listeners) {
-            listener.join().expect("a listener only reads");
+        for collector in std::mem::take(&mut self.collectors) {
+            collector.join().expect("a collector does not panic");
         }
-        Said {
-            called: self.called.clone(),
+        ProgramOutput {
+            command: self.command.clone(),
             code: status.code(),
             stdout: self.stdout.text(),
             stderr: self.stderr.text(),
         }
     }
 
-    fn ended(&mut self) -> Option<ExitStatus> {
-        let ended: io::Result<_> = self.child.try_wait();
-        ended.expect("a child of this process can be waited for")
+    fn exit_status(&mut self) -> Option<ExitStatus> {
+        let status: io::Result<_> = self.child.try_wait();
+        status.expect("a child of this process can be waited for")
     }
 }
 
-impl std::fmt::Display for Running {
+impl std::fmt::Display for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
         write!(f, "--- stdout\n{stdout}\n--- stderr\n{stderr}")
     }
 }
 
-impl Drop for Running {
+impl Drop for Process {
     fn drop(&mut self) {
         self.stop();
     }
 }
 
-/// What the program said, and how it ended.
+/// The output and the exit code of a program.
 #[derive(Clone, Debug)]
-pub struct Said {
-    /// The command.
-    pub called: String,
-    /// Its exit code; none if a signal ended it.
+pub struct ProgramOutput {
+    /// The command with its arguments.
+    pub command: String,
+    /// The exit code; none if a signal ended the program.
     pub code: Option<i32>,
-    /// Its results.
+    /// The standard output.
     pub stdout: String,
-    /// All else.
+    /// The standard error.
     pub stderr: String,
 }
 
-impl Said {
-    /// The same, if it ended with 0 and did not panic.
+impl ProgramOutput {
+    /// Asserts that the exit code is 0 and that the program did not panic.
     #[track_caller]
     pub fn ok(self) -> Self {
-        self.ended(&[0])
+        self.assert_code(&[0])
     }
 
-    /// The same, if it failed in words and did not panic, and stderr holds all of `words`.
+    /// Asserts that the program failed without a panic, and that its standard error contains all of `words`.
     #[track_caller]
-    pub fn refused(self, words: &[&str]) -> Self {
-        let said = self.ended(&[1, 2]);
-        said.says(words)
+    pub fn fails_with(self, words: &[&str]) -> Self {
+        self.assert_code(&[1, 2]).assert_stderr(words)
     }
 
-    /// The same, if it ended with 0 and stderr holds all of `words`.
+    /// Asserts that the exit code is 0, and that the standard error contains all of `words`.
     #[track_caller]
-    pub fn warned(self, words: &[&str]) -> Self {
-        self.ok().says(words)
+    pub fn warns_with(self, words: &[&str]) -> Self {
+        self.ok().assert_stderr(words)
     }
 
     #[track_caller]
-    fn ended(self, codes: &[i32]) -> Self {
-        let right = self.code.is_some_and(|code| codes.contains(&code));
-        assert!(right, "expected an exit code of {codes:?}\n{self}");
+    fn assert_code(self, codes: &[i32]) -> Self {
+        let expected = self.code.is_some_and(|code| codes.contains(&code));
+        assert!(expected, "expected an exit code of {codes:?}\n{self}");
         assert!(!self.stderr.contains("panicked"), "it panicked\n{self}");
         self
     }
 
     #[track_caller]
-    fn says(self, words: &[&str]) -> Self {
+    fn assert_stderr(self, words: &[&str]) -> Self {
         for word in words {
-            assert!(
-                self.stderr.contains(word),
-                "stderr does not say {word:?}\n{self}"
-            );
+            assert!(self.stderr.contains(word), "no {word:?} in stderr\n{self}");
         }
         self
     }
 
-    /// Its results as JSON, one a line.
+    /// Parses the standard output as JSON, one value per line.
     #[track_caller]
     pub fn json_lines(&self) -> Vec<Value> {
         json_lines(&self.stdout)
     }
 }
 
-impl std::fmt::Display for Said {
+impl std::fmt::Display for ProgramOutput {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{} ended with {:?}", self.called, self.code)?;
+        writeln!(f, "{} ended with {:?}", self.command, self.code)?;
         write!(
             f,
             "--- stdout\n{}\n--- stderr\n{}",
@@ -360,15 +359,15 @@ impl std::fmt::Display for Said {
     }
 }
 
-/// Text as JSON, one value a line.
+/// Parses text as JSON, one value per line.
 #[track_caller]
 pub fn json_lines(text: &str) -> Vec<Value> {
-    let read =
+    let parse =
         |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line:?} is no JSON: {e}"));
-    text.lines().map(read).collect()
+    text.lines().map(parse).collect()
 }
 
-/// A path as an argument.
-pub fn text(path: &Path) -> &str {
+/// Returns a path as a command-line argument.
+pub fn path_str(path: &Path) -> &str {
     path.to_str().expect("test paths are UTF-8")
 }

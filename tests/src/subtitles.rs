@@ -1,20 +1,20 @@
-//! Reads WebVTT and SRT strictly, so that a file that only a forgiving player understands fails a test.
+//! Strict parsers of WebVTT and SRT, which reject files that only tolerant players accept.
 
-/// One line of subtitles with its time.
+/// A subtitle with its time span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cue {
-    /// When it appears, in milliseconds.
+    /// The start in milliseconds.
     pub start_ms: u64,
-    /// When it goes.
+    /// The end in milliseconds.
     pub end_ms: u64,
-    /// What it says, without markup and escapes.
+    /// The text, without markup and escapes.
     pub text: String,
 }
 
-/// Reads a WebVTT file: header, blank line, cues with an optional identifier.
+/// Parses a WebVTT file: a header, a blank line, and cues with an optional identifier.
 ///
 /// # Panics
-/// On anything that the format forbids.
+/// The file violates the format.
 #[track_caller]
 pub fn webvtt(text: &str) -> Vec<Cue> {
     let rest = text
@@ -23,36 +23,36 @@ pub fn webvtt(text: &str) -> Vec<Cue> {
         .unwrap_or_else(|| panic!("no WEBVTT header with a blank line: {text:?}"));
     blocks(rest)
         .map(|lines| {
-            let timed = usize::from(!lines[0].contains(" --> "));
-            let shown = lines[timed + 1..].join("\n");
-            let bare = shown.replace("&lt;", "").replace("&gt;", "");
+            let times = usize::from(!lines[0].contains(" --> "));
+            let text = lines[times + 1..].join("\n");
+            let bare = text.replace("&lt;", "").replace("&gt;", "");
             assert!(
                 !bare.replace("&amp;", "").contains(['<', '>', '&']),
-                "not escaped: {shown:?}"
+                "not escaped: {text:?}"
             );
-            cue(lines[timed], '.', unescaped(&shown))
+            cue(lines[times], '.', unescaped(&text))
         })
         .collect()
 }
 
-/// Reads an SRT file: cues numbered from 1.
+/// Parses an SRT file, whose cues are numbered from 1.
 ///
 /// # Panics
-/// On anything that players disagree about.
+/// The file has anything that players interpret differently.
 #[track_caller]
 pub fn srt(text: &str) -> Vec<Cue> {
     blocks(text)
         .enumerate()
-        .map(|(at, lines)| {
-            assert_eq!(lines[0], (at + 1).to_string(), "the number of a cue");
+        .map(|(index, lines)| {
+            assert_eq!(lines[0], (index + 1).to_string(), "the number of a cue");
             cue(lines[1], ',', lines[2..].join("\n"))
         })
         .collect()
 }
 
-/// Panics if cues are empty, out of order, overlap, or lie beyond `end_ms`.
+/// Asserts that there are cues, and that they are ordered, not empty, do not overlap, and end by `end_ms`.
 #[track_caller]
-pub fn in_order(cues: &[Cue], end_ms: u64) {
+pub fn assert_in_order(cues: &[Cue], end_ms: u64) {
     assert!(!cues.is_empty(), "no cues");
     let mut last = 0;
     for cue in cues {
@@ -85,22 +85,22 @@ fn blocks(text: &str) -> impl Iterator<Item = Vec<&str>> {
 }
 
 #[track_caller]
-fn cue(line: &str, point: char, text: String) -> Cue {
+fn cue(line: &str, decimal_point: char, text: String) -> Cue {
     let (start, end) = line
         .split_once(" --> ")
         .unwrap_or_else(|| panic!("no times in {line:?}"));
     Cue {
-        start_ms: millis(start, point),
-        end_ms: millis(end, point),
+        start_ms: millis(start, decimal_point),
+        end_ms: millis(end, decimal_point),
         text,
     }
 }
 
-/// Reads `HH:MM:SS.mmm`.
+/// Parses `HH:MM:SS.mmm`.
 #[track_caller]
-fn millis(text: &str, point: char) -> u64 {
-    let wrong = || -> ! { panic!("{text:?} is no HH:MM:SS{point}mmm") };
-    let Some((clock, fraction)) = text.split_once(point) else {
+fn millis(text: &str, decimal_point: char) -> u64 {
+    let wrong = || -> ! { panic!("{text:?} is no HH:MM:SS{decimal_point}mmm") };
+    let Some((clock, fraction)) = text.split_once(decimal_point) else {
         wrong()
     };
     let parts: Vec<_> = clock.split(':').collect();
@@ -125,7 +125,7 @@ fn millis(text: &str, point: char) -> u64 {
 mod tests {
     use super::*;
 
-    fn one(text: &str) -> Cue {
+    fn cue_with(text: &str) -> Cue {
         Cue {
             start_ms: 1500,
             end_ms: 3_661_000,
@@ -134,32 +134,32 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_is_right() {
+    fn valid_files_are_parsed() {
         let vtt = "WEBVTT\n\n1\n00:00:01.500 --> 01:01:01.000\na &lt;b&gt; &amp; c\n\n";
-        assert_eq!(webvtt(vtt), [one("a <b> & c")]);
+        assert_eq!(webvtt(vtt), [cue_with("a <b> & c")]);
         assert_eq!(
             srt("1\n00:00:01,500 --> 01:01:01,000\na\nb\n"),
-            [one("a\nb")]
+            [cue_with("a\nb")]
         );
         assert_eq!(webvtt("WEBVTT\n\n"), []);
     }
 
     #[test]
     #[should_panic(expected = "is no HH:MM:SS.mmm")]
-    fn refuses_a_comma_in_webvtt() {
+    fn a_comma_in_a_webvtt_time_is_rejected() {
         webvtt("WEBVTT\n\n00:00:01,500 --> 00:00:02,000\na\n\n");
     }
 
     #[test]
     #[should_panic(expected = "not escaped")]
-    fn refuses_markup() {
+    fn markup_is_rejected() {
         webvtt("WEBVTT\n\n00:00:01.500 --> 00:00:02.000\n<b>\n\n");
     }
 
     #[test]
     #[should_panic(expected = "after 2000 ms")]
-    fn refuses_cues_that_overlap() {
+    fn overlapping_cues_are_rejected() {
         let both = "1\n00:00:01,000 --> 00:00:02,000\na\n\n2\n00:00:01,999 --> 00:00:03,000\nb\n";
-        in_order(&srt(both), 5000);
+        assert_in_order(&srt(both), 5000);
     }
 }

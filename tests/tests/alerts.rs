@@ -1,26 +1,26 @@
-//! Reason nodes that ask seldom or tell only changes, and summary nodes: what the world sees of them.
+//! The results of reason nodes that ask periodically or report only changes, and of summary nodes.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use atom_index::Store;
 use atom_tests::{
-    media, pipeline,
-    program::{Place, text},
+    generated_media, pipeline_text,
+    program::{Workdir, path_str},
 };
 use serde_json::{Value, json};
 
-/// Runs a pipeline over 24 s: red for 10, white for 2, red for 4, blue for 8.
-fn run(more: &str) -> (Place, Vec<Value>) {
-    let place = Place::new();
+/// Runs a pipeline on a video of 24 s: red for 10 s, white for 2 s, red for 4 s, blue for 8 s.
+fn run(more: &str) -> (Workdir, Vec<Value>) {
+    let dir = Workdir::new();
     let colours = [("red", 10.0), ("white", 2.0), ("red", 4.0), ("blue", 8.0)];
-    let video = media::colours("changes.mp4", &colours);
-    let scenes = pipeline::scenes("fps = 2", "length_ms = 2000");
-    place.write("a.toml", format!("{scenes}{more}"));
-    let source = format!("video={}", text(&video));
-    let lines = place
+    let video = generated_media::colours("changes.mp4", &colours);
+    let scenes = pipeline_text::scenes("fps = 2", "length_ms = 2000");
+    dir.write("a.toml", format!("{scenes}{more}"));
+    let source = format!("video={}", path_str(&video));
+    let lines = dir
         .atom(&["run", "a.toml", "--json", "--source", &source])
         .ok()
         .json_lines();
-    (place, lines)
+    (dir, lines)
 }
 
 fn starts(lines: &[Value]) -> Vec<u64> {
@@ -31,29 +31,29 @@ fn starts(lines: &[Value]) -> Vec<u64> {
 }
 
 #[test]
-fn only_changes_are_told_with_the_segments_that_they_rest_on() {
-    let ask = pipeline::reason("red", "scenes", "Is it red?");
+fn only_changes_are_reported_with_the_segments_that_support_them() {
+    let ask = pipeline_text::reason("red", "scenes", "Is it red?");
     let alert = format!("{ask}answer = \"yes_no\"\ntell = \"changes\"\nagree = 2\n");
     let index =
         "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\", \"red\"]\nstore = \"s.db\"\n";
-    let (place, lines) = run(&format!("{alert}{index}"));
-    let told: Vec<_> = lines
+    let (dir, lines) = run(&format!("{alert}{index}"));
+    let reported: Vec<_> = lines
         .iter()
         .map(|line| (&line["text"], &line["rests_on"]))
         .collect();
-    // Two white seconds are one segment: no change. Blue comes at 16 s.
+    // Two white seconds are one segment, which is no change. Blue starts at 16 s.
     let expected = [
         ("Yes", json!([[0, 2000], [2000, 4000]])),
         ("No", json!([[16000, 18000], [18000, 20000]])),
     ];
-    assert_eq!(told.len(), 2, "{lines:?}");
-    for ((text, rests_on), (want, on)) in told.into_iter().zip(&expected) {
+    assert_eq!(reported.len(), 2, "{lines:?}");
+    for ((text, rests_on), (want, on)) in reported.into_iter().zip(&expected) {
         assert_eq!((text.as_str().unwrap(), rests_on), (*want, on));
     }
     assert_eq!(starts(&lines), [2000, 18000]);
     assert!(lines[0]["probability"].as_f64().unwrap() > 0.9);
-    // The index has the answer of every segment all the same.
-    let rows = Store::open_existing(&place.path("s.db"))
+    // The index nevertheless has the answer of every segment.
+    let rows = Store::open_existing(&dir.path("s.db"))
         .unwrap()
         .rows(None, None, None)
         .unwrap();
@@ -66,13 +66,13 @@ fn only_changes_are_told_with_the_segments_that_they_rest_on() {
 }
 
 #[test]
-fn every_third_stretch_is_asked_about_and_every_segment_is_indexed() {
-    let ask = pipeline::reason("red", "scenes", "Is it red?");
+fn every_third_segment_is_asked_about_and_every_segment_is_indexed() {
+    let ask = pipeline_text::reason("red", "scenes", "Is it red?");
     let index =
         "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\", \"red\"]\nstore = \"s.db\"\n";
-    let (place, lines) = run(&format!("{ask}every = 3\n{index}"));
+    let (dir, lines) = run(&format!("{ask}every = 3\n{index}"));
     assert_eq!(starts(&lines), [0, 6000, 12_000, 18_000]);
-    let rows = Store::open_existing(&place.path("s.db"))
+    let rows = Store::open_existing(&dir.path("s.db"))
         .unwrap()
         .rows(None, None, None)
         .unwrap();
@@ -81,17 +81,17 @@ fn every_third_stretch_is_asked_about_and_every_segment_is_indexed() {
 }
 
 #[test]
-fn minutes_are_summed_up_once_and_spans_from_minutes() {
-    let captions = pipeline::caption("captions", "scenes");
+fn minutes_are_summarized_once_and_spans_from_minutes() {
+    let captions = pipeline_text::caption("captions", "scenes");
     let summary = "[node.minutes]\nkind = \"summary\"\ninputs = [\"captions\"]\nlength_ms = 8000\nspan_ms = 16000\n";
-    let sink = pipeline::sink("jsonl", "minutes", "s.jsonl");
-    let (place, lines) = run(&format!("{captions}{summary}{sink}"));
+    let sink = pipeline_text::sink("jsonl", "minutes", "s.jsonl");
+    let (dir, lines) = run(&format!("{captions}{summary}{sink}"));
     let summaries: Vec<_> = lines
         .iter()
         .filter(|line| line["kind"] == "summary")
         .cloned()
         .collect();
-    let told: Vec<_> = summaries
+    let reported: Vec<_> = summaries
         .iter()
         .map(|line| {
             (
@@ -102,7 +102,7 @@ fn minutes_are_summed_up_once_and_spans_from_minutes() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             (false, 0, 8000),
             (false, 8000, 16_000),
@@ -119,41 +119,46 @@ fn minutes_are_summed_up_once_and_spans_from_minutes() {
         "In short: A picture of red (3 times)."
     );
     assert_eq!(summaries[0]["node"], "minutes");
-    let written = place.read("s.jsonl");
+    let written = dir.read("s.jsonl");
     assert_eq!(atom_tests::program::json_lines(&written), summaries);
 }
 
 #[test]
-fn one_node_sums_up_two_sources_each_for_itself() {
-    let place = Place::new();
+fn one_node_summarizes_two_sources_separately() {
+    let dir = Workdir::new();
     let chain = |name: &str| {
-        pipeline::scenes("fps = 2", "length_ms = 2000")
+        pipeline_text::scenes("fps = 2", "length_ms = 2000")
             .replace("pack = \"fake\"\n", "")
             .replace("video", name)
             .replace("frames", &format!("frames_{name}"))
             .replace("seen", &format!("seen_{name}"))
             .replace("scenes", &format!("scenes_{name}"))
-            + &pipeline::caption(&format!("captions_{name}"), &format!("scenes_{name}"))
+            + &pipeline_text::caption(&format!("captions_{name}"), &format!("scenes_{name}"))
     };
     let summary = "[node.minutes]\nkind = \"summary\"\ninputs = [\"captions_a\", \"captions_b\"]\nlength_ms = 4000\nspan_ms = 0\n";
-    place.write(
+    dir.write(
         "a.toml",
         format!("pack = \"fake\"\n{}{}{summary}", chain("a"), chain("b")),
     );
     let source = |name, colour| {
         format!(
             "{name}={}",
-            text(&media::colours(&format!("{colour}.mp4"), &[(colour, 8.0)]))
+            path_str(&generated_media::colours(
+                &format!("{colour}.mp4"),
+                &[(colour, 8.0)]
+            ))
         )
     };
     let (a, b) = (source("a", "red"), source("b", "blue"));
     let run = ["run", "a.toml", "--json", "--source", &a, "--source", &b];
-    let lines = place.atom(&run).ok().json_lines();
+    let lines = dir.atom(&run).ok().json_lines();
     for (name, colour) in [("a", "red"), ("b", "blue")] {
-        let mine = lines
+        let of_source = lines
             .iter()
             .filter(|line| line["kind"] == "summary" && line["source"] == name);
-        let texts: Vec<_> = mine.map(|line| line["text"].as_str().unwrap()).collect();
+        let texts: Vec<_> = of_source
+            .map(|line| line["text"].as_str().unwrap())
+            .collect();
         assert_eq!(
             texts,
             [format!("In short: A picture of {colour} (2 times).").as_str(); 2],
@@ -163,17 +168,17 @@ fn one_node_sums_up_two_sources_each_for_itself() {
 }
 
 #[test]
-fn the_ready_diary_tells_minutes_and_changes() {
-    let place = Place::new();
-    place.write(
+fn the_built_in_diary_reports_minutes_and_changes() {
+    let dir = Workdir::new();
+    dir.write(
         "diary.toml",
-        pipeline::ready("diary").replace("Is there a person?", "Is it red?"),
+        pipeline_text::built_in("diary").replace("Is there a person?", "Is it red?"),
     );
-    let video = media::colours("diary.mp4", &[("red", 64.0), ("blue", 12.0)]);
-    let source = format!("video={}", text(&video));
-    place.atom(&["run", "diary.toml", "--source", &source]).ok();
-    let lines = atom_tests::program::json_lines(&place.read("diary.jsonl"));
-    let told: Vec<_> = lines
+    let video = generated_media::colours("diary.mp4", &[("red", 64.0), ("blue", 12.0)]);
+    let source = format!("video={}", path_str(&video));
+    dir.atom(&["run", "diary.toml", "--source", &source]).ok();
+    let lines = atom_tests::program::json_lines(&dir.read("diary.jsonl"));
+    let reported: Vec<_> = lines
         .iter()
         .map(|line| {
             (
@@ -183,7 +188,7 @@ fn the_ready_diary_tells_minutes_and_changes() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             ("answer", 8000),
             ("summary", 60_000),
@@ -200,9 +205,9 @@ fn the_ready_diary_tells_minutes_and_changes() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused_before_anything_starts() {
-    let free = pipeline::reason("asked", "scenes", "Is it red?");
-    let captions = pipeline::caption("captions", "scenes");
+fn invalid_settings_are_rejected_before_the_run_starts() {
+    let free = pipeline_text::reason("asked", "scenes", "Is it red?");
+    let captions = pipeline_text::caption("captions", "scenes");
     let summary = |more: &str| {
         format!("{captions}[node.s]\nkind = \"summary\"\ninputs = [\"captions\"]\n{more}")
     };
@@ -221,21 +226,20 @@ fn settings_that_make_no_sense_are_refused_before_anything_starts() {
             "takes captions",
         ),
     ] {
-        let place = Place::new();
-        let scenes = pipeline::scenes("fps = 2", "length_ms = 4000");
-        place.write("a.toml", format!("{scenes}{more}"));
-        place.atom(&["check", "a.toml"]).refused(&[expected]);
+        let dir = Workdir::new();
+        let scenes = pipeline_text::scenes("fps = 2", "length_ms = 4000");
+        dir.write("a.toml", format!("{scenes}{more}"));
+        dir.atom(&["check", "a.toml"]).fails_with(&[expected]);
     }
 }
 
 #[test]
-fn a_question_in_a_circle_is_refused_with_the_circle_named() {
-    let place = Place::new();
-    let scenes = pipeline::scenes("fps = 2", "length_ms = 4000");
-    let captions = pipeline::caption("captions", "asked");
-    let asked = pipeline::reason("asked", "captions", "Is it red?");
-    place.write("a.toml", format!("{scenes}{captions}{asked}"));
-    place
-        .atom(&["check", "a.toml"])
-        .refused(&["captions -> asked -> captions"]);
+fn a_question_in_a_cycle_is_rejected_with_its_path() {
+    let dir = Workdir::new();
+    let scenes = pipeline_text::scenes("fps = 2", "length_ms = 4000");
+    let captions = pipeline_text::caption("captions", "asked");
+    let asked = pipeline_text::reason("asked", "captions", "Is it red?");
+    dir.write("a.toml", format!("{scenes}{captions}{asked}"));
+    dir.atom(&["check", "a.toml"])
+        .fails_with(&["captions -> asked -> captions"]);
 }

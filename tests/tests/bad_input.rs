@@ -1,138 +1,137 @@
-//! Bad input is refused in words: what was wrong, and what to do; never a panic, never a hang.
+//! Invalid input is rejected with a message that names the problem and a remedy, never with a panic or a hang.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use atom_tests::{
-    cache, media, pipeline,
-    program::{Place, Said, text},
+    generated_media, pack_cache, pipeline_text,
+    program::{ProgramOutput, Workdir, path_str},
 };
 
-/// Captions a file with the fake pack; it must be refused.
+/// Asserts that a file cannot be captioned.
 #[track_caller]
-fn video_refused(place: &Place, name: &str, words: &[&str]) {
-    let path = place.path(name);
-    let said = place.atom(&["caption", text(&path), "--pack", "fake"]);
+fn assert_video_rejected(dir: &Workdir, name: &str, words: &[&str]) {
+    let path = dir.path(name);
+    let output = dir.atom(&["caption", path_str(&path), "--pack", "fake"]);
     let mut all = vec!["error", name];
     all.extend(words);
-    let said = said.refused(&all);
-    assert!(!said.stdout.contains("-->"), "{said}");
+    let output = output.fails_with(&all);
+    assert!(!output.stdout.contains("-->"), "{output}");
 }
 
-/// A short good video in the place, under that name.
-fn good(place: &Place, name: &str) -> PathBuf {
-    let video = media::colours("good.mp4", &[("red", 2.0), ("blue", 2.0)]);
-    place.copy(&video, name)
-}
-
-#[test]
-fn a_file_that_is_not_there() {
-    video_refused(&Place::new(), "none.mp4", &["does not exist"]);
+/// Writes a short valid video.
+fn valid_video(dir: &Workdir, name: &str) -> PathBuf {
+    let video = generated_media::colours("good.mp4", &[("red", 2.0), ("blue", 2.0)]);
+    dir.copy(&video, name)
 }
 
 #[test]
-fn a_folder_in_the_place_of_a_file() {
-    let place = Place::new();
-    fs::create_dir(place.path("folder.mp4")).unwrap();
-    video_refused(&place, "folder.mp4", &["folder", "atom index"]);
+fn a_missing_file_is_rejected() {
+    assert_video_rejected(&Workdir::new(), "none.mp4", &["does not exist"]);
 }
 
 #[test]
-fn a_text_file_with_the_name_of_a_video() {
-    let place = Place::new();
-    place.write("words.mp4", "This is no video at all.\n".repeat(100));
-    video_refused(&place, "words.mp4", &[]);
+fn a_folder_instead_of_a_file_is_rejected() {
+    let dir = Workdir::new();
+    fs::create_dir(dir.path("folder.mp4")).unwrap();
+    assert_video_rejected(&dir, "folder.mp4", &["folder", "atom index"]);
 }
 
 #[test]
-fn noise_with_the_name_of_a_video() {
-    let place = Place::new();
+fn a_text_file_named_as_a_video_is_rejected() {
+    let dir = Workdir::new();
+    dir.write("words.mp4", "This is no video at all.\n".repeat(100));
+    assert_video_rejected(&dir, "words.mp4", &[]);
+}
+
+#[test]
+fn random_bytes_named_as_a_video_are_rejected() {
+    let dir = Workdir::new();
     let noise = (0..100_000u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8);
-    place.write("noise.mp4", noise.collect::<Vec<_>>());
-    video_refused(&place, "noise.mp4", &[]);
+    dir.write("noise.mp4", noise.collect::<Vec<_>>());
+    assert_video_rejected(&dir, "noise.mp4", &[]);
 }
 
 #[test]
-fn an_mp4_cut_short_whose_index_is_lost() {
-    let place = Place::new();
-    let whole = fs::read(media::moving("index_at_end.mp4", 8.0, &[])).unwrap();
-    place.write("cut.mp4", &whole[..whole.len() / 2]);
-    video_refused(&place, "cut.mp4", &[]);
+fn a_truncated_mp4_without_its_index_is_rejected() {
+    let dir = Workdir::new();
+    let whole = fs::read(generated_media::moving("index_at_end.mp4", 8.0, &[])).unwrap();
+    dir.write("cut.mp4", &whole[..whole.len() / 2]);
+    assert_video_rejected(&dir, "cut.mp4", &[]);
 }
 
 #[test]
-fn a_file_of_no_bytes() {
-    let place = Place::new();
-    place.write("empty.mp4", "");
-    video_refused(&place, "empty.mp4", &["empty"]);
+fn an_empty_file_is_rejected() {
+    let dir = Workdir::new();
+    dir.write("empty.mp4", "");
+    assert_video_rejected(&dir, "empty.mp4", &["empty"]);
 }
 
 #[test]
-fn a_file_with_sound_only() {
+fn a_file_with_only_sound_is_rejected() {
     let sine = ["-f", "lavfi", "-i", "sine=d=2"];
     for name in ["sound.mp4", "sound.wav", "sound.mkv"] {
-        let place = Place::new();
-        place.copy(&media::made(name, &sine), name);
-        video_refused(&place, name, &[]);
+        let dir = Workdir::new();
+        dir.copy(&generated_media::generate(name, &sine), name);
+        assert_video_rejected(&dir, name, &[]);
     }
 }
 
-/// Runs a pipeline file that must be refused before anything starts.
+/// Asserts that a pipeline file is rejected before the run starts.
 #[track_caller]
-fn pipeline_refused(text: &str, words: &[&str]) -> Said {
-    let place = Place::new();
-    place.write("p.toml", text);
+fn assert_pipeline_rejected(text: &str, words: &[&str]) -> ProgramOutput {
+    let dir = Workdir::new();
+    dir.write("p.toml", text);
     let source = ["--source", "video=test://ball?seconds=1"];
     for command in ["run", "check"] {
-        place
-            .atom(&[command, "p.toml", source[0], source[1]])
-            .refused(words);
+        dir.atom(&[command, "p.toml", source[0], source[1]])
+            .fails_with(words);
     }
-    place.atom(&["run", "p.toml", source[0], source[1]])
+    dir.atom(&["run", "p.toml", source[0], source[1]])
 }
 
 #[test]
-fn an_unknown_key_is_named_with_its_line_and_what_was_meant() {
-    let text = pipeline::scenes("fsp = 2", "");
-    pipeline_refused(&text, &["p.toml:6:", "fsp", "fps"]);
+fn an_unknown_key_is_reported_with_its_line_and_a_suggestion() {
+    let text = pipeline_text::scenes("fsp = 2", "");
+    assert_pipeline_rejected(&text, &["p.toml:6:", "fsp", "fps"]);
 }
 
 #[test]
-fn an_unknown_node_is_named_with_its_line_and_what_was_meant() {
-    let text = pipeline::scenes("", "") + &pipeline::caption("captions", "scnes");
-    pipeline_refused(&text, &["p.toml:", "scnes", "scenes"]);
+fn an_unknown_node_is_reported_with_its_line_and_a_suggestion() {
+    let text = pipeline_text::scenes("", "") + &pipeline_text::caption("captions", "scnes");
+    assert_pipeline_rejected(&text, &["p.toml:", "scnes", "scenes"]);
 }
 
 #[test]
-fn a_cycle_is_named() {
+fn a_cycle_is_reported_with_its_path() {
     let text = "pack = \"fake\"\n\
         [node.a]\nkind = \"reason\"\ninputs = [\"b\"]\nask = \"x\"\n\
         [node.b]\nkind = \"reason\"\ninputs = [\"a\"]\nask = \"y\"\n";
-    pipeline_refused(text, &["p.toml:", "cycle", "a -> b"]);
+    assert_pipeline_rejected(text, &["p.toml:", "cycle", "a -> b"]);
 }
 
 #[test]
 fn two_problems_in_one_file_are_both_reported_with_their_lines() {
-    let text = pipeline::scenes("fps = 1000", "length = 3");
-    pipeline_refused(&text, &["p.toml:6:", "fps", "1000", "p.toml:13:", "length"]);
+    let text = pipeline_text::scenes("fps = 1000", "length = 3");
+    assert_pipeline_rejected(&text, &["p.toml:6:", "fps", "1000", "p.toml:13:", "length"]);
 }
 
 #[test]
-fn a_file_that_is_no_toml_is_named_with_its_line() {
-    pipeline_refused("name = \"x\"\n[source.video\n", &["p.toml:2:"]);
+fn invalid_toml_is_reported_with_its_line() {
+    assert_pipeline_rejected("name = \"x\"\n[source.video\n", &["p.toml:2:"]);
 }
 
 #[test]
-fn a_pipeline_file_that_is_not_there() {
-    Place::new()
+fn a_missing_pipeline_file_is_rejected() {
+    Workdir::new()
         .atom(&["run", "none.toml"])
-        .refused(&["none.toml"]);
+        .fails_with(&["none.toml"]);
 }
 
 #[test]
-fn a_source_that_is_in_no_file_and_one_that_is_malformed() {
-    let place = Place::new();
-    place.write("p.toml", pipeline::ready("caption"));
+fn unknown_and_malformed_source_options_are_rejected() {
+    let dir = Workdir::new();
+    dir.write("p.toml", pipeline_text::built_in("caption"));
     for (source, words) in [
         ("vidoe=test://ball", ["vidoe", "video"]),
         ("video", ["NAME=URI", "video"]),
@@ -140,51 +139,49 @@ fn a_source_that_is_in_no_file_and_one_that_is_malformed() {
         ("video=gopher://x", ["gopher", "video"]),
         ("video=none.mp4", ["none.mp4", "video"]),
     ] {
-        place
-            .atom(&["run", "p.toml", "--source", source])
-            .refused(&words);
+        dir.atom(&["run", "p.toml", "--source", source])
+            .fails_with(&words);
     }
 }
 
 #[test]
-fn wrong_usage_is_told_with_exit_code_2() {
-    let place = Place::new();
+fn wrong_usage_has_exit_code_2() {
+    let dir = Workdir::new();
     for arguments in [
         &["frobnicate"][..],
         &["caption"],
         &["search", "x", "--limit", "0"],
         &[],
     ] {
-        assert_eq!(place.atom(arguments).code, Some(2), "{arguments:?}");
+        assert_eq!(dir.atom(arguments).code, Some(2), "{arguments:?}");
     }
-    let said = place.atom(&["caption", "x.mp4", "--format", "ass"]);
-    assert_eq!(said.refused(&["vtt", "srt", "jsonl"]).code, Some(2));
+    let output = dir.atom(&["caption", "x.mp4", "--format", "ass"]);
+    assert_eq!(output.fails_with(&["vtt", "srt", "jsonl"]).code, Some(2));
 }
 
 #[test]
-fn an_unknown_kind_is_refused_with_what_was_meant() {
-    Place::new()
+fn an_unknown_kind_is_rejected_with_a_suggestion() {
+    Workdir::new()
         .atom(&["docs", "segmnt"])
-        .refused(&["segmnt", "segment"]);
+        .fails_with(&["segmnt", "segment"]);
 }
 
 #[test]
-fn outputs_that_cannot_be_written() {
-    let place = Place::new();
-    good(&place, "v.mp4");
-    fs::create_dir(place.path("folder")).unwrap();
-    for output in ["folder", "missing/out.vtt"] {
-        let said = place.atom(&["caption", "v.mp4", "--pack", "fake", "-o", output]);
-        said.refused(&[output]);
-        place.write(
+fn outputs_that_cannot_be_written_are_rejected() {
+    let dir = Workdir::new();
+    valid_video(&dir, "v.mp4");
+    fs::create_dir(dir.path("folder")).unwrap();
+    for path in ["folder", "missing/out.vtt"] {
+        let output = dir.atom(&["caption", "v.mp4", "--pack", "fake", "-o", path]);
+        output.fails_with(&[path]);
+        dir.write(
             "p.toml",
-            pipeline::ready("caption").replace("captions.vtt", output),
+            pipeline_text::built_in("caption").replace("captions.vtt", path),
         );
-        place
-            .atom(&["run", "p.toml", "--source", "video=v.mp4"])
-            .refused(&[output]);
+        dir.atom(&["run", "p.toml", "--source", "video=v.mp4"])
+            .fails_with(&[path]);
     }
-    place.write("q.toml", pipeline::ready("caption"));
+    dir.write("q.toml", pipeline_text::built_in("caption"));
     for report in ["folder", "missing/r.json"] {
         let run = [
             "run",
@@ -194,80 +191,75 @@ fn outputs_that_cannot_be_written() {
             "--report",
             report,
         ];
-        place.atom(&run).refused(&["report", report]);
+        dir.atom(&run).fails_with(&["report", report]);
     }
     assert!(
-        !place.path("captions.vtt").exists(),
-        "refused before anything was written"
+        !dir.path("captions.vtt").exists(),
+        "it is rejected before anything is written"
     );
 }
 
 #[test]
-fn a_store_that_is_no_sqlite_file_is_left_as_it_is() {
-    let place = Place::new();
-    good(&place, "v.mp4");
+fn a_store_that_is_not_an_sqlite_file_is_not_changed() {
+    let dir = Workdir::new();
+    valid_video(&dir, "v.mp4");
     let words = "A diary.\n".repeat(500);
-    place.write("s.db", &words);
-    place
-        .atom(&["index", "v.mp4", "--pack", "fake", "--store", "s.db"])
-        .refused(&["s.db", "not an SQLite file"]);
-    place
-        .atom(&["search", "red", "--store", "s.db"])
-        .refused(&["s.db", "not an SQLite file"]);
-    assert_eq!(place.read("s.db"), words);
+    dir.write("s.db", &words);
+    dir.atom(&["index", "v.mp4", "--pack", "fake", "--store", "s.db"])
+        .fails_with(&["s.db", "not an SQLite file"]);
+    dir.atom(&["search", "red", "--store", "s.db"])
+        .fails_with(&["s.db", "not an SQLite file"]);
+    assert_eq!(dir.read("s.db"), words);
 }
 
 #[test]
-fn a_store_of_a_newer_version_is_left_as_it_is() {
-    let place = Place::new();
-    good(&place, "v.mp4");
+fn a_store_of_a_newer_version_is_not_changed() {
+    let dir = Workdir::new();
+    valid_video(&dir, "v.mp4");
     let index = ["index", "v.mp4", "--pack", "fake", "--store", "s.db"];
-    place.atom(&index).ok();
-    let mut bytes = fs::read(place.path("s.db")).unwrap();
+    dir.atom(&index).ok();
+    let mut bytes = fs::read(dir.path("s.db")).unwrap();
     bytes[60..64].copy_from_slice(&99u32.to_be_bytes()); // the user version, in SQLite's file format
-    place.write("s.db", &bytes);
-    place.atom(&index).refused(&["s.db", "version 99", "newer"]);
+    dir.write("s.db", &bytes);
+    dir.atom(&index)
+        .fails_with(&["s.db", "version 99", "newer"]);
     let search = ["search", "red", "--store", "s.db"];
-    place
-        .atom(&search)
-        .refused(&["s.db", "version 99", "newer"]);
-    assert_eq!(fs::read(place.path("s.db")).unwrap(), bytes);
+    dir.atom(&search)
+        .fails_with(&["s.db", "version 99", "newer"]);
+    assert_eq!(fs::read(dir.path("s.db")).unwrap(), bytes);
 }
 
 #[test]
-fn searches_that_make_no_sense() {
-    let place = Place::new();
-    good(&place, "v.mp4");
-    place
-        .atom(&["search", "red"])
-        .refused(&["no store", "atom index"]);
-    place
-        .atom(&["search", "red", "--store", "none.db"])
-        .refused(&["none.db", "atom index"]);
-    assert!(!place.path("none.db").exists());
-    place
-        .atom(&["index", "v.mp4", "--pack", "fake", "--store", "s.db"])
+fn invalid_searches_are_rejected() {
+    let dir = Workdir::new();
+    valid_video(&dir, "v.mp4");
+    dir.atom(&["search", "red"])
+        .fails_with(&["no store", "atom index"]);
+    dir.atom(&["search", "red", "--store", "none.db"])
+        .fails_with(&["none.db", "atom index"]);
+    assert!(!dir.path("none.db").exists());
+    dir.atom(&["index", "v.mp4", "--pack", "fake", "--store", "s.db"])
         .ok();
     for empty in ["", "  ", "-red"] {
-        let said = place.atom(&["search", "--store", "s.db", "--", empty]);
-        said.refused(&["no word"]);
+        let output = dir.atom(&["search", "--store", "s.db", "--", empty]);
+        output.fails_with(&["no word"]);
     }
 }
 
 #[test]
-fn of_several_recordings_the_good_ones_are_indexed_and_the_bad_one_is_named() {
-    let place = Place::new();
-    fs::create_dir(place.path("videos")).unwrap();
-    good(&place, "videos/a.mp4");
-    place.write("videos/b.mp4", "no video");
-    good(&place, "videos/c.mp4");
-    let said = place.atom(&["index", "videos", "--pack", "fake", "--store", "s.db"]);
-    let said = said.refused(&["error", "b.mp4"]);
-    assert_eq!(said.code, Some(1));
+fn valid_recordings_are_indexed_and_an_invalid_one_among_them_is_reported() {
+    let dir = Workdir::new();
+    fs::create_dir(dir.path("videos")).unwrap();
+    valid_video(&dir, "videos/a.mp4");
+    dir.write("videos/b.mp4", "no video");
+    valid_video(&dir, "videos/c.mp4");
+    let output = dir.atom(&["index", "videos", "--pack", "fake", "--store", "s.db"]);
+    let output = output.fails_with(&["error", "b.mp4"]);
+    assert_eq!(output.code, Some(1));
     for name in ["a.mp4: 2 segments", "c.mp4: 2 segments"] {
-        assert!(said.stdout.contains(name), "{said}");
+        assert!(output.stdout.contains(name), "{output}");
     }
-    let found = place.atom(&["search", "red", "--store", "s.db"]).ok();
+    let found = dir.atom(&["search", "red", "--store", "s.db"]).ok();
     assert!(
         found.stdout.contains("a.mp4") && found.stdout.contains("c.mp4"),
         "{found}"
@@ -275,121 +267,117 @@ fn of_several_recordings_the_good_ones_are_indexed_and_the_bad_one_is_named() {
 }
 
 #[test]
-fn a_folder_without_videos() {
-    let place = Place::new();
-    fs::create_dir(place.path("videos")).unwrap();
-    place
-        .atom(&["index", "videos", "--pack", "fake"])
-        .refused(&["no video", "videos"]);
-    place
-        .atom(&["index", "none", "--pack", "fake"])
-        .refused(&["none"]);
+fn a_folder_without_videos_is_rejected() {
+    let dir = Workdir::new();
+    fs::create_dir(dir.path("videos")).unwrap();
+    dir.atom(&["index", "videos", "--pack", "fake"])
+        .fails_with(&["no video", "videos"]);
+    dir.atom(&["index", "none", "--pack", "fake"])
+        .fails_with(&["none"]);
 }
 
 #[test]
-fn a_pack_that_is_not_installed() {
-    let place = Place::new();
-    let empty = place.path("cache");
-    let place = place.with_cache(&empty);
-    good(&place, "v.mp4");
+fn a_pack_that_is_not_installed_is_rejected() {
+    let dir = Workdir::new();
+    let empty = dir.path("cache");
+    let dir = dir.with_cache(&empty);
+    valid_video(&dir, "v.mp4");
     for arguments in [
         &["caption", "v.mp4"][..],
         &["caption", "v.mp4", "--pack", "other"],
         &["models", "verify", "mini"],
     ] {
-        place
-            .atom(arguments)
-            .refused(&["not installed", "atom models install"]);
+        dir.atom(arguments)
+            .fails_with(&["not installed", "atom models install"]);
     }
 }
 
-/// Captions with a pack `mini` in which something was replaced; it must be refused.
+/// Asserts that a damaged pack `mini` is rejected.
 #[track_caller]
-fn pack_refused(spoil: impl Fn(&std::path::Path), words: &[&str]) {
-    let place = Place::new();
-    let folder = place.path("cache");
-    spoil(&cache::linked(&folder));
-    let place = place.with_cache(&folder);
-    good(&place, "v.mp4");
-    place.atom(&["caption", "v.mp4"]).refused(words);
+fn assert_pack_rejected(damage: impl Fn(&std::path::Path), words: &[&str]) {
+    let dir = Workdir::new();
+    let folder = dir.path("cache");
+    damage(&pack_cache::link_installed(&folder));
+    let dir = dir.with_cache(&folder);
+    valid_video(&dir, "v.mp4");
+    dir.atom(&["caption", "v.mp4"]).fails_with(words);
 }
 
 #[test]
-fn a_file_of_a_pack_with_other_bytes() {
+fn a_changed_file_of_a_pack_is_rejected() {
     let other = |mini: &std::path::Path| {
         let path = mini.join("concepts.tsv");
         let right = fs::read_to_string(&path).unwrap();
-        cache::replace(&path, right.replacen('a', "b", 1));
+        pack_cache::replace(&path, right.replacen('a', "b", 1));
     };
-    pack_refused(other, &["concepts.tsv", "sha256"]);
-    let shorter = |mini: &std::path::Path| cache::replace(&mini.join("concepts.tsv"), "dog\n");
-    pack_refused(shorter, &["concepts.tsv", "size 4"]);
+    assert_pack_rejected(other, &["concepts.tsv", "sha256"]);
+    let shorter = |mini: &std::path::Path| pack_cache::replace(&mini.join("concepts.tsv"), "dog\n");
+    assert_pack_rejected(shorter, &["concepts.tsv", "size 4"]);
 }
 
 #[test]
-fn a_file_of_a_pack_that_is_missing() {
+fn a_missing_file_of_a_pack_is_rejected() {
     let missing = |mini: &std::path::Path| fs::remove_file(mini.join("vision.onnx")).unwrap();
-    pack_refused(missing, &["vision.onnx", "missing"]);
+    assert_pack_rejected(missing, &["vision.onnx", "missing"]);
 }
 
 #[test]
-fn an_onnx_file_of_another_model_is_refused_by_its_ports() {
+fn the_onnx_file_of_another_model_is_rejected_by_its_inputs_and_outputs() {
     let text_as_vision = |mini: &std::path::Path| {
         let manifest = fs::read_to_string(mini.join("pack.toml")).unwrap();
         let other = manifest.replace("file = \"vision.onnx\"", "file = \"text.onnx\"");
-        cache::replace(&mini.join("pack.toml"), other);
+        pack_cache::replace(&mini.join("pack.toml"), other);
     };
-    pack_refused(text_as_vision, &["text.onnx", "expected", "found"]);
+    assert_pack_rejected(text_as_vision, &["text.onnx", "expected", "found"]);
 }
 
 #[test]
-fn a_pack_whose_manifest_is_broken() {
-    let broken = |mini: &std::path::Path| cache::replace(&mini.join("pack.toml"), "name = ");
-    pack_refused(broken, &["pack.toml"]);
+fn a_pack_with_an_invalid_manifest_is_rejected() {
+    let broken = |mini: &std::path::Path| pack_cache::replace(&mini.join("pack.toml"), "name = ");
+    assert_pack_rejected(broken, &["pack.toml"]);
 }
 
 #[test]
-fn a_report_never_writes_over_what_is_read() {
-    let place = Place::new();
-    let video = fs::read(good(&place, "v.mp4")).unwrap();
-    let text = pipeline::ready("caption");
-    place.write("p.toml", &text);
+fn a_report_never_overwrites_an_input() {
+    let dir = Workdir::new();
+    let video = fs::read(valid_video(&dir, "v.mp4")).unwrap();
+    let text = pipeline_text::built_in("caption");
+    dir.write("p.toml", &text);
     for report in ["v.mp4", "p.toml", "captions.vtt"] {
         let source = ["--source", "video=v.mp4"];
-        let said = place.atom(&["run", "p.toml", source[0], source[1], "--report", report]);
-        assert_eq!(fs::read(place.path("v.mp4")).unwrap(), video, "{said}");
-        assert_eq!(place.read("p.toml"), text, "{said}");
-        said.refused(&["report", report]);
+        let output = dir.atom(&["run", "p.toml", source[0], source[1], "--report", report]);
+        assert_eq!(fs::read(dir.path("v.mp4")).unwrap(), video, "{output}");
+        assert_eq!(dir.read("p.toml"), text, "{output}");
+        output.fails_with(&["report", report]);
     }
 }
 
 #[test]
-fn captions_never_write_over_the_video() {
-    let place = Place::new();
-    let video = fs::read(good(&place, "v.mp4")).unwrap();
-    place
-        .atom(&["caption", "v.mp4", "--pack", "fake", "-o", "v.mp4"])
-        .refused(&["v.mp4", "another file"]);
-    assert_eq!(fs::read(place.path("v.mp4")).unwrap(), video);
+fn captions_never_overwrite_the_video() {
+    let dir = Workdir::new();
+    let video = fs::read(valid_video(&dir, "v.mp4")).unwrap();
+    dir.atom(&["caption", "v.mp4", "--pack", "fake", "-o", "v.mp4"])
+        .fails_with(&["v.mp4", "another file"]);
+    assert_eq!(fs::read(dir.path("v.mp4")).unwrap(), video);
 }
 
 #[test]
-fn a_pipe_that_nobody_writes_is_refused() {
-    let place = Place::new();
-    let made = Command::new("mkfifo").arg(place.path("f.mp4")).status();
-    assert!(made.unwrap().success());
-    let running = place.start(&["caption", "f.mp4", "--pack", "fake"]);
-    running.wait(Duration::from_secs(45)).refused(&["f.mp4"]);
+fn a_pipe_without_a_writer_is_rejected() {
+    let dir = Workdir::new();
+    let status = Command::new("mkfifo").arg(dir.path("f.mp4")).status();
+    assert!(status.unwrap().success());
+    let process = dir.start(&["caption", "f.mp4", "--pack", "fake"]);
+    process.wait(Duration::from_secs(45)).fails_with(&["f.mp4"]);
 }
 
 #[test]
-fn a_recording_of_no_bytes_among_others_is_one_plain_error() {
-    let place = Place::new();
-    fs::create_dir(place.path("videos")).unwrap();
-    good(&place, "videos/a.mp4");
-    place.write("videos/b.mp4", "");
-    let said = place.atom(&["index", "videos", "--pack", "fake", "--store", "s.db"]);
-    let said = said.refused(&["error", "b.mp4", "empty"]);
-    assert!(!said.stderr.contains("panic"), "{said}");
-    assert!(!said.stdout.contains("b.mp4: 1 segments"), "{said}");
+fn an_empty_recording_among_others_is_one_error() {
+    let dir = Workdir::new();
+    fs::create_dir(dir.path("videos")).unwrap();
+    valid_video(&dir, "videos/a.mp4");
+    dir.write("videos/b.mp4", "");
+    let output = dir.atom(&["index", "videos", "--pack", "fake", "--store", "s.db"]);
+    let output = output.fails_with(&["error", "b.mp4", "empty"]);
+    assert!(!output.stderr.contains("panic"), "{output}");
+    assert!(!output.stdout.contains("b.mp4: 1 segments"), "{output}");
 }

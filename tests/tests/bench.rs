@@ -1,78 +1,78 @@
-//! `atom bench`: shapes are compared by what they give and what they run; of times only that they are there.
+//! `atom bench`: configurations are compared by their outputs and module runs; times are only checked for presence.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{fs, time::Duration};
 
 use atom_tests::{
-    cache, media,
-    program::{Place, Running, text},
+    generated_media, pack_cache,
+    program::{Process, Workdir, path_str},
 };
 use serde_json::{Value, json};
 
 fn colours() -> std::path::PathBuf {
-    media::colours("red-blue.mp4", &[("red", 4.0), ("blue", 4.0)])
+    generated_media::colours("red-blue.mp4", &[("red", 4.0), ("blue", 4.0)])
 }
 
-/// Eleven programs, one after the other; those of the real pack load for seconds.
-const BOUND: Duration = Duration::from_secs(900);
+/// Eleven programs run one after the other, and those with the real pack take seconds to load.
+const TIMEOUT: Duration = Duration::from_secs(900);
 
-fn reuse(place: &Place, video: &str, pack: &str) -> Value {
-    let mut command = place.command();
+fn reuse(dir: &Workdir, video: &str, pack: &str) -> Value {
+    let mut command = dir.command();
     command.args(["bench", "reuse", video, "--rounds", "1", "--pack", pack]);
     command.args(["--json", "--svg", "reuse.svg"]);
-    Running::start(command)
-        .wait(BOUND)
+    Process::start(command)
+        .wait(TIMEOUT)
         .ok()
         .json_lines()
         .remove(0)
 }
 
-/// How often a module was loaded and how often it ran.
-fn counts(told: &Value, shape: &str, module: &str) -> (u64, u64) {
-    let of = |what: &str| told["shapes"][shape][what][module].as_u64().unwrap();
+/// Returns how often a module was loaded and how often it ran.
+fn counts(report: &Value, shape: &str, module: &str) -> (u64, u64) {
+    let of = |what: &str| report["shapes"][shape][what][module].as_u64().unwrap();
     (of("module_loads"), of("module_runs"))
 }
 
-/// What holds of a comparison by any pack, however fast or slow the machine is.
-fn holds(told: &Value, place: &Place) {
-    assert_eq!(told["outputs_identical"], json!(true), "{told}");
+/// Asserts the properties of a comparison that hold for any pack and any machine.
+fn assert_comparison(report: &Value, dir: &Workdir) {
+    assert_eq!(report["outputs_identical"], json!(true), "{report}");
     for ratio in [
         "shared_over_per_task",
         "shared_over_kept",
         "shared_over_sequential",
     ] {
-        assert!(told["ratios"][ratio].as_f64().unwrap() > 0.0, "{told}");
+        assert!(report["ratios"][ratio].as_f64().unwrap() > 0.0, "{report}");
     }
-    let (loads, runs) = counts(told, "shared", "vision");
+    let (loads, runs) = counts(report, "shared", "vision");
     assert_eq!(
-        (loads, counts(told, "sequential", "vision")),
+        (loads, counts(report, "sequential", "vision")),
         (1, (1, runs))
     );
     for apart in ["per_task", "kept"] {
-        assert_eq!(counts(told, apart, "vision"), (3, 3 * runs), "{apart}");
-        assert_eq!(counts(told, apart, "decoder").0, 3, "{apart}");
+        assert_eq!(counts(report, apart, "vision"), (3, 3 * runs), "{apart}");
+        assert_eq!(counts(report, apart, "decoder").0, 3, "{apart}");
     }
-    assert_eq!(counts(told, "shared", "decoder").0, 1);
+    assert_eq!(counts(report, "shared", "decoder").0, 1);
     let tokens = |shape: &str| {
-        told["shapes"][shape]["tokens"]["generated"]
+        report["shapes"][shape]["tokens"]["generated"]
             .as_u64()
             .unwrap()
     };
-    // Captions are written once, not for the index once more.
-    assert!(tokens("shared") < tokens("per_task"), "{told}");
+    // Captions are generated once, not again for the index.
+    assert!(tokens("shared") < tokens("per_task"), "{report}");
     assert_eq!(tokens("kept"), tokens("per_task"));
-    let picture = fs::read_to_string(place.path("reuse.svg")).unwrap();
+    let plot = fs::read_to_string(dir.path("reuse.svg")).unwrap();
     for title in ["per task: ", "kept: ", "sequential: ", "shared: "] {
-        assert!(picture.contains(title), "{title}");
+        assert!(plot.contains(title), "{title}");
     }
 }
 
 #[test]
-fn all_shapes_give_the_same_and_what_is_shared_is_loaded_and_run_once() {
-    let place = Place::new();
-    place.copy(&colours(), "video.mp4");
-    holds(&reuse(&place, "video.mp4", "fake"), &place);
-    let said = place
+fn all_configurations_give_equal_outputs_and_shared_modules_are_loaded_once() {
+    let dir = Workdir::new();
+    dir.copy(&colours(), "video.mp4");
+    assert_comparison(&reuse(&dir, "video.mp4", "fake"), &dir);
+    let output = dir
         .atom(&[
             "bench",
             "reuse",
@@ -84,35 +84,39 @@ fn all_shapes_give_the_same_and_what_is_shared_is_loaded_and_run_once() {
         ])
         .ok();
     assert!(
-        said.stdout.contains("All shapes gave the same captions"),
-        "{said}"
+        output.stdout.contains("All shapes gave the same captions"),
+        "{output}"
     );
     assert!(
-        said.stdout.contains("| vision: loads, runs | 3, "),
-        "{said}"
+        output.stdout.contains("| vision: loads, runs | 3, "),
+        "{output}"
     );
 }
 
 #[test]
-fn with_real_modules_too_and_that_takes_less_of_the_processor() {
-    let place = Place::new().with_cache(&cache::installed());
-    let bikes = cache::bikes();
-    let cut = ["-i", text(&bikes), "-t", "4", "-c:v", "libx264"];
-    let told = reuse(&place, text(&media::made("four.mp4", &cut)), "mini");
-    holds(&told, &place);
+fn sharing_the_modules_of_the_real_pack_takes_less_cpu_time() {
+    let dir = Workdir::new().with_cache(&pack_cache::installed());
+    let bikes = pack_cache::demo_video();
+    let cut = ["-i", path_str(&bikes), "-t", "4", "-c:v", "libx264"];
+    let report = reuse(
+        &dir,
+        path_str(&generated_media::generate("four.mp4", &cut)),
+        "mini",
+    );
+    assert_comparison(&report, &dir);
     let cpu = |shape: &str| {
-        told["shapes"][shape]["cpu_seconds"]["median"]
+        report["shapes"][shape]["cpu_seconds"]["median"]
             .as_f64()
             .unwrap()
     };
-    // It works on a third of the pictures and half of the captions.
-    assert!(cpu("shared") < cpu("per_task"), "{told}");
+    // It processes a third of the frames and half of the captions.
+    assert!(cpu("shared") < cpu("per_task"), "{report}");
 }
 
 #[test]
-fn the_engine_is_compared_with_its_module_calls_and_the_graph_runs_alone() {
-    let place = Place::new();
-    place.copy(&colours(), "video.mp4");
+fn the_engine_is_compared_with_its_module_calls_and_with_the_graph_alone() {
+    let dir = Workdir::new();
+    dir.copy(&colours(), "video.mp4");
     let arguments = [
         "bench",
         "overhead",
@@ -125,15 +129,15 @@ fn the_engine_is_compared_with_its_module_calls_and_the_graph_runs_alone() {
         "640",
         "--json",
     ];
-    let told = place.atom(&arguments).ok().json_lines().remove(0);
-    assert!(told["calls"].as_u64().unwrap() > 16, "{told}");
-    for way in ["engine", "one_loop", "side_by_side"] {
+    let report = dir.atom(&arguments).ok().json_lines().remove(0);
+    assert!(report["calls"].as_u64().unwrap() > 16, "{report}");
+    for mode in ["engine", "one_loop", "side_by_side"] {
         assert!(
-            told[way]["wall_seconds"]["median"].as_f64().unwrap() > 0.0,
-            "{told}"
+            report[mode]["wall_seconds"]["median"].as_f64().unwrap() > 0.0,
+            "{report}"
         );
     }
-    let sources: Vec<_> = told["graph"]
+    let sources: Vec<_> = report["graph"]
         .as_array()
         .unwrap()
         .iter()
@@ -143,55 +147,51 @@ fn the_engine_is_compared_with_its_module_calls_and_the_graph_runs_alone() {
 }
 
 #[test]
-fn cost_is_followed_as_each_thing_grows() {
-    let place = Place::new();
-    place.copy(&colours(), "video.mp4");
+fn the_cost_is_measured_for_each_growing_dimension() {
+    let dir = Workdir::new();
+    dir.copy(&colours(), "video.mp4");
     let arguments = ["bench", "scale", "video.mp4", "--rounds", "1"];
     let small = ["--pack", "fake", "--segments", "1000"];
     let written = ["--svg", "scale.svg", "--json"];
-    let told = place
+    let report = dir
         .atom(&[&arguments[..], &small, &written].concat())
         .ok()
         .json_lines()
         .remove(0);
     let at = |sweep: usize| -> Vec<u64> {
-        let points = told["sweeps"][sweep]["points"].as_array().unwrap();
+        let points = report["sweeps"][sweep]["points"].as_array().unwrap();
         assert!(
             points
                 .iter()
                 .all(|p| p["cost"]["median"].as_f64().unwrap() > 0.0),
-            "{told}"
+            "{report}"
         );
         points.iter().map(|p| p["at"].as_u64().unwrap()).collect()
     };
     assert_eq!((at(0), at(1), at(2)), (vec![1, 2, 4, 8], at(0), at(0)));
     assert_eq!(at(3), [10, 30, 100, 300, 1000]);
     assert_eq!(at(4), [10, 20, 50, 100, 200, 500, 1000]);
-    let sweeps = told["sweeps"].as_array().unwrap();
-    let picture = fs::read_to_string(place.path("scale.svg")).unwrap();
+    let sweeps = report["sweeps"].as_array().unwrap();
+    let plot = fs::read_to_string(dir.path("scale.svg")).unwrap();
     for sweep in sweeps {
         let (of, power) = (sweep["of"].as_str().unwrap(), &sweep["power"]);
-        assert!(sweep["said"].as_str().unwrap().contains(of), "{sweep}");
-        assert!(picture.contains(of) && power.is_f64(), "{sweep}");
+        assert!(sweep["output"].as_str().unwrap().contains(of), "{sweep}");
+        assert!(plot.contains(of) && power.is_f64(), "{sweep}");
     }
 }
 
 #[test]
-fn what_cannot_be_measured_is_said() {
-    let place = Place::new();
-    place
-        .atom(&["bench", "reuse", "gone.mp4"])
-        .refused(&["gone.mp4 is no file; expected a video"]);
-    place.write("text.mp4", "no video");
-    place
-        .atom(&["bench", "reuse", "text.mp4", "--pack", "fake"])
-        .refused(&["text.mp4"]);
-    place
-        .atom(&["bench", "reuse", "text.mp4", "--rounds", "0"])
-        .refused(&["--rounds"]);
+fn input_that_cannot_be_measured_is_rejected() {
+    let dir = Workdir::new();
+    dir.atom(&["bench", "reuse", "gone.mp4"])
+        .fails_with(&["gone.mp4 is no file; expected a video"]);
+    dir.write("text.mp4", "no video");
+    dir.atom(&["bench", "reuse", "text.mp4", "--pack", "fake"])
+        .fails_with(&["text.mp4"]);
+    dir.atom(&["bench", "reuse", "text.mp4", "--rounds", "0"])
+        .fails_with(&["--rounds"]);
     for what in ["overhead", "scale"] {
-        place
-            .atom(&["bench", what, "text.mp4", "--pack", "missing"])
-            .refused(&["missing"]);
+        dir.atom(&["bench", what, "text.mp4", "--pack", "missing"])
+            .fails_with(&["missing"]);
     }
 }

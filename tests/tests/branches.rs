@@ -1,4 +1,4 @@
-//! Reuse: whatever the number of branches and pipelines, each module is loaded once and each picture seen once.
+//! Reuse: for any number of branches and pipelines, each module is loaded once and each frame is encoded once.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::path::{Path, PathBuf};
@@ -7,27 +7,27 @@ use atom_index::Store;
 use atom_operators::node::NodeKind;
 use atom_pipelines::parse;
 use atom_tests::{
-    media, pipeline,
-    program::{Place, json_lines, text},
+    generated_media, pipeline_text,
+    program::{Workdir, json_lines, path_str},
 };
 use serde_json::{Value, json};
 
 fn video() -> PathBuf {
-    media::moving("branches.mp4", 10.0, &[])
+    generated_media::moving("branches.mp4", 10.0, &[])
 }
 
-/// Runs pipeline files over the video; the report.
+/// Runs pipeline files on the video and returns the report.
 #[track_caller]
-fn run(place: &Place, arguments: &[&str]) -> Value {
-    let source = format!("video={}", text(&video()));
+fn run(dir: &Workdir, arguments: &[&str]) -> Value {
+    let source = format!("video={}", path_str(&video()));
     let mut all = vec!["run", "--report", "r.json", "--source", &source];
     all.extend(arguments);
-    place.atom(&all).ok();
-    place.report("r.json")
+    dir.atom(&all).ok();
+    dir.report("r.json")
 }
 
 #[track_caller]
-fn counted_once(report: &Value) {
+fn assert_counted_once(report: &Value) {
     for module in ["vision", "decoder"] {
         assert_eq!(report["modules"][module]["loads"], 1, "{module}: {report}");
     }
@@ -38,12 +38,12 @@ fn counted_once(report: &Value) {
         source["frames_sampled"]
     );
     assert_eq!(report["failures"], json!({}));
-    balanced(source);
+    assert_balanced(source);
 }
 
-/// Received is sampled and all drops together.
+/// Asserts that each received frame was sampled or dropped.
 #[track_caller]
-fn balanced(source: &Value) {
+fn assert_balanced(source: &Value) {
     let count = |value: &Value| value.as_u64().unwrap();
     let drops: u64 = source["frames_dropped"]
         .as_object()
@@ -59,9 +59,9 @@ fn balanced(source: &Value) {
     );
 }
 
-/// Rows of a store without their pack, which names the settings.
-fn rows(place: &Place, store: &str) -> Vec<(u64, u64, Option<String>, Vec<u32>)> {
-    let store = Store::open_existing(&place.path(store)).unwrap();
+/// Returns the rows of a store without their pack, which depends on the settings.
+fn rows(dir: &Workdir, store: &str) -> Vec<(u64, u64, Option<String>, Vec<u32>)> {
+    let store = Store::open_existing(&dir.path(store)).unwrap();
     let rows = store.rows(None, None, None).unwrap().into_iter();
     rows.map(|stored| {
         let row = stored.row;
@@ -71,8 +71,8 @@ fn rows(place: &Place, store: &str) -> Vec<(u64, u64, Option<String>, Vec<u32>)>
     .collect()
 }
 
-fn lines(place: &Place, file: &str, kind: &str) -> Vec<String> {
-    let text = place.read(file);
+fn lines(dir: &Workdir, file: &str, kind: &str) -> Vec<String> {
+    let text = dir.read(file);
     json_lines(&text)
         .iter()
         .zip(text.lines())
@@ -83,7 +83,7 @@ fn lines(place: &Place, file: &str, kind: &str) -> Vec<String> {
 
 /// Name and question of the reason node of the ready pipeline.
 fn question() -> (String, String) {
-    let file = parse(Path::new("x"), &pipeline::ready("three-branches")).unwrap();
+    let file = parse(Path::new("x"), &pipeline_text::built_in("three-branches")).unwrap();
     let asked = file.nodes.iter().find_map(|node| match &node.kind {
         NodeKind::Reason(spec) => Some((node.name.clone(), spec.ask.clone())),
         _ => None,
@@ -93,10 +93,10 @@ fn question() -> (String, String) {
 
 #[test]
 fn three_branches_share_one_encoder_and_one_decoder() {
-    let place = Place::new();
-    place.write("three.toml", pipeline::ready("three-branches"));
-    let report = run(&place, &["three.toml"]);
-    counted_once(&report);
+    let dir = Workdir::new();
+    dir.write("three.toml", pipeline_text::built_in("three-branches"));
+    let report = run(&dir, &["three.toml"]);
+    assert_counted_once(&report);
     let source = &report["sources"]["video"];
     assert_eq!(source["frames_received"], 100);
     assert_eq!(source["segments"], 3);
@@ -114,18 +114,18 @@ fn three_branches_share_one_encoder_and_one_decoder() {
 
 #[test]
 fn two_pipelines_over_one_source_still_look_once() {
-    let place = Place::new();
-    place.write("three.toml", pipeline::ready("three-branches"));
-    let other = pipeline::ready("caption")
+    let dir = Workdir::new();
+    dir.write("three.toml", pipeline_text::built_in("three-branches"));
+    let other = pipeline_text::built_in("caption")
         .replace("frames", "stills")
         .replace("seen", "looked")
         .replace("[source.video]", "[source.clip]")
         .replace("[\"video\"]", "[\"clip\"]");
-    place.write("other.toml", other);
-    let clip = format!("clip={}", text(&video()));
-    let alone = run(&place, &["three.toml"]);
-    let both = run(&place, &["three.toml", "other.toml", "--source", &clip]);
-    counted_once(&both);
+    dir.write("other.toml", other);
+    let clip = format!("clip={}", path_str(&video()));
+    let alone = run(&dir, &["three.toml"]);
+    let both = run(&dir, &["three.toml", "other.toml", "--source", &clip]);
+    assert_counted_once(&both);
     assert_eq!(both["sources"].as_object().unwrap().len(), 1, "{both}");
     for same in [
         "/modules/vision/items",
@@ -140,38 +140,38 @@ fn two_pipelines_over_one_source_still_look_once() {
 
 #[test]
 fn pipelines_with_other_settings_share_the_modules_but_not_the_frames() {
-    let place = Place::new();
-    let two = pipeline::ready("caption").replace("fps = 2", "fps = 2\nchange = 0");
-    place.write("two.toml", two);
-    let five = pipeline::ready("caption")
+    let dir = Workdir::new();
+    let two = pipeline_text::built_in("caption").replace("fps = 2", "fps = 2\nchange = 0");
+    dir.write("two.toml", two);
+    let five = pipeline_text::built_in("caption")
         .replace("fps = 2", "fps = 5\nchange = 0")
         .replace("captions.vtt", "other.vtt");
-    place.write("five.toml", five);
-    let report = run(&place, &["two.toml", "five.toml"]);
-    balanced(&report["sources"]["video"]);
+    dir.write("five.toml", five);
+    let report = run(&dir, &["two.toml", "five.toml"]);
+    assert_balanced(&report["sources"]["video"]);
     assert_eq!(report["modules"]["vision"]["loads"], 1);
     assert_eq!(report["sources"]["video"]["frames_received"], 200);
     assert_eq!(report["sources"]["video"]["frames_sampled"], 20 + 50);
-    // Once a second both samplers choose the same frame.
+    // Once a second, both samplers select the same frame.
     assert_eq!(report["modules"]["vision"]["items"], 20 + 50 - 10);
 }
 
 #[test]
-fn branches_taken_apart_give_the_same_bytes() {
-    let whole = Place::new();
-    whole.write("three.toml", pipeline::ready("three-branches"));
+fn separate_runs_of_the_branches_give_the_same_bytes() {
+    let whole = Workdir::new();
+    whole.write("three.toml", pipeline_text::built_in("three-branches"));
     run(&whole, &["three.toml"]);
-    let alone = Place::new();
-    let scenes = pipeline::scenes("fps = 2", "length_ms = 4000");
-    let caption = pipeline::caption("captions", "scenes");
+    let alone = Workdir::new();
+    let scenes = pipeline_text::scenes("fps = 2", "length_ms = 4000");
+    let caption = pipeline_text::caption("captions", "scenes");
     let (question, ask) = question();
-    let reason = pipeline::reason(&question, "scenes", &ask);
+    let reason = pipeline_text::reason(&question, "scenes", &ask);
     let archive = "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\"]\nstore = \"a.db\"\n";
     for (name, branch, node) in [
         ("c", caption.as_str(), "captions"),
         ("r", reason.as_str(), question.as_str()),
     ] {
-        let sink = pipeline::sink("jsonl", node, &format!("{name}.jsonl"));
+        let sink = pipeline_text::sink("jsonl", node, &format!("{name}.jsonl"));
         alone.write(&format!("{name}.toml"), format!("{scenes}{branch}{sink}"));
         run(&alone, &[&format!("{name}.toml")]);
     }
@@ -203,17 +203,17 @@ fn branches_taken_apart_give_the_same_bytes() {
 
 #[test]
 fn running_again_gives_the_same_bytes() {
-    let place = Place::new();
-    place.write("three.toml", pipeline::ready("three-branches"));
-    run(&place, &["three.toml"]);
+    let dir = Workdir::new();
+    dir.write("three.toml", pipeline_text::built_in("three-branches"));
+    run(&dir, &["three.toml"]);
     let first = (
-        place.read("three-branches.jsonl"),
-        rows(&place, "three-branches.db"),
+        dir.read("three-branches.jsonl"),
+        rows(&dir, "three-branches.db"),
     );
-    run(&place, &["three.toml"]);
+    run(&dir, &["three.toml"]);
     let again = (
-        place.read("three-branches.jsonl"),
-        rows(&place, "three-branches.db"),
+        dir.read("three-branches.jsonl"),
+        rows(&dir, "three-branches.db"),
     );
     assert_eq!(first, again);
 }

@@ -1,48 +1,48 @@
-//! Captions come out as subtitles that other programs read with the same times and text.
+//! Captions are written as subtitles that other programs read with the same times and text.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{path::Path, process::Command};
 
 use atom_tests::{
-    media, pipeline,
-    program::{BOUND, Place, Running, text},
+    generated_media, pipeline_text,
+    program::{Process, TIMEOUT, Workdir, path_str},
     subtitles::{self, Cue},
 };
 use serde_json::Value;
 
-/// Eleven and a half seconds in four colours: cues end at multiples, at scene changes and at the end.
+/// Generates 11.5 seconds in four colours: cues end at multiples of the segment length, at scene changes and at the end.
 fn video() -> std::path::PathBuf {
     let parts = [("red", 4.0), ("blue", 2.5), ("white", 3.0), ("lime", 2.0)];
-    media::colours("cues.mp4", &parts)
+    generated_media::colours("cues.mp4", &parts)
 }
 
 const LENGTH_MS: u64 = 11_500;
 
-/// What ffmpeg makes of a subtitle file, as SRT.
-fn by_ffmpeg(path: &Path) -> Vec<Cue> {
+/// Converts a subtitle file to SRT with ffmpeg.
+fn converted_by_ffmpeg(path: &Path) -> Vec<Cue> {
     let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-i", text(path), "-f", "srt", "-"]);
-    let said = Running::start(command).wait(BOUND).ok();
-    assert_eq!(said.stderr, "");
-    subtitles::srt(&said.stdout)
+    command.args(["-v", "error", "-i", path_str(path), "-f", "srt", "-"]);
+    let output = Process::start(command).wait(TIMEOUT).ok();
+    assert_eq!(output.stderr, "");
+    subtitles::srt(&output.stdout)
 }
 
-fn captions(place: &Place, arguments: &[&str]) -> String {
+fn captions(dir: &Workdir, arguments: &[&str]) -> String {
     let video = video();
-    let mut all = vec!["caption", text(&video), "--pack", "fake"];
+    let mut all = vec!["caption", path_str(&video), "--pack", "fake"];
     all.extend(arguments);
-    place.atom(&all).ok().stdout
+    dir.atom(&all).ok().stdout
 }
 
 #[test]
 fn webvtt_is_read_back_with_the_same_times_and_text() {
-    let place = Place::new();
-    let printed = captions(&place, &[]);
-    assert_eq!(captions(&place, &["-o", "out.vtt"]), "");
-    assert_eq!(place.read("out.vtt"), printed);
+    let dir = Workdir::new();
+    let printed = captions(&dir, &[]);
+    assert_eq!(captions(&dir, &["-o", "out.vtt"]), "");
+    assert_eq!(dir.read("out.vtt"), printed);
     let cues = subtitles::webvtt(&printed);
-    subtitles::in_order(&cues, LENGTH_MS);
-    assert_eq!(by_ffmpeg(&place.path("out.vtt")), cues);
+    subtitles::assert_in_order(&cues, LENGTH_MS);
+    assert_eq!(converted_by_ffmpeg(&dir.path("out.vtt")), cues);
     let red = Cue {
         start_ms: 0,
         end_ms: 4000,
@@ -54,22 +54,22 @@ fn webvtt_is_read_back_with_the_same_times_and_text() {
 
 #[test]
 fn srt_is_read_back_with_the_same_times_and_text() {
-    let place = Place::new();
-    let printed = captions(&place, &["--format", "srt"]);
-    captions(&place, &["-o", "out.srt"]);
-    assert_eq!(place.read("out.srt"), printed);
+    let dir = Workdir::new();
+    let printed = captions(&dir, &["--format", "srt"]);
+    captions(&dir, &["-o", "out.srt"]);
+    assert_eq!(dir.read("out.srt"), printed);
     let cues = subtitles::srt(&printed);
-    subtitles::in_order(&cues, LENGTH_MS);
-    assert_eq!(by_ffmpeg(&place.path("out.srt")), cues);
-    assert_eq!(cues, subtitles::webvtt(&captions(&place, &[])));
+    subtitles::assert_in_order(&cues, LENGTH_MS);
+    assert_eq!(converted_by_ffmpeg(&dir.path("out.srt")), cues);
+    assert_eq!(cues, subtitles::webvtt(&captions(&dir, &[])));
 }
 
 #[test]
-fn json_lines_say_the_same_as_the_subtitles() {
-    let place = Place::new();
-    let printed = captions(&place, &["--format", "jsonl"]);
-    captions(&place, &["-o", "out.jsonl"]);
-    assert_eq!(place.read("out.jsonl"), printed);
+fn json_lines_have_the_same_content_as_the_subtitles() {
+    let dir = Workdir::new();
+    let printed = captions(&dir, &["--format", "jsonl"]);
+    captions(&dir, &["-o", "out.jsonl"]);
+    assert_eq!(dir.read("out.jsonl"), printed);
     let lines = atom_tests::program::json_lines(&printed);
     let cues = lines.iter().map(|line| Cue {
         start_ms: line["start_ms"].as_u64().unwrap(),
@@ -78,7 +78,7 @@ fn json_lines_say_the_same_as_the_subtitles() {
     });
     assert_eq!(
         cues.collect::<Vec<_>>(),
-        subtitles::webvtt(&captions(&place, &[]))
+        subtitles::webvtt(&captions(&dir, &[]))
     );
     for line in lines {
         assert_eq!(line["kind"], "caption");
@@ -88,46 +88,46 @@ fn json_lines_say_the_same_as_the_subtitles() {
 }
 
 #[test]
-fn the_format_that_is_asked_for_goes_before_the_name_of_the_file() {
-    let place = Place::new();
-    captions(&place, &["-o", "out.txt", "--format", "srt"]);
-    subtitles::in_order(&subtitles::srt(&place.read("out.txt")), LENGTH_MS);
+fn the_format_option_takes_precedence_over_the_file_extension() {
+    let dir = Workdir::new();
+    captions(&dir, &["-o", "out.txt", "--format", "srt"]);
+    subtitles::assert_in_order(&subtitles::srt(&dir.read("out.txt")), LENGTH_MS);
 }
 
 #[test]
-fn a_written_file_is_replaced_as_a_whole() {
-    let place = Place::new();
-    place.write("out.vtt", "something long and old\n".repeat(1000));
-    captions(&place, &["-o", "out.vtt"]);
-    subtitles::in_order(&subtitles::webvtt(&place.read("out.vtt")), LENGTH_MS);
+fn an_existing_file_is_replaced_completely() {
+    let dir = Workdir::new();
+    dir.write("out.vtt", "something long and old\n".repeat(1000));
+    captions(&dir, &["-o", "out.vtt"]);
+    subtitles::assert_in_order(&subtitles::webvtt(&dir.read("out.vtt")), LENGTH_MS);
 }
 
-/// Kind, start and text of each line of a file of JSON lines.
-fn lines(place: &Place, file: &str) -> Vec<(String, u64, String)> {
+/// Returns the kind, the start and the text of each line of a JSON lines file.
+fn lines(dir: &Workdir, file: &str) -> Vec<(String, u64, String)> {
     let word = |line: &Value, key: &str| line[key].as_str().unwrap().to_owned();
     let of = |line: &str| {
         let line: Value = serde_json::from_str(line).unwrap();
         let start = line["start_ms"].as_u64().unwrap();
         (word(&line, "kind"), start, word(&line, "text"))
     };
-    place.read(file).lines().map(of).collect()
+    dir.read(file).lines().map(of).collect()
 }
 
 #[test]
-fn drafts_go_before_their_captions_and_only_where_they_are_asked_for() {
-    let place = Place::new();
+fn drafts_precede_their_captions_and_go_only_to_sinks_that_request_them() {
+    let dir = Workdir::new();
     let file = [
-        pipeline::scenes("", ""),
-        pipeline::caption("captions", "scenes"),
-        pipeline::sink("jsonl", "captions", "plain.jsonl"),
+        pipeline_text::scenes("", ""),
+        pipeline_text::caption("captions", "scenes"),
+        pipeline_text::sink("jsonl", "captions", "plain.jsonl"),
         "[sink.early]\nkind = \"jsonl\"\ninputs = [\"captions\"]\npath = \"early.jsonl\"\ndrafts = true\n".into(),
     ];
-    place.write("p.toml", file.concat());
-    let video = format!("video={}", text(&video()));
-    let said = place.atom(&["run", "p.toml", "--source", &video, "--json"]);
-    let said = said.ok().stdout;
-    let (early, plain) = (lines(&place, "early.jsonl"), lines(&place, "plain.jsonl"));
-    assert_eq!(said.lines().count(), plain.len(), "{said}");
+    dir.write("p.toml", file.concat());
+    let video = format!("video={}", path_str(&video()));
+    let output = dir.atom(&["run", "p.toml", "--source", &video, "--json"]);
+    let output = output.ok().stdout;
+    let (early, plain) = (lines(&dir, "early.jsonl"), lines(&dir, "plain.jsonl"));
+    assert_eq!(output.lines().count(), plain.len(), "{output}");
     assert!(
         plain.iter().all(|(kind, ..)| kind == "caption"),
         "{plain:?}"

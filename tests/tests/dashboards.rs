@@ -1,4 +1,4 @@
-//! The files in `dashboards/` fit the program: every name is declared, every rule fires, every panel shows something.
+//! The files in `dashboards/` match the program: every metric is declared, every rule fires, every panel has data.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -13,8 +13,8 @@ use std::{
 
 use atom_runtime::metrics::Metrics;
 use atom_tests::{
-    live::{Told, get, pipeline},
-    program::{Place, Running, workspace},
+    live_run::{StatusClient, http_get, pipeline},
+    program::{Process, Workdir, workspace},
 };
 use serde_json::Value;
 
@@ -22,10 +22,10 @@ fn folder() -> PathBuf {
     workspace().join("dashboards")
 }
 
-/// A program of Prometheus: from the path, else where `make test` puts it.
+/// Returns a program of Prometheus, from PATH or from where `make test` installs it.
 fn tool(name: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
-    let cache = atom_tests::cache::installed().join("prometheus/usr/bin");
+    let cache = atom_tests::pack_cache::installed().join("prometheus/usr/bin");
     let found = env::split_paths(&path)
         .chain([cache])
         .map(|folder| folder.join(name));
@@ -47,10 +47,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// All words of Atom's metrics in a text.
+/// Returns the names of Atom's metrics in a text.
 fn names(text: &str) -> BTreeSet<String> {
-    let of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    let words = text.split(|c| !of_a_name(c));
+    let is_name_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let words = text.split(|c| !is_name_char(c));
     let own = words.filter(|word| word.starts_with("atom_") && !word.contains(':'));
     own.map(str::to_owned).collect()
 }
@@ -74,14 +74,14 @@ fn every_metric_that_a_dashboard_names_is_declared() {
             used.extend(named);
         }
     }
-    // And nothing is counted that nobody sees.
-    let seen = |name: &&str| used.iter().any(|other| other.starts_with(*name));
-    let unseen: Vec<_> = declared.iter().filter(|name| !seen(name)).collect();
-    assert!(unseen.is_empty(), "no panel shows {unseen:?}");
+    // Every metric is shown in a panel.
+    let shown = |name: &&str| used.iter().any(|other| other.starts_with(*name));
+    let hidden: Vec<_> = declared.iter().filter(|name| !shown(name)).collect();
+    assert!(hidden.is_empty(), "no panel shows {hidden:?}");
 }
 
 #[test]
-fn prometheus_takes_the_configuration_and_every_alert_fires_and_stays_silent_as_it_should() {
+fn prometheus_accepts_the_configuration_and_every_alert_passes_its_tests() {
     for arguments in [
         &["check", "config", "prometheus.yml"][..],
         &["check", "rules", "rules/alerts.yml", "rules/recording.yml"],
@@ -89,7 +89,7 @@ fn prometheus_takes_the_configuration_and_every_alert_fires_and_stays_silent_as_
     ] {
         let mut command = Command::new(tool("promtool"));
         command.args(arguments).current_dir(folder());
-        Running::start(command).wait(Duration::from_secs(60)).ok();
+        Process::start(command).wait(Duration::from_secs(60)).ok();
     }
     let text = |name: &str| fs::read_to_string(folder().join(name)).unwrap();
     let (alerts, tests) = (text("rules/alerts.yml"), text("rules_test.yml"));
@@ -100,9 +100,9 @@ fn prometheus_takes_the_configuration_and_every_alert_fires_and_stays_silent_as_
     }
 }
 
-/// Asks Prometheus; the data of its answer.
-fn asked(prometheus: SocketAddr, path: &str) -> Option<Value> {
-    let (status, body) = get(prometheus, path, "").ok()?;
+/// Queries Prometheus and returns the data of its response.
+fn prometheus_data(prometheus: SocketAddr, path: &str) -> Option<Value> {
+    let (status, body) = http_get(prometheus, path, "").ok()?;
     (status == 200).then(|| serde_json::from_str::<Value>(&body).unwrap()["data"].clone())
 }
 
@@ -115,15 +115,15 @@ fn escaped(text: &str) -> String {
     text.bytes().map(escape).collect()
 }
 
-/// All queries of the dashboard, with its variables filled in.
+/// Returns all queries of the dashboard, with its variables replaced.
 fn queries() -> Vec<String> {
     let text = fs::read_to_string(folder().join("grafana/atom.json")).unwrap();
     let dashboard: Value = serde_json::from_str(&text).unwrap();
     let mut found = Vec::new();
-    let mut open = vec![&dashboard["panels"]];
-    while let Some(value) = open.pop() {
+    let mut pending = vec![&dashboard["panels"]];
+    while let Some(value) = pending.pop() {
         match value {
-            Value::Array(values) => open.extend(values),
+            Value::Array(values) => pending.extend(values),
             Value::Object(object) => {
                 found.extend(
                     object
@@ -131,7 +131,7 @@ fn queries() -> Vec<String> {
                         .and_then(Value::as_str)
                         .map(str::to_owned),
                 );
-                open.extend(object.values());
+                pending.extend(object.values());
             }
             _ => {}
         }
@@ -146,42 +146,42 @@ fn queries() -> Vec<String> {
 
 #[test]
 fn a_real_prometheus_has_data_for_every_panel() {
-    let place = Place::new();
+    let dir = Workdir::new();
     let index = "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\", \"captions\"]\nstore = \"live.db\"\n\
                  [node.red]\nkind = \"reason\"\ninputs = [\"captions\"]\nask = \"Is it red?\"\n";
     let text = pipeline(
         &[("door", "test://ball?fps=10"), ("yard", "test://smpte")],
         "live = true",
     );
-    place.write("live.toml", text + index);
-    let running = place.start(&["run", "live.toml", "--listen", "127.0.0.1:0"]);
-    let told = Told::by(&running);
+    dir.write("live.toml", text + index);
+    let process = dir.start(&["run", "live.toml", "--listen", "127.0.0.1:0"]);
+    let client = StatusClient::of(&process);
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let configuration = fs::read_to_string(folder().join("prometheus.yml")).unwrap();
     let configuration = configuration
-        .replace("127.0.0.1:9600", &told.address().to_string())
+        .replace("127.0.0.1:9600", &client.address().to_string())
         .replace("5s", "1s")
         .replace("4s", "1s")
         .replace("rules/", &format!("{}/rules/", folder().display()));
-    let file = place.write("prometheus.yml", configuration);
+    let file = dir.write("prometheus.yml", configuration);
     let mut command = Command::new(tool("prometheus"));
     command
         .arg(format!("--config.file={}", file.display()))
         .arg(format!(
             "--storage.tsdb.path={}",
-            place.path("data").display()
+            dir.path("data").display()
         ))
         .arg(format!("--web.listen-address={free}"));
-    let prometheus = Running::start(command);
+    let prometheus = Process::start(command);
     let queries = queries();
     assert!(queries.len() > 20, "{queries:#?}");
-    let begun = Instant::now();
+    let start = Instant::now();
     let empty = |query: &&String| {
         let path = format!("/api/v1/query?query={}", escaped(query));
-        let data = asked(free, &path).unwrap_or_default();
+        let data = prometheus_data(free, &path).unwrap_or_default();
         data["result"].as_array().is_none_or(Vec::is_empty)
     };
     loop {
@@ -189,13 +189,13 @@ fn a_real_prometheus_has_data_for_every_panel() {
         if missing.is_empty() {
             break;
         }
-        let late = begun.elapsed() > Duration::from_secs(90);
+        let late = start.elapsed() > Duration::from_secs(90);
         assert!(!late, "no data for {missing:#?}\n{prometheus}");
         thread::sleep(Duration::from_secs(1));
     }
-    let targets = asked(free, "/api/v1/targets").unwrap();
+    let targets = prometheus_data(free, "/api/v1/targets").unwrap();
     assert_eq!(targets["activeTargets"][0]["health"], "up", "{targets}");
-    let rules = asked(free, "/api/v1/rules").unwrap();
+    let rules = prometheus_data(free, "/api/v1/rules").unwrap();
     let groups = rules["groups"].as_array().unwrap();
     let rules = groups
         .iter()
@@ -204,6 +204,6 @@ fn a_real_prometheus_has_data_for_every_panel() {
         assert_ne!(rule["health"], "err", "{rule}");
         assert_ne!(rule["state"], "firing", "{rule}");
     }
-    prometheus.interrupted();
-    running.interrupted().ok();
+    prometheus.interrupt();
+    process.interrupt().ok();
 }

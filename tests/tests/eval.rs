@@ -1,14 +1,14 @@
-//! Evaluations measure what they promise, over exactly the frames that they promise.
+//! `atom eval` computes the documented measures over the documented frames.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::BTreeSet;
 
 use atom_media::evenly_spaced_frames;
 use atom_tests::{
-    counter::{self, Counter},
-    exam::{exam, held},
-    frames::frames,
-    program::text,
+    eval_dataset::{dataset, evaluate},
+    numbered_video::{self, NumberedVideo},
+    playback::play_all,
+    program::path_str,
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 }
 
 #[track_caller]
-fn near(value: &Value, expected: f64) {
+fn assert_near(value: &Value, expected: f64) {
     let value = value.as_f64().unwrap();
     assert!(
         (value - expected).abs() < 1e-6,
@@ -31,13 +31,13 @@ fn near(value: &Value, expected: f64) {
 }
 
 #[test]
-fn captions_are_scored_against_what_people_say() {
-    let said = held(&exam(), "caption", &["--json"]).warned(&[
-        "note: files of exam",
+fn captions_are_scored_against_the_references() {
+    let output = evaluate(&dataset(), "caption", &["--json"]).warns_with(&[
+        "note: files of dataset",
         "left out: 1",
         "notes.txt",
     ]);
-    let mut lines = said.json_lines();
+    let mut lines = output.json_lines();
     let summary = lines.pop().unwrap();
     let captions: Vec<_> = lines
         .iter()
@@ -48,14 +48,14 @@ fn captions_are_scored_against_what_people_say() {
         (&json!("./clips/blue.mp4"), &json!("A picture of blue.")),
     ];
     assert_eq!(captions, expected);
-    // One of two references says the same. Of the other only "red" is said, one of two words of equal weight, by a
-    // sentence of two more pairs of words.
+    // One of two references is the caption itself. Of the other, the caption has only "red", one of two words with equal
+    // weight, and it has two bigrams more.
     let red = (10.0 + 10.0 / 4.0 / 2f64.sqrt() * (-4.0 / 72f64).exp()) / 2.0;
-    near(&lines[0]["cider_d"], red);
-    near(&lines[1]["cider_d"], 5.0);
-    near(&summary["cider_d"], (red + 5.0) / 2.0);
-    near(&summary["bleu_4"], 1.0);
-    near(&summary["rouge_l"], 1.0);
+    assert_near(&lines[0]["cider_d"], red);
+    assert_near(&lines[1]["cider_d"], 5.0);
+    assert_near(&summary["cider_d"], (red + 5.0) / 2.0);
+    assert_near(&summary["bleu_4"], 1.0);
+    assert_near(&summary["rouge_l"], 1.0);
     assert_eq!(
         keys(&summary),
         BTreeSet::from([
@@ -80,31 +80,33 @@ fn captions_are_scored_against_what_people_say() {
         (&json!("fake"), &json!("1"))
     );
     let interval = &summary["intervals"]["cider_d"];
-    near(&interval[0], 5.0);
-    near(&interval[1], red);
+    assert_near(&interval[0], 5.0);
+    assert_near(&interval[1], red);
 }
 
 #[test]
-fn a_caption_is_the_one_that_the_file_gets_outside_the_exam() {
-    let place = exam();
-    let lines = held(&place, "caption", &["--json"]).ok().json_lines();
+fn a_caption_equals_that_of_the_command_caption() {
+    let dir = dataset();
+    let lines = evaluate(&dir, "caption", &["--json"]).ok().json_lines();
     for line in &lines[..2] {
-        let file = place.path("exam").join(line["file"].as_str().unwrap());
-        let said = place.atom(&[
+        let file = dir.path("dataset").join(line["file"].as_str().unwrap());
+        let output = dir.atom(&[
             "caption",
-            text(&file),
+            path_str(&file),
             "--pack",
             "fake",
             "--format",
             "jsonl",
         ]);
-        assert_eq!(said.ok().json_lines()[0]["text"], line["caption"]);
+        assert_eq!(output.ok().json_lines()[0]["text"], line["caption"]);
     }
 }
 
 #[test]
-fn queries_are_ranked_among_all_files_with_ties_against_them() {
-    let lines = held(&exam(), "retrieval", &["--json"]).ok().json_lines();
+fn queries_are_ranked_among_all_files_and_ties_count_against_them() {
+    let lines = evaluate(&dataset(), "retrieval", &["--json"])
+        .ok()
+        .json_lines();
     let (summary, lines) = lines.split_last().unwrap();
     let ranks: Vec<_> = lines
         .iter()
@@ -114,7 +116,7 @@ fn queries_are_ranked_among_all_files_with_ties_against_them() {
         (&json!("a picture of Red"), &json!(1)),
         (&json!("Something red"), &json!(1)),
         (&json!("A picture of blue!"), &json!(1)),
-        // It names no colour, so both files score the same.
+        // It names no colour, so both files have the same score.
         (&json!("Who knows?"), &json!(2)),
     ];
     assert_eq!(ranks, expected);
@@ -126,7 +128,7 @@ fn queries_are_ranked_among_all_files_with_ties_against_them() {
         ("median_rank", 1.0),
         ("mrr", 0.875),
     ] {
-        near(&summary[key], value);
+        assert_near(&summary[key], value);
         let interval = &summary["intervals"][key];
         let bound = |at: usize| interval[at].as_f64().unwrap();
         assert!(bound(0) <= value && value <= bound(1), "{key}: {interval}");
@@ -135,13 +137,13 @@ fn queries_are_ranked_among_all_files_with_ties_against_them() {
 }
 
 #[test]
-fn the_output_holds_the_lines_and_a_second_exam_gives_the_same() {
-    let place = exam();
-    for exam in ["caption", "retrieval"] {
-        let printed = held(&place, exam, &["--json", "-o", "lines.jsonl"]).ok();
+fn the_output_file_has_the_lines_and_a_second_evaluation_is_identical() {
+    let dir = dataset();
+    for task in ["caption", "retrieval"] {
+        let printed = evaluate(&dir, task, &["--json", "-o", "lines.jsonl"]).ok();
         let (lines, summary) = printed.stdout.trim_end().rsplit_once('\n').unwrap();
-        assert_eq!(place.read("lines.jsonl").trim_end(), lines);
-        let again = held(&place, exam, &["--json"]).ok();
+        assert_eq!(dir.read("lines.jsonl").trim_end(), lines);
+        let again = evaluate(&dir, task, &["--json"]).ok();
         let (same, other) = again.stdout.trim_end().rsplit_once('\n').unwrap();
         assert_eq!(same, lines);
         let [summary, other] = [summary, other].map(|summary| {
@@ -157,9 +159,9 @@ fn the_output_holds_the_lines_and_a_second_exam_gives_the_same() {
 }
 
 #[test]
-fn without_json_a_person_reads_the_measures_and_the_file_holds_the_lines() {
-    let place = exam();
-    let said = held(&place, "caption", &["-o", "captions.jsonl"]).ok();
+fn without_json_the_measures_are_printed_as_text() {
+    let dir = dataset();
+    let output = evaluate(&dir, "caption", &["-o", "captions.jsonl"]).ok();
     for words in [
         "2 files",
         "pack fake 1",
@@ -169,11 +171,11 @@ fn without_json_a_person_reads_the_measures_and_the_file_holds_the_lines() {
         "95 %",
         "ms a file",
     ] {
-        assert!(said.stdout.contains(words), "no {words:?}\n{said}");
+        assert!(output.stdout.contains(words), "no {words:?}\n{output}");
     }
-    assert!(!said.stdout.contains('{'), "{said}");
-    assert_eq!(place.read("captions.jsonl").lines().count(), 2);
-    let said = held(&place, "retrieval", &[]).ok();
+    assert!(!output.stdout.contains('{'), "{output}");
+    assert_eq!(dir.read("captions.jsonl").lines().count(), 2);
+    let output = evaluate(&dir, "retrieval", &[]).ok();
     for words in [
         "2 files, 4 queries",
         "R@1",
@@ -182,43 +184,47 @@ fn without_json_a_person_reads_the_measures_and_the_file_holds_the_lines() {
         "median rank",
         "MRR",
     ] {
-        assert!(said.stdout.contains(words), "no {words:?}\n{said}");
+        assert!(output.stdout.contains(words), "no {words:?}\n{output}");
     }
 }
 
-/// The numbers of the frames that are looked at of a video with so many, and whether the run's source gives the same
-/// pictures.
-fn looked_at(count: usize) -> Vec<usize> {
-    let video = Counter {
+/// Returns the numbers of the frames that are evaluated of a video with `count` frames. Asserts that they equal the frames
+/// of a complete playback.
+fn evaluated_frames(count: usize) -> Vec<usize> {
+    let video = NumberedVideo {
         name: "counter.mp4",
         rate: "25",
         frames: count,
         changes: &[count / 2],
         options: &[],
     }
-    .make();
-    let looked = evenly_spaced_frames(
+    .generate();
+    let sampled = evenly_spaced_frames(
         &video,
-        counter::SIZE,
+        numbered_video::SIZE,
         8,
         &atom_operators::cancel::CancellationToken::new(),
     )
     .unwrap();
-    assert_eq!(looked.warnings, [] as [&str; 0]);
-    let (all, _, _) = frames(&video, counter::SIZE);
+    assert_eq!(sampled.warnings, [] as [&str; 0]);
+    let all = play_all(&video, numbered_video::SIZE).frames;
     assert_eq!(all.len(), count);
-    let numbers: Vec<_> = looked.images.iter().map(counter::number).collect();
-    for (number, image) in numbers.iter().zip(&looked.images) {
+    let numbers: Vec<_> = sampled
+        .images
+        .iter()
+        .map(numbered_video::read_number)
+        .collect();
+    for (number, image) in numbers.iter().zip(&sampled.images) {
         assert_eq!(*image, *all[*number].1, "frame {number} of {count}");
     }
     numbers
 }
 
 #[test]
-fn eight_frames_evenly_spread_are_looked_at_as_a_run_gives_them() {
-    assert_eq!(looked_at(200), [12, 37, 62, 87, 112, 137, 162, 187]);
-    assert_eq!(looked_at(9), [0, 1, 2, 3, 5, 6, 7, 8]);
-    assert_eq!(looked_at(8), [0, 1, 2, 3, 4, 5, 6, 7]);
-    assert_eq!(looked_at(5), [0, 1, 2, 3, 4]);
-    assert_eq!(looked_at(1), [0]);
+fn eight_evenly_spaced_frames_are_evaluated() {
+    assert_eq!(evaluated_frames(200), [12, 37, 62, 87, 112, 137, 162, 187]);
+    assert_eq!(evaluated_frames(9), [0, 1, 2, 3, 5, 6, 7, 8]);
+    assert_eq!(evaluated_frames(8), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(evaluated_frames(5), [0, 1, 2, 3, 4]);
+    assert_eq!(evaluated_frames(1), [0]);
 }

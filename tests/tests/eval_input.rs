@@ -1,60 +1,60 @@
-//! What would falsify an evaluation is refused, in words that name it.
+//! Input that would distort an evaluation is rejected with a message that names it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs;
 
 use atom_tests::{
-    exam::{exam, held, list, picture},
-    media,
-    program::{Place, text},
+    eval_dataset::{dataset, evaluate, image, write_captions},
+    generated_media,
+    program::{Workdir, path_str},
 };
 use serde_json::json;
 
-/// Both exams; they must be refused in these words, without a summary.
+/// Asserts that both evaluations fail with these words and print no summary.
 #[track_caller]
-fn refused(place: &Place, arguments: &[&str], words: &[&str]) {
-    for exam in ["caption", "retrieval"] {
-        let said = held(place, exam, arguments).refused(words);
-        assert_eq!(said.code, Some(1), "{said}");
-        assert!(!said.stdout.contains("intervals"), "{said}");
+fn assert_rejected(dir: &Workdir, arguments: &[&str], words: &[&str]) {
+    for task in ["caption", "retrieval"] {
+        let output = evaluate(dir, task, arguments).fails_with(words);
+        assert_eq!(output.code, Some(1), "{output}");
+        assert!(!output.stdout.contains("intervals"), "{output}");
     }
 }
 
 #[test]
-fn folders_and_lists_that_are_none() {
-    let place = Place::new();
-    refused(
-        &place,
+fn missing_and_malformed_datasets_are_rejected() {
+    let dir = Workdir::new();
+    assert_rejected(
+        &dir,
         &[],
-        &["exam", "does not exist", "expected a folder"],
+        &["dataset", "does not exist", "expected a folder"],
     );
-    place.write("exam", "no folder");
-    refused(&place, &[], &["exam", "no folder", "captions.json"]);
-    fs::remove_file(place.path("exam")).unwrap();
-    fs::create_dir(place.path("exam")).unwrap();
+    dir.write("dataset", "no folder");
+    assert_rejected(&dir, &[], &["dataset", "no folder", "captions.json"]);
+    fs::remove_file(dir.path("dataset")).unwrap();
+    fs::create_dir(dir.path("dataset")).unwrap();
     let shape = "[{\"file\":";
-    refused(&place, &[], &["captions.json", "does not exist", shape]);
+    assert_rejected(&dir, &[], &["captions.json", "does not exist", shape]);
     for (wrong, words) in [
         ("[{\"file\": ", "no JSON"),
         ("{\"dog.jpg\": []}", "an object, not a list"),
         ("[]", "names no file"),
     ] {
-        place.write("exam/captions.json", wrong);
-        refused(&place, &[], &["captions.json", words, shape]);
+        dir.write("dataset/captions.json", wrong);
+        assert_rejected(&dir, &[], &["captions.json", words, shape]);
     }
 }
 
 #[test]
-fn everything_that_is_wrong_with_a_list_is_told_at_once_before_a_pack_is_opened() {
-    let place = exam();
-    place.write("secret.png", "x");
-    place.write("exam/empty.png", "");
-    list(
-        &place,
+fn all_problems_of_a_dataset_are_reported_together_before_a_pack_is_opened() {
+    let dir = dataset();
+    dir.write("secret.png", "x");
+    dir.write("dataset/empty.png", "");
+    write_captions(
+        &dir,
         &json!([
             {"file": "none.png", "captions": ["a"]},
             {"file": "../secret.png", "captions": ["a"]},
-            {"file": text(&place.path("exam/red.png")), "captions": ["a"]},
+            {"file": path_str(&dir.path("dataset/red.png")), "captions": ["a"]},
             {"file": "red.png", "captions": []},
             {"file": "./red.png", "captions": ["a", " "]},
             {"file": "clips", "captions": ["a", 3]},
@@ -84,37 +84,41 @@ fn everything_that_is_wrong_with_a_list_is_told_at_once_before_a_pack_is_opened(
         "entry 11 (\"clips/blue.mp4\"): caption 1",
     ];
     for pack in ["fake", "no-such-pack"] {
-        let said = place.atom(&["eval", "caption", "exam", "--pack", pack]);
-        assert_eq!(said.refused(&words).code, Some(1));
+        let output = dir.atom(&["eval", "caption", "dataset", "--pack", pack]);
+        assert_eq!(output.fails_with(&words).code, Some(1));
     }
 }
 
-/// The exam with another file in the place of the red picture.
-fn with(content: impl AsRef<[u8]>) -> Place {
-    let place = exam();
-    place.write("exam/red.png", content);
-    place
+/// Creates a dataset with other content in the red image.
+fn dataset_with_red(content: impl AsRef<[u8]>) -> Workdir {
+    let dir = dataset();
+    dir.write("dataset/red.png", content);
+    dir
 }
 
 #[test]
-fn files_that_cannot_be_played_are_named() {
+fn files_that_cannot_be_decoded_are_named() {
     for content in [
-        b"no picture at all".as_slice(),
+        b"no image at all".as_slice(),
         &[0x89, b'P', b'N', b'G'],
         &[7; 5000],
     ] {
-        refused(
-            &with(content),
+        assert_rejected(
+            &dataset_with_red(content),
             &["--json"],
             &["error", "\"red.png\"", "captions.json"],
         );
     }
-    let sound = media::made("sound.mp4", &["-f", "lavfi", "-i", "sine=d=2"]);
-    refused(&with(fs::read(sound).unwrap()), &[], &["\"red.png\""]);
+    let sound = generated_media::generate("sound.mp4", &["-f", "lavfi", "-i", "sine=d=2"]);
+    assert_rejected(
+        &dataset_with_red(fs::read(sound).unwrap()),
+        &[],
+        &["\"red.png\""],
+    );
 }
 
 #[test]
-fn a_picture_that_is_cut_short_is_refused() {
+fn a_truncated_image_is_rejected() {
     let options = [
         "-f",
         "lavfi",
@@ -123,39 +127,39 @@ fn a_picture_that_is_cut_short_is_refused() {
         "-frames:v",
         "1",
     ];
-    let whole = fs::read(media::made("whole.jpg", &options)).unwrap();
-    held(&with(&whole), "caption", &[]).ok();
-    refused(
-        &with(&whole[..whole.len() / 2]),
+    let whole = fs::read(generated_media::generate("whole.jpg", &options)).unwrap();
+    evaluate(&dataset_with_red(&whole), "caption", &[]).ok();
+    assert_rejected(
+        &dataset_with_red(&whole[..whole.len() / 2]),
         &[],
         &["\"red.png\"", "cut short"],
     );
 }
 
 #[test]
-fn a_clip_that_is_cut_short_is_told() {
-    let whole = media::moving("front.mp4", 8.0, &["-movflags", "+faststart", "-g", "5"]);
+fn a_truncated_clip_is_reported() {
+    let whole = generated_media::moving("front.mp4", 8.0, &["-movflags", "+faststart", "-g", "5"]);
     let whole = fs::read(whole).unwrap();
-    let place = with(&whole[..whole.len() / 2]);
-    for exam in ["caption", "retrieval"] {
-        held(&place, exam, &[]).warned(&["warning: red.png:", "cut short"]);
+    let dir = dataset_with_red(&whole[..whole.len() / 2]);
+    for task in ["caption", "retrieval"] {
+        evaluate(&dir, task, &[]).warns_with(&["warning: red.png:", "cut short"]);
     }
 }
 
 #[test]
-fn a_module_that_fails_is_told_with_its_file() {
-    let yellow = fs::read(picture("yellow")).unwrap();
-    refused(
-        &with(yellow),
+fn a_failing_model_is_reported_with_the_file() {
+    let yellow = fs::read(image("yellow")).unwrap();
+    assert_rejected(
+        &dataset_with_red(yellow),
         &[],
         &["vision encoder", "\"red.png\"", "yellow"],
     );
 }
 
 #[test]
-fn sentences_that_are_captions_of_the_exam_are_found_before_it() {
-    let place = exam();
-    place.write(
+fn training_sentences_that_equal_a_reference_are_rejected() {
+    let dir = dataset();
+    dir.write(
         "memory.txt",
         "a picture\n\nSOMETHING   red...\nwho knows\nwho knows that\n",
     );
@@ -167,71 +171,78 @@ fn sentences_that_are_captions_of_the_exam_are_found_before_it() {
         "line 4",
         "blue.mp4",
     ];
-    refused(&place, &["--check-leak=memory.txt"], &words);
-    place.write("memory.txt", "a picture\nwho knows that\n");
-    let said = held(&place, "caption", &["--json", "--check-leak=memory.txt"]);
-    let said = said.warned(&["compared 2 sentences of memory.txt"]);
-    assert_eq!(said.json_lines().len(), 3);
-    refused(
-        &place,
+    assert_rejected(&dir, &["--check-leak=memory.txt"], &words);
+    dir.write("memory.txt", "a picture\nwho knows that\n");
+    let output = evaluate(&dir, "caption", &["--json", "--check-leak=memory.txt"]);
+    let output = output.warns_with(&["compared 2 sentences of memory.txt"]);
+    assert_eq!(output.json_lines().len(), 3);
+    assert_rejected(
+        &dir,
         &["--check-leak=none.txt"],
         &["none.txt", "one sentence a line"],
     );
 }
 
 #[test]
-fn results_never_write_over_what_is_read() {
-    let place = exam();
-    place.write("memory.txt", "a\n");
-    for output in ["exam/captions.json", "exam/clips/../red.png", "memory.txt"] {
-        let before = fs::read(place.path(output)).unwrap();
-        let arguments = ["--check-leak=memory.txt", "-o", output];
-        refused(&place, &arguments, &[output, "another name"]);
-        assert_eq!(fs::read(place.path(output)).unwrap(), before);
+fn the_output_never_overwrites_an_input() {
+    let dir = dataset();
+    dir.write("memory.txt", "a\n");
+    for path in [
+        "dataset/captions.json",
+        "dataset/clips/../red.png",
+        "memory.txt",
+    ] {
+        let before = fs::read(dir.path(path)).unwrap();
+        let arguments = ["--check-leak=memory.txt", "-o", path];
+        assert_rejected(&dir, &arguments, &[path, "another name"]);
+        assert_eq!(fs::read(dir.path(path)).unwrap(), before);
     }
-    for output in ["exam", "none/out.jsonl"] {
-        refused(
-            &place,
-            &["--output", output],
-            &["cannot write the results", output],
+    for path in ["dataset", "none/out.jsonl"] {
+        assert_rejected(
+            &dir,
+            &["--output", path],
+            &["cannot write the results", path],
         );
     }
 }
 
 #[test]
 fn a_pack_that_is_not_installed_is_named() {
-    let place = exam();
-    let said = place.atom(&["eval", "caption", "exam", "--pack", "none"]);
-    assert_eq!(said.refused(&["\"none\"", "not installed"]).code, Some(1));
+    let dir = dataset();
+    let output = dir.atom(&["eval", "caption", "dataset", "--pack", "none"]);
+    assert_eq!(
+        output.fails_with(&["\"none\"", "not installed"]).code,
+        Some(1)
+    );
 }
 
 #[test]
-fn wrong_usage_is_told_with_exit_code_2() {
-    let place = exam();
+fn wrong_usage_has_exit_code_2() {
+    let dir = dataset();
     for arguments in [
         &["eval"][..],
         &["eval", "caption"],
-        &["eval", "captions", "exam"],
-        &["eval", "caption", "exam", "--check-leek"],
-        &["eval", "retrieval", "exam", "more"],
+        &["eval", "captions", "dataset"],
+        &["eval", "caption", "dataset", "--check-leek"],
+        &["eval", "retrieval", "dataset", "more"],
     ] {
-        assert_eq!(place.atom(arguments).code, Some(2), "{arguments:?}");
+        assert_eq!(dir.atom(arguments).code, Some(2), "{arguments:?}");
     }
 }
 
 #[test]
-fn an_exam_that_is_stopped_tells_no_measure() {
-    let place = exam();
-    let long = media::moving("long.mp4", 320.0, &["-g", "50"]);
-    place.copy(&long, "exam/long.mp4");
+fn a_stopped_evaluation_prints_no_measures() {
+    let dir = dataset();
+    let long = generated_media::moving("long.mp4", 320.0, &["-g", "50"]);
+    dir.copy(&long, "dataset/long.mp4");
     let entries: Vec<_> = ["clips/blue.mp4", "long.mp4"]
         .map(|file| json!({"file": file, "captions": ["a"]}))
         .into();
-    list(&place, &entries.into());
-    let running = place.start(&["eval", "caption", "exam", "--pack", "fake", "--json"]);
-    running.until(|stdout| stdout.contains("blue.mp4"));
-    running.signal("INT");
-    let said = running.wait(atom_tests::program::BOUND);
-    let said = said.refused(&["stopped at \"long.mp4\"", "1 of 2 files"]);
-    assert!(!said.stdout.contains("intervals"), "{said}");
+    write_captions(&dir, &entries.into());
+    let process = dir.start(&["eval", "caption", "dataset", "--pack", "fake", "--json"]);
+    process.wait_for_stdout(|stdout| stdout.contains("blue.mp4"));
+    process.signal("INT");
+    let output = process.wait(atom_tests::program::TIMEOUT);
+    let output = output.fails_with(&["stopped at \"long.mp4\"", "1 of 2 files"]);
+    assert!(!output.stdout.contains("intervals"), "{output}");
 }

@@ -9,8 +9,8 @@ use std::{env, fs, path::PathBuf};
 
 use atom_pipelines::library;
 use atom_tests::{
-    media,
-    program::{Place, workspace},
+    generated_media,
+    program::{Workdir, workspace},
 };
 use serde_json::Value;
 
@@ -68,11 +68,11 @@ fn updating() -> bool {
 }
 
 /// A folder with a video of 11.5 seconds in four colours.
-fn place() -> Place {
-    let place = Place::new();
+fn workdir() -> Workdir {
+    let dir = Workdir::new();
     let parts = [("red", 4.0), ("blue", 2.5), ("white", 3.0), ("lime", 2.0)];
-    place.copy(&media::colours("golden.mp4", &parts), "video.mp4");
-    place
+    dir.copy(&generated_media::colours("golden.mp4", &parts), "video.mp4");
+    dir
 }
 
 /// Removes the values of a report that differ between two runs.
@@ -102,10 +102,10 @@ fn sorted(lines: &str) -> String {
 fn every_library_pipeline_matches_its_golden_files() {
     let mut golden = Golden::new("library");
     for name in library::names() {
-        let place = place();
+        let dir = workdir();
         let text = library::text(name).unwrap();
         let file = format!("{name}.toml");
-        place.write(&file, format!("pack = \"fake\"\n{text}"));
+        dir.write(&file, format!("pack = \"fake\"\n{text}"));
         let source = match name {
             "live" => "camera=video.mp4",
             _ => "video=video.mp4",
@@ -121,15 +121,15 @@ fn every_library_pipeline_matches_its_golden_files() {
         ];
         golden.compare(
             &format!("{name}.stdout.jsonl"),
-            &place.atom(&command).ok().stdout,
+            &dir.atom(&command).ok().stdout,
         );
         golden.compare(
             &format!("{name}.report.json"),
-            &without_times(&place.read("report.json")),
+            &without_times(&dir.read("report.json")),
         );
         for output in ["captions.vtt".to_owned(), format!("{name}.jsonl")] {
-            if place.path(&output).exists() {
-                let text = place.read(&output);
+            if dir.path(&output).exists() {
+                let text = dir.read(&output);
                 let text = if name == "live" { sorted(&text) } else { text };
                 golden.compare(&output, &text);
             }
@@ -141,13 +141,10 @@ fn every_library_pipeline_matches_its_golden_files() {
 #[test]
 fn captions_match_their_golden_files_in_every_format() {
     let mut golden = Golden::new("caption");
-    let place = place();
+    let dir = workdir();
     for format in ["vtt", "srt", "jsonl"] {
         let command = ["caption", "video.mp4", "--pack", "fake", "--format", format];
-        golden.compare(
-            &format!("video.{format}"),
-            &place.atom(&command).ok().stdout,
-        );
+        golden.compare(&format!("video.{format}"), &dir.atom(&command).ok().stdout);
     }
     golden.finish();
 }
@@ -185,14 +182,14 @@ const READERS: [(&str, &[&str]); 14] = [
 #[test]
 fn commands_that_read_an_index_match_their_golden_files() {
     let mut golden = Golden::new("read");
-    let place = place();
-    fs::create_dir(place.path("recordings")).unwrap();
-    place.copy(&place.path("video.mp4"), "recordings/video.mp4");
+    let dir = workdir();
+    fs::create_dir(dir.path("recordings")).unwrap();
+    dir.copy(&dir.path("video.mp4"), "recordings/video.mp4");
     let store = ["--store", "store.db"];
     let index = ["index", "recordings", "--pack", "fake"];
-    place.atom(&[&index[..], &store].concat()).ok();
+    dir.atom(&[&index[..], &store].concat()).ok();
     for (name, command) in READERS {
-        let text = place.atom(&[command, &store].concat()).ok().stdout;
+        let text = dir.atom(&[command, &store].concat()).ok().stdout;
         golden.compare(name, &text);
     }
     golden.finish();

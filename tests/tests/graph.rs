@@ -1,35 +1,35 @@
-//! Pipelines are drawn, explained and checked without running them.
+//! `atom graph`, `atom docs` and `atom check` work without running a pipeline.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{path::Path, process::Command};
 
 use atom_pipelines::{docs, library, parse};
 use atom_tests::{
-    pipeline,
-    program::{BOUND, Place, Running},
+    pipeline_text,
+    program::{Process, TIMEOUT, Workdir},
 };
 
-/// A place with the ready pipelines as files.
-fn library_files() -> Place {
-    let place = Place::new();
+/// Creates a directory with the built-in pipelines as files.
+fn library_files() -> Workdir {
+    let dir = Workdir::new();
     for name in library::names() {
-        place.write(&format!("{name}.toml"), pipeline::ready(name));
+        dir.write(&format!("{name}.toml"), pipeline_text::built_in(name));
     }
-    place
+    dir
 }
 
 const SOURCE: [&str; 2] = ["--source", "video=test://ball"];
 
-fn graph(place: &Place, files: &[&str], format: &str) -> String {
+fn graph(dir: &Workdir, files: &[&str], format: &str) -> String {
     let mut all = vec!["graph", "--format", format];
     all.extend(files);
     all.extend(SOURCE);
-    place.atom(&all).ok().stdout
+    dir.atom(&all).ok().stdout
 }
 
-/// What a drawing of the three branches must name.
-fn names() -> Vec<String> {
-    let file = parse(Path::new("x"), &pipeline::ready("three-branches")).unwrap();
+/// Returns the names that a diagram of the three branches must contain.
+fn expected_names() -> Vec<String> {
+    let file = parse(Path::new("x"), &pipeline_text::built_in("three-branches")).unwrap();
     let nodes = file.nodes.iter().map(|node| node.name.clone());
     let sinks = file.sinks.iter().map(|sink| sink.name.clone());
     let modules = ["vision encoder (one, shared)", "decoder (one, shared)"];
@@ -41,97 +41,96 @@ fn names() -> Vec<String> {
 
 #[test]
 fn mermaid_shows_the_shared_modules_and_all_nodes() {
-    let drawn = graph(&library_files(), &["three-branches.toml"], "mermaid");
-    assert!(drawn.starts_with("flowchart"), "{drawn}");
-    for name in names() {
-        assert!(drawn.contains(&name), "no {name:?} in {drawn}");
+    let diagram = graph(&library_files(), &["three-branches.toml"], "mermaid");
+    assert!(diagram.starts_with("flowchart"), "{diagram}");
+    for name in expected_names() {
+        assert!(diagram.contains(&name), "no {name:?} in {diagram}");
     }
 }
 
 #[test]
 fn dot_is_rendered_by_graphviz() {
-    let place = library_files();
-    let drawn = rendered(&place, "three-branches.toml");
-    for name in names() {
-        assert!(drawn.contains(&name), "no {name:?} in {drawn}");
+    let dir = library_files();
+    let diagram = rendered(&dir, "three-branches.toml");
+    for name in expected_names() {
+        assert!(diagram.contains(&name), "no {name:?} in {diagram}");
     }
 }
 
-/// A pipeline file drawn by Graphviz, as SVG.
+/// Renders a pipeline file with Graphviz as SVG.
 #[track_caller]
-fn rendered(place: &Place, file: &str) -> String {
-    place.write("g.dot", graph(place, &[file], "dot"));
+fn rendered(dir: &Workdir, file: &str) -> String {
+    dir.write("g.dot", graph(dir, &[file], "dot"));
     let mut dot = Command::new("dot");
-    dot.args(["-Tsvg", "g.dot"]).current_dir(place.path("."));
-    let said = Running::start(dot).wait(BOUND).ok();
-    assert_eq!(said.stderr, "");
-    said.stdout
+    dot.args(["-Tsvg", "g.dot"]).current_dir(dir.path("."));
+    let output = Process::start(dot).wait(TIMEOUT).ok();
+    assert_eq!(output.stderr, "");
+    output.stdout
 }
 
 #[test]
 fn equal_nodes_of_two_files_are_drawn_once() {
-    let place = library_files();
-    let drawn = graph(&place, &["caption.toml", "index.toml"], "mermaid");
-    let kinds = |kind: &str| drawn.lines().filter(|line| line.contains(kind)).count();
-    let alone = graph(&place, &["caption.toml"], "mermaid");
+    let dir = library_files();
+    let diagram = graph(&dir, &["caption.toml", "index.toml"], "mermaid");
+    let kinds = |kind: &str| diagram.lines().filter(|line| line.contains(kind)).count();
+    let alone = graph(&dir, &["caption.toml"], "mermaid");
     for kind in ["sample", "segment"] {
         let once = alone.lines().filter(|line| line.contains(kind)).count();
-        assert_eq!((kinds(kind), once), (1, 1), "{kind}: {drawn}");
+        assert_eq!((kinds(kind), once), (1, 1), "{kind}: {diagram}");
     }
     assert!(
-        drawn.contains("archive") && drawn.contains("subtitles"),
-        "{drawn}"
+        diagram.contains("archive") && diagram.contains("subtitles"),
+        "{diagram}"
     );
 }
 
 #[test]
-fn names_that_mean_something_to_a_drawing_language_are_escaped() {
-    let place = Place::new();
+fn special_characters_of_the_diagram_languages_are_escaped() {
+    let dir = Workdir::new();
     let odd = r#"Is it "<b>red</b>"\n; end]] -> x?"#;
-    let asked =
-        pipeline::reason("question", "scenes", "").replace("ask = \"\"", &format!("ask = '{odd}'"));
-    place.write("p.toml", pipeline::scenes("", "") + &asked);
-    assert!(rendered(&place, "p.toml").contains("red"));
-    graph(&place, &["p.toml"], "mermaid");
+    let question = pipeline_text::reason("question", "scenes", "")
+        .replace("ask = \"\"", &format!("ask = '{odd}'"));
+    dir.write("p.toml", pipeline_text::scenes("", "") + &question);
+    assert!(rendered(&dir, "p.toml").contains("red"));
+    graph(&dir, &["p.toml"], "mermaid");
 }
 
 #[test]
-fn docs_lists_every_kind_and_explains_each() {
-    let place = Place::new();
-    let all = place.atom(&["docs"]).ok().stdout;
+fn docs_list_and_explain_every_kind() {
+    let dir = Workdir::new();
+    let all = dir.atom(&["docs"]).ok().stdout;
     for kind in docs::kinds() {
         assert!(all.contains(kind), "{kind} is not in {all}");
-        let one = place.atom(&["docs", kind]).ok().stdout;
+        let one = dir.atom(&["docs", kind]).ok().stdout;
         assert!(one.contains(kind) && one.lines().count() > 3, "{one}");
     }
 }
 
 #[test]
-fn check_says_ok_or_what_is_wrong() {
-    let place = library_files();
+fn check_prints_ok_or_the_problems() {
+    let dir = library_files();
     let mut all = vec!["check", "three-branches.toml"];
-    let said = place
+    let output = dir
         .atom(&all)
-        .refused(&["three-branches.toml:", "--source video="]);
-    assert_eq!(said.stdout, "");
+        .fails_with(&["three-branches.toml:", "--source video="]);
+    assert_eq!(output.stdout, "");
     all.extend(SOURCE);
-    let said = place.atom(&all).ok();
-    assert_eq!(said.stdout, "ok: 1 sources, 6 nodes, 1 sinks\n");
+    let output = dir.atom(&all).ok();
+    assert_eq!(output.stdout, "ok: 1 sources, 6 nodes, 1 sinks\n");
 }
 
 #[test]
-fn checking_and_drawing_make_no_files() {
-    let place = library_files();
+fn check_and_graph_create_no_files() {
+    let dir = library_files();
     let names = || -> Vec<_> {
-        let entries = std::fs::read_dir(place.path(".")).unwrap();
+        let entries = std::fs::read_dir(dir.path(".")).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         names
     };
     let before = names();
-    graph(&place, &["three-branches.toml"], "dot");
-    place
-        .atom(&["check", "three-branches.toml", SOURCE[0], SOURCE[1]])
+    graph(&dir, &["three-branches.toml"], "dot");
+    dir.atom(&["check", "three-branches.toml", SOURCE[0], SOURCE[1]])
         .ok();
     assert_eq!(names(), before);
 }

@@ -1,7 +1,7 @@
-//! A kill at any moment loses nothing and doubles nothing: what is indexed after any number of kills equals, byte for byte,
-//! what an undisturbed run makes.
+//! A kill at any moment loses and duplicates nothing: after any number of kills, the index equals that of an undisturbed run
+//! byte for byte.
 //!
-//! `ATOM_KILLS` sets the number of rounds, 20 if it is not set.
+//! `ATOM_KILLS` sets the number of rounds; the default is 20.
 #![allow(clippy::unwrap_used, missing_docs, clippy::print_stdout)]
 
 use std::{
@@ -11,49 +11,56 @@ use std::{
 };
 
 use atom_index::{SourceState, Store, StoredRow};
-use atom_tests::{cache, media, program::Place};
+use atom_tests::{generated_media, pack_cache, program::Workdir};
 
-/// Six clips of different lengths, containers and contents.
-fn clips(seconds: f64) -> Place {
-    let place = Place::new();
-    fs::create_dir_all(place.path("clips/deep")).unwrap();
+/// Creates six clips with different lengths, containers and contents.
+fn clips(seconds: f64) -> Workdir {
+    let dir = Workdir::new();
+    fs::create_dir_all(dir.path("clips/deep")).unwrap();
     let half = seconds / 2.0;
     let clips = [
         (
             "clips/a.mp4",
-            media::moving("a.mp4", seconds, &["-g", "20"]),
+            generated_media::moving("a.mp4", seconds, &["-g", "20"]),
         ),
         (
             "clips/b.mkv",
-            media::colours("b.mkv", &[("red", half), ("white", half)]),
+            generated_media::colours("b.mkv", &[("red", half), ("white", half)]),
         ),
-        ("clips/c.ts", media::moving("c.ts", half, &["-bf", "2"])),
+        (
+            "clips/c.ts",
+            generated_media::moving("c.ts", half, &["-bf", "2"]),
+        ),
         (
             "clips/deep/d.mp4",
-            media::colours("d.mp4", &[("blue", half), ("lime", seconds)]),
+            generated_media::colours("d.mp4", &[("blue", half), ("lime", seconds)]),
         ),
-        ("clips/deep/e.webm", media::moving("e.webm", half, &[])),
+        (
+            "clips/deep/e.webm",
+            generated_media::moving("e.webm", half, &[]),
+        ),
         (
             "clips/deep/f.avi",
-            media::colours("f.avi", &[("white", half), ("black", half)]),
+            generated_media::colours("f.avi", &[("white", half), ("black", half)]),
         ),
     ];
     for (name, clip) in &clips {
-        place.copy(clip, name);
+        dir.copy(clip, name);
     }
-    place
+    dir
 }
 
-/// All that a store holds.
-fn held(place: &Place) -> (Vec<StoredRow>, Vec<SourceState>) {
-    let store = Store::open_existing(&place.path("s.db")).unwrap();
+/// Returns all rows and sources of a store.
+fn contents(dir: &Workdir) -> (Vec<StoredRow>, Vec<SourceState>) {
+    let store = Store::open_existing(&dir.path("s.db")).unwrap();
     let rows = store.rows(None, None, None).unwrap();
     (rows, store.sources().unwrap())
 }
 
-/// Between two runs a store may hold less than in the end, but nothing else, and nothing less than it says.
-fn check_between(place: &Place, expected: &[StoredRow]) -> usize {
-    let Ok(store) = Store::open_existing(&place.path("s.db")) else {
+/// Asserts that a store between two runs has only expected rows, and all rows of the parts that it reports as complete. Returns
+/// the number of rows.
+fn check_partial_store(dir: &Workdir, expected: &[StoredRow]) -> usize {
+    let Ok(store) = Store::open_existing(&dir.path("s.db")) else {
         return 0;
     };
     let rows = store.rows(None, None, None).unwrap();
@@ -68,10 +75,10 @@ fn check_between(place: &Place, expected: &[StoredRow]) -> usize {
         row.row.end_ms <= sealed
     };
     for row in expected.iter().filter(sealed) {
-        assert!(rows.contains(row), "lost, though it was sealed: {row:?}");
+        assert!(rows.contains(row), "lost, although it was sealed: {row:?}");
     }
     for row in &rows {
-        assert!(expected.contains(row), "never to be there: {row:?}");
+        assert!(expected.contains(row), "unexpected: {row:?}");
     }
     rows.len()
 }
@@ -81,74 +88,74 @@ fn rounds() -> u64 {
     set.map_or(20, |rounds| rounds.parse().unwrap())
 }
 
-/// Kills a run up to `most` times before it is let through.
-fn survives(arguments: &[&str], most: u64, make: impl Fn() -> Place) {
+/// Asserts that a run gives the expected store after it was killed up to `max_kills` times.
+fn assert_survives_kills(arguments: &[&str], max_kills: u64, make: impl Fn() -> Workdir) {
     let undisturbed = make();
-    let begun = Instant::now();
+    let start = Instant::now();
     undisturbed.atom(arguments).ok();
-    let takes = begun.elapsed();
-    let (expected, states) = held(&undisturbed);
+    let duration = start.elapsed();
+    let (expected, states) = contents(&undisturbed);
     assert!(states.len() == 6 && states.iter().all(|state| state.ended));
-    let mut chance = fastrand::Rng::with_seed(6);
-    let (mut kills, mut in_the_middle) = (0, 0);
+    let mut random = fastrand::Rng::with_seed(6);
+    let (mut kills, mut amid_rows) = (0, 0);
     for round in 0..rounds() {
-        let place = make();
-        for _ in 0..1 + round % most {
-            let running = place.start(arguments);
-            // Some come before the first row, some after the last.
-            thread::sleep(takes.mul_f64(chance.f64() * 1.1));
-            running.kill();
+        let dir = make();
+        for _ in 0..1 + round % max_kills {
+            let process = dir.start(arguments);
+            // Some kills come before the first row, some after the last.
+            thread::sleep(duration.mul_f64(random.f64() * 1.1));
+            process.kill();
             kills += 1;
-            let rows = check_between(&place, &expected);
-            in_the_middle += u32::from((1..expected.len()).contains(&rows));
+            let rows = check_partial_store(&dir, &expected);
+            amid_rows += u32::from((1..expected.len()).contains(&rows));
         }
-        place.atom(arguments).ok();
-        let (rows, now) = held(&place);
+        dir.atom(arguments).ok();
+        let (rows, now) = contents(&dir);
         assert!(rows == expected, "round {round}: {rows:#?}");
         assert_eq!(now, states, "round {round}");
-        place.atom(&["store", "check", "--store", "s.db"]).ok();
+        dir.atom(&["store", "check", "--store", "s.db"]).ok();
     }
-    println!("{kills} kills, {in_the_middle} of them amid the rows: 0 lost, 0 doubled");
-    assert!(in_the_middle > 0, "no kill came amid the rows");
+    println!("{kills} kills, {amid_rows} of them amid the rows: 0 lost, 0 doubled");
+    assert!(amid_rows > 0, "no kill came amid the rows");
 }
 
 #[test]
 fn of_the_fake_pack_at_any_moment() {
     let arguments = ["index", "clips", "--pack", "fake", "--store", "s.db"];
-    survives(&arguments, 3, || clips(60.0));
+    assert_survives_kills(&arguments, 3, || clips(60.0));
 }
 
 #[test]
 fn of_the_default_pack_at_any_moment() {
     let arguments = ["index", "clips", "--store", "s.db"];
     // Short ones: what takes time here is loading the models again and again.
-    let make = || clips(1.2).with_cache(&cache::installed());
-    survives(&arguments, 1, make);
+    let make = || clips(1.2).with_cache(&pack_cache::installed());
+    assert_survives_kills(&arguments, 1, make);
 }
 
 #[test]
 fn while_recordings_are_moved_and_replaced() {
     let arguments = ["index", "clips", "--pack", "fake", "--store", "s.db"];
-    let changed = |place: &Place| {
-        fs::rename(place.path("clips/a.mp4"), place.path("clips/deep/z.mp4")).unwrap();
-        fs::copy(place.path("clips/b.mkv"), place.path("clips/c.ts")).unwrap();
-        fs::remove_file(place.path("clips/deep/f.avi")).unwrap();
+    let changed = |dir: &Workdir| {
+        fs::rename(dir.path("clips/a.mp4"), dir.path("clips/deep/z.mp4")).unwrap();
+        fs::copy(dir.path("clips/b.mkv"), dir.path("clips/c.ts")).unwrap();
+        fs::remove_file(dir.path("clips/deep/f.avi")).unwrap();
     };
     let undisturbed = clips(20.0);
     changed(&undisturbed);
     undisturbed.atom(&arguments).ok();
-    let expected = held(&undisturbed);
-    let mut chance = fastrand::Rng::with_seed(7);
+    let expected = contents(&undisturbed);
+    let mut random = fastrand::Rng::with_seed(7);
     for round in 0..rounds().div_ceil(4) {
-        let place = clips(20.0);
-        place.atom(&arguments).ok();
-        changed(&place);
+        let dir = clips(20.0);
+        dir.atom(&arguments).ok();
+        changed(&dir);
         for _ in 0..3 {
-            let running = place.start(&arguments);
-            thread::sleep(Duration::from_millis(chance.u64(0..400)));
-            running.kill();
+            let process = dir.start(&arguments);
+            thread::sleep(Duration::from_millis(random.u64(0..400)));
+            process.kill();
         }
-        place.atom(&arguments).ok();
-        assert_eq!(held(&place), expected, "round {round}");
+        dir.atom(&arguments).ok();
+        assert_eq!(contents(&dir), expected, "round {round}");
     }
 }

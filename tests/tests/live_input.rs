@@ -1,4 +1,4 @@
-//! What is wrong with a live source is said in words that help, and no secret is ever told.
+//! Problems of live sources are reported with helpful messages, and no password is ever printed.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -10,13 +10,13 @@ use std::{
 
 use atom_camera::{Camera, CameraOptions};
 use atom_tests::{
-    live::{QUICK, Told, pipeline, video},
-    media,
-    program::{Place, Running, Said, text},
+    generated_media,
+    live_run::{FAST_RECONNECT, StatusClient, pipeline, video},
+    program::{Process, ProgramOutput, Workdir, path_str},
 };
 
-/// A camera that asks for a login, and the address to log in at.
-fn guarded() -> Camera {
+/// Starts a camera that requires a login.
+fn camera_with_login() -> Camera {
     let login = Some(("viewer".to_owned(), "p@ss word".to_owned()));
     let options = CameraOptions {
         login,
@@ -29,9 +29,9 @@ fn with_login(camera: &Camera, login: &str) -> String {
     camera.uri().replace("rtsp://", &format!("rtsp://{login}@"))
 }
 
-fn start(place: &Place, uri: &str, settings: &str) -> Running {
-    place.write("live.toml", pipeline(&[("door", uri)], settings));
-    place.start(&[
+fn start(dir: &Workdir, uri: &str, settings: &str) -> Process {
+    dir.write("live.toml", pipeline(&[("door", uri)], settings));
+    dir.start(&[
         "run",
         "live.toml",
         "--listen",
@@ -41,68 +41,74 @@ fn start(place: &Place, uri: &str, settings: &str) -> Running {
     ])
 }
 
-/// What is said of a source that can never be used: the run ends by itself.
+/// Asserts that a run with an unusable source ends by itself with these words.
 #[track_caller]
-fn refused(uri: &str, settings: &str, words: &[&str]) -> Said {
-    let place = Place::new();
-    start(&place, uri, settings)
+fn assert_rejected(uri: &str, settings: &str, words: &[&str]) -> ProgramOutput {
+    let dir = Workdir::new();
+    start(&dir, uri, settings)
         .wait(Duration::from_secs(60))
-        .refused(words)
+        .fails_with(words)
 }
 
-/// What is said of a source that may come: it is tried until the run is ended.
+/// Asserts that a run keeps trying to connect and logs these words.
 #[track_caller]
-fn tried(uri: &str, words: &[&str]) {
-    let place = Place::new();
-    let running = start(&place, uri, QUICK);
-    running.until_stderr(|said| words.iter().all(|word| said.contains(word)));
-    let told = Told::by(&running);
-    assert_eq!(told.metric("atom_source_up", &["door"]), 0.0);
-    told.until("it is counted", |told| {
-        told.metric("atom_failures_total", &["source", "lost"]) == 1.0
+fn assert_retried(uri: &str, words: &[&str]) {
+    let dir = Workdir::new();
+    let process = start(&dir, uri, FAST_RECONNECT);
+    process.wait_for_stderr(|output| words.iter().all(|word| output.contains(word)));
+    let client = StatusClient::of(&process);
+    assert_eq!(client.metric("atom_source_up", &["door"]), 0.0);
+    client.wait_until("it is counted", |client| {
+        client.metric("atom_failures_total", &["source", "lost"]) == 1.0
     });
-    let said = running.interrupted().ok();
-    assert!(said.stderr.contains("cannot connect yet"), "{said}");
+    let output = process.interrupt().ok();
+    assert!(output.stderr.contains("cannot connect yet"), "{output}");
 }
 
 #[test]
-fn a_wrong_password_and_a_missing_one_end_the_source_and_the_right_one_is_never_told() {
-    let camera = guarded();
-    refused(
+fn a_wrong_or_missing_password_ends_the_source_and_no_password_is_printed() {
+    let camera = camera_with_login();
+    assert_rejected(
         &camera.uri(),
         "",
         &["door", "asks for a login", "password_file"],
     );
-    let said = refused(
+    let output = assert_rejected(
         &with_login(&camera, "viewer:wr0ng"),
         "",
         &["refuses this user and password"],
     );
-    assert!(!said.stderr.contains("wr0ng"), "{said}");
-    let place = Place::new();
-    place.write("password", "p@ss word\n");
-    let by_file = format!("{QUICK}user = \"viewer\"\npassword_file = \"password\"\n");
+    assert!(!output.stderr.contains("wr0ng"), "{output}");
+    let dir = Workdir::new();
+    dir.write("password", "p@ss word\n");
+    let by_file = format!("{FAST_RECONNECT}user = \"viewer\"\npassword_file = \"password\"\n");
     let in_uri = with_login(&camera, "viewer:p%40ss%20word");
-    for (uri, settings) in [(camera.uri(), by_file.as_str()), (in_uri, QUICK)] {
-        let running = start(&place, &uri, settings);
-        let told = Told::by(&running);
-        told.until("captions come", |told| {
-            told.metric("atom_segments_total", &["door"]) >= 2.0
+    for (uri, settings) in [(camera.uri(), by_file.as_str()), (in_uri, FAST_RECONNECT)] {
+        let process = start(&dir, &uri, settings);
+        let client = StatusClient::of(&process);
+        client.wait_until("captions come", |client| {
+            client.metric("atom_segments_total", &["door"]) >= 2.0
         });
-        let pages = told.page("/metrics", "").1 + &told.page("/healthz", "").1;
+        let pages = client.get("/metrics", "").1 + &client.get("/healthz", "").1;
         drop_connections(&camera);
-        let said = running.interrupted().ok();
-        let report = place.read("r.json");
-        let graph = place.atom(&["graph", "live.toml"]).ok();
-        for told in [&pages, &said.stdout, &said.stderr, &report, &graph.stdout] {
+        let output = process.interrupt().ok();
+        let report = dir.read("r.json");
+        let graph = dir.atom(&["graph", "live.toml"]).ok();
+        for text in [
+            &pages,
+            &output.stdout,
+            &output.stderr,
+            &report,
+            &graph.stdout,
+        ] {
             for secret in ["p@ss", "p%40ss"] {
-                assert!(!told.contains(secret), "{told}");
+                assert!(!text.contains(secret), "{text}");
             }
         }
     }
 }
 
-/// Has the source see trouble once, which it tells of.
+/// Stalls the camera once, so that the source logs a problem.
 fn drop_connections(camera: &Camera) {
     camera.stall(true);
     thread::sleep(Duration::from_millis(1500));
@@ -110,19 +116,19 @@ fn drop_connections(camera: &Camera) {
 }
 
 #[test]
-fn what_may_come_is_tried_for_ever_with_the_reason() {
-    tried("rtsp://127.0.0.1:1/x", &["nobody answers at 127.0.0.1:1"]);
-    tried(
+fn an_unavailable_source_is_retried_and_the_reason_is_logged() {
+    assert_retried("rtsp://127.0.0.1:1/x", &["nobody answers at 127.0.0.1:1"]);
+    assert_retried(
         "rtsp://no-such-host.invalid/x",
         &["no host named", "no-such-host.invalid"],
     );
-    tried("v4l2:///dev/video77", &["/dev/video77", "No such file"]);
+    assert_retried("v4l2:///dev/video77", &["/dev/video77", "No such file"]);
     let camera = Camera::start(CameraOptions::playing(video(160, 10))).unwrap();
-    tried(&camera.uri().replace("/live", "/other"), &["Not found"]);
+    assert_retried(&camera.uri().replace("/live", "/other"), &["Not found"]);
 }
 
 #[test]
-fn what_is_no_camera_is_refused() {
+fn a_source_that_is_not_a_camera_is_rejected() {
     // A web server.
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("rtsp://{}/x", server.local_addr().unwrap());
@@ -133,19 +139,19 @@ fn what_is_no_camera_is_refused() {
             let _ = stream.write_all(b"HTTP/1.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
         }
     });
-    refused(&uri, "", &["door", "does not speak RTSP"]);
-    let place = Place::new();
-    place.write("words.txt", "no video at all\n".repeat(100));
-    let words = text(&place.path("words.txt")).to_owned();
-    refused(&words, "live = true", &["door", "text file"]);
+    assert_rejected(&uri, "", &["door", "does not speak RTSP"]);
+    let dir = Workdir::new();
+    dir.write("words.txt", "no video at all\n".repeat(100));
+    let words = path_str(&dir.path("words.txt")).to_owned();
+    assert_rejected(&words, "live = true", &["door", "text file"]);
 }
 
 #[test]
-fn a_codec_that_is_not_installed_is_named_with_its_package() {
+fn a_missing_codec_is_reported_with_its_package() {
     let camera = Camera::start(CameraOptions::playing(video(160, 10))).unwrap();
-    let place = Place::new();
-    place.write("live.toml", pipeline(&[("door", &camera.uri())], ""));
-    let mut command = place.command();
+    let dir = Workdir::new();
+    dir.write("live.toml", pipeline(&[("door", &camera.uri())], ""));
+    let mut command = dir.command();
     command.args(["run", "live.toml"]);
     let decoders = [
         "avdec_h264",
@@ -157,17 +163,17 @@ fn a_codec_that_is_not_installed_is_named_with_its_package() {
     ];
     let without = decoders.map(|name| format!("{name}:NONE")).join(",");
     command.env("GST_PLUGIN_FEATURE_RANK", without);
-    let said = Running::start(command).wait(Duration::from_secs(60));
-    said.refused(&["H.264", "gstreamer1.0-libav", "avdec_h264"]);
+    let output = Process::start(command).wait(Duration::from_secs(60));
+    output.fails_with(&["H.264", "gstreamer1.0-libav", "avdec_h264"]);
 }
 
 #[test]
 fn an_address_that_cannot_be_listened_on_is_refused_before_anything_starts() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let place = Place::new();
-    place.write("live.toml", pipeline(&[("door", "test://ball")], ""));
-    place.write("empty", "");
+    let dir = Workdir::new();
+    dir.write("live.toml", pipeline(&[("door", "test://ball")], ""));
+    dir.write("empty", "");
     for (arguments, words) in [
         (
             vec![taken.as_str()],
@@ -189,13 +195,13 @@ fn an_address_that_cannot_be_listened_on_is_refused_before_anything_starts() {
     ] {
         let mut run = vec!["run", "live.toml", "--listen"];
         run.extend(arguments);
-        place.atom(&run).refused(&words);
+        dir.atom(&run).fails_with(&words);
     }
 }
 
 #[test]
 fn a_web_address_is_a_recording_or_a_stream_by_its_name() {
-    let video = media::moving("served.mp4", 2.0, &["-movflags", "+faststart"]);
+    let video = generated_media::moving("served.mp4", 2.0, &["-movflags", "+faststart"]);
     let bytes = std::fs::read(video).unwrap();
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = server.local_addr().unwrap();
@@ -211,17 +217,19 @@ fn a_web_address_is_a_recording_or_a_stream_by_its_name() {
             let _ = stream.write_all(&bytes);
         }
     });
-    let place = Place::new();
-    let said = start(&place, &format!("http://{address}/served.mp4"), "")
+    let dir = Workdir::new();
+    let output = start(&dir, &format!("http://{address}/served.mp4"), "")
         .wait(Duration::from_secs(60))
         .ok();
-    assert!(said.stdout.lines().count() >= 3, "{said}");
+    assert!(output.stdout.lines().count() >= 3, "{output}");
     assert_eq!(
-        place.report("r.json")["sources"]["door"]["complete_through_ms"],
+        dir.report("r.json")["sources"]["door"]["complete_through_ms"],
         2000
     );
-    let running = start(&place, &format!("http://{address}/camera"), QUICK);
-    let told = Told::by(&running);
-    told.until("it is played again", |told| told.connects("door") >= 2);
-    running.interrupted().ok();
+    let process = start(&dir, &format!("http://{address}/camera"), FAST_RECONNECT);
+    let client = StatusClient::of(&process);
+    client.wait_until("it is played again", |client| {
+        client.connection_count("door") >= 2
+    });
+    process.interrupt().ok();
 }

@@ -1,31 +1,31 @@
-//! Media time is true: a counter burnt into videos agrees with the times that the program gives.
+//! Media times are correct: the numbers shown in frames match the times that the program reports.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::path::Path;
 
 use atom_tests::{
-    counter::{self, Counter},
-    frames::frames,
-    pipeline,
-    program::{Place, text},
+    numbered_video::{self, NumberedVideo},
+    pipeline_text,
+    playback::play_all,
+    program::{Workdir, path_str},
 };
 use serde_json::Value;
 
-/// Frames at which the colour changes, none of them on a multiple of the segment length.
+/// The frames at which the colour changes, none of them at a multiple of the segment length.
 const CHANGES: [usize; 2] = [37, 90];
-/// Length of segments.
+/// The segment length.
 const LENGTH_MS: u64 = 2000;
 
-/// A counter video with the truth about it.
-struct Truth {
-    counter: Counter<'static>,
-    /// Media time of a frame in seconds, by its number.
+/// A numbered video with the media time of each frame.
+struct TimedVideo {
+    video: NumberedVideo<'static>,
+    /// Returns the media time of a frame in seconds.
     seconds: fn(usize) -> f64,
 }
 
-fn steady_25() -> Truth {
-    Truth {
-        counter: Counter {
+fn steady_25() -> TimedVideo {
+    TimedVideo {
+        video: NumberedVideo {
             name: "counter25.mp4",
             rate: "25",
             frames: 130,
@@ -36,9 +36,9 @@ fn steady_25() -> Truth {
     }
 }
 
-fn ntsc() -> Truth {
-    Truth {
-        counter: Counter {
+fn ntsc() -> TimedVideo {
+    TimedVideo {
+        video: NumberedVideo {
             name: "counter2997.mp4",
             rate: "30000/1001",
             frames: 150,
@@ -49,10 +49,10 @@ fn ntsc() -> Truth {
     }
 }
 
-/// Ten frames a second for two seconds, then fifty.
-fn variable() -> Truth {
-    Truth {
-        counter: Counter {
+/// Ten frames per second for two seconds, then fifty.
+fn variable_rate() -> TimedVideo {
+    TimedVideo {
+        video: NumberedVideo {
             name: "counter_variable.mkv",
             rate: "25",
             frames: 140,
@@ -74,67 +74,68 @@ fn variable() -> Truth {
 }
 
 #[test]
-fn every_frame_at_25_a_second_has_the_time_of_its_number() {
-    frames_are_true(&steady_25());
+fn frames_at_25_fps_have_the_time_of_their_number() {
+    assert_frame_times(&steady_25());
 }
 
 #[test]
-fn every_frame_at_29_97_a_second_has_the_time_of_its_number() {
-    frames_are_true(&ntsc());
+fn frames_at_29_97_fps_have_the_time_of_their_number() {
+    assert_frame_times(&ntsc());
 }
 
 #[test]
-fn every_frame_at_a_variable_rate_has_the_time_of_its_number() {
-    frames_are_true(&variable());
+fn frames_at_a_variable_rate_have_the_time_of_their_number() {
+    assert_frame_times(&variable_rate());
 }
 
 #[test]
-fn segments_at_25_a_second_agree_with_the_counter() {
-    segments_are_true(&steady_25());
+fn segments_at_25_fps_match_the_frame_numbers() {
+    assert_segment_times(&steady_25());
 }
 
 #[test]
-fn segments_at_29_97_a_second_agree_with_the_counter() {
-    segments_are_true(&ntsc());
+fn segments_at_29_97_fps_match_the_frame_numbers() {
+    assert_segment_times(&ntsc());
 }
 
 #[test]
-fn segments_at_a_variable_rate_agree_with_the_counter() {
-    segments_are_true(&variable());
+fn segments_at_a_variable_rate_match_the_frame_numbers() {
+    assert_segment_times(&variable_rate());
 }
 
-fn frames_are_true(truth: &Truth) {
-    let video = truth.counter.make();
-    let (seen, end, outcome) = frames(&video, counter::SIZE);
-    outcome.unwrap();
-    let numbers: Vec<_> = seen
+fn assert_frame_times(timed: &TimedVideo) {
+    let video = timed.video.generate();
+    let playback = play_all(&video, numbered_video::SIZE);
+    playback.result.unwrap();
+    let numbers: Vec<_> = playback
+        .frames
         .iter()
-        .map(|(_, image)| counter::number(image))
+        .map(|(_, image)| numbered_video::read_number(image))
         .collect();
-    assert_eq!(numbers, (0..truth.counter.frames).collect::<Vec<_>>());
-    for ((at, _), number) in seen.iter().zip(numbers) {
-        let (at, expected) = (at.nanos() as f64 / 1e9, (truth.seconds)(number));
+    assert_eq!(numbers, (0..timed.video.frames).collect::<Vec<_>>());
+    for ((at, _), number) in playback.frames.iter().zip(numbers) {
+        let (at, expected) = (at.nanos() as f64 / 1e9, (timed.seconds)(number));
         assert!(
             (at - expected).abs() < 0.002,
-            "frame {number} came at {at} s, shown at {expected} s"
+            "frame {number} has the time {at} s, expected {expected} s"
         );
     }
     let (end, expected) = (
-        end.nanos() as f64 / 1e9,
-        (truth.seconds)(truth.counter.frames),
+        playback.end.nanos() as f64 / 1e9,
+        (timed.seconds)(timed.video.frames),
     );
     assert!(
         (end - expected).abs() < 0.045,
-        "the end came at {end} s, expected {expected} s"
+        "the video ends at {end} s, expected {expected} s"
     );
 }
 
-fn segments_are_true(truth: &Truth) {
-    let video = truth.counter.make();
-    let (seen, _, _) = frames(&video, counter::SIZE);
+fn assert_segment_times(timed: &TimedVideo) {
+    let video = timed.video.generate();
+    let frames = play_all(&video, numbered_video::SIZE).frames;
     let spans = segments(&video);
-    let mut expected: Vec<f64> = CHANGES.map(truth.seconds).to_vec();
-    let length = (truth.seconds)(truth.counter.frames);
+    let mut expected: Vec<f64> = CHANGES.map(timed.seconds).to_vec();
+    let length = (timed.seconds)(timed.video.frames);
     let stretch = LENGTH_MS as f64 / 1000.0;
     expected.extend(
         (0..)
@@ -159,31 +160,32 @@ fn segments_are_true(truth: &Truth) {
         assert_eq!(pair[0].1, pair[1].0, "segments tile the video: {spans:?}");
     }
     for change in CHANGES {
-        let began = (truth.seconds)(change) * 1000.0;
+        let change_ms = (timed.seconds)(change) * 1000.0;
         let (start, _) = spans
             .iter()
-            .find(|(start, _)| (*start as f64 - began).abs() < 20.0)
-            .unwrap_or_else(|| panic!("no segment begins with frame {change}: {spans:?}"));
-        // Times in JSON are cut to milliseconds: the frame may lie up to one after.
-        let first = seen.iter().find(|(at, _)| at.millis() >= *start).unwrap();
-        assert_eq!(counter::number(&first.1), change);
+            .find(|(start, _)| (*start as f64 - change_ms).abs() < 20.0)
+            .unwrap_or_else(|| panic!("no segment starts with frame {change}: {spans:?}"));
+        // JSON has whole milliseconds, so the frame may be up to one millisecond later.
+        let first = frames.iter().find(|(at, _)| at.millis() >= *start).unwrap();
+        assert_eq!(numbered_video::read_number(&first.1), change);
     }
 }
 
-/// Start and end of each segment of a run that looks at every frame.
+/// Returns the start and the end of each segment of a run that samples every frame.
 fn segments(video: &Path) -> Vec<(u64, u64)> {
-    let place = Place::new();
-    let nodes = pipeline::scenes(
+    let dir = Workdir::new();
+    let nodes = pipeline_text::scenes(
         "fps = 60\nchange = 0",
         &format!("length_ms = {LENGTH_MS}\nshortest_ms = 100\nscene_change = 0.4"),
-    ) + &pipeline::caption("captions", "scenes");
-    place.write("p.toml", nodes);
-    let source = format!("video={}", text(video));
-    let said = place
+    ) + &pipeline_text::caption("captions", "scenes");
+    dir.write("p.toml", nodes);
+    let source = format!("video={}", path_str(video));
+    let output = dir
         .atom(&["run", "p.toml", "--json", "--source", &source])
         .ok();
     let ms = |line: &Value, key: &str| line[key].as_u64().unwrap();
-    said.json_lines()
+    output
+        .json_lines()
         .iter()
         .map(|line| (ms(line, "start_ms"), ms(line, "end_ms")))
         .collect()

@@ -1,31 +1,31 @@
-//! Odd but good input is taken: unusual sizes, rates, containers, names, and what can be had of a damaged file.
+//! Unusual but valid input is accepted: sizes, frame rates, containers, names, and the readable part of damaged files.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{fs, path::Path};
 
 use atom_tests::{
-    frames::frames,
-    media,
-    program::{Place, Said, text},
+    generated_media,
+    playback::play_all,
+    program::{ProgramOutput, Workdir, path_str},
     subtitles::{self, Cue},
 };
 
 /// Captions a video with the fake pack.
 #[track_caller]
-fn captioned(video: &Path) -> (Vec<Cue>, Said) {
-    let said = Place::new()
-        .atom(&["caption", text(video), "--pack", "fake"])
+fn caption(video: &Path) -> (Vec<Cue>, ProgramOutput) {
+    let output = Workdir::new()
+        .atom(&["caption", path_str(video), "--pack", "fake"])
         .ok();
-    let cues = subtitles::webvtt(&said.stdout);
-    (cues, said)
+    let cues = subtitles::webvtt(&output.stdout);
+    (cues, output)
 }
 
-/// Captions a video of which nothing is to be warned; its cues are in order and end there.
+/// Captions a video and asserts that there are no warnings, and that the cues are in order and end at `end_ms`.
 #[track_caller]
-fn captioned_to(video: &Path, end_ms: u64) -> Vec<Cue> {
-    let (cues, said) = captioned(video);
-    assert_eq!(said.stderr, "", "{}", video.display());
-    subtitles::in_order(&cues, end_ms + 1);
+fn caption_completely(video: &Path, end_ms: u64) -> Vec<Cue> {
+    let (cues, output) = caption(video);
+    assert_eq!(output.stderr, "", "{}", video.display());
+    subtitles::assert_in_order(&cues, end_ms + 1);
     let last = cues.last().unwrap().end_ms;
     assert!(
         last + 1 >= end_ms,
@@ -36,18 +36,18 @@ fn captioned_to(video: &Path, end_ms: u64) -> Vec<Cue> {
 }
 
 #[test]
-fn a_video_of_one_frame() {
-    let video = media::colours_with("one.mp4", &[("red", 1.0)], 10, &["-frames:v", "1"]);
-    let cues = captioned_to(&video, 100);
+fn a_video_with_one_frame_is_captioned() {
+    let video = generated_media::colours_with("one.mp4", &[("red", 1.0)], 10, &["-frames:v", "1"]);
+    let cues = caption_completely(&video, 100);
     assert_eq!(cues[0].text, "A picture of red.");
 }
 
 #[test]
-fn a_picture() {
-    for name in ["picture.png", "picture.jpg"] {
-        let picture = media::colours_with(name, &[("blue", 1.0)], 1, &["-frames:v", "1"]);
-        let (cues, _) = captioned(&picture);
-        subtitles::in_order(&cues, 10_000);
+fn an_image_is_captioned() {
+    for name in ["image.png", "image.jpg"] {
+        let image = generated_media::colours_with(name, &[("blue", 1.0)], 1, &["-frames:v", "1"]);
+        let (cues, _) = caption(&image);
+        subtitles::assert_in_order(&cues, 10_000);
         assert_eq!(
             (cues.len(), cues[0].text.as_str()),
             (1, "A picture of blue."),
@@ -57,39 +57,39 @@ fn a_picture() {
 }
 
 #[test]
-fn a_clip_of_half_a_second() {
-    captioned_to(&media::colours("half.mp4", &[("red", 0.5)]), 500);
+fn a_clip_of_half_a_second_is_captioned() {
+    caption_completely(&generated_media::colours("half.mp4", &[("red", 0.5)]), 500);
 }
 
-/// Cuts a file after a share of its bytes.
-fn cut(place: &Place, video: &Path, name: &str, share: f64) -> std::path::PathBuf {
+/// Writes the first part of a file, a share of its bytes.
+fn truncate(dir: &Workdir, video: &Path, name: &str, share: f64) -> std::path::PathBuf {
     let whole = fs::read(video).unwrap();
     let length = (whole.len() as f64 * share) as usize;
-    place.write(name, &whole[..length])
+    dir.write(name, &whole[..length])
 }
 
 #[test]
-fn an_mp4_cut_short_whose_index_is_in_front_is_used_as_far_as_it_goes() {
-    let place = Place::new();
+fn a_truncated_mp4_with_its_index_at_the_start_is_captioned_up_to_the_cut() {
+    let dir = Workdir::new();
     let options = ["-movflags", "+faststart"];
-    let video = cut(
-        &place,
-        &media::moving("front.mp4", 10.0, &options),
+    let video = truncate(
+        &dir,
+        &generated_media::moving("front.mp4", 10.0, &options),
         "cut.mp4",
         0.6,
     );
-    let (cues, said) = captioned(&video);
-    subtitles::in_order(&cues, 9000);
-    assert!(cues.last().unwrap().end_ms >= 4000, "{said}");
+    let (cues, output) = caption(&video);
+    subtitles::assert_in_order(&cues, 9000);
+    assert!(cues.last().unwrap().end_ms >= 4000, "{output}");
     assert!(
-        said.stderr.contains("warning") || said.stderr.contains("WARN"),
-        "{said}"
+        output.stderr.contains("warning") || output.stderr.contains("WARN"),
+        "{output}"
     );
 }
 
 #[test]
-fn an_mp4_in_fragments_cut_short_is_used_as_far_as_it_goes() {
-    let place = Place::new();
+fn a_truncated_fragmented_mp4_is_captioned_up_to_the_cut() {
+    let dir = Workdir::new();
     let options = [
         "-movflags",
         "frag_keyframe+empty_moov",
@@ -98,19 +98,19 @@ fn an_mp4_in_fragments_cut_short_is_used_as_far_as_it_goes() {
         "-bf",
         "0",
     ];
-    let video = cut(
-        &place,
-        &media::moving("fragments.mp4", 10.0, &options),
+    let video = truncate(
+        &dir,
+        &generated_media::moving("fragments.mp4", 10.0, &options),
         "cut.mp4",
         0.6,
     );
-    let (cues, said) = captioned(&video);
-    subtitles::in_order(&cues, 9000);
-    assert!(cues.last().unwrap().end_ms >= 4000, "{said}");
+    let (cues, output) = caption(&video);
+    subtitles::assert_in_order(&cues, 9000);
+    assert!(cues.last().unwrap().end_ms >= 4000, "{output}");
 }
 
 #[test]
-fn an_mp4_in_fragments_that_is_whole_is_used_whole() {
+fn a_complete_fragmented_mp4_is_captioned_to_its_end() {
     let options = [
         "-movflags",
         "frag_keyframe+empty_moov",
@@ -119,25 +119,28 @@ fn an_mp4_in_fragments_that_is_whole_is_used_whole() {
         "-bf",
         "0",
     ];
-    captioned_to(&media::moving("fragments.mp4", 10.0, &options), 10_000);
+    caption_completely(
+        &generated_media::moving("fragments.mp4", 10.0, &options),
+        10_000,
+    );
 }
 
 #[test]
-fn a_matroska_file_cut_short_is_used_as_far_as_it_goes() {
-    let place = Place::new();
-    let video = cut(
-        &place,
-        &media::moving("whole.mkv", 10.0, &["-g", "10"]),
+fn a_truncated_matroska_file_is_captioned_up_to_the_cut() {
+    let dir = Workdir::new();
+    let video = truncate(
+        &dir,
+        &generated_media::moving("whole.mkv", 10.0, &["-g", "10"]),
         "cut.mkv",
         0.6,
     );
-    let (cues, said) = captioned(&video);
-    subtitles::in_order(&cues, 9000);
-    assert!(cues.last().unwrap().end_ms >= 4000, "{said}");
+    let (cues, output) = caption(&video);
+    subtitles::assert_in_order(&cues, 9000);
+    assert!(cues.last().unwrap().end_ms >= 4000, "{output}");
 }
 
 #[test]
-fn odd_sizes() {
+fn unusual_frame_sizes_are_captioned() {
     for (size, name) in [
         ("161x121", "161x121.mkv"),
         ("2x2", "2x2.mkv"),
@@ -148,28 +151,34 @@ fn odd_sizes() {
         let lossless = [
             "-f", "lavfi", "-i", &source, "-c:v", "ffv1", "-pix_fmt", "yuv444p",
         ];
-        let cues = captioned_to(&media::made(name, &lossless), 2000);
+        let cues = caption_completely(&generated_media::generate(name, &lossless), 2000);
         assert_eq!(cues[0].text, "A picture of red.", "{name}");
     }
 }
 
 #[test]
-fn odd_rates() {
+fn unusual_frame_rates_are_captioned() {
     let parts = [("red", 3.0), ("blue", 2.0)];
     for (rate, name) in [(7, "7fps.mp4"), (120, "120fps.mp4"), (1, "1fps.mp4")] {
-        let cues = captioned_to(&media::colours_with(name, &parts, rate, &[]), 5000);
+        let cues = caption_completely(
+            &generated_media::colours_with(name, &parts, rate, &[]),
+            5000,
+        );
         let texts: Vec<_> = cues.iter().map(|cue| cue.text.as_str()).collect();
         assert_eq!(texts[0], "A picture of red.", "{name}");
         assert_eq!(*texts.last().unwrap(), "A picture of blue.", "{name}");
     }
     let variable = ["-vf", "setpts='N*N*0.004/TB'", "-fps_mode", "vfr"];
-    captioned_to(&media::moving("variable.mkv", 3.0, &variable), 3400);
+    caption_completely(
+        &generated_media::moving("variable.mkv", 3.0, &variable),
+        3400,
+    );
 }
 
 #[test]
-fn names_with_spaces_quotes_and_other_scripts() {
-    let place = Place::new();
-    let video = media::colours("plain.mp4", &[("red", 1.0)]);
+fn file_names_may_have_spaces_quotes_and_other_scripts() {
+    let dir = Workdir::new();
+    let video = generated_media::colours("plain.mp4", &[("red", 1.0)]);
     for name in [
         "two words.mp4",
         "it's \"quoted\".mp4",
@@ -179,36 +188,44 @@ fn names_with_spaces_quotes_and_other_scripts() {
         "a=b&c;d$(e).mp4",
         "no_ending",
     ] {
-        place.copy(&video, name);
+        dir.copy(&video, name);
         let here = format!("./{name}");
-        let said = place.atom(&["caption", &here, "--pack", "fake"]).ok();
-        assert!(said.stdout.contains("A picture of red."), "{name}: {said}");
-        let whole = place.path(name);
-        place
-            .atom(&["index", text(&whole), "--pack", "fake", "--store", "s.db"])
-            .ok();
+        let output = dir.atom(&["caption", &here, "--pack", "fake"]).ok();
+        assert!(
+            output.stdout.contains("A picture of red."),
+            "{name}: {output}"
+        );
+        let whole = dir.path(name);
+        dir.atom(&[
+            "index",
+            path_str(&whole),
+            "--pack",
+            "fake",
+            "--store",
+            "s.db",
+        ])
+        .ok();
     }
-    let found = place.atom(&["search", "red", "--store", "s.db"]).ok();
+    let found = dir.atom(&["search", "red", "--store", "s.db"]).ok();
     assert_eq!(found.stdout.lines().count(), 7, "{found}");
 }
 
 #[test]
-fn a_name_that_is_not_utf_8() {
+fn a_file_name_that_is_not_utf_8_is_indexed() {
     use std::os::unix::ffi::OsStrExt;
-    let place = Place::new();
-    let video = media::colours("plain.mp4", &[("red", 1.0)]);
-    fs::create_dir(place.path("videos")).unwrap();
+    let dir = Workdir::new();
+    let video = generated_media::colours("plain.mp4", &[("red", 1.0)]);
+    fs::create_dir(dir.path("videos")).unwrap();
     let name = std::ffi::OsStr::from_bytes(b"videos/caf\xe9.mp4");
-    fs::copy(video, place.path(".").join(name)).unwrap();
-    place
-        .atom(&["index", "videos", "--pack", "fake", "--store", "s.db"])
+    fs::copy(video, dir.path(".").join(name)).unwrap();
+    dir.atom(&["index", "videos", "--pack", "fake", "--store", "s.db"])
         .ok();
 }
 
-/// The mean colour of a quarter of a picture, by its middle.
-fn at(image: &atom_models::Image, x: u32, y: u32) -> char {
-    let place = ((y * image.width() + x) * 3) as usize;
-    let [r, g, b] = image.pixels()[place..place + 3].try_into().unwrap();
+/// Returns the first letter of the colour of a pixel.
+fn colour_at(image: &atom_models::Image, x: u32, y: u32) -> char {
+    let index = ((y * image.width() + x) * 3) as usize;
+    let [r, g, b] = image.pixels()[index..index + 3].try_into().unwrap();
     match (r > 150, g > 150, b > 150) {
         (true, false, false) => 'r',
         (false, false, true) => 'b',
@@ -218,7 +235,7 @@ fn at(image: &atom_models::Image, x: u32, y: u32) -> char {
     }
 }
 
-/// A video with red, lime over blue, white in its quarters.
+/// Generates a video whose quarters are red, lime, blue and white.
 fn quarters(name: &str, options: &[&str]) -> std::path::PathBuf {
     let colours = ["red", "lime", "blue", "white"];
     let inputs: Vec<_> = colours
@@ -236,43 +253,43 @@ fn quarters(name: &str, options: &[&str]) -> std::path::PathBuf {
     let grid = "[0:v][1:v]hstack[a];[2:v][3:v]hstack[b];[a][b]vstack,format=yuv420p";
     arguments.extend(["-filter_complex", grid]);
     arguments.extend(options);
-    media::made(name, &arguments)
+    generated_media::generate(name, &arguments)
 }
 
 #[test]
-fn a_video_that_says_how_it_is_to_be_turned_is_seen_upright() {
+fn rotation_metadata_is_applied() {
     let plain = quarters("upright.mp4", &[]);
     let corners = |video: &Path| -> String {
-        let (seen, _, outcome) = frames(video, (64, 64));
-        outcome.unwrap();
-        let image = &seen[0].1;
+        let playback = play_all(video, (64, 64));
+        playback.result.unwrap();
+        let image = &playback.frames[0].1;
         [(16, 16), (48, 16), (16, 48), (48, 48)]
-            .map(|(x, y)| at(image, x, y))
+            .map(|(x, y)| colour_at(image, x, y))
             .iter()
             .collect()
     };
     assert_eq!(corners(&plain), "rgbw");
-    let plain = text(&plain);
-    // ffmpeg turns the other way than the number of the old rotate tag: both are read back by ffmpeg itself here.
+    let plain = path_str(&plain);
+    // The old rotate tag counts in the other direction than ffmpeg, so ffmpeg itself makes the expected frames.
     for degrees in ["90", "180", "270"] {
-        let name = format!("turned{degrees}.mp4");
+        let name = format!("rotated{degrees}.mp4");
         let rotate = format!("rotate={degrees}");
         let options = ["-i", plain, "-c", "copy", "-metadata:s:v:0", &rotate];
-        let turned = media::made(&name, &options);
-        let shown = media::made(
+        let rotated = generated_media::generate(&name, &options);
+        let shown = generated_media::generate(
             &format!("shown{degrees}.mkv"),
-            &["-i", text(&turned), "-c:v", "ffv1"],
+            &["-i", path_str(&rotated), "-c:v", "ffv1"],
         );
         let expected = corners(&shown);
-        assert_ne!(expected, "rgbw", "ffmpeg turns {degrees}");
-        assert_eq!(corners(&turned), expected, "{degrees}");
+        assert_ne!(expected, "rgbw", "ffmpeg rotates by {degrees}");
+        assert_eq!(corners(&rotated), expected, "{degrees}");
     }
 }
 
 #[test]
-fn sound_and_subtitles_beside_the_video_are_left_alone() {
-    let place = Place::new();
-    let words = place.write("words.srt", "1\n00:00:00,000 --> 00:00:02,000\nhello\n");
+fn sound_and_subtitle_streams_are_ignored() {
+    let dir = Workdir::new();
+    let words = dir.write("words.srt", "1\n00:00:00,000 --> 00:00:02,000\nhello\n");
     let arguments = [
         "-f",
         "lavfi",
@@ -283,7 +300,7 @@ fn sound_and_subtitles_beside_the_video_are_left_alone() {
         "-i",
         "color=c=red:s=160x120:r=10:d=4",
         "-i",
-        text(&words),
+        path_str(&words),
         "-map",
         "0",
         "-map",
@@ -293,33 +310,33 @@ fn sound_and_subtitles_beside_the_video_are_left_alone() {
         "-c:s",
         "srt",
     ];
-    let cues = captioned_to(&media::made("all.mkv", &arguments), 4000);
+    let cues = caption_completely(&generated_media::generate("all.mkv", &arguments), 4000);
     assert_eq!(cues.len(), 1);
 }
 
-/// Captions red then blue in each container and codec; what is wrong with the times or the words.
-fn played(codecs: &[(&str, &[&str])]) -> Vec<String> {
+/// Captions a red and blue video in each container and codec, and returns those with wrong times or texts.
+fn wrong_captions(codecs: &[(&str, &[&str])]) -> Vec<String> {
     let parts = [("red", 2.0), ("blue", 2.0)];
     let mut wrong = Vec::new();
     for (name, options) in codecs {
-        let video = media::colours_with(name, &parts, 25, options);
-        let (cues, said) = captioned(&video);
-        let seen: Vec<_> = cues.iter().map(|cue| cue.text.as_str()).collect();
+        let video = generated_media::colours_with(name, &parts, 25, options);
+        let (cues, output) = caption(&video);
+        let texts: Vec<_> = cues.iter().map(|cue| cue.text.as_str()).collect();
         let near = cues.first().is_some_and(|cue| cue.start_ms <= 40)
             && cues
                 .last()
                 .is_some_and(|cue| cue.end_ms.abs_diff(4000) <= 40);
-        let right = near && seen == ["A picture of red.", "A picture of blue."];
-        if !right || !said.stderr.is_empty() {
-            wrong.push(format!("{name}: {said}"));
+        let correct = near && texts == ["A picture of red.", "A picture of blue."];
+        if !correct || !output.stderr.is_empty() {
+            wrong.push(format!("{name}: {output}"));
         }
     }
     wrong
 }
 
 #[test]
-fn containers_and_codecs() {
-    let wrong = played(&[
+fn common_containers_and_codecs_are_captioned() {
+    let wrong = wrong_captions(&[
         ("vp8.webm", &["-c:v", "libvpx"]),
         ("vp9.webm", &["-c:v", "libvpx-vp9"]),
         ("mpeg4.avi", &["-c:v", "mpeg4"]),
@@ -332,8 +349,8 @@ fn containers_and_codecs() {
 }
 
 #[test]
-fn the_first_picture_of_an_mpeg_stream_is_at_0() {
-    let wrong = played(&[
+fn mpeg_streams_start_at_zero() {
+    let wrong = wrong_captions(&[
         ("h264.ts", &["-c:v", "libx264"]),
         ("mpeg2.ts", &["-c:v", "mpeg2video"]),
         ("mpeg2.mpg", &["-c:v", "mpeg2video"]),
@@ -345,28 +362,36 @@ fn the_first_picture_of_an_mpeg_stream_is_at_0() {
 fn mpeg_streams_are_played_to_their_end() {
     for (name, codec) in [("h264.ts", "libx264"), ("mpeg2.ts", "mpeg2video")] {
         let parts = [("red", 2.0), ("blue", 2.0)];
-        let (cues, _) = captioned(&media::colours_with(name, &parts, 25, &["-c:v", codec]));
-        subtitles::in_order(&cues, 6000);
+        let (cues, _) = caption(&generated_media::colours_with(
+            name,
+            &parts,
+            25,
+            &["-c:v", codec],
+        ));
+        subtitles::assert_in_order(&cues, 6000);
         assert_eq!(cues[0].text, "A picture of red.");
         assert_eq!(cues.last().unwrap().text, "A picture of blue.");
     }
 }
 
 #[test]
-fn a_video_whose_size_changes_on_the_way() {
-    let small = media::colours("small.ts", &[("red", 2.0)]);
+fn a_video_whose_frame_size_changes_is_captioned() {
+    let small = generated_media::colours("small.ts", &[("red", 2.0)]);
     let options = ["-s", "320x240", "-output_ts_offset", "2"];
-    let large = media::colours_with("large.ts", &[("blue", 2.0)], 10, &options);
-    let place = Place::new();
+    let large = generated_media::colours_with("large.ts", &[("blue", 2.0)], 10, &options);
+    let dir = Workdir::new();
     let both = [fs::read(small).unwrap(), fs::read(large).unwrap()].concat();
-    let (cues, said) = captioned(&place.write("both.ts", both));
-    subtitles::in_order(&cues, 5000);
-    let seen: String = cues.iter().map(|cue| cue.text.as_str()).collect();
-    assert!(seen.contains("red") && seen.contains("blue"), "{said}");
+    let (cues, output) = caption(&dir.write("both.ts", both));
+    subtitles::assert_in_order(&cues, 5000);
+    let texts: String = cues.iter().map(|cue| cue.text.as_str()).collect();
+    assert!(texts.contains("red") && texts.contains("blue"), "{output}");
 }
 
 #[test]
-fn an_empty_sampling_of_a_dark_video_still_gives_a_caption() {
-    let cues = captioned_to(&media::colours("black.mp4", &[("black", 9.0)]), 9000);
+fn a_dark_video_with_few_sampled_frames_is_captioned() {
+    let cues = caption_completely(
+        &generated_media::colours("black.mp4", &[("black", 9.0)]),
+        9000,
+    );
     assert_eq!(cues.len(), 3);
 }

@@ -1,35 +1,35 @@
-//! Standing queries: what matches them follows all that is indexed, and each change is told once, whatever happens.
+//! Standing queries: their matches follow the index, and each change is reported exactly once, even after a crash.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{collections::BTreeSet, fs, io::Write, net::TcpStream, thread, time::Duration};
 
 use atom_index::{Became, QueryEvent, Store};
 use atom_tests::{
-    live::Told,
-    media,
-    program::{BOUND, Place},
+    generated_media,
+    live_run::StatusClient,
+    program::{TIMEOUT, Workdir},
 };
 use serde_json::{Value, json};
 
-/// A folder with a recording that is red, then white, then red.
-fn recordings() -> Place {
-    let place = Place::new();
-    fs::create_dir_all(place.path("videos")).unwrap();
-    let flag = media::colours("flag.mp4", &[("red", 4.0), ("white", 4.0), ("red", 4.0)]);
-    place.copy(&flag, "videos/flag.mp4");
-    place
+/// Creates a folder with a recording that is red, then white, then red.
+fn recordings() -> Workdir {
+    let dir = Workdir::new();
+    fs::create_dir_all(dir.path("videos")).unwrap();
+    let flag = generated_media::colours("flag.mp4", &[("red", 4.0), ("white", 4.0), ("red", 4.0)]);
+    dir.copy(&flag, "videos/flag.mp4");
+    dir
 }
 
 const INDEX: [&str; 6] = ["index", "videos", "--pack", "fake", "--store", "s.db"];
 
-fn query(place: &Place, arguments: &[&str]) -> Value {
+fn query(dir: &Workdir, arguments: &[&str]) -> Value {
     let mut all = vec!["query", "--store", "s.db", "--json"];
     all.extend(arguments);
-    place.atom(&all).ok().json_lines().remove(0)
+    dir.atom(&all).ok().json_lines().remove(0)
 }
 
-fn starts(told: &Value) -> Vec<u64> {
-    let matches = told["matches"].as_array().unwrap().iter();
+fn starts(query: &Value) -> Vec<u64> {
+    let matches = query["matches"].as_array().unwrap().iter();
     let mut starts: Vec<_> = matches
         .map(|found| found["start_ms"].as_u64().unwrap())
         .collect();
@@ -37,31 +37,31 @@ fn starts(told: &Value) -> Vec<u64> {
     starts
 }
 
-fn events(place: &Place) -> Vec<QueryEvent> {
-    let store = Store::open_existing(&place.path("s.db")).unwrap();
+fn events(dir: &Workdir) -> Vec<QueryEvent> {
+    let store = Store::open_existing(&dir.path("s.db")).unwrap();
     store.events(0, 10_000).unwrap()
 }
 
 #[test]
-fn a_query_is_looked_for_in_what_is_stored_and_in_what_comes() {
-    let place = recordings();
-    place.atom(&INDEX).ok();
-    let told = query(&place, &["add", "red", "something red"]);
-    assert_eq!(starts(&told), [0, 8000]);
-    assert_eq!(told["query"]["best"], 10);
-    // The same once more changes nothing.
-    query(&place, &["add", "red", "something red"]);
-    assert_eq!(events(&place).len(), 2);
-    let more = media::colours("more.mp4", &[("blue", 4.0), ("red", 4.0)]);
-    place.copy(&more, "videos/more.mp4");
-    let said = place.atom(&INDEX).ok();
-    assert!(said.stdout.contains("red: matched  0.99"), "{said}");
-    assert_eq!(starts(&query(&place, &["show", "red"])), [0, 4000, 8000]);
-    let list = query(&place, &["list"]);
+fn a_query_matches_stored_and_new_segments() {
+    let dir = recordings();
+    dir.atom(&INDEX).ok();
+    let added = query(&dir, &["add", "red", "something red"]);
+    assert_eq!(starts(&added), [0, 8000]);
+    assert_eq!(added["query"]["best"], 10);
+    // Adding the same query again changes nothing.
+    query(&dir, &["add", "red", "something red"]);
+    assert_eq!(events(&dir).len(), 2);
+    let more = generated_media::colours("more.mp4", &[("blue", 4.0), ("red", 4.0)]);
+    dir.copy(&more, "videos/more.mp4");
+    let output = dir.atom(&INDEX).ok();
+    assert!(output.stdout.contains("red: matched  0.99"), "{output}");
+    assert_eq!(starts(&query(&dir, &["show", "red"])), [0, 4000, 8000]);
+    let list = query(&dir, &["list"]);
     assert_eq!(list["queries"][0]["text"], "something red");
-    query(&place, &["remove", "red"]);
+    query(&dir, &["remove", "red"]);
     assert!(
-        query(&place, &["list"])["queries"]
+        query(&dir, &["list"])["queries"]
             .as_array()
             .unwrap()
             .is_empty()
@@ -69,24 +69,24 @@ fn a_query_is_looked_for_in_what_is_stored_and_in_what_comes() {
 }
 
 #[test]
-fn what_goes_leaves_and_nothing_shows_it_any_more() {
-    let place = recordings();
-    query(&place, &["add", "red", "red"]);
-    place.atom(&INDEX).ok();
-    fs::remove_file(place.path("videos/flag.mp4")).unwrap();
-    let other = media::colours("other.mp4", &[("white", 4.0)]);
-    place.copy(&other, "videos/other.mp4");
-    place.atom(&INDEX).ok();
-    let told: Vec<_> = events(&place)
+fn segments_of_a_deleted_recording_leave_the_matches() {
+    let dir = recordings();
+    query(&dir, &["add", "red", "red"]);
+    dir.atom(&INDEX).ok();
+    fs::remove_file(dir.path("videos/flag.mp4")).unwrap();
+    let other = generated_media::colours("other.mp4", &[("white", 4.0)]);
+    dir.copy(&other, "videos/other.mp4");
+    dir.atom(&INDEX).ok();
+    let changes: Vec<_> = events(&dir)
         .into_iter()
         .map(|event| (event.event, event.segment.start_ms))
         .collect();
     use Became::{Left, Matched};
     assert_eq!(
-        told,
+        changes,
         [(Matched, 0), (Matched, 8000), (Left, 0), (Left, 8000)]
     );
-    assert!(starts(&query(&place, &["show", "red"])).is_empty());
+    assert!(starts(&query(&dir, &["show", "red"])).is_empty());
 }
 
 const PIPELINE: &str = r#"
@@ -106,12 +106,12 @@ inputs = ["seen"]
 kind = "index"
 inputs = ["scenes"]
 store = "s.db"
-[node.said]
+[node.output]
 kind = "caption"
 inputs = ["scenes"]
 [sink.lines]
 kind = "jsonl"
-inputs = ["said"]
+inputs = ["output"]
 path = "out.jsonl"
 [query.red]
 text = "something red"
@@ -119,35 +119,35 @@ best = 1
 "#;
 
 #[test]
-fn a_pipeline_file_has_queries_whose_events_go_to_its_sinks_once() {
-    let place = recordings();
-    place.write("flag.toml", PIPELINE);
-    let said = place.atom(&["run", "flag.toml", "--json"]).ok();
+fn events_of_the_queries_of_a_pipeline_file_go_to_its_sinks_once() {
+    let dir = recordings();
+    dir.write("flag.toml", PIPELINE);
+    let output = dir.atom(&["run", "flag.toml", "--json"]).ok();
     let of_query = |lines: Vec<Value>| -> Vec<Value> {
         lines
             .into_iter()
             .filter(|line| line["kind"] == "query")
             .collect()
     };
-    let printed = of_query(said.json_lines());
-    let written = place.read("out.jsonl");
+    let printed = of_query(output.json_lines());
+    let written = dir.read("out.jsonl");
     let written = written
         .lines()
         .map(|line| serde_json::from_str(line).unwrap());
     assert_eq!(of_query(written.collect()), printed);
-    assert_eq!(printed.len(), 1, "{said}");
+    assert_eq!(printed.len(), 1, "{output}");
     assert_eq!(
         (&printed[0]["event"], &printed[0]["query"]),
         (&json!("matched"), &json!("red"))
     );
-    // From the beginning again: the rows are equal, so nothing came and nothing left.
-    let said = place.atom(&["run", "flag.toml", "--json"]).ok();
-    assert!(of_query(said.json_lines()).is_empty(), "{said}");
-    // A query that is no longer in the file is gone.
-    place.write("flag.toml", PIPELINE.split("[query").next().unwrap());
-    place.atom(&["run", "flag.toml"]).ok();
+    // A second run gives equal rows, so no match enters or leaves.
+    let output = dir.atom(&["run", "flag.toml", "--json"]).ok();
+    assert!(of_query(output.json_lines()).is_empty(), "{output}");
+    // A query that is no longer in the file is removed.
+    dir.write("flag.toml", PIPELINE.split("[query").next().unwrap());
+    dir.atom(&["run", "flag.toml"]).ok();
     assert!(
-        query(&place, &["list"])["queries"]
+        query(&dir, &["list"])["queries"]
             .as_array()
             .unwrap()
             .is_empty()
@@ -155,59 +155,61 @@ fn a_pipeline_file_has_queries_whose_events_go_to_its_sinks_once() {
 }
 
 #[test]
-fn kills_lose_no_event_and_double_none() {
-    let make = || {
-        let place = Place::new();
-        fs::create_dir_all(place.path("videos")).unwrap();
+fn kills_neither_lose_nor_duplicate_events() {
+    let setup = || {
+        let dir = Workdir::new();
+        fs::create_dir_all(dir.path("videos")).unwrap();
         for name in ["videos/a.mp4", "videos/b.mp4"] {
             let colours = [("red", 15.0), ("white", 15.0), ("red", 15.0)];
-            place.copy(&media::colours("long.mp4", &colours), name);
+            dir.copy(&generated_media::colours("long.mp4", &colours), name);
         }
-        query(&place, &["add", "red", "red", "--best", "1000"]);
-        place
+        query(&dir, &["add", "red", "red", "--best", "1000"]);
+        dir
     };
-    let undisturbed = make();
+    let undisturbed = setup();
     undisturbed.atom(&INDEX).ok();
     let key = |event: &QueryEvent| (event.segment.source.clone(), event.segment.start_ms);
     let expected: BTreeSet<_> = events(&undisturbed).iter().map(key).collect();
     assert!(expected.len() >= 12, "{expected:?}");
-    let mut chance = fastrand::Rng::with_seed(3);
+    let mut random = fastrand::Rng::with_seed(3);
     for _ in 0..4 {
-        let place = make();
+        let dir = setup();
         for _ in 0..3 {
-            let running = place.start(&INDEX);
-            thread::sleep(Duration::from_millis(chance.u64(50..900)));
-            running.kill();
+            let process = dir.start(&INDEX);
+            thread::sleep(Duration::from_millis(random.u64(50..900)));
+            process.kill();
         }
-        place.atom(&INDEX).ok();
-        let told = events(&place);
+        dir.atom(&INDEX).ok();
+        let found_events = events(&dir);
         assert!(
-            told.iter().all(|event| event.event == Became::Matched),
-            "{told:?}"
+            found_events
+                .iter()
+                .all(|event| event.event == Became::Matched),
+            "{found_events:?}"
         );
-        let found: BTreeSet<_> = told.iter().map(key).collect();
-        assert_eq!((found.len(), &found), (told.len(), &expected));
-        let ids: BTreeSet<_> = told.iter().map(|event| event.id).collect();
-        assert_eq!(ids.len(), told.len());
+        let found: BTreeSet<_> = found_events.iter().map(key).collect();
+        assert_eq!((found.len(), &found), (found_events.len(), &expected));
+        let ids: BTreeSet<_> = found_events.iter().map(|event| event.id).collect();
+        assert_eq!(ids.len(), found_events.len());
     }
 }
 
 #[test]
-fn who_watches_is_told_what_matches_and_what_comes() {
-    let place = recordings();
-    place.atom(&INDEX).ok();
-    query(&place, &["add", "red", "red"]);
-    let watching = place.start(&["watch", "red", "--store", "s.db"]);
-    watching.until(|said| said.matches("red: now").count() == 2);
-    let more = media::colours("more.mp4", &[("blue", 4.0), ("red", 4.0)]);
-    place.copy(&more, "videos/more.mp4");
-    place.atom(&INDEX).ok();
-    watching.until(|said| said.contains("red: matched") && said.contains("more.mp4"));
-    watching.interrupted().ok();
-    let replayed = place.start(&["watch", "--json", "--after", "0", "--store", "s.db"]);
-    replayed.until(|said| said.lines().count() == 3);
-    let said = replayed.interrupted().ok();
-    let ids: Vec<_> = said
+fn watch_reports_current_and_new_matches() {
+    let dir = recordings();
+    dir.atom(&INDEX).ok();
+    query(&dir, &["add", "red", "red"]);
+    let watch = dir.start(&["watch", "red", "--store", "s.db"]);
+    watch.wait_for_stdout(|output| output.matches("red: now").count() == 2);
+    let more = generated_media::colours("more.mp4", &[("blue", 4.0), ("red", 4.0)]);
+    dir.copy(&more, "videos/more.mp4");
+    dir.atom(&INDEX).ok();
+    watch.wait_for_stdout(|output| output.contains("red: matched") && output.contains("more.mp4"));
+    watch.interrupt().ok();
+    let replay = dir.start(&["watch", "--json", "--after", "0", "--store", "s.db"]);
+    replay.wait_for_stdout(|output| output.lines().count() == 3);
+    let output = replay.interrupt().ok();
+    let ids: Vec<_> = output
         .json_lines()
         .iter()
         .map(|line| line["id"].as_u64().unwrap())
@@ -215,10 +217,10 @@ fn who_watches_is_told_what_matches_and_what_comes() {
     assert_eq!(ids, [1, 2, 3]);
 }
 
-/// Asks a run over HTTP.
-fn asked(told: &Told, method: &str, path: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect_timeout(&told.address(), Duration::from_secs(5)).unwrap();
-    stream.set_read_timeout(Some(BOUND)).unwrap();
+/// Sends an HTTP request to a run and returns the status and the body of the response.
+fn request(client: &StatusClient, method: &str, path: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect_timeout(&client.address(), Duration::from_secs(5)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let length = body.len();
     write!(
         stream,
@@ -234,37 +236,37 @@ fn asked(told: &Told, method: &str, path: &str, body: &str) -> (u16, String) {
 }
 
 #[test]
-fn a_run_that_listens_takes_queries_and_lets_them_go() {
-    let place = Place::new();
+fn a_listening_run_accepts_and_removes_queries() {
+    let dir = Workdir::new();
     let file = PIPELINE.replace("videos/flag.mp4", "test://red?fps=10\"\nlive = true\n#\"");
     let file = file
         .split("[query")
         .next()
         .unwrap()
         .replace("[node.scenes]", "[node.scenes]\nlength_ms = 1000");
-    place.write("live.toml", file);
-    let running = place.start(&["run", "live.toml", "--json", "--listen", "127.0.0.1:0"]);
-    let told = Told::by(&running);
+    dir.write("live.toml", file);
+    let process = dir.start(&["run", "live.toml", "--json", "--listen", "127.0.0.1:0"]);
+    let client = StatusClient::of(&process);
     let path = "/api/v1/queries";
-    told.until("segments are indexed", |told| {
-        told.metric("atom_index_segments", &[]) >= 2.0
+    client.wait_until("segments are indexed", |client| {
+        client.metric("atom_index_segments", &[]) >= 2.0
     });
-    let sent = r#"{"name": "red", "text": "something red", "best": 3}"#;
-    assert_eq!(asked(&told, "POST", path, sent).0, 201);
-    assert_eq!(asked(&told, "POST", path, sent).0, 200);
-    told.until("what was stored is found", |told| {
-        told.metric("atom_query_events_total", &["event=\"matched\""]) >= 2.0
+    let query = r#"{"name": "red", "text": "something red", "best": 3}"#;
+    assert_eq!(request(&client, "POST", path, query).0, 201);
+    assert_eq!(request(&client, "POST", path, query).0, 200);
+    client.wait_until("stored segments match", |client| {
+        client.metric("atom_query_events_total", &["event=\"matched\""]) >= 2.0
     });
-    told.until("it is counted", |told| {
-        told.metric("atom_standing_queries", &[]) == 1.0
+    client.wait_until("it is counted", |client| {
+        client.metric("atom_standing_queries", &[]) == 1.0
     });
     assert!(
-        told.metric(
+        client.metric(
             "atom_seen_segments",
             &["concept=\"red\"", "source=\"flag\""]
         ) >= 2.0
     );
-    let (status, body) = asked(&told, "GET", path, "");
+    let (status, body) = request(&client, "GET", path, "");
     let listed: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(
         (status, &listed["queries"][0]["name"]),
@@ -283,26 +285,26 @@ fn a_run_that_listens_takes_queries_and_lets_them_go() {
         (r#"{"name": "x", "text": "y", "best": 0}"#, 400),
         (r#"{"name": "x", "text": "y", "bst": 1}"#, 422),
     ] {
-        let (found, body) = asked(&told, "POST", path, wrong);
+        let (found, body) = request(&client, "POST", path, wrong);
         assert!(
             found == status && body.contains("error"),
             "{wrong}: {found} {body}"
         );
     }
-    assert_eq!(asked(&told, "DELETE", "/api/v1/queries/red", "").0, 204);
-    let (status, body) = asked(&told, "DELETE", "/api/v1/queries/red", "");
+    assert_eq!(request(&client, "DELETE", "/api/v1/queries/red", "").0, 204);
+    let (status, body) = request(&client, "DELETE", "/api/v1/queries/red", "");
     assert!(status == 404 && body.contains("no query"), "{body}");
-    told.until("it is gone", |told| {
-        told.metric("atom_standing_queries", &[]) == 0.0
+    client.wait_until("it is removed", |client| {
+        client.metric("atom_standing_queries", &[]) == 0.0
     });
-    let said = running.interrupted().ok();
-    assert!(said.stdout.contains(r#""kind":"query""#), "{said}");
+    let output = process.interrupt().ok();
+    assert!(output.stdout.contains(r#""kind":"query""#), "{output}");
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_what_was_expected() {
-    let place = recordings();
-    place.atom(&INDEX).ok();
+fn invalid_queries_are_rejected_with_the_expected_form() {
+    let dir = recordings();
+    dir.atom(&INDEX).ok();
     let long = "van ".repeat(400);
     let wrong: [(&[&str], &[&str]); 8] = [
         (
@@ -326,25 +328,22 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     for (arguments, parts) in wrong {
         let mut all = vec!["query", "--store", "s.db"];
         all.extend(arguments);
-        place.atom(&all).refused(parts);
+        dir.atom(&all).fails_with(parts);
     }
-    let said = place.atom(&["query", "add", "x", "van", "--within", "0s"]);
-    assert!(said.stderr.contains("at least one second"), "{said}");
-    place
-        .atom(&["watch", "nothing", "--store", "s.db"])
-        .refused(&["no query \"nothing\""]);
+    let output = dir.atom(&["query", "add", "x", "van", "--within", "0s"]);
+    assert!(output.stderr.contains("at least one second"), "{output}");
+    dir.atom(&["watch", "nothing", "--store", "s.db"])
+        .fails_with(&["no query \"nothing\""]);
     let without_index = PIPELINE
         .replace("kind = \"index\"", "kind = \"caption\"")
         .replace("store = \"s.db\"\n", "");
-    place.write("p.toml", without_index);
-    place
-        .atom(&["check", "p.toml"])
-        .refused(&["query \"red\" looks at nothing", "index"]);
-    place.write(
+    dir.write("p.toml", without_index);
+    dir.atom(&["check", "p.toml"])
+        .fails_with(&["query \"red\" looks at nothing", "index"]);
+    dir.write(
         "q.toml",
         PIPELINE.replace("best = 1", "best = 0\nthreshhold = 0.5"),
     );
-    place
-        .atom(&["check", "q.toml"])
-        .refused(&["threshhold", "threshold"]);
+    dir.atom(&["check", "q.toml"])
+        .fails_with(&["threshhold", "threshold"]);
 }

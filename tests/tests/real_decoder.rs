@@ -1,4 +1,4 @@
-//! The decoder of the pack `mini` gives the same whatever runs beside a request and whatever was kept of earlier ones.
+//! The decoder of the pack `mini` gives the same results with and without batching, and with and without prefix reuse.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -11,13 +11,13 @@ use atom_models::{
     Generation, Job, KvCache, Pack, Prompt, PromptBuilder, Scheduler, SchedulerSettings, Urgency,
     VisualFeatures,
 };
-use atom_tests::cache;
+use atom_tests::pack_cache;
 
-/// How long all of it may take.
-const BOUND: Duration = Duration::from_secs(300);
+/// The time limit of all generations.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 fn pack() -> Pack {
-    cache::installed();
+    pack_cache::installed();
     Pack::open("mini").unwrap()
 }
 
@@ -25,10 +25,10 @@ fn scheduler(pack: &Pack, settings: SchedulerSettings) -> Scheduler {
     Scheduler::new(pack.decoder(Arc::default()).unwrap(), settings)
 }
 
-/// A caption of something seen, as columns of the concepts.
-fn caption(prompts: &PromptBuilder, seen: &[usize]) -> Prompt {
+/// Returns a caption prompt for the given concepts.
+fn caption(prompts: &PromptBuilder, columns: &[usize]) -> Prompt {
     let mut concepts = vec![0.0; prompts.concept_count()];
-    seen.iter().for_each(|column| concepts[*column] = 0.8);
+    columns.iter().for_each(|column| concepts[*column] = 0.8);
     let features = VisualFeatures {
         embedding: vec![0.0; 384].into(),
         concepts: concepts.into(),
@@ -36,7 +36,7 @@ fn caption(prompts: &PromptBuilder, seen: &[usize]) -> Prompt {
     prompts.caption_prompt(&features, &[])
 }
 
-/// Captions and questions, some with a common beginning, of different lengths.
+/// Returns caption and question prompts of different lengths, some with a common prefix.
 fn prompts(prompts: &PromptBuilder) -> Vec<Prompt> {
     let questions = [
         "Is there a dog?",
@@ -60,9 +60,9 @@ fn job(prompt: &Prompt, urgency: Urgency) -> Job {
     }
 }
 
-/// All prompts at once, the later ones while the earlier ones are under way.
-fn together(scheduler: &mut Scheduler, prompts: &[Prompt]) -> Vec<Generation> {
-    let (begun, mut found) = (Instant::now(), BTreeMap::new());
+/// Generates all prompts in one batch; later prompts join while earlier ones are in progress.
+fn generate_batched(scheduler: &mut Scheduler, prompts: &[Prompt]) -> Vec<Generation> {
+    let (start, mut found) = (Instant::now(), BTreeMap::new());
     let mut waiting = prompts.iter().enumerate();
     while found.len() < prompts.len() {
         if let Some((id, prompt)) = waiting.next() {
@@ -73,7 +73,7 @@ fn together(scheduler: &mut Scheduler, prompts: &[Prompt]) -> Vec<Generation> {
             found.insert(finished.id, finished.result.unwrap());
         }
         assert!(
-            begun.elapsed() < BOUND,
+            start.elapsed() < TIMEOUT,
             "{} of {} are done",
             found.len(),
             prompts.len()
@@ -83,7 +83,7 @@ fn together(scheduler: &mut Scheduler, prompts: &[Prompt]) -> Vec<Generation> {
 }
 
 #[test]
-fn texts_and_scores_do_not_depend_on_reuse_or_on_what_runs_beside() {
+fn texts_and_scores_do_not_depend_on_reuse_or_batching() {
     let pack = pack();
     let prompts = prompts(pack.prompts());
     let mut alone = scheduler(
@@ -101,7 +101,7 @@ fn texts_and_scores_do_not_depend_on_reuse_or_on_what_runs_beside() {
     let loaded = shared.pin_prefix(&pack.prompts().reason_prefix()).unwrap();
     assert!(loaded > 50, "{loaded}");
     for round in ["at first", "again"] {
-        let found = together(&mut shared, &prompts);
+        let found = generate_batched(&mut shared, &prompts);
         for (alone, found) in alone.iter().zip(&found) {
             assert_eq!(alone.candidates, found.candidates, "{round}");
         }
@@ -111,7 +111,7 @@ fn texts_and_scores_do_not_depend_on_reuse_or_on_what_runs_beside() {
 }
 
 #[test]
-fn a_sequence_without_the_adapter_is_the_same_beside_one_with_it() {
+fn a_sequence_without_the_adapter_is_unchanged_in_a_batch_with_the_adapter() {
     let pack = pack();
     let mut decoder = pack.decoder(Arc::default()).unwrap();
     let shape = decoder.shape();

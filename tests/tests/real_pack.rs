@@ -1,4 +1,4 @@
-//! The installed pack `mini` on a real video: what a user gets after `make setup`.
+//! The installed pack `mini` on a real video, as after `make setup`.
 #![allow(clippy::unwrap_used, missing_docs, clippy::print_stdout)]
 
 use std::{cell::RefCell, collections::BTreeMap, path::Path};
@@ -7,24 +7,24 @@ use atom_index::{Hit, Query, Store, wanted_text};
 use atom_models::{Meters, Pack, TextEncoder};
 use atom_pipelines::library;
 use atom_tests::{
-    cache,
-    program::{Place, text, workspace},
+    pack_cache,
+    program::{Workdir, path_str, workspace},
     subtitles,
 };
 use serde_json::{Value, json};
 
-/// Most memory that a run with the default pack may take.
-const MEMORY: u64 = 1_500_000_000;
+/// The memory limit of a run with the default pack, in bytes.
+const MEMORY_LIMIT: u64 = 1_500_000_000;
 
-fn place() -> Place {
-    Place::new().with_cache(&cache::installed())
+fn workdir() -> Workdir {
+    Workdir::new().with_cache(&pack_cache::installed())
 }
 
 #[test]
-fn three_branches_over_a_real_video() {
-    let place = place();
-    place.write("three.toml", library::text("three-branches").unwrap());
-    let source = format!("video={}", text(&cache::bikes()));
+fn three_branches_process_a_real_video() {
+    let dir = workdir();
+    dir.write("three.toml", library::text("three-branches").unwrap());
+    let source = format!("video={}", path_str(&pack_cache::demo_video()));
     let run = [
         "run",
         "three.toml",
@@ -34,59 +34,59 @@ fn three_branches_over_a_real_video() {
         "--source",
         &source,
     ];
-    let said = place.atom(&run).ok();
-    let lines = said.json_lines();
+    let output = dir.atom(&run).ok();
+    let lines = output.json_lines();
     for line in &lines {
         let words = line["text"].as_str().unwrap();
         assert!(words.len() > 1 && !words.contains("<|"), "{line}");
         assert_eq!(line["pack"], "mini");
     }
-    let report = place.report("r.json");
+    let report = dir.report("r.json");
     let loads = |module: &str| report["modules"][module]["loads"].clone();
     assert_eq!(["vision", "decoder"].map(loads), [1, 1]);
     let source = &report["sources"]["video"];
     assert_eq!(source["frames_received"], 250, "{report}");
-    // Two a second; in ten seconds of moving streets none is like the one before.
+    // Two per second: in ten seconds of a moving street no frame resembles the previous one.
     assert_eq!(source["frames_sampled"], 20, "{report}");
     assert_eq!(report["modules"]["vision"]["items"], 20);
     let segments = source["segments"].as_u64().unwrap();
     assert!(segments >= 3, "{report}");
     let each = json!({"caption": segments, "reason": segments});
     assert_eq!(report["decoder"]["requests"], each);
-    assert_eq!(lines.len() as u64, 2 * segments, "{said}");
+    assert_eq!(lines.len() as u64, 2 * segments, "{output}");
     assert_eq!(report["failures"], json!({}));
     let peak = report["peak_rss_bytes"].as_u64().unwrap();
-    assert!(peak < MEMORY, "{peak} bytes");
+    assert!(peak < MEMORY_LIMIT, "{peak} bytes");
 }
 
 #[test]
-fn captions_of_a_real_video_and_a_search_from_any_folder() {
-    let place = Place::new();
+fn a_real_video_is_captioned_and_found_from_any_folder() {
+    let dir = Workdir::new();
     let bare = |arguments: &[&str]| {
-        let mut command = place.command();
+        let mut command = dir.command();
         command.env_clear();
-        // Only what a login shell sets, and where the tests have their cache.
+        // Only the variables of a login shell, and those that set the cache of the tests.
         for kept in ["HOME", "ATOM_CACHE", "XDG_CACHE_HOME"] {
             if let Some(value) = std::env::var_os(kept) {
                 command.env(kept, value);
             }
         }
         command.args(arguments);
-        let running = atom_tests::program::Running::start(command);
-        running.wait(atom_tests::program::BOUND).ok()
+        let process = atom_tests::program::Process::start(command);
+        process.wait(atom_tests::program::TIMEOUT).ok()
     };
-    let bikes = cache::bikes();
-    let cues = subtitles::webvtt(&bare(&["caption", text(&bikes)]).stdout);
-    subtitles::in_order(&cues, 10_040);
-    bare(&["index", text(&bikes), "--store", "s.db"]);
-    let store = place.path("s.db");
-    let elsewhere = Place::new().with_cache(&cache::installed());
+    let bikes = pack_cache::demo_video();
+    let cues = subtitles::webvtt(&bare(&["caption", path_str(&bikes)]).stdout);
+    subtitles::assert_in_order(&cues, 10_040);
+    bare(&["index", path_str(&bikes), "--store", "s.db"]);
+    let store = dir.path("s.db");
+    let elsewhere = Workdir::new().with_cache(&pack_cache::installed());
     let search = [
         "search",
         "a bicycle in the street",
         "--json",
         "--store",
-        text(&store),
+        path_str(&store),
     ];
     let found = elsewhere.atom(&search).ok().json_lines().remove(0);
     assert_eq!(
@@ -97,11 +97,11 @@ fn captions_of_a_real_video_and_a_search_from_any_folder() {
 }
 
 #[test]
-fn the_installed_pack_is_right() {
-    let said = place().atom(&["models", "verify", "mini"]).ok();
-    assert!(said.stdout.contains("files are right"), "{said}");
-    let said = place().atom(&["models", "list"]).ok();
-    assert!(said.stdout.contains("mini"), "{said}");
+fn the_installed_pack_is_valid() {
+    let output = workdir().atom(&["models", "verify", "mini"]).ok();
+    assert!(output.stdout.contains("files are right"), "{output}");
+    let output = workdir().atom(&["models", "list"]).ok();
+    assert!(output.stdout.contains("mini"), "{output}");
 }
 
 #[test]
@@ -111,10 +111,11 @@ fn search_finds_the_scenes_of_the_shared_recording() {
         println!("skipped: ../shared is absent");
         return;
     }
-    let place = place();
+    let dir = workdir();
     let video = folder.join("recording.mp4");
-    place.atom(&["index", text(&video), "--store", "s.db"]).ok();
-    let finder = Finder::open(&place.path("s.db"));
+    dir.atom(&["index", path_str(&video), "--store", "s.db"])
+        .ok();
+    let finder = Finder::open(&dir.path("s.db"));
     let scenes = timeline(&folder);
     let (mut hit, mut first, mut fifth, mut asked) = (0, 0, 0, 0);
     for scene in &scenes {

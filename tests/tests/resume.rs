@@ -1,5 +1,5 @@
-//! What a recording gives from some moment on, or now and then, is what it gives there when it is decoded whole: the same
-//! pictures, bit for bit, at the same times, to the nanosecond.
+//! Playback from a later position, or of sparse frames, gives exactly the frames of a complete playback: the same pixels, at
+//! the same times to the nanosecond.
 #![allow(clippy::unwrap_used, missing_docs, clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
@@ -7,23 +7,23 @@ use std::path::{Path, PathBuf};
 use atom_media::{FrameSelection, PlaybackRequest};
 use atom_operators::{data::MediaTime, sample::Grid};
 use atom_tests::{
-    frames::{Played, Seen, every, play},
-    media,
+    generated_media,
+    playback::{Playback, TimedFrame, all_frames, play, play_all},
 };
 
 const SIZE: (u32, u32) = (64, 48);
 
-/// A video in which every picture differs from all others.
+/// Generates a video in which every frame is different.
 fn video(name: &str, seconds: f64, options: &[&str]) -> PathBuf {
     let source = format!("testsrc2=s=160x120:r=25:d={seconds}");
     let mut arguments = vec!["-f", "lavfi", "-i", &source, "-pix_fmt", "yuv420p"];
     arguments.extend(options);
-    media::made(name, &arguments)
+    generated_media::generate(name, &arguments)
 }
 
 const H264: [&str; 4] = ["-c:v", "libx264", "-threads", "1"];
 
-/// Videos whose containers and codecs differ in what makes a jump hard.
+/// Generates videos with different containers and codecs, each of which makes seeking hard in another way.
 fn videos() -> Vec<PathBuf> {
     let h264 = |name: &str, options: &[&str]| video(name, 9.0, &[&H264, options].concat());
     let open = [
@@ -54,7 +54,7 @@ fn videos() -> Vec<PathBuf> {
             "refresh.ts",
             &["-x264-params", "intra-refresh=1:keyint=25:bframes=0"],
         ),
-        // Pictures that look like key frames but are none.
+        // Frames that look like key frames but are not.
         h264(
             "refs.ts",
             &[
@@ -145,85 +145,91 @@ fn videos() -> Vec<PathBuf> {
     all
 }
 
-/// A part of a video taken without decoding: what its first pictures need lies hidden before its beginning.
+/// Cuts a part out of a video without decoding it. The frames that its first frames depend on are hidden before its start.
 fn cut_from(whole: &Path, name: &str) -> PathBuf {
-    media::made(
+    generated_media::generate(
         name,
         &["-ss", "2.3", "-i", whole.to_str().unwrap(), "-c", "copy"],
     )
 }
 
-fn whole(video: &Path) -> Played {
-    let played = play(every(video, SIZE));
+/// Plays all of a video.
+fn play_whole(video: &Path) -> Playback {
+    let playback = play_all(video, SIZE);
     assert!(
-        played.outcome.is_ok(),
+        playback.result.is_ok(),
         "{}: {:?}",
         video.display(),
-        played.outcome
+        playback.result
     );
     assert!(
-        played.seen.len() > 20,
+        playback.frames.len() > 20,
         "{}: {}",
         video.display(),
-        played.seen.len()
+        playback.frames.len()
     );
-    played
+    playback
 }
 
 #[track_caller]
-fn same(found: &[Seen], expected: &[&Seen], what: &str) {
-    let times = |seen: &[&Seen]| seen.iter().map(|(at, _)| at.nanos()).collect::<Vec<_>>();
+fn assert_same_frames(found: &[TimedFrame], expected: &[&TimedFrame], case: &str) {
+    let times =
+        |frames: &[&TimedFrame]| frames.iter().map(|(at, _)| at.nanos()).collect::<Vec<_>>();
     assert_eq!(
         times(&found.iter().collect::<Vec<_>>()),
         times(expected),
-        "{what}"
+        "{case}"
     );
     for (found, expected) in found.iter().zip(expected) {
         assert!(
             found.1 == expected.1,
-            "{what}: another picture at {}",
+            "{case}: another frame at {}",
             found.0
         );
     }
 }
 
 #[test]
-fn a_resumed_play_gives_the_tail_of_a_whole_one() {
+fn playback_from_a_later_position_gives_the_rest_of_a_complete_playback() {
     for video in videos() {
-        let all = whole(&video);
+        let all = play_whole(&video);
         let end = all.end.nanos();
-        let moments = [
+        let positions = [
             end / 10,
             end / 3,
             end / 2,
             end * 4 / 5,
-            all.seen[all.seen.len() / 3].0.nanos(),
+            all.frames[all.frames.len() / 3].0.nanos(),
             4_000_000_000,
             end - 1,
             end,
         ];
-        for from in moments.map(MediaTime::from_nanos) {
+        for from in positions.map(MediaTime::from_nanos) {
             let resumed = play(PlaybackRequest {
                 from,
-                ..every(&video, SIZE)
+                ..all_frames(&video, SIZE)
             });
-            let tail: Vec<_> = all.seen.iter().filter(|(at, _)| at.reaches(from)).collect();
-            let what = format!("{} from {from}", video.display());
-            assert!(resumed.outcome.is_ok(), "{what}: {:?}", resumed.outcome);
-            same(&resumed.seen, &tail, &what);
+            let tail: Vec<_> = all
+                .frames
+                .iter()
+                .filter(|(at, _)| at.reaches(from))
+                .collect();
+            let case = format!("{} from {from}", video.display());
+            assert!(resumed.result.is_ok(), "{case}: {:?}", resumed.result);
+            assert_same_frames(&resumed.frames, &tail, &case);
             assert_eq!(
-                (resumed.end, resumed.whole, &resumed.told),
-                (all.end, all.whole, &all.told),
-                "{what}"
+                (resumed.end, resumed.complete, &resumed.errors),
+                (all.end, all.complete, &all.errors),
+                "{case}"
             );
         }
     }
 }
 
 #[test]
-fn pictures_far_from_each_other_are_the_same_as_if_all_between_were_decoded() {
+fn sparse_frames_are_the_same_as_if_all_frames_were_decoded() {
     for video in videos() {
-        let all = whole(&video);
+        let all = play_whole(&video);
         for (fps, stretches) in [
             (0.1, &[][..]),
             (0.3, &[]),
@@ -234,7 +240,7 @@ fn pictures_far_from_each_other_are_the_same_as_if_all_between_were_decoded() {
             let grids = || vec![Grid::new(fps, stretches), Grid::new(fps / 3.0, &[])];
             let mut choice = grids();
             let chosen: Vec<_> = all
-                .seen
+                .frames
                 .iter()
                 .filter(|(at, _)| {
                     choice
@@ -244,21 +250,21 @@ fn pictures_far_from_each_other_are_the_same_as_if_all_between_were_decoded() {
                 .collect();
             let sparse = play(PlaybackRequest {
                 selection: FrameSelection::Grids(grids()),
-                ..every(&video, SIZE)
+                ..all_frames(&video, SIZE)
             });
-            let what = format!("{} at {fps}", video.display());
-            same(&sparse.seen, &chosen, &what);
+            let case = format!("{} at {fps}", video.display());
+            assert_same_frames(&sparse.frames, &chosen, &case);
             assert_eq!(
-                (sparse.end, sparse.whole, &sparse.told),
-                (all.end, all.whole, &all.told),
-                "{what}"
+                (sparse.end, sparse.complete, &sparse.errors),
+                (all.end, all.complete, &all.errors),
+                "{case}"
             );
         }
     }
 }
 
 #[test]
-fn what_lies_far_from_wanted_pictures_is_not_decoded() {
+fn frames_far_from_the_selected_ones_are_not_decoded() {
     let keys = "keyint=25:min-keyint=25:scenecut=0";
     let video = video(
         "spared.mp4",
@@ -267,9 +273,9 @@ fn what_lies_far_from_wanted_pictures_is_not_decoded() {
     );
     let sparse = play(PlaybackRequest {
         selection: FrameSelection::Grids(vec![Grid::new(0.1, &[])]),
-        ..every(&video, SIZE)
+        ..all_frames(&video, SIZE)
     });
-    assert_eq!(sparse.seen.len(), 2);
+    assert_eq!(sparse.frames.len(), 2);
     assert_eq!(sparse.received, 500);
     assert!(sparse.decoded < 150, "{} of 500", sparse.decoded);
 }

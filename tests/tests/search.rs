@@ -1,11 +1,11 @@
-//! Searching an index: some sources, spans of wall time, moments, pages, and waiting for what is not there yet.
+//! `atom search`: selected sources, spans of wall time, hit groups, pages, and waiting for segments to be indexed.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use atom_index::{Gap, Row, Seal, Store, Why};
-use atom_tests::program::Place;
+use atom_tests::program::Workdir;
 use serde_json::{Value, json};
 
-/// The pack of what is stored: of the fake one, so that no model is needed.
+/// The pack of the stored rows: the fake one, which needs no model.
 const PACK: &str = "fake-1-0";
 
 fn row(start_ms: u64, caption: &str) -> Row {
@@ -17,10 +17,10 @@ fn row(start_ms: u64, caption: &str) -> Row {
     }
 }
 
-/// An index of two yards and a door, twelve segments each, every third one with rain.
-fn indexed() -> Place {
-    let place = Place::new();
-    let mut store = Store::open(&place.path("s.db")).unwrap();
+/// Creates an index of two yards and a door with twelve segments each, every third one with rain.
+fn indexed() -> Workdir {
+    let dir = Workdir::new();
+    let mut store = Store::open(&dir.path("s.db")).unwrap();
     for source in ["yard/1", "yard/2", "door"] {
         store.begin(source, PACK).unwrap();
         let text = |n: u64| {
@@ -34,14 +34,14 @@ fn indexed() -> Place {
         store.seal(source, PACK, Seal::of(&rows, 48_000)).unwrap();
         store.finish(source, PACK, 48_000).unwrap();
     }
-    place
+    dir
 }
 
 #[track_caller]
-fn search(place: &Place, arguments: &[&str]) -> Value {
+fn search(dir: &Workdir, arguments: &[&str]) -> Value {
     let mut all = vec!["search", "--json", "--store", "s.db"];
     all.extend(arguments);
-    place.atom(&all).ok().json_lines().remove(0)
+    dir.atom(&all).ok().json_lines().remove(0)
 }
 
 fn keys(found: &Value) -> Vec<(String, u64)> {
@@ -54,12 +54,12 @@ fn keys(found: &Value) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn sources_are_named_several_times_and_by_patterns() {
-    let place = indexed();
+fn several_sources_and_patterns_can_be_given() {
+    let dir = indexed();
     let sources = |arguments: &[&str]| -> Vec<String> {
         let mut all = vec!["rain"];
         all.extend(arguments);
-        let found = search(&place, &all);
+        let found = search(&dir, &all);
         let through = found["complete_through_ms"].as_object().unwrap();
         through.keys().cloned().collect()
     };
@@ -68,15 +68,14 @@ fn sources_are_named_several_times_and_by_patterns() {
         sources(&["--source", "door", "--source", "*2"]),
         ["door", "yard/2"]
     );
-    place
-        .atom(&["search", "rain", "--store", "s.db", "--source", "barn*"])
-        .refused(&["\"barn*\"", "door, yard/1, yard/2"]);
+    dir.atom(&["search", "rain", "--store", "s.db", "--source", "barn*"])
+        .fails_with(&["\"barn*\"", "door, yard/1, yard/2"]);
 }
 
 #[test]
-fn a_moment_in_wall_time_is_sought_where_it_is_known_when_a_source_began() {
-    let place = indexed();
-    let mut store = Store::open(&place.path("s.db")).unwrap();
+fn a_span_of_wall_time_needs_sources_with_a_known_start_time() {
+    let dir = indexed();
+    let mut store = Store::open(&dir.path("s.db")).unwrap();
     // 2026-11-22T14:05:00Z
     store.set_start("door", 1_795_356_300_000).unwrap();
     drop(store);
@@ -93,10 +92,10 @@ fn a_moment_in_wall_time_is_sought_where_it_is_known_when_a_source_began() {
         "--to",
         "2026-11-22T14:05:24Z",
     ];
-    let said = place
+    let output = dir
         .atom(&arguments)
-        .warned(&["left out", "yard/1, yard/2"]);
-    let found = said.json_lines().remove(0);
+        .warns_with(&["left out", "yard/1, yard/2"]);
+    let found = output.json_lines().remove(0);
     assert!(
         keys(&found)
             .iter()
@@ -111,44 +110,43 @@ fn a_moment_in_wall_time_is_sought_where_it_is_known_when_a_source_began() {
 }
 
 #[test]
-fn pages_give_every_hit_once_while_rows_arrive() {
-    let place = indexed();
-    let all = keys(&search(&place, &["rain", "--limit", "100"]));
-    let (mut seen, mut next) = (Vec::new(), None::<String>);
+fn pages_give_every_hit_once_while_rows_are_added() {
+    let dir = indexed();
+    let all = keys(&search(&dir, &["rain", "--limit", "100"]));
+    let (mut found_keys, mut next) = (Vec::new(), None::<String>);
     loop {
         let mut arguments = vec!["rain", "--limit", "5"];
         if let Some(next) = &next {
             arguments.extend(["--page", next]);
         }
-        let found = search(&place, &arguments);
-        seen.extend(keys(&found));
-        let mut store = Store::open(&place.path("s.db")).unwrap();
+        let found = search(&dir, &arguments);
+        found_keys.extend(keys(&found));
+        let mut store = Store::open(&dir.path("s.db")).unwrap();
         store.begin("new", PACK).unwrap();
-        let rows = [row(seen.len() as u64 * 4000, "rain rain rain")];
+        let rows = [row(found_keys.len() as u64 * 4000, "rain rain rain")];
         store.seal("new", PACK, Seal::of(&rows, 400_000)).unwrap();
         next = found["next"].as_str().map(str::to_owned);
         if next.is_none() {
             break;
         }
     }
-    assert_eq!(seen, all);
+    assert_eq!(found_keys, all);
     let broken = ["search", "rain", "--store", "s.db", "--page", "x-y"];
-    place
-        .atom(&broken)
-        .refused(&["\"x-y\" is no page of this search"]);
+    dir.atom(&broken)
+        .fails_with(&["\"x-y\" is no page of this search"]);
 }
 
 #[test]
-fn neighbouring_hits_are_one_moment() {
-    let place = indexed();
-    let found = search(&place, &["ball", "--source", "door", "--moments"]);
+fn adjacent_hits_form_one_group() {
+    let dir = indexed();
+    let found = search(&dir, &["ball", "--source", "door", "--moments"]);
     let first = &found["moments"][0];
     assert_eq!(
         first["hits"].as_array().unwrap().len() as u64 * 4000,
         first["end_ms"].as_u64().unwrap() - first["start_ms"].as_u64().unwrap()
     );
-    assert!(search(&place, &["ball"]).get("moments").is_none());
-    let said = place
+    assert!(search(&dir, &["ball"]).get("moments").is_none());
+    let output = dir
         .atom(&[
             "search",
             "\"red ball\"",
@@ -158,13 +156,13 @@ fn neighbouring_hits_are_one_moment() {
             "door",
         ])
         .ok();
-    assert!(said.stdout.contains("a red ball"), "{said}");
+    assert!(output.stdout.contains("a red ball"), "{output}");
 }
 
 #[test]
-fn what_of_a_span_is_not_there_is_told_with_why() {
-    let place = indexed();
-    let mut store = Store::open(&place.path("s.db")).unwrap();
+fn missing_parts_of_a_span_are_reported_with_the_reason() {
+    let dir = indexed();
+    let mut store = Store::open(&dir.path("s.db")).unwrap();
     store.begin("live", PACK).unwrap();
     let lost = Gap {
         start_ms: 4000,
@@ -182,29 +180,30 @@ fn what_of_a_span_is_not_there_is_told_with_why() {
     };
     store.seal("live", PACK, sealed).unwrap();
     drop(store);
-    let found = search(&place, &["rain", "--source", "live"]);
+    let found = search(&dir, &["rain", "--source", "live"]);
     let expected = json!([
         {"source": "live", "from_ms": 0, "to_ms": 4000, "why": "failed", "stages": ["caption"]},
         {"source": "live", "from_ms": 4000, "to_ms": 8000, "why": "lost"},
         {"source": "live", "from_ms": 8000, "why": "waiting"},
     ]);
     assert_eq!(found["incomplete"], expected);
-    place.atom(&["search", "rain", "--store", "s.db"]).warned(&[
-        "failed: caption",
-        "the source gave no pictures",
-        "not indexed yet",
-    ]);
+    dir.atom(&["search", "rain", "--store", "s.db"])
+        .warns_with(&[
+            "failed: caption",
+            "the source gave no pictures",
+            "not indexed yet",
+        ]);
     assert!(
-        search(&place, &["rain", "--source", "door"])
+        search(&dir, &["rain", "--source", "door"])
             .get("incomplete")
             .is_none()
     );
 }
 
 #[test]
-fn a_search_waits_until_what_it_is_about_is_indexed() {
-    let place = indexed();
-    let mut store = Store::open(&place.path("s.db")).unwrap();
+fn a_search_can_wait_until_its_span_is_indexed() {
+    let dir = indexed();
+    let mut store = Store::open(&dir.path("s.db")).unwrap();
     let wait = [
         "search",
         "--json",
@@ -216,14 +215,14 @@ fn a_search_waits_until_what_it_is_about_is_indexed() {
         "--wait-until",
         "4",
     ];
-    let waiting = place.start(&wait);
+    let waiting = dir.start(&wait);
     std::thread::sleep(std::time::Duration::from_millis(300));
     store.begin("late", PACK).unwrap();
     store
         .seal("late", PACK, Seal::of(&[row(0, "rain")], 4000))
         .unwrap();
     let found = waiting
-        .wait(atom_tests::program::BOUND)
+        .wait(atom_tests::program::TIMEOUT)
         .ok()
         .json_lines()
         .remove(0);
@@ -231,8 +230,8 @@ fn a_search_waits_until_what_it_is_about_is_indexed() {
     let mut more = wait.to_vec();
     more.extend(["--wait-at-most", "0"]);
     more[8] = "1:00";
-    let said = place
+    let output = dir
         .atom(&more)
-        .warned(&["after 0 s not all of it is indexed"]);
-    assert_eq!(said.json_lines()[0]["incomplete"][0]["why"], "waiting");
+        .warns_with(&["after 0 s not all of it is indexed"]);
+    assert_eq!(output.json_lines()[0]["incomplete"][0]["why"], "waiting");
 }

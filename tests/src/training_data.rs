@@ -1,7 +1,7 @@
-//! Makes a small data folder for the training of the pack `mini`, and trains from it.
+//! A small dataset for the training of the pack `mini`, and its training.
 //!
-//! Ten pictures to learn from and two to measure on, each a box on a ground, and forty groups of captions without
-//! pictures. The words are ones that labels and classes of the picture nets lead to, and come often enough.
+//! It has ten images for training and two for validation, each with a box on a background, and forty groups of captions
+//! without images. Its words occur in the labels of the image models, and often enough to be learned.
 
 use std::{
     env, fs,
@@ -13,23 +13,24 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    cache, media,
-    program::{Place, Running, Said, workspace},
+    generated_media, pack_cache,
+    program::{Process, ProgramOutput, Workdir, workspace},
 };
 
 const THINGS: [&str; 4] = ["book", "kite", "clock", "ball"];
 const GROUNDS: [&str; 3] = ["table", "grass", "wall"];
 const COLOURS: [&str; 4] = ["red", "blue", "green", "white"];
-/// Longest training; two steps of the adapter may take minutes on a busy machine.
-const BOUND: Duration = Duration::from_secs(900);
+/// The longest training: two steps of the adapter may take minutes on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(900);
 
-/// The Python of the training: `ATOM_TRAIN_PYTHON`, or that of the environment in which the pack was built.
+/// Returns the Python interpreter of the training: `ATOM_TRAIN_PYTHON`, or that of the environment in which the pack was
+/// built.
 ///
 /// # Panics
-/// If it is not there.
+/// The interpreter does not exist.
 pub fn python() -> PathBuf {
     let python = env::var_os("ATOM_TRAIN_PYTHON").map_or_else(
-        || cache::installed().join("build/mini/bin/python"),
+        || pack_cache::installed().join("build/mini/bin/python"),
         PathBuf::from,
     );
     assert!(
@@ -41,27 +42,29 @@ pub fn python() -> PathBuf {
     python
 }
 
-/// A folder with `data` and `labels.txt`.
-pub fn lesson() -> Place {
-    let place = Place::new();
+/// Creates a folder with `data` and `labels.txt`.
+pub fn dataset() -> Workdir {
+    let dir = Workdir::new();
     for folder in ["data/images", "data/text"] {
-        fs::create_dir_all(place.path(folder)).expect("the temporary folder can be written");
+        fs::create_dir_all(dir.path(folder)).expect("the temporary folder can be written");
     }
-    let pairs: Vec<Value> = (0..12).map(|number| pair(&place, number)).collect();
-    place.write("data/images/pairs.json", Value::from(pairs).to_string());
-    let groups: String = (0..40)
-        .map(|number| format!("{}\n", group(number)))
+    let pairs: Vec<Value> = (0..12)
+        .map(|number| image_with_captions(&dir, number))
         .collect();
-    place.write("data/text/groups.jsonl", groups);
-    let named = ["book", "analog clock, clock", "kite"].map(str::to_owned);
+    dir.write("data/images/pairs.json", Value::from(pairs).to_string());
+    let groups: String = (0..40)
+        .map(|number| format!("{}\n", caption_group(number)))
+        .collect();
+    dir.write("data/text/groups.jsonl", groups);
+    let used = ["book", "analog clock, clock", "kite"].map(str::to_owned);
     let others = (3..1000).map(|number| format!("label {number}"));
-    let labels: Vec<String> = named.into_iter().chain(others).collect();
-    place.write("labels.txt", labels.join("\n"));
-    place
+    let labels: Vec<String> = used.into_iter().chain(others).collect();
+    dir.write("labels.txt", labels.join("\n"));
+    dir
 }
 
-/// Draws a picture and tells of it.
-fn pair(place: &Place, number: usize) -> Value {
+/// Draws an image and returns its entry in the list of images.
+fn image_with_captions(dir: &Workdir, number: usize) -> Value {
     let file = format!("{number}.png");
     let (ground, colour) = (
         ["brown", "darkgreen", "gray"][number % 3],
@@ -71,16 +74,18 @@ fn pair(place: &Place, number: usize) -> Value {
     let drawing = format!(
         "color=c={ground}:s=160x120:r=1:d=1,drawbox=x={x}:y=20:w={width}:h=60:color={colour}:t=fill"
     );
-    let made = media::made(&file, &["-f", "lavfi", "-i", &drawing, "-frames:v", "1"]);
-    place.copy(&made, &format!("data/images/{file}"));
+    let image =
+        generated_media::generate(&file, &["-f", "lavfi", "-i", &drawing, "-frames:v", "1"]);
+    dir.copy(&image, &format!("data/images/{file}"));
     let captions = captions(number, number / 2, "");
     let split = if number < 10 { "train" } else { "tune" };
     let origin = ["flickr8k_train", "coco_train2017"][number % 2];
     json!({"file": file, "split": split, "origin": origin, "captions": captions})
 }
 
-/// Captions of a picture that is not there; they begin in their own way, for a group that repeats a pair is left out.
-fn group(number: usize) -> Value {
+/// Returns captions without an image. They have their own beginning, because a group that repeats the captions of an image
+/// is ignored.
+fn caption_group(number: usize) -> Value {
     let origin = if number.is_multiple_of(3) {
         "flickr30k"
     } else {
@@ -102,17 +107,17 @@ fn captions(thing: usize, colour: usize, opening: &str) -> [String; 5] {
 
 /// Trains from `data` into `work` and `out`, with the installed parts and more arguments.
 #[track_caller]
-pub fn taught(place: &Place, arguments: &[&str]) -> Said {
-    let parts = cache::installed().join("parts/mini");
-    taught_with(place, &parts, arguments)
+pub fn train(dir: &Workdir, arguments: &[&str]) -> ProgramOutput {
+    let parts = pack_cache::installed().join("parts/mini");
+    train_with_parts(dir, &parts, arguments)
 }
 
-/// Like [`taught`], with other parts. Words count as often from 2 pictures and 6 captions on.
+/// Like [`train`], with other parts. A word is learned if it occurs in at least 2 images and 6 captions.
 #[track_caller]
-pub fn taught_with(place: &Place, parts: &Path, arguments: &[&str]) -> Said {
+pub fn train_with_parts(dir: &Workdir, parts: &Path, arguments: &[&str]) -> ProgramOutput {
     let mut command = Command::new(python());
     command
-        .current_dir(place.path(""))
+        .current_dir(dir.path(""))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .arg(workspace().join("models/packs/mini/train/train.py"))
         .arg("--parts")
@@ -129,23 +134,23 @@ pub fn taught_with(place: &Place, parts: &Path, arguments: &[&str]) -> Said {
         ])
         .args(["--least-pictures", "2", "--least-captions", "6"])
         .args(arguments);
-    Running::start(command).wait(BOUND)
+    Process::start(command).wait(TIMEOUT)
 }
 
-/// What a few lines of Python print about the lesson's results, as JSON.
+/// Runs Python code that inspects the results of the training, and returns its output as JSON.
 #[track_caller]
-pub fn asked(place: &Place, code: &str) -> Value {
+pub fn run_python(dir: &Workdir, code: &str) -> Value {
     let mut command = Command::new(python());
-    command.current_dir(place.path("")).args(["-c", code]);
-    Running::start(command)
-        .wait(BOUND)
+    command.current_dir(dir.path("")).args(["-c", code]);
+    Process::start(command)
+        .wait(TIMEOUT)
         .ok()
         .json_lines()
         .remove(0)
 }
 
-/// Whether the adapter can be taught too.
-pub fn torch() -> bool {
-    let asked = Command::new(python()).args(["-c", "import torch"]).output();
-    asked.is_ok_and(|output| output.status.success())
+/// Returns true if PyTorch is installed, which the training of the adapter needs.
+pub fn has_torch() -> bool {
+    let output = Command::new(python()).args(["-c", "import torch"]).output();
+    output.is_ok_and(|output| output.status.success())
 }

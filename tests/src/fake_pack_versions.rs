@@ -1,13 +1,13 @@
-//! Versions of the fake pack: manifests of that name in a cache, which differ in their number and in how captions begin.
+//! Further versions of the fake pack: manifests in a cache that differ in their version and the beginning of captions.
 
 use std::{fs, path::Path};
 
 use atom_models::fake;
 
-/// Makes `version` of the fake pack the installed one of a cache; its captions say `word` before what they see.
+/// Installs a version of the fake pack in a cache. Its captions contain `word` before their description.
 ///
 /// # Panics
-/// If the cache cannot be written.
+/// The cache cannot be written.
 pub fn install(cache: &Path, version: &str, word: &str) {
     let folder = cache.join("packs/fake");
     fs::create_dir_all(&folder).expect("the temporary folder can be written");

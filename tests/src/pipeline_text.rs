@@ -1,13 +1,13 @@
-//! Pipeline files for the pack `fake`, which needs no weights.
+//! Pipeline files as text, for the pack `fake`, which needs no weights.
 
 use atom_pipelines::library;
 
-/// A ready pipeline of the library, switched to the fake pack.
+/// Returns a built-in pipeline, changed to the fake pack.
 ///
 /// # Panics
-/// If there is none of that name.
-pub fn ready(name: &str) -> String {
-    let text = library::text(name).unwrap_or_else(|| panic!("no ready pipeline {name:?}"));
+/// There is no pipeline with this name.
+pub fn built_in(name: &str) -> String {
+    let text = library::text(name).unwrap_or_else(|| panic!("no built-in pipeline {name:?}"));
     text.replacen(
         &format!("name = \"{name}\"\n"),
         &format!("name = \"{name}\"\npack = \"fake\"\n"),
@@ -15,7 +15,7 @@ pub fn ready(name: &str) -> String {
     )
 }
 
-/// From a video to segments, with settings for sampling and segmenting; nodes `frames`, `seen`, `scenes`.
+/// Returns a source `video` and the nodes `frames`, `seen` and `scenes`, with more settings of the sampler and the segments.
 pub fn scenes(sample: &str, segment: &str) -> String {
     format!(
         "pack = \"fake\"\n[source.video]\n\
@@ -25,17 +25,17 @@ pub fn scenes(sample: &str, segment: &str) -> String {
     )
 }
 
-/// A node that captions another one.
+/// Returns a caption node.
 pub fn caption(name: &str, input: &str) -> String {
     format!("[node.{name}]\nkind = \"caption\"\ninputs = [\"{input}\"]\n")
 }
 
-/// A node that asks a question.
+/// Returns a reason node.
 pub fn reason(name: &str, input: &str, ask: &str) -> String {
     format!("[node.{name}]\nkind = \"reason\"\ninputs = [\"{input}\"]\nask = \"{ask}\"\n")
 }
 
-/// A sink that writes a file.
+/// Returns a sink `out` that writes a file.
 pub fn sink(kind: &str, input: &str, path: &str) -> String {
     format!("[sink.out]\nkind = \"{kind}\"\ninputs = [\"{input}\"]\npath = \"{path}\"\n")
 }

@@ -1,4 +1,4 @@
-//! Live sources in tests: pipeline files for them, and what a run tells of itself over HTTP while it goes on.
+//! Cameras, pipeline files with live sources, and an HTTP client for the status of a run.
 
 use std::{
     io::{Read, Write},
@@ -10,7 +10,7 @@ use std::{
 use atom_camera::{Camera, CameraOptions, EncodedVideo, Transport, VideoFormat};
 use serde_json::Value;
 
-use crate::program::{BOUND, Running};
+use crate::program::{Process, TIMEOUT};
 
 /// Encodes a small video of four seconds with constant motion.
 ///
@@ -37,7 +37,8 @@ pub fn camera(video: EncodedVideo) -> Camera {
     Camera::start(options).expect("the camera starts")
 }
 
-/// Captions of these cameras by the fake pack: four looks a second, a segment every half second, each source with these settings.
+/// Returns a pipeline that captions sources with the fake pack: four frames per second, and segments of half a second. Each
+/// source has the given settings.
 pub fn pipeline(sources: &[(&str, &str)], settings: &str) -> String {
     let mut text = "pack = \"fake\"\n".to_owned();
     for (name, uri) in sources {
@@ -52,8 +53,8 @@ pub fn pipeline(sources: &[(&str, &str)], settings: &str) -> String {
     )
 }
 
-/// Runs `live.toml`, reports to `r.json`, and listens on a free port.
-pub const RUN: [&str; 7] = [
+/// The arguments that run `live.toml`, write a report to `r.json`, and listen on a free port.
+pub const RUN_ARGUMENTS: [&str; 7] = [
     "run",
     "live.toml",
     "--json",
@@ -63,91 +64,95 @@ pub const RUN: [&str; 7] = [
     "127.0.0.1:0",
 ];
 
-/// Settings with which a source is quick to notice a loss and to come back.
-pub const QUICK: &str = "stall_ms = 1000\nretry_from_ms = 50\nretry_to_ms = 400\n";
+/// Source settings for a quick detection of stalls and quick reconnects.
+pub const FAST_RECONNECT: &str = "stall_ms = 1000\nretry_from_ms = 50\nretry_to_ms = 400\n";
 
-/// What a run with `--listen 127.0.0.1:0` tells while it goes on.
+/// An HTTP client for the metrics and the health of a run with `--listen 127.0.0.1:0`.
 #[derive(Clone, Copy, Debug)]
-pub struct Told {
+pub struct StatusClient {
     address: SocketAddr,
 }
 
-impl Told {
-    /// Finds out where the run listens.
+impl StatusClient {
+    /// Waits until the run logs the address on which it listens.
     #[track_caller]
-    pub fn by(running: &Running) -> Self {
-        let port = |said: &str| {
-            let (_, rest) = said.split_once("address=127.0.0.1:")?;
+    pub fn of(process: &Process) -> Self {
+        let port = |stderr: &str| {
+            let (_, rest) = stderr.split_once("address=127.0.0.1:")?;
             let end = rest.find(|c: char| !c.is_ascii_digit())?;
             rest[..end].parse().ok()
         };
-        running.until_stderr(|said| port(said).is_some());
-        let port: u16 = port(&running.stderr()).expect("it was just there");
+        process.wait_for_stderr(|stderr| port(stderr).is_some());
+        let port: u16 = port(&process.stderr()).expect("the port was logged");
         Self {
             address: ([127, 0, 0, 1], port).into(),
         }
     }
 
-    /// Where it listens.
+    /// Returns the address on which the run listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Status and body of a page; `headers` are whole lines.
+    /// Requests a page and returns its status and body; `headers` are complete lines.
     #[track_caller]
-    pub fn page(&self, path: &str, headers: &str) -> (u16, String) {
-        get(self.address, path, headers).unwrap_or_else(|e| panic!("{path}: {e}"))
+    pub fn get(&self, path: &str, headers: &str) -> (u16, String) {
+        http_get(self.address, path, headers).unwrap_or_else(|e| panic!("{path}: {e}"))
     }
 
-    /// How the run is.
+    /// Returns the response of `/healthz`.
     #[track_caller]
     pub fn health(&self) -> Value {
-        let (_, body) = self.page("/healthz", "");
+        let (_, body) = self.get("/healthz", "");
         serde_json::from_str(&body).unwrap_or_else(|e| panic!("{body}: {e}"))
     }
 
-    /// How many connections of a source brought a picture.
+    /// Returns the number of connections of a source that delivered a frame.
     #[track_caller]
-    pub fn connects(&self, source: &str) -> u64 {
+    pub fn connection_count(&self, source: &str) -> u64 {
         self.health()["sources"][source]["connects"]
             .as_u64()
             .unwrap_or(0)
     }
 
-    /// The sum of all series of a metric whose labels hold all of `labels`, each written as `name="value"`.
+    /// Returns the sum of the series of a metric whose labels contain all of `labels`, each in the form `name="value"`.
     #[track_caller]
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
-        let (status, body) = self.page("/metrics", "");
+        let (status, body) = self.get("/metrics", "");
         assert_eq!(status, 200, "{body}");
-        sum(&body, name, labels)
+        metric_sum(&body, name, labels)
     }
 
-    /// Waits until something holds, for at most the bound.
+    /// Waits until a condition holds.
+    ///
+    /// # Panics
+    /// The condition does not hold within the timeout.
     #[track_caller]
-    pub fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
-        let begun = Instant::now();
-        while !holds(self) {
-            assert!(begun.elapsed() < BOUND, "not within {BOUND:?}: {what}");
+    pub fn wait_until(&self, description: &str, mut condition: impl FnMut(&Self) -> bool) {
+        let start = Instant::now();
+        while !condition(self) {
+            let late = start.elapsed() >= TIMEOUT;
+            assert!(!late, "not within {TIMEOUT:?}: {description}");
             thread::sleep(Duration::from_millis(20));
         }
     }
 }
 
-/// The sum of all series of a metric on a page of `/metrics` whose labels hold all of `labels`.
-pub fn sum(page: &str, name: &str, labels: &[&str]) -> f64 {
+/// Returns the sum of the series of a metric in a response of `/metrics` whose labels contain all of `labels`.
+pub fn metric_sum(page: &str, name: &str, labels: &[&str]) -> f64 {
     let lines = page.lines().filter(|line| !line.starts_with('#'));
     let values = lines.filter_map(|line| {
         let (series, value) = line.rsplit_once(' ')?;
-        let named = series.split('{').next() == Some(name);
-        let labelled = labels.iter().all(|label| series.contains(label));
-        (named && labelled).then(|| value.parse::<f64>().expect("a number"))
+        let same_name = series.split('{').next() == Some(name);
+        let same_labels = labels.iter().all(|label| series.contains(label));
+        (same_name && same_labels).then(|| value.parse::<f64>().expect("a number"))
     });
     values.sum()
 }
 
-/// Holds that every frame of a source that arrived was sampled or dropped for a reason.
+/// Asserts that every received frame of a source was either sampled or dropped for a reason.
 #[track_caller]
-pub fn accounted(report: &Value, source: &str) {
+pub fn assert_frames_accounted(report: &Value, source: &str) {
     let source = &report["sources"][source];
     let count = |value: &Value| value.as_u64().expect("a count");
     let dropped = source["frames_dropped"].as_object().expect("counts");
@@ -156,21 +161,21 @@ pub fn accounted(report: &Value, source: &str) {
     assert_eq!(source["frames_received"], sampled + dropped, "{source}");
 }
 
-/// Asks a server of this machine for a page.
+/// Requests a page and returns its status and body.
 ///
 /// # Errors
-/// If it does not answer.
-pub fn get(address: SocketAddr, path: &str, headers: &str) -> std::io::Result<(u16, String)> {
+/// The server does not respond.
+pub fn http_get(address: SocketAddr, path: &str, headers: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     write!(
         stream,
         "GET {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n"
     )?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response)?;
+    let response = String::from_utf8_lossy(&response);
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
     let status = head
         .split(' ')
         .nth(1)

@@ -1,4 +1,4 @@
-//! Caches of packs: the installed one, and ones of tests in which something is wrong.
+//! The cache of installed packs, and caches that link to it, whose files a test can replace.
 
 use std::{
     env, fs,
@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The folder of the installed packs, for tests that need real weights.
+/// Returns the cache of installed packs, for tests that need real weights.
 ///
 /// # Panics
-/// If the pack `mini` is not installed.
+/// The pack `mini` is not installed.
 pub fn installed() -> PathBuf {
     let set = |name| {
         env::var_os(name)
@@ -28,11 +28,11 @@ pub fn installed() -> PathBuf {
     cache
 }
 
-/// The real video that `make setup` fetches.
+/// Returns the real video that `make setup` downloads.
 ///
 /// # Panics
-/// If it is not there.
-pub fn bikes() -> PathBuf {
+/// The video does not exist.
+pub fn demo_video() -> PathBuf {
     let video = installed().join("demo/bikes.mp4");
     assert!(
         video.is_file(),
@@ -42,8 +42,11 @@ pub fn bikes() -> PathBuf {
     video
 }
 
-/// Makes `cache` hold the installed packs by links, and gives the folder of `mini`, whose files may then be replaced.
-pub fn linked(cache: &Path) -> PathBuf {
+/// Links all installed packs into `cache`, and returns the folder of `mini`, whose files can then be replaced.
+///
+/// # Panics
+/// The pack `mini` is not installed, or the cache cannot be written.
+pub fn link_installed(cache: &Path) -> PathBuf {
     let installed = installed().join("packs");
     let packs = cache.join("packs");
     let mini = packs.join("mini");
@@ -56,7 +59,10 @@ pub fn linked(cache: &Path) -> PathBuf {
     mini
 }
 
-/// Puts other bytes in the place of a link.
+/// Replaces a link by a file with other content.
+///
+/// # Panics
+/// The link does not exist.
 pub fn replace(path: &Path, content: impl AsRef<[u8]>) {
     fs::remove_file(path).expect("the link is there");
     fs::write(path, content).expect("the temporary folder can be written");
