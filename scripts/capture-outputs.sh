@@ -32,7 +32,7 @@ normalised() {
   sed -E -e "s#$work#WORK#g" -e "s#$cache#CACHE#g" -e 's#127\.0\.0\.1:[0-9]{4,5}#127.0.0.1:PORT#g' \
     -e 's/"at_utc":"[^"]*"/"at_utc":"UTC"/g' \
     -e 's/"(wall_seconds|seconds|peak_rss_bytes|ms_[a-z0-9_]+)": ?[0-9.e-]+/"\1":0/g' \
-    -e 's/^(ms a file|  to look|  to caption) .*/\1/'
+    -e 's/^(ms a file|ms per file|  to look|  to caption|  encoding|  captioning) .*/\1/'
 }
 
 # Reads the output of a command; sorts that of `index`, which works on several recordings at once.

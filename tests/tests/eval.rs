@@ -169,7 +169,7 @@ fn without_json_the_measures_are_printed_as_text() {
         "BLEU-4",
         "ROUGE-L",
         "95 %",
-        "ms a file",
+        "ms per file",
     ] {
         assert!(output.stdout.contains(words), "no {words:?}\n{output}");
     }

@@ -10,7 +10,7 @@ use tracing_subscriber::{
 
 use crate::output::suspend_progress_bar;
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.

@@ -1,8 +1,9 @@
-//! What it saves to serve requests together: tokens a second of one to eight texts, and the same requests with and without reuse.
+//! Measures what batching and reuse save: tokens per second of one to eight texts, the same requests with and without
+//! reuse, and the wait of a question while captions are decoded.
 //!
-//! Needs the pack `mini`; another one of its make, as one of float32 weights, can be measured by ATOM_CACHE. Would
-//! change a decision: if eight texts together do not come to twice the tokens a second of one, or if reuse saves
-//! nothing, requests had better be served one after the other.
+//! Needs the pack `mini`; a pack of the same family, as one with float32 weights, can be measured by ATOM_CACHE. These
+//! results would change a decision: if eight texts together do not reach twice the tokens per second of one, or if reuse
+//! saves nothing, requests should be served one after the other.
 
 use std::{
     io::{self, Write},
@@ -13,7 +14,7 @@ use std::{
 use atom_models::{Job, Pack, Prompt, Scheduler, SchedulerSettings, Urgency};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-/// New tokens of each text.
+/// New tokens per text.
 const TOKENS: usize = 24;
 
 fn scheduler(pack: &Pack, settings: SchedulerSettings) -> Scheduler {
@@ -31,7 +32,7 @@ fn submit(scheduler: &mut Scheduler, id: u64, prompt: Prompt, urgency: Urgency) 
     scheduler.submit(id, job);
 }
 
-/// Works until nothing is left; gives the new tokens.
+/// Runs all jobs to their end, and returns the number of new tokens.
 fn finish(scheduler: &mut Scheduler) -> usize {
     let mut tokens = 0;
     while !scheduler.idle() {
@@ -42,8 +43,8 @@ fn finish(scheduler: &mut Scheduler) -> usize {
     tokens
 }
 
-/// A text without an end: a list to go on with.
-fn endless(n: u64) -> Prompt {
+/// Returns a prompt that the decoder continues without an end: a list of numbers.
+fn endless_prompt(n: u64) -> Prompt {
     Prompt::from(&*format!(
         "{n}, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,"
     ))
@@ -59,11 +60,12 @@ fn sequences(criterion: &mut Criterion) {
             ..SchedulerSettings::default()
         };
         let mut scheduler = scheduler(&pack, settings);
-        // Their beginnings are known after the first time: what is measured are steps.
+        // Prompts are cached after the first iteration, so this measures decoding steps.
         group.throughput(Throughput::Elements(texts * TOKENS as u64));
         group.bench_function(BenchmarkId::from_parameter(texts), |bencher| {
             bencher.iter(|| {
-                (0..texts).for_each(|n| submit(&mut scheduler, n, endless(n), Urgency::Person));
+                (0..texts)
+                    .for_each(|n| submit(&mut scheduler, n, endless_prompt(n), Urgency::Person));
                 finish(&mut scheduler)
             });
         });
@@ -71,7 +73,7 @@ fn sequences(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Three questions about each of four things seen.
+/// Asks three questions about each of four segments, and returns the number of new tokens.
 fn questions(scheduler: &mut Scheduler, pack: &Pack) -> usize {
     let seen = [
         "person, dog, grass; maybe run, field, play",
@@ -113,8 +115,8 @@ fn reuse(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A caption as pipelines ask for it.
-fn caption(n: u64) -> Prompt {
+/// Returns the prompt of a caption, as pipelines write it.
+fn caption_prompt(n: u64) -> Prompt {
     let seen = [
         "man, horse; maybe field, ride",
         "dog, ball; maybe grass, run",
@@ -127,12 +129,12 @@ fn caption(n: u64) -> Prompt {
     Prompt::from(&*text).with_adapter(true).with_beams(3)
 }
 
-/// So many questions are asked at random moments while captions are written.
-const ASKED: u64 = 60;
+/// Number of questions that are asked at random moments while captions are decoded.
+const QUESTIONS: u64 = 60;
 
-/// How long a person's question waits while eight captions are under way: for its first chunk, its first token, its answer.
-/// Tells the median and the 95th percentile, and the most bytes of keys and values that were held meanwhile.
-fn waiting(_: &mut Criterion) {
+/// Measures the wait of a person's question while eight captions are decoded: for its first chunk, its first token, its
+/// answer. Prints the median and the 95th percentile, and the largest memory of keys and values.
+fn question_latency(_: &mut Criterion) {
     let pack = Pack::open("mini").expect("mini is installed");
     let mut scheduler = scheduler(&pack, SchedulerSettings::default());
     let prompts = pack.prompts();
@@ -145,14 +147,21 @@ fn waiting(_: &mut Criterion) {
     );
     let mut waited: [Vec<Duration>; 3] = Default::default();
     let mut held = (0, 0);
-    for n in 0..ASKED {
-        (0..8).for_each(|at| submit(&mut scheduler, at, caption(8 * n + at), Urgency::Recording));
-        // A moment that is another one each time, spread by a multiplicative hash.
+    for n in 0..QUESTIONS {
+        (0..8).for_each(|at| {
+            submit(
+                &mut scheduler,
+                at,
+                caption_prompt(8 * n + at),
+                Urgency::Recording,
+            )
+        });
+        // A different moment each time, spread by a multiplicative hash.
         (0..(n * 37) % 50).for_each(|_| drop(scheduler.advance(Instant::now())));
         submit(&mut scheduler, 100, prompt.clone(), Urgency::Person);
-        let begun = Instant::now();
+        let start = Instant::now();
         scheduler.advance(Instant::now());
-        waited[0].push(begun.elapsed());
+        waited[0].push(start.elapsed());
         let mut first = None;
         while !scheduler.idle() {
             let over = scheduler
@@ -162,10 +171,10 @@ fn waiting(_: &mut Criterion) {
             let bytes = scheduler.bytes();
             held = (bytes.0.max(held.0), bytes.1.max(held.1));
             if first.is_none() && (over || scheduler.partial_text(100).is_some()) {
-                first = Some(begun.elapsed());
+                first = Some(start.elapsed());
             }
             if over {
-                waited[2].push(begun.elapsed());
+                waited[2].push(start.elapsed());
             }
         }
         waited[1].extend(first);
@@ -177,25 +186,25 @@ fn waiting(_: &mut Criterion) {
         times.sort();
         let [median, most] =
             [times.len() / 2, times.len() * 95 / 100].map(|at| times[at].as_millis());
-        tell(&format!(
+        print(&format!(
             "decoder/a question while eight captions are written/{what}: p50 {median} ms, p95 {most} ms"
         ));
     }
     let [beginnings, under_way] = [held.0, held.1].map(|bytes| bytes >> 20);
-    tell(&format!(
+    print(&format!(
         "keys and values: {beginnings} MiB of beginnings, {under_way} MiB of what is under way"
     ));
 }
 
-/// Prints a figure that criterion has no place for.
-fn tell(line: &str) {
-    // Nobody is left to be told if stderr is gone.
+/// Prints a result that criterion cannot report.
+fn print(line: &str) {
+    // There is nowhere left to report that stderr is gone.
     let _ = writeln!(io::stderr(), "{line}");
 }
 
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10);
-    targets = sequences, reuse, waiting
+    targets = sequences, reuse, question_latency
 }
 criterion_main!(benches);

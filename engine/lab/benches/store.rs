@@ -1,9 +1,9 @@
-//! How quick the store is at size: searches of 1,000, 10,000 and 100,000 segments, writing, room on disk, removing, and what vectors of
-//! bytes lose. Writes a section of Markdown to stdout.
+//! Measures the index at size: searches of 1,000, 10,000 and 100,000 segments, writes, size on disk, removal, and the
+//! recall of quantized vectors. Writes a section of Markdown to stdout.
 //!
-//! Would change a decision: if half the searches of 100,000 segments take longer than 30 ms, a flat scan over all vectors
-//! and BM25 over all rows are not enough; if of the ten nearest fewer than nine stay, bytes are too few.
-//! The segments are made up (`bench::made`), so that everything follows from fixed seeds.
+//! These results would change a decision: if the median search of 100,000 segments takes longer than 30 ms, a flat scan
+//! over all vectors and BM25 over all rows are too slow; if fewer than nine of the ten nearest remain, 8 bits per dimension
+//! are too few. The segments are synthetic (`bench::synthetic`), with fixed seeds.
 
 use std::{
     fs,
@@ -13,60 +13,63 @@ use std::{
 };
 
 use atom_index::{Query, Row, Store};
-use atom_lab::bench::made::{LENGTH, PACK, WORDS, of_pack, random, row, seal, search, unit};
+use atom_lab::bench::synthetic::{
+    DIMENSIONS, PACK, WORDS, normalized, query_vectors, random_vector, row, seal, search,
+};
 use fastrand::Rng;
 use tempfile::tempdir;
 
-/// Searches of each kind.
+/// Number of searches of each kind.
 const SEARCHES: u64 = 200;
-/// Segments of a source.
-const OF_A_SOURCE: u64 = 900;
+/// Segments per source.
+const SEGMENTS_PER_SOURCE: u64 = 900;
 
-/// A week and a moment after all sources began: each is looked at, and no segment is older than a week.
-const JUST_BEFORE: i64 = 604_800_001;
+/// A week and a millisecond after the start of all sources, in milliseconds: each is checked, and no segment is older than
+/// a week.
+const CHECK_TIME: i64 = 604_800_001;
 
-type Done = Result<(), Box<dyn std::error::Error>>;
+type BenchResult = Result<(), Box<dyn std::error::Error>>;
 
-fn main() -> Done {
+fn main() -> BenchResult {
     let mut out = io::stdout().lock();
-    writeln!(out, "## The store at size\n")?;
+    writeln!(out, "## The index at size\n")?;
     writeln!(
         out,
-        "Vectors of {LENGTH} numbers, of pictures and of captions; queries of three words and a vector.\n"
+        "Vectors of {DIMENSIONS} numbers, of frames and of captions; queries of three words and a vector.\n"
     )?;
     writeln!(
         out,
-        "| segments | search p50 | p95 | common words p50 | p95 | open | first search | after a seal p50 | p95 | bytes a segment |"
+        "| segments | search p50 | p95 | common words p50 | p95 | open | first search | after a seal p50 | p95 | bytes per segment |"
     )?;
     writeln!(out, "|---|---|---|---|---|---|---|---|---|---|")?;
     for segments in [1000, 10_000, 100_000] {
         writeln!(out, "{}", at_size(segments)?)?;
     }
-    writeln!(out, "\n| written | rows a second |\n|---|---|")?;
+    writeln!(out, "\n| written | rows per second |\n|---|---|")?;
     for (of, rows) in [(4, 4000), (100, 20_000)] {
         writeln!(out, "| in seals of {of} | {:.0} |", insert_rate(of, rows)?)?;
     }
-    let bare = bytes_a_segment(0)?;
-    let with = bytes_a_segment(4096)?;
+    let bare = bytes_per_segment(0)?;
+    let with_thumbnails = bytes_per_segment(4096)?;
     writeln!(
         out,
-        "\n10,000 segments take {bare:.0} bytes each, with thumbnails of 4 kB {with:.0}.\n"
+        "\n10,000 segments take {bare:.0} bytes each, with thumbnails of 4 kB {with_thumbnails:.0}.\n"
     )?;
     writeln!(
         out,
-        "| of 100,000 segments, what is no longer kept | p50 | p95 |\n|---|---|---|"
+        "| retention with 100,000 segments | p50 | p95 |\n|---|---|---|"
     )?;
-    keeping(&mut out)?;
+    measure_retention(&mut out)?;
     writeln!(
         out,
-        "\n| vectors | of the ten nearest, found with bytes |\n|---|---|"
+        "\n| vectors | recall of the ten nearest with 8 bits |\n|---|---|"
     )?;
     writeln!(out, "| random | {:.3} |", recall(0)?)?;
     writeln!(out, "| in 100 clusters | {:.3} |", recall(100)?)?;
     Ok(())
 }
 
-/// A line of the table of searches.
+/// Returns a row of the table of searches.
 fn at_size(segments: u64) -> Result<String, Box<dyn std::error::Error>> {
     let folder = tempdir()?;
     let path = folder.path().join("atom.db");
@@ -74,14 +77,14 @@ fn at_size(segments: u64) -> Result<String, Box<dyn std::error::Error>> {
     fill(&mut writer, segments, 100, 0)?;
     drop(writer);
     let bytes = fs::metadata(&path)?.len() / segments;
-    let begun = Instant::now();
+    let start = Instant::now();
     let store = Store::open_existing(&path)?;
-    let open = begun.elapsed();
-    let begun = Instant::now();
+    let open = start.elapsed();
+    let start = Instant::now();
     store.search(&search(&mut Rng::with_seed(1), [30, 300, WORDS]))?;
-    let first = begun.elapsed();
-    let usual = searches(&store, [30, 300, WORDS], &mut |_| Ok(()))?;
-    let common = searches(&store, [3, 5, 10], &mut |_| Ok(()))?;
+    let first = start.elapsed();
+    let all_words = searches(&store, [30, 300, WORDS], &mut |_| Ok(()))?;
+    let common_words = searches(&store, [3, 5, 10], &mut |_| Ok(()))?;
     let mut writer = Store::open(&path)?;
     writer.begin("after", PACK)?;
     let sealed = searches(&store, [30, 300, WORDS], &mut |n| {
@@ -90,10 +93,10 @@ fn at_size(segments: u64) -> Result<String, Box<dyn std::error::Error>> {
     })?;
     Ok(format!(
         "| {segments} | {} | {} | {} | {} | {} | {} | {} | {} | {bytes} |",
-        ms(usual.0),
-        ms(usual.1),
-        ms(common.0),
-        ms(common.1),
+        ms(all_words.0),
+        ms(all_words.1),
+        ms(common_words.0),
+        ms(common_words.1),
         ms(open),
         ms(first),
         ms(sealed.0),
@@ -101,19 +104,19 @@ fn at_size(segments: u64) -> Result<String, Box<dyn std::error::Error>> {
     ))
 }
 
-/// Median and 95th of 100 times of a search, with something done before each that is not counted.
+/// Returns the median and the 95th percentile of searches. `before` runs before each and is not counted.
 fn searches(
     store: &Store,
     ranks: [usize; 3],
-    before: &mut dyn FnMut(u64) -> Done,
+    before: &mut dyn FnMut(u64) -> BenchResult,
 ) -> Result<(Duration, Duration), Box<dyn std::error::Error>> {
     let mut times = Vec::new();
     for n in 0..SEARCHES {
         before(n)?;
         let query = search(&mut Rng::with_seed(n), ranks);
-        let begun = Instant::now();
+        let start = Instant::now();
         store.search(&query)?;
-        times.push(begun.elapsed());
+        times.push(start.elapsed());
     }
     times.sort();
     let at = |part: usize| times[times.len() * part / 100];
@@ -127,7 +130,7 @@ fn insert_rate(of: usize, rows: u64) -> Result<f64, Box<dyn std::error::Error>> 
     Ok(rows as f64 / took.as_secs_f64())
 }
 
-fn bytes_a_segment(thumbnail: usize) -> Result<f64, Box<dyn std::error::Error>> {
+fn bytes_per_segment(thumbnail: usize) -> Result<f64, Box<dyn std::error::Error>> {
     let folder = tempdir()?;
     let path = folder.path().join("atom.db");
     let mut store = Store::open(&path)?;
@@ -136,52 +139,52 @@ fn bytes_a_segment(thumbnail: usize) -> Result<f64, Box<dyn std::error::Error>> 
     Ok(size(&path)? / 10_000.0)
 }
 
-/// Lines about looking for what is no longer kept where there is nothing, and about removing a thousand segments.
-fn keeping(out: &mut impl Write) -> Done {
+/// Writes the time to check for expired segments where there are none, and to remove a thousand segments.
+fn measure_retention(out: &mut impl Write) -> BenchResult {
     let folder = tempdir()?;
     let mut store = Store::open(&folder.path().join("atom.db"))?;
     fill(&mut store, 100_000, 100, 0)?;
     for source in store.sources()? {
         store.set_start(&source.source, 0)?;
     }
-    for (looked, keep) in [
-        ("looked for by age", "1w"),
-        ("looked for by number", "100000 segments"),
-        ("looked for by size", "20GB"),
+    for (check, keep) in [
+        ("check by age", "1w"),
+        ("check by number", "100000 segments"),
+        ("check by size", "20GB"),
     ] {
-        line(out, looked, 100, &mut || {
-            Ok(store.expire(&keep.parse()?, JUST_BEFORE)?)
+        write_times(out, check, 100, &mut || {
+            Ok(store.expire(&keep.parse()?, CHECK_TIME)?)
         })?;
     }
-    let removed = "1000 removed, those first written";
-    line(out, removed, 20, &mut || {
+    let removed = "remove the 1000 oldest";
+    write_times(out, removed, 20, &mut || {
         Ok(store.expire(&"1 segment".parse()?, 0)?)
     })
 }
 
-/// A line with median and 95th of so many times.
-fn line(
+/// Writes a row with the median and the 95th percentile of repeated work.
+fn write_times(
     out: &mut impl Write,
-    what: &str,
+    name: &str,
     times: usize,
     work: &mut dyn FnMut() -> Result<usize, Box<dyn std::error::Error>>,
-) -> Done {
+) -> BenchResult {
     let mut took = Vec::new();
     for _ in 0..times {
-        let begun = Instant::now();
+        let start = Instant::now();
         work()?;
-        took.push(begun.elapsed());
+        took.push(start.elapsed());
     }
     took.sort();
     let at = |part: usize| ms(took[took.len() * part / 100]);
-    Ok(writeln!(out, "| {what} | {} | {} |", at(50), at(95))?)
+    Ok(writeln!(out, "| {name} | {} | {} |", at(50), at(95))?)
 }
 
 fn size(path: &Path) -> io::Result<f64> {
     Ok(fs::metadata(path)?.len() as f64)
 }
 
-/// The part of the ten nearest by 32-bit numbers that a search by vector alone gives as its ten.
+/// Returns the share of the ten nearest by 32-bit numbers that a search by vector alone returns.
 fn recall(clusters: u64) -> Result<f64, Box<dyn std::error::Error>> {
     let folder = tempdir()?;
     let mut store = Store::open(&folder.path().join("atom.db"))?;
@@ -194,12 +197,12 @@ fn recall(clusters: u64) -> Result<f64, Box<dyn std::error::Error>> {
     });
     store.begin("all", PACK)?;
     seal(&mut store, "all", PACK, &rows.collect::<Vec<_>>())?;
-    let mut kept = 0;
+    let mut recalled = 0;
     for n in 0..100 {
         let wanted = near(1_000_000 + n, clusters);
         let hits = store.search(&Query {
             text: "\u{1f6aa}".to_owned(),
-            vectors: of_pack(wanted.clone()),
+            vectors: query_vectors(wanted.clone()),
             limit: 10,
             ..Query::default()
         })?;
@@ -208,12 +211,12 @@ fn recall(clusters: u64) -> Result<f64, Box<dyn std::error::Error>> {
         let mut nearest: Vec<usize> = (0..vectors.len()).collect();
         nearest.sort_by(|a, b| dot(b).total_cmp(&dot(a)));
         let found = |at: &&usize| hits.hits.iter().any(|hit| hit.start_ms == **at as u64);
-        kept += nearest[..10].iter().filter(found).count();
+        recalled += nearest[..10].iter().filter(found).count();
     }
-    Ok(kept as f64 / 1000.0)
+    Ok(recalled as f64 / 1000.0)
 }
 
-/// Writes segments in seals of some; how long that took without making them.
+/// Writes segments, `of` in a seal, and returns the time without generating them.
 fn fill(
     store: &mut Store,
     segments: u64,
@@ -224,25 +227,25 @@ fn fill(
     for first in (0..segments).step_by(of) {
         let last = segments.min(first + of as u64);
         let rows: Vec<Row> = (first..last).map(|n| row(n, thumbnail)).collect();
-        let source = format!("recordings/{:04}.mp4", first / OF_A_SOURCE);
-        let begun = Instant::now();
-        if first.is_multiple_of(OF_A_SOURCE) {
+        let source = format!("recordings/{:04}.mp4", first / SEGMENTS_PER_SOURCE);
+        let start = Instant::now();
+        if first.is_multiple_of(SEGMENTS_PER_SOURCE) {
             store.begin(&source, PACK)?;
         }
         seal(store, &source, PACK, &rows)?;
-        took += begun.elapsed();
+        took += start.elapsed();
     }
     Ok(took)
 }
 
-/// The vector of a number; with clusters, near the middle of one of them.
+/// Returns the vector of a number; with clusters, near the centre of one of them.
 fn near(n: u64, clusters: u64) -> Vec<f32> {
-    let own = random(&mut Rng::with_seed(n));
+    let own = random_vector(&mut Rng::with_seed(n));
     if clusters == 0 {
         return own;
     }
-    let middle = random(&mut Rng::with_seed(u64::MAX - n % clusters));
-    unit(own.iter().zip(middle).map(|(a, b)| 0.5 * a + b).collect())
+    let centre = random_vector(&mut Rng::with_seed(u64::MAX - n % clusters));
+    normalized(own.iter().zip(centre).map(|(a, b)| 0.5 * a + b).collect())
 }
 
 fn ms(time: Duration) -> String {

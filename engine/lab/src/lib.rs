@@ -1,5 +1,11 @@
-//! Evaluation and benchmarks: [`eval`] measures a pack against what people wrote, [`mod@bench`] what sharing modules saves.
+//! Evaluation of packs and benchmarks of the engine: [`eval`] compares a pack's output with what people wrote,
+//! [`mod@bench`] measures what sharing modules saves and how cost grows.
+//!
+//! The commands `atom eval` and `atom bench` print what is measured here. Nothing that runs pipelines depends on it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod bench;
+pub mod error;
 pub mod eval;
+
+pub use error::LabError;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::output::{eprint_line, list_names};
 
-/// What of an index is meant.
+/// The arguments that select part of an index.
 #[derive(Args)]
 pub struct ScopeArgs {
     /// The file of the index.

@@ -1,34 +1,42 @@
-//! `atom bench`: measures on this machine what Atom promises of itself.
+//! `atom bench`: measures on this machine what sharing modules saves, what the engine costs, and how cost grows.
 
 use std::{
-    env,
-    error::Error,
-    fs,
+    env, fs,
     io::{self, BufRead, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context, bail};
-use atom_lab::bench::{
-    Settings, Work, curves, gantt, overhead, program::READY, reuse, scale, tasks::Task, work,
+use atom_lab::{
+    LabError,
+    bench::{
+        gantt_chart::gantt_chart,
+        overhead::{self, OverheadSettings},
+        reuse::{self, ReuseSettings},
+        scale::{self, ScaleSettings},
+        scale_chart::scale_chart,
+        task_process::READY,
+        task_run::{TaskRun, run_tasks},
+        tasks::Task,
+    },
 };
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::output::{eprint_line, print_line};
 
-mod tables;
+mod report_tables;
 
 /// Measure on this machine what sharing modules saves.
 #[derive(Args)]
 pub struct Bench {
     #[command(subcommand)]
-    what: What,
+    benchmark: Benchmark,
 }
 
 #[derive(Subcommand)]
-enum What {
+enum Benchmark {
     /// Do three tasks with videos in four shapes, and compare what they take.
     #[command(after_help = "\
 The tasks: a caption of each segment; an index of pictures and captions; three questions about each segment.
@@ -39,7 +47,7 @@ Nothing else should run meanwhile.
 Examples:
   atom bench reuse clips/*.mp4 --svg reuse.svg
   atom bench reuse holiday.mp4 --rounds 1 --json")]
-    Reuse(Measured),
+    Reuse(ReuseArgs),
     /// Compare a run with its module calls alone, and with the graph alone.
     #[command(after_help = "\
 A run notes every call of a module; the same calls are made again without a graph, in one loop and in a loop for each module.
@@ -47,7 +55,7 @@ Nothing else should run meanwhile.
 
 Example:
   atom bench overhead holiday.mp4")]
-    Overhead(Compared),
+    Overhead(OverheadArgs),
     /// See how cost grows with sources, the length of segments, questions, standing queries, and stored segments.
     #[command(after_help = "\
 Sources are the video several times; of their prompts nothing is taken for the next. Stores hold segments that are made up.
@@ -55,15 +63,15 @@ Nothing else should run meanwhile.
 
 Example:
   atom bench scale holiday.mp4 --svg scale.svg")]
-    Scale(Varied),
-    /// What the other commands start.
+    Scale(ScaleArgs),
+    /// Do tasks in this process; the other benchmarks start it.
     #[command(hide = true)]
-    Work(Doing),
+    Work(WorkArgs),
 }
 
-/// What all that is measured has in common.
+/// Arguments of all benchmarks.
 #[derive(Args)]
-struct Common {
+struct BenchArgs {
     /// The pack of models.
     #[arg(long, default_value = "mini")]
     pack: String,
@@ -75,23 +83,23 @@ struct Common {
     json: bool,
 }
 
-impl Common {
+impl BenchArgs {
     fn rounds(&self) -> usize {
         usize::from(self.rounds)
     }
 
-    /// Prints what was measured.
-    fn tell<F: Serialize>(&self, figures: &F, table: fn(&F) -> String) -> anyhow::Result<()> {
+    /// Prints a report as JSON or as tables.
+    fn print<R: Serialize>(&self, report: &R, tables: fn(&R) -> String) -> anyhow::Result<()> {
         match self.json {
-            true => print_line(&serde_json::to_string(figures)?)?,
-            false => print_line(&table(figures))?,
+            true => print_line(&serde_json::to_string(report)?)?,
+            false => print_line(&tables(report))?,
         }
         Ok(())
     }
 }
 
 #[derive(Args)]
-struct Measured {
+struct ReuseArgs {
     /// The videos.
     #[arg(required = true, value_name = "VIDEO")]
     videos: Vec<PathBuf>,
@@ -99,22 +107,22 @@ struct Measured {
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     #[command(flatten)]
-    common: Common,
+    common: BenchArgs,
 }
 
 #[derive(Args)]
-struct Compared {
+struct OverheadArgs {
     /// The video.
     video: PathBuf,
     /// Frames that the graph alone moves, of all sources together; they wait in memory.
     #[arg(long, default_value_t = 16_000, value_parser = clap::value_parser!(u64).range(64..=1_000_000))]
     frames: u64,
     #[command(flatten)]
-    common: Common,
+    common: BenchArgs,
 }
 
 #[derive(Args)]
-struct Varied {
+struct ScaleArgs {
     /// The video; some seconds are enough, more than eight, since segments are up to eight seconds long.
     video: PathBuf,
     /// Segments of the largest store.
@@ -124,11 +132,11 @@ struct Varied {
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     #[command(flatten)]
-    common: Common,
+    common: BenchArgs,
 }
 
 #[derive(Args)]
-struct Doing {
+struct WorkArgs {
     #[arg(long)]
     pack: String,
     #[arg(long)]
@@ -145,108 +153,107 @@ struct Doing {
 }
 
 impl Bench {
-    /// Measures, and tells what it came to.
+    /// Runs the benchmark, and prints its report.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what {
-            What::Reuse(measured) => measured.run(),
-            What::Overhead(compared) => compared.run(),
-            What::Scale(varied) => varied.run(),
-            What::Work(doing) => doing.run(),
+        match self.benchmark {
+            Benchmark::Reuse(args) => args.run(),
+            Benchmark::Overhead(args) => args.run(),
+            Benchmark::Scale(args) => args.run(),
+            Benchmark::Work(args) => args.run(),
         }
     }
 }
 
-/// Says early what cannot be played.
-fn is_there(video: &Path) -> anyhow::Result<()> {
+impl ReuseArgs {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        self.videos.iter().try_for_each(|video| check_file(video))?;
+        let settings = ReuseSettings {
+            videos: self.videos,
+            pack: self.common.pack.clone(),
+            rounds: self.common.rounds(),
+            program: env::current_exe().context("cannot find this program")?,
+        };
+        let report = reuse::measure(&settings, &mut |step| eprint_line(step))?;
+        if let Some(path) = &self.svg {
+            write_chart(path, gantt_chart(&report.timelines))?;
+        }
+        self.common.print(&report, report_tables::reuse)?;
+        match &report.difference {
+            None => Ok(ExitCode::SUCCESS),
+            Some(difference) => {
+                eprint_line(&format!("error: the outputs differ: {difference}"));
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    }
+}
+
+impl OverheadArgs {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        check_file(&self.video)?;
+        let settings = OverheadSettings {
+            video: self.video,
+            pack: self.common.pack.clone(),
+            rounds: self.common.rounds(),
+            frames: self.frames,
+        };
+        let report = overhead::measure(&settings, &mut |step| eprint_line(step))?;
+        self.common.print(&report, report_tables::overhead)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl ScaleArgs {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        check_file(&self.video)?;
+        let settings = ScaleSettings {
+            video: self.video,
+            pack: self.common.pack.clone(),
+            rounds: self.common.rounds(),
+            segments: self.segments,
+        };
+        let report = scale::measure(&settings, &mut |step| eprint_line(step))?;
+        if let Some(path) = &self.svg {
+            write_chart(path, scale_chart(&report.sweeps))?;
+        }
+        self.common.print(&report, report_tables::scale)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl WorkArgs {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let task =
+            |name: &String| Task::from_name(name).with_context(|| format!("no task {name:?}"));
+        let tasks = TaskRun {
+            tasks: self.tasks.iter().map(task).collect::<Result<_, _>>()?,
+            videos: self.videos,
+            pack: self.pack,
+            folder: self.folder,
+            sequential: self.one_by_one,
+        };
+        let wait = self.wait;
+        let report = run_tasks(&tasks, move || {
+            if wait {
+                // If the parent process has gone, nobody reads the report either.
+                let _ = print_line(READY);
+                let _ = io::stdin().lock().read_line(&mut String::new());
+            }
+        })?;
+        print_line(&serde_json::to_string(&report)?)?;
+        io::stdout().flush()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Refuses a video that is not a file, before anything is measured.
+fn check_file(video: &Path) -> anyhow::Result<()> {
     match video.is_file() {
         true => Ok(()),
         false => bail!("{} is no file; expected a video", video.display()),
     }
 }
 
-fn draw(path: &Path, picture: Result<String, Box<dyn Error>>) -> anyhow::Result<()> {
-    let told = path.display();
-    let picture = picture.map_err(|error| anyhow::anyhow!("cannot draw {told}: {error}"))?;
-    fs::write(path, picture).with_context(|| format!("cannot write {told}"))
-}
-
-impl Varied {
-    fn run(self) -> anyhow::Result<ExitCode> {
-        is_there(&self.video)?;
-        let settings = scale::Settings {
-            video: self.video,
-            pack: self.common.pack.clone(),
-            rounds: self.common.rounds(),
-            segments: self.segments,
-        };
-        let scale = scale::measure(&settings, &mut |what| eprint_line(what))?;
-        if let Some(path) = &self.svg {
-            draw(path, curves::picture(&scale.sweeps))?;
-        }
-        self.common.tell(&scale, tables::growth)?;
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-impl Compared {
-    fn run(self) -> anyhow::Result<ExitCode> {
-        is_there(&self.video)?;
-        let settings = overhead::Settings {
-            video: self.video,
-            pack: self.common.pack.clone(),
-            rounds: self.common.rounds(),
-            frames: self.frames,
-        };
-        let overhead = overhead::measure(&settings, &mut |what| eprint_line(what))?;
-        self.common.tell(&overhead, tables::costs)?;
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-impl Measured {
-    fn run(self) -> anyhow::Result<ExitCode> {
-        self.videos.iter().try_for_each(|video| is_there(video))?;
-        let settings = Settings {
-            videos: self.videos,
-            pack: self.common.pack.clone(),
-            rounds: self.common.rounds(),
-            program: env::current_exe().context("cannot find this program")?,
-        };
-        let reuse = reuse::measure(&settings, &mut |what| eprint_line(what))?;
-        if let Some(path) = &self.svg {
-            draw(path, gantt::picture(&reuse.timelines))?;
-        }
-        self.common.tell(&reuse, tables::reuse)?;
-        if let Some(difference) = &reuse.difference {
-            eprint_line(&format!(
-                "error: what came out is not the same. {difference}"
-            ));
-            return Ok(ExitCode::FAILURE);
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-impl Doing {
-    fn run(self) -> anyhow::Result<ExitCode> {
-        let task = |name: &String| Task::of(name).with_context(|| format!("no task {name:?}"));
-        let doing = Work {
-            tasks: self.tasks.iter().map(task).collect::<Result<_, _>>()?,
-            videos: self.videos,
-            pack: self.pack,
-            folder: self.folder,
-            one_by_one: self.one_by_one,
-        };
-        let wait = self.wait;
-        let worked = work::work(&doing, move || {
-            if wait {
-                // Who reads it starts us, and has gone if it cannot be told.
-                let _ = print_line(READY);
-                let _ = io::stdin().lock().read_line(&mut String::new());
-            }
-        })?;
-        print_line(&serde_json::to_string(&worked)?)?;
-        io::stdout().flush()?;
-        Ok(ExitCode::SUCCESS)
-    }
+fn write_chart(path: &Path, svg: Result<String, LabError>) -> anyhow::Result<()> {
+    fs::write(path, svg?).with_context(|| format!("cannot write {}", path.display()))
 }

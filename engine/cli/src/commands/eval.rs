@@ -1,6 +1,5 @@
-//! `atom eval`: measures a pack by a folder of files that people described.
+//! `atom eval`: evaluates a pack on a folder of files with captions that people wrote.
 
-use atom_operators::cancel::CancellationToken;
 use std::{
     fs::{self, File},
     io::{LineWriter, Write},
@@ -9,15 +8,23 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use atom_lab::eval::{
-    CaptionExam, Case, Cases, EvalError, RetrievalExam, Summary, cases::LIST, eye::FRAMES, leak,
+use atom_lab::{
+    LabError,
+    eval::{
+        CaptionEvaluation, Dataset, DatasetFile, EvaluationSummary, RetrievalEvaluation,
+        dataset::CAPTION_LIST,
+        frame_encoder::FRAMES,
+        leak_check::{check_leak, read_sentences},
+        summary::Metric,
+    },
 };
 use atom_models::Pack;
+use atom_operators::cancel::CancellationToken;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::{
-    output::{FileProgress, eprint_line, print_line},
+    output::{FileProgress, TableColumn, borderless_table, eprint_line, print_line},
     signals::cancel_on_ctrl_c,
 };
 
@@ -25,12 +32,12 @@ use crate::{
 #[derive(Args)]
 pub struct Eval {
     #[command(subcommand)]
-    exam: Exam,
+    kind: EvaluationKind,
 }
 
-/// The exams.
+/// An evaluation with its arguments.
 #[derive(Subcommand)]
-enum Exam {
+enum EvaluationKind {
     /// Caption each file; score the captions against those that people wrote.
     #[command(after_help = "\
 Example:
@@ -38,7 +45,7 @@ Example:
 
 DIR holds pictures and videos and a list of them, captions.json:
   [{\"file\": \"dog.jpg\", \"captions\": [\"A dog runs.\", \"A brown dog in the grass.\"]}]")]
-    Caption(Settings),
+    Caption(EvalArgs),
     /// Search for each caption that people wrote; see how well it finds its file.
     #[command(after_help = "\
 Example:
@@ -48,11 +55,11 @@ DIR holds pictures and videos and a list of them, captions.json:
   [{\"file\": \"dog.jpg\", \"captions\": [\"A dog runs.\", \"A brown dog in the grass.\"]}]
 
 Files that score the same as the right one count as before it.")]
-    Retrieval(Settings),
+    Retrieval(EvalArgs),
 }
 
 #[derive(Args)]
-struct Settings {
+struct EvalArgs {
     /// The folder with captions.json and the files that it names.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
@@ -72,67 +79,66 @@ struct Settings {
 }
 
 impl Eval {
-    /// Holds the exam and tells what it came to.
+    /// Evaluates the pack, and prints the summary.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let (Exam::Caption(settings) | Exam::Retrieval(settings)) = &self.exam;
-        let cases = settings.cases()?;
-        let pack = Pack::open(&settings.pack)?;
-        if matches!(settings.check_leak, Some(None)) {
-            settings.check_memory(&pack, &cases)?;
+        let (EvaluationKind::Caption(args) | EvaluationKind::Retrieval(args)) = &self.kind;
+        let dataset = args.dataset()?;
+        let pack = Pack::open(&args.pack)?;
+        if matches!(args.check_leak, Some(None)) {
+            args.check_memory(&pack, &dataset)?;
         }
-        let stop = cancel_on_ctrl_c()?;
-        let exam = Sitting {
-            settings,
-            cases: &cases,
-            stop,
+        let evaluation = Evaluation {
+            args,
+            dataset: &dataset,
+            stop: cancel_on_ctrl_c()?,
         };
-        let summary = match self.exam {
-            Exam::Caption(_) => exam.caption(&pack)?,
-            Exam::Retrieval(_) => exam.retrieval(&pack)?,
+        let summary = match self.kind {
+            EvaluationKind::Caption(_) => evaluation.captions(&pack)?,
+            EvaluationKind::Retrieval(_) => evaluation.retrieval(&pack)?,
         };
-        match settings.json {
+        match args.json {
             true => print_line(&summary.json().to_string())?,
-            false => print(&summary)?,
+            false => print_summary(&summary)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-impl Settings {
-    /// The files, once everything that can be known to be wrong before the exam was looked for.
-    fn cases(&self) -> anyhow::Result<Cases> {
-        let cases = Cases::read(&self.folder)?;
-        if let [first, ..] = &cases.unnamed[..] {
+impl EvalArgs {
+    /// Reads the dataset, and checks everything that can be checked before the evaluation.
+    fn dataset(&self) -> anyhow::Result<Dataset> {
+        let dataset = Dataset::read(&self.folder)?;
+        if let [first, ..] = &dataset.unlisted[..] {
             eprint_line(&format!(
-                "note: files of {} that {LIST} does not name are left out: {}, the first is {}",
+                "note: files of {} that {CAPTION_LIST} does not name are left out: {}, the first is {}",
                 self.folder.display(),
-                cases.unnamed.len(),
+                dataset.unlisted.len(),
                 first.display()
             ));
         }
-        if let Some(path) = self.leaks() {
-            let compared = leak::check(&leak::sentences(path)?, &cases)?;
+        if let Some(path) = self.sentence_file() {
+            let compared = check_leak(&read_sentences(path)?, &dataset)?;
             eprint_line(&format!(
                 "compared {compared} sentences of {} with the captions: none is one of them",
                 path.display()
             ));
         }
         if let Some(path) = &self.output {
-            self.check_output(path, &cases)?;
+            self.check_output(path, &dataset)?;
         }
-        Ok(cases)
+        Ok(dataset)
     }
 
-    /// The file whose sentences are compared with the captions, if one was named.
-    fn leaks(&self) -> Option<&PathBuf> {
+    /// Returns the file whose sentences are compared with the captions, if one is named.
+    fn sentence_file(&self) -> Option<&PathBuf> {
         self.check_leak.as_ref()?.as_ref()
     }
 
-    /// Compares the pack's own memory with the captions.
-    fn check_memory(&self, pack: &Pack, cases: &Cases) -> anyhow::Result<()> {
+    /// Compares the sentences that the pack remembers with the captions.
+    fn check_memory(&self, pack: &Pack, dataset: &Dataset) -> anyhow::Result<()> {
         let memory = pack.memory()?;
         let sentences = memory.as_ref().map_or(&[][..], |memory| memory.sentences());
-        let compared = leak::check(sentences, cases)?;
+        let compared = check_leak(sentences, dataset)?;
         eprint_line(&format!(
             "compared {compared} sentences that the pack {} remembers with the captions: none is one of them",
             pack.id()
@@ -140,30 +146,33 @@ impl Settings {
         Ok(())
     }
 
-    /// Finds out before the exam whether its results can be written, and that they overwrite nothing that it reads.
-    fn check_output(&self, path: &Path, cases: &Cases) -> anyhow::Result<()> {
-        let list = self.folder.join(LIST);
-        let files = cases.cases.iter().map(|case| &case.path);
-        let mut read = files.chain([&list]).chain(self.leaks());
-        if let Ok(place) = path.canonicalize()
-            && read.any(|other| other.canonicalize().is_ok_and(|other| other == place))
+    /// Checks before the evaluation that its results can be written, and that they overwrite no file that it reads.
+    fn check_output(&self, output: &Path, dataset: &Dataset) -> anyhow::Result<()> {
+        let list = self.folder.join(CAPTION_LIST);
+        let files = dataset.files.iter().map(|file| &file.path);
+        let mut read = files.chain([&list]).chain(self.sentence_file());
+        if let Ok(output_file) = output.canonicalize()
+            && read.any(|path| path.canonicalize().is_ok_and(|path| path == output_file))
         {
             bail!(
                 "the results {} would write over a file that is read; give them another name",
-                path.display()
+                output.display()
             );
         }
-        let opened = fs::OpenOptions::new().append(true).create(true).open(path);
-        opened.map(drop).with_context(|| unwritable(path))
+        let opened = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(output);
+        opened.map(drop).with_context(|| unwritable(output))
     }
 
-    fn lines(&self) -> anyhow::Result<Lines> {
+    fn result_writer(&self) -> anyhow::Result<ResultWriter> {
         let create = |path: &PathBuf| {
             let file = File::create(path).with_context(|| unwritable(path))?;
             anyhow::Ok((path.clone(), LineWriter::new(file)))
         };
-        Ok(Lines {
-            print: self.json,
+        Ok(ResultWriter {
+            stdout: self.json,
             file: self.output.as_ref().map(create).transpose()?,
         })
     }
@@ -173,16 +182,16 @@ fn unwritable(path: &Path) -> String {
     format!("cannot write the results {}", path.display())
 }
 
-/// Where the lines of single files go.
-struct Lines {
-    print: bool,
+/// Writes the result of each file or query as a line of JSON.
+struct ResultWriter {
+    stdout: bool,
     file: Option<(PathBuf, LineWriter<File>)>,
 }
 
-impl Lines {
+impl ResultWriter {
     fn write(&mut self, result: &impl Serialize) -> anyhow::Result<()> {
         let line = serde_json::to_string(result)?;
-        if self.print {
+        if self.stdout {
             print_line(&line)?;
         }
         if let Some((path, file)) = &mut self.file {
@@ -192,55 +201,60 @@ impl Lines {
     }
 }
 
-/// An exam that is held.
-struct Sitting<'s> {
-    settings: &'s Settings,
-    cases: &'s Cases,
+/// An evaluation of a dataset.
+struct Evaluation<'s> {
+    args: &'s EvalArgs,
+    dataset: &'s Dataset,
     stop: CancellationToken,
 }
 
-impl Sitting<'_> {
-    fn caption(&self, pack: &Pack) -> anyhow::Result<Summary> {
-        let mut exam = CaptionExam::open(pack, self.cases, self.stop.clone())?;
-        let mut lines = self.settings.lines()?;
-        self.each(|case| {
-            let captioned = exam.take(case)?;
-            warn(case, &captioned.warnings);
-            if captioned.caption.is_empty() {
-                warn(
-                    case,
-                    &["the decoder said nothing; that counts as an empty caption".to_owned()],
-                );
+impl Evaluation<'_> {
+    fn captions(&self, pack: &Pack) -> anyhow::Result<EvaluationSummary> {
+        let mut evaluation = CaptionEvaluation::open(pack, self.dataset, self.stop.clone())?;
+        let mut results = self.args.result_writer()?;
+        self.for_each_file(|file| {
+            let scored = evaluation.evaluate(file)?;
+            print_warnings(file, &scored.warnings);
+            if scored.caption.is_empty() {
+                let warning = "the decoder said nothing; that counts as an empty caption";
+                print_warnings(file, &[warning.to_owned()]);
             }
-            lines.write(&captioned)
+            results.write(&scored)
         })?;
-        Ok(exam.summary(pack))
+        Ok(evaluation.summary(pack))
     }
 
-    fn retrieval(&self, pack: &Pack) -> anyhow::Result<Summary> {
-        let mut exam = RetrievalExam::open(pack, self.stop.clone())?;
-        let mut lines = self.settings.lines()?;
-        self.each(|case| {
-            warn(case, &exam.look(case)?);
+    fn retrieval(&self, pack: &Pack) -> anyhow::Result<EvaluationSummary> {
+        let mut evaluation = RetrievalEvaluation::open(pack, self.stop.clone())?;
+        let mut results = self.args.result_writer()?;
+        self.for_each_file(|file| {
+            print_warnings(file, &evaluation.encode(file)?);
             Ok(())
         })?;
-        self.each(|case| {
-            let ranked = exam.search(case)?;
-            ranked.iter().try_for_each(|ranked| lines.write(ranked))
+        self.for_each_file(|file| {
+            let queries = evaluation.rank(file)?;
+            queries.iter().try_for_each(|query| results.write(query))
         })?;
-        Ok(exam.summary(pack))
+        Ok(evaluation.summary(pack))
     }
 
-    /// Does something with each file, in the order of the list, and shows how far it is. Ends when the run is stopped.
-    fn each(&self, mut work: impl FnMut(&Case) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        let bar = FileProgress::new(self.cases.cases.len());
-        for (done, case) in self.cases.cases.iter().enumerate() {
-            bar.show(done);
-            let worked = work(case);
-            // A file that was under way when the stop came may have failed for it.
+    /// Calls `work` with each file, in the order of the list, and shows the progress.
+    ///
+    /// # Errors
+    /// If the work fails, or the evaluation is stopped.
+    fn for_each_file(
+        &self,
+        mut work: impl FnMut(&DatasetFile) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let total = self.dataset.files.len();
+        let progress = FileProgress::new(total);
+        for (done, file) in self.dataset.files.iter().enumerate() {
+            progress.show(done);
+            let worked = work(file);
+            // A file that was being evaluated when the stop came may have failed because of it.
             if self.stop.is_cancelled() {
-                let (file, of) = (case.file.clone(), self.cases.cases.len());
-                return Err(EvalError::Stopped { file, done, of }.into());
+                let file = file.name.clone();
+                return Err(LabError::Stopped { file, done, total }.into());
             }
             worked?;
         }
@@ -248,14 +262,23 @@ impl Sitting<'_> {
     }
 }
 
-fn warn(case: &Case, warnings: &[String]) {
+fn print_warnings(file: &DatasetFile, warnings: &[String]) {
     for warning in warnings {
-        eprint_line(&format!("warning: {}: {warning}", case.file));
+        eprint_line(&format!("warning: {}: {warning}", file.name));
     }
 }
 
-/// Shows a summary to a person.
-fn print(summary: &Summary) -> anyhow::Result<()> {
+fn metric_row(metric: &Metric) -> [String; 3] {
+    let [low, high] = metric.interval;
+    [
+        metric.name.to_owned(),
+        format!("{:.3}", metric.value),
+        format!("95 % between {low:.3} and {high:.3}"),
+    ]
+}
+
+/// Prints a summary as text.
+fn print_summary(summary: &EvaluationSummary) -> anyhow::Result<()> {
     let (pack, version) = (&summary.pack, &summary.version);
     let queries = summary
         .queries
@@ -264,25 +287,28 @@ fn print(summary: &Summary) -> anyhow::Result<()> {
         "{} files{queries}, at most {FRAMES} frames of each, pack {pack} {version}",
         summary.n
     ))?;
-    for measure in &summary.measures {
-        let [low, high] = measure.interval;
-        print_line(&format!(
-            "{:<12} {:>7.3}   95 % between {low:.3} and {high:.3}",
-            measure.name, measure.value
-        ))?;
-    }
-    for (key, name) in [
-        ("ms_per_file", "ms a file"),
-        ("ms_look", "  to look"),
-        ("ms_caption", "  to caption"),
-    ] {
-        if let Some(median) = summary.cost.get(key) {
-            let most = summary.cost.get(format!("{key}_p95").as_str());
-            let most = most.copied().unwrap_or_default();
-            print_line(&format!(
-                "{name:<12} {median:>7.1}   median; 95 of 100 files need at most {most:.1}"
-            ))?;
-        }
-    }
-    Ok(())
+    let metrics = summary.metrics.iter().map(metric_row);
+    let times = [
+        ("ms_per_file", "ms per file"),
+        ("ms_look", "  encoding"),
+        ("ms_caption", "  captioning"),
+    ];
+    let times = times.into_iter().filter_map(|(key, name)| {
+        let median = summary.times_ms.get(key)?;
+        let p95 = summary.times_ms.get(format!("{key}_p95").as_str());
+        let p95 = p95.copied().unwrap_or_default();
+        let row = [
+            name.to_owned(),
+            format!("{median:.1}"),
+            format!("median; 95th percentile {p95:.1}"),
+        ];
+        Some(row)
+    });
+    let columns = [
+        TableColumn::left(12, 1),
+        TableColumn::right(7, 3),
+        TableColumn::left(0, 0),
+    ];
+    let rows = metrics.chain(times).collect();
+    Ok(print_line(&borderless_table(columns, rows))?)
 }

@@ -1,7 +1,6 @@
 //! `atom index`: makes recordings searchable, and continues where it stopped.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     process::ExitCode,
 };

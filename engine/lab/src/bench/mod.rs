@@ -1,25 +1,32 @@
-//! Measures what sharing modules saves, on the machine of whoever asks.
+//! Benchmarks of what sharing modules saves and what the engine costs, on the user's machine.
 //!
-//! In reading order: [`tasks`] says what is to be done with videos, as pipeline files; [`work`] does some of it in this process and
-//! tells what it cost; [`reuse`] has a [`program`] or several do all of it in several shapes and compares them. [`overhead`] compares a run with
-//! the calls of its modules alone, which [`replay`] makes, and with the graph alone, which [`graph`] runs. [`scale`] says how cost
-//! grows, with segments that are [`made`] up where no recording is long enough, and [`curves`] draws it. What several runs of a program
-//! use stays loaded in [`kept`]. [`figures`] makes one figure of several rounds, [`gantt`] draws when which module was at work.
-//! Everything is measured in one run on one machine: figures of different runs cannot be compared.
+//! In reading order:
+//! - [`tasks`] has the tasks over videos, as pipeline files; [`task_run`] does some of them in this process and reports
+//!   their cost; [`task_process`] does so in a process of its own.
+//! - [`reuse`] runs all tasks in several `shapes`, `output_comparison` checks that they give the same results,
+//!   [`reuse_report`] computes ratios, and [`gantt_chart`] draws the activity of modules.
+//! - [`overhead`] compares a run with its module calls alone, which [`call_replay`] records and makes again, and with the
+//!   graph alone, which [`graph_throughput`] runs.
+//! - [`scale`] measures how cost grows, a [`sweep`] for each quantity, over [`synthetic`] segments where no recording is
+//!   long enough; [`scale_chart`] draws it.
+//! - [`preloaded`] has modules that stay loaded over several runs, [`statistics`] the median and range of rounds.
+//!
+//! Everything is measured in one run on one machine: numbers of different runs do not compare.
 
-pub mod curves;
-pub mod figures;
-pub mod gantt;
-pub mod graph;
-pub mod kept;
-pub mod made;
+pub mod call_replay;
+pub mod gantt_chart;
+pub mod graph_throughput;
+mod output_comparison;
 pub mod overhead;
-pub mod program;
-pub mod replay;
+pub mod preloaded;
 pub mod reuse;
+pub mod reuse_report;
 pub mod scale;
+pub mod scale_chart;
+mod shapes;
+pub mod statistics;
+pub mod sweep;
+pub mod synthetic;
+pub mod task_process;
+pub mod task_run;
 pub mod tasks;
-pub mod work;
-
-pub use reuse::{Reuse, Settings};
-pub use work::{Work, Worked};

@@ -1,8 +1,9 @@
-//! What the engine costs beside its modules: a run against the same module calls without a graph, and the graph without modules.
+//! Measures the cost of the engine beside its modules: a run against its module calls without a graph, and the graph
+//! without modules.
 //!
-//! A first run notes every call of a module. Then, in turns: a run that is not noted, and the noted calls made again, once in one
-//! loop and once in a loop for each module, side by side. The video is decoded meanwhile as in the run, since no program could
-//! do without. Modules stay loaded throughout; loading counts nowhere.
+//! A first run records every module call. Then come, in turn: a run that is not recorded, and the recorded calls made
+//! again, once in one loop and once in a loop for each module, side by side. The video is decoded meanwhile as in the run,
+//! because no program could avoid that. Modules stay loaded throughout; loading never counts.
 
 use std::{
     panic::resume_unwind,
@@ -21,155 +22,179 @@ use crossbeam::channel::bounded;
 use serde::Serialize;
 
 use super::{
-    figures::Figure,
-    graph::{self, GraphFigures},
-    kept::{Kept, Taken, run_with},
-    replay::Calls,
+    call_replay::{CallLog, ReplayTimes},
+    graph_throughput::{self, GraphThroughput},
+    preloaded::{PreloadedModules, RunTime, run_preloaded},
+    statistics::RoundStatistics,
     tasks::Task,
-    work::WorkError,
 };
+use crate::LabError;
 use atom_media::{
     FrameSelection, FrameSender, Location, MediaError, PlaybackRequest, play_recording,
 };
 use atom_runtime::{RuntimeError, process::cpu_seconds};
 
-/// What the engine costs.
+/// The report of `atom bench overhead`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Overhead {
+pub struct OverheadReport {
     /// The pack.
     pub pack: String,
-    /// So many rounds were counted.
+    /// Number of rounds.
     pub rounds: usize,
-    /// Calls of modules in a run.
+    /// Module calls of a run.
     pub calls: usize,
     /// The run with the engine, without loading.
-    pub engine: Cost,
+    pub engine: TimeStatistics,
     /// The calls in one loop.
-    pub one_loop: Cost,
-    /// The calls in a loop for each module, as if nothing depended on anything.
-    pub side_by_side: Cost,
-    /// Wall time of the engine against one loop, the middle of the rounds.
+    pub one_loop: TimeStatistics,
+    /// The calls in a loop for each module, as if no call depended on another.
+    pub side_by_side: TimeStatistics,
+    /// Wall time of the engine over that of one loop; the median of the rounds.
     pub engine_over_one_loop: f64,
-    /// Wall time of the engine against loops side by side.
+    /// Wall time of the engine over that of loops side by side.
     pub engine_over_side_by_side: f64,
     /// The graph alone.
-    pub graph: Vec<GraphFigures>,
-    /// Time for a frame with the most sources against one.
+    pub graph: Vec<GraphThroughput>,
+    /// Time per frame with the most sources over that with one.
     pub graph_most_over_one: f64,
 }
 
-/// What a way of doing it took.
+/// The times of several rounds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Cost {
+pub struct TimeStatistics {
     /// Wall time in seconds.
-    pub wall_seconds: Figure,
+    pub wall_seconds: RoundStatistics,
     /// Processor time in seconds.
-    pub cpu_seconds: Figure,
+    pub cpu_seconds: RoundStatistics,
 }
 
-/// Sources of the graph alone.
+/// Numbers of sources of the graph alone.
 const SOURCES: [usize; 4] = [1, 4, 16, 64];
 
-/// What is measured.
+/// The settings of `atom bench overhead`.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// With this video.
+pub struct OverheadSettings {
+    /// The video.
     pub video: PathBuf,
-    /// By this pack.
+    /// The pack.
     pub pack: String,
-    /// So many times.
+    /// Number of rounds.
     pub rounds: usize,
-    /// Frames of all sources together that the graph alone moves.
+    /// Frames that the graph alone moves, of all sources together.
     pub frames: u64,
 }
 
-/// Measures it; `tell` is told what is being done.
+/// Runs the benchmark; `progress` is called with each step.
 ///
 /// # Errors
-/// If the video or the pack cannot be used, or anything fails on the way.
-pub fn measure(settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<Overhead, WorkError> {
+/// If the video or the pack cannot be used, or a run fails.
+pub fn measure(
+    settings: &OverheadSettings,
+    progress: &mut dyn FnMut(&str),
+) -> Result<OverheadReport, LabError> {
     let pack = Pack::open(&settings.pack)?;
-    tell("loading, and noting what a run asks of its modules");
-    let kept = Kept::load(&pack)?;
-    let calls = Calls::default();
-    engine(settings, &kept, Some(&calls))?;
-    let calls = calls.taken();
-    let (mut with, mut looped, mut beside) = (Vec::new(), Vec::new(), Vec::new());
-    for n in 0..settings.rounds {
-        tell(&format!("round {} of {}", n + 1, settings.rounds));
-        with.push(engine(settings, &kept, None)?);
-        let mut bare = kept.bare();
-        looped.push(beside_video(settings, &pack, || bare.in_a_loop(&calls))?);
-        beside.push(beside_video(settings, &pack, || bare.side_by_side(&calls))?);
+    progress("loading, and recording the module calls of a run");
+    let modules = PreloadedModules::load(&pack)?;
+    let log = CallLog::default();
+    run_engine(settings, &modules, Some(&log))?;
+    let calls = log.take();
+    let (mut engine, mut one_loop, mut side_by_side) = (Vec::new(), Vec::new(), Vec::new());
+    for n in 1..=settings.rounds {
+        progress(&format!("round {n} of {}", settings.rounds));
+        engine.push(run_engine(settings, &modules, None)?);
+        let mut bare = modules.bare();
+        one_loop.push(beside_video(settings, &pack, || {
+            bare.replay_in_order(&calls)
+        })?);
+        side_by_side.push(beside_video(settings, &pack, || {
+            bare.replay_side_by_side(&calls)
+        })?);
     }
-    let mut graphs = Vec::new();
-    for sources in SOURCES {
-        tell(&format!("the graph alone, {sources} sources"));
-        graphs.push(graph::measure(
-            sources,
-            settings.frames.div_ceil(sources as u64),
-        )?);
-    }
-    let frame = |at: usize| graphs.get(at).map_or(0.0, |figures| figures.frame_ns);
-    Ok(Overhead {
+    let graph = measure_graph(settings, progress)?;
+    let frame_ns = |at: usize| graph.get(at).map_or(0.0, |one| one.frame_ns);
+    Ok(OverheadReport {
         pack: pack.id(),
         rounds: settings.rounds,
         calls: calls.len(),
-        engine: cost(&with),
-        one_loop: cost(&looped),
-        side_by_side: cost(&beside),
-        engine_over_one_loop: ratio(&with, &looped),
-        engine_over_side_by_side: ratio(&with, &beside),
-        graph_most_over_one: frame(SOURCES.len() - 1) / frame(0),
-        graph: graphs,
+        engine: TimeStatistics::of(&engine),
+        one_loop: TimeStatistics::of(&one_loop),
+        side_by_side: TimeStatistics::of(&side_by_side),
+        engine_over_one_loop: median_ratio(&engine, &one_loop),
+        engine_over_side_by_side: median_ratio(&engine, &side_by_side),
+        graph_most_over_one: frame_ns(SOURCES.len() - 1) / frame_ns(0),
+        graph,
     })
 }
 
-fn cost(rounds: &[Taken]) -> Cost {
-    Cost {
-        wall_seconds: Figure::of(rounds.iter().map(|(wall, _)| wall.as_secs_f64())),
-        cpu_seconds: Figure::of(rounds.iter().map(|(_, cpu)| *cpu)),
+fn measure_graph(
+    settings: &OverheadSettings,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Vec<GraphThroughput>, LabError> {
+    let mut graph = Vec::new();
+    for sources in SOURCES {
+        progress(&format!("the graph alone, {sources} sources"));
+        let frames = settings.frames.div_ceil(sources as u64);
+        graph.push(graph_throughput::measure(sources, frames)?);
+    }
+    Ok(graph)
+}
+
+impl TimeStatistics {
+    fn of(rounds: &[RunTime]) -> Self {
+        Self {
+            wall_seconds: RoundStatistics::of(rounds.iter().map(|time| time.wall.as_secs_f64())),
+            cpu_seconds: RoundStatistics::of(rounds.iter().map(|time| time.cpu_seconds)),
+        }
     }
 }
 
-fn ratio(above: &[Taken], below: &[Taken]) -> f64 {
-    let each = above.iter().zip(below);
-    Figure::of(each.map(|((a, _), (b, _))| a.as_secs_f64() / b.as_secs_f64())).median
+fn median_ratio(numerators: &[RunTime], denominators: &[RunTime]) -> f64 {
+    let ratios = numerators
+        .iter()
+        .zip(denominators)
+        .map(|(a, b)| a.wall.as_secs_f64() / b.wall.as_secs_f64());
+    RoundStatistics::of(ratios).median
 }
 
-/// A run of all tasks, without loading.
-fn engine(settings: &Settings, kept: &Kept, calls: Option<&Calls>) -> Result<Taken, WorkError> {
-    let folder = tempfile::tempdir().map_err(|error| WorkError::Failed(error.to_string()))?;
+/// Runs all tasks, without loading.
+fn run_engine(
+    settings: &OverheadSettings,
+    modules: &PreloadedModules,
+    log: Option<&CallLog>,
+) -> Result<RunTime, LabError> {
+    let folder = tempfile::tempdir().map_err(LabError::results_folder)?;
     let videos = [settings.video.clone()];
-    let files = [Task::Caption, Task::Index, Task::Reason];
-    let file = |task: &Task| task.file(&videos, &settings.pack, folder.path());
-    let files = files.iter().map(file).collect::<Result<Vec<_>, _>>()?;
-    run_with(&files, kept.modules(calls, true))
+    let files = [Task::Caption, Task::Index, Task::Reason].iter();
+    let files = files.map(|task| task.pipeline_file(&videos, &settings.pack, folder.path()));
+    let files = files.collect::<Result<Vec<_>, _>>()?;
+    run_preloaded(&files, modules.for_run(log, true))
 }
 
-/// Does something while the video is decoded as in a run; what takes longer counts.
+/// Replays calls while the video is decoded as in a run; the longer of both counts.
 fn beside_video(
-    settings: &Settings,
+    settings: &OverheadSettings,
     pack: &Pack,
-    work: impl FnOnce() -> Result<(Duration, Duration), ModelError>,
-) -> Result<Taken, WorkError> {
-    let cpu = cpu_seconds();
-    let (played, worked) = thread::scope(|threads| {
-        let played = threads.spawn(|| play(settings, pack));
-        let worked = work();
+    replay: impl FnOnce() -> Result<ReplayTimes, ModelError>,
+) -> Result<RunTime, LabError> {
+    let cpu_at_start = cpu_seconds();
+    let (played, replayed) = thread::scope(|threads| {
+        let played = threads.spawn(|| decode_video(settings, pack));
+        let replayed = replay();
         let played = played.join().unwrap_or_else(|panic| resume_unwind(panic));
-        (played, worked)
+        (played, replayed)
     });
-    let (worked, making) = worked?;
-    // One thread makes what the decoder works on.
-    let cpu = cpu_seconds() - cpu - making.as_secs_f64();
-    Ok((worked.max(played.map_err(RuntimeError::from)?), cpu))
+    let replayed = replayed?;
+    Ok(RunTime {
+        wall: replayed.modules.max(played.map_err(RuntimeError::from)?),
+        // A single thread allocates caches, so its wall time is its processor time.
+        cpu_seconds: cpu_seconds() - cpu_at_start - replayed.allocation.as_secs_f64(),
+    })
 }
 
-/// Decodes the video and lets its frames go.
-fn play(settings: &Settings, pack: &Pack) -> Result<Duration, MediaError> {
-    let begun = Instant::now();
-    let wanted = PlaybackRequest {
+/// Decodes the video, drops its frames, and returns the time it took.
+fn decode_video(settings: &OverheadSettings, pack: &Pack) -> Result<Duration, MediaError> {
+    let start = Instant::now();
+    let request = PlaybackRequest {
         source: SourceId::of(0),
         location: Location::parse(&settings.video.to_string_lossy())?,
         size: pack.frame_size(),
@@ -179,12 +204,12 @@ fn play(settings: &Settings, pack: &Pack) -> Result<Duration, MediaError> {
         growing: false,
     };
     let (sender, records) = bounded(2);
-    let outlet = FrameSender::for_recording(SourceId::of(0), sender, Tally::default());
+    let frames = FrameSender::for_recording(SourceId::of(0), sender, Tally::default());
     thread::scope(|threads| {
         threads.spawn(move || records.into_iter().for_each(drop));
-        let played = play_recording(wanted, &outlet);
-        // Who takes the frames ends with this.
-        drop(outlet);
-        played.map(|_| begun.elapsed())
+        let played = play_recording(request, &frames);
+        // This ends the receiver.
+        drop(frames);
+        played.map(|_| start.elapsed())
     })
 }

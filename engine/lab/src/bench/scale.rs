@@ -1,11 +1,10 @@
-//! How cost grows: with sources, the length of segments, questions, standing queries, and stored segments.
+//! Measures how cost grows with sources, the length of segments, questions, standing queries, and stored segments.
 //!
-//! Each of these is varied for itself while everything else stays. Runs of a video use modules that stay loaded. Where there are
-//! several sources, nothing of one prompt is taken for the next: all show the same video, and the second would cost little.
-//! Stores hold segments that are made up. How steeply cost grows is the exponent of a power law, fitted to the middle of the rounds.
+//! Each quantity is varied alone. Runs of a video use preloaded modules. Runs of several sources reuse nothing from prompt
+//! to prompt: all sources show the same video, so the second one would cost little. Indexes hold synthetic segments. The
+//! growth is the exponent of a power law, fitted to the medians of the rounds.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -16,190 +15,181 @@ use fastrand::Rng;
 use serde::Serialize;
 
 use super::{
-    figures::{Figure, percentile},
-    kept::{Kept, run_with},
-    made::{self, Topical},
-    tasks::{QUESTIONS, quoted},
-    work::WorkError,
+    preloaded::{PreloadedModules, run_preloaded},
+    statistics::percentile,
+    sweep::{Costs, Sweep},
+    synthetic::{self, TopicIndex},
+    tasks::{QUESTIONS, toml_string},
 };
+use crate::LabError;
 use atom_index::Store;
 
-/// What is measured.
+/// The settings of `atom bench scale`.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// With this video.
+pub struct ScaleSettings {
+    /// The video.
     pub video: PathBuf,
-    /// By this pack.
+    /// The pack.
     pub pack: String,
-    /// So many times.
+    /// Number of rounds.
     pub rounds: usize,
-    /// Segments of the largest store.
+    /// Segments of the largest index.
     pub segments: u64,
 }
 
-/// How cost grows.
+/// The report of `atom bench scale`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Scale {
+pub struct ScaleReport {
     /// The pack.
     pub pack: String,
-    /// So many rounds were counted.
+    /// Number of rounds.
     pub rounds: usize,
-    /// One for each thing that was varied.
+    /// A sweep of each quantity.
     pub sweeps: Vec<Sweep>,
 }
 
-/// How cost grows with one thing.
-#[derive(Clone, Debug, Serialize)]
-pub struct Sweep {
-    /// What was varied.
-    pub of: &'static str,
-    /// What was measured.
-    pub cost: &'static str,
-    /// In which unit.
-    pub unit: &'static str,
-    /// What it came to, from the least to the most.
-    pub points: Vec<Point>,
-    /// The cost grows with this power of what was varied.
-    pub power: f64,
-    /// That in words.
-    pub said: String,
-}
+/// New segments, or searches, in a round; the median counts.
+const REPETITIONS: u64 = 40;
+/// Segments of the index with standing queries, at most as many as the largest index has.
+const QUERIED_SEGMENTS: u64 = 10_000;
 
-/// The cost at one place.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Point {
-    /// How much there was of what was varied.
-    pub at: u64,
-    /// What it cost.
-    pub cost: Figure,
-}
-
-/// New segments, and searches, of which the middle is taken in a round.
-const TIMES: u64 = 40;
-/// Segments that standing queries are about: no more than the largest store has.
-const WATCHED: u64 = 10_000;
-
-/// One video in a run.
+/// The pipeline of a run.
 #[derive(Clone, Copy)]
-struct Shape {
+struct RunShape {
     sources: usize,
     length_ms: u64,
-    /// Questions about each segment; of none, captions.
+    /// Questions about each segment; if there is none, captions.
     questions: usize,
-    /// Whether what was computed of one prompt is taken for the next.
+    /// True if computed prompts are reused for the next ones.
     reuse: bool,
 }
 
-const USUAL: Shape = Shape {
+const DEFAULT_RUN: RunShape = RunShape {
     sources: 1,
     length_ms: 4000,
     questions: 0,
     reuse: true,
 };
 
-/// A thing that is varied of a run.
-struct Varied {
-    of: &'static str,
-    at: [u64; 4],
-    shape: fn(u64) -> Shape,
+/// A quantity of a run that is varied.
+struct RunSweep {
+    varied: &'static str,
+    values: [u64; 4],
+    shape: fn(u64) -> RunShape,
 }
 
-const RUNS: [Varied; 3] = [
-    Varied {
-        of: "sources",
-        at: [1, 2, 4, 8],
-        shape: |n| Shape {
+const RUN_SWEEPS: [RunSweep; 3] = [
+    RunSweep {
+        varied: "sources",
+        values: [1, 2, 4, 8],
+        shape: |n| RunShape {
             sources: n as usize,
             reuse: false,
-            ..USUAL
+            ..DEFAULT_RUN
         },
     },
-    Varied {
-        of: "seconds of a segment",
-        at: [1, 2, 4, 8],
-        shape: |n| Shape {
+    RunSweep {
+        varied: "seconds of a segment",
+        values: [1, 2, 4, 8],
+        shape: |n| RunShape {
             length_ms: n * 1000,
-            ..USUAL
+            ..DEFAULT_RUN
         },
     },
-    Varied {
-        of: "questions",
-        at: [1, 2, 4, 8],
-        shape: |n| Shape {
+    RunSweep {
+        varied: "questions",
+        values: [1, 2, 4, 8],
+        shape: |n| RunShape {
             questions: n as usize,
-            ..USUAL
+            ..DEFAULT_RUN
         },
     },
 ];
 
-/// Seconds or milliseconds of each round, by what there was.
-type Costs = BTreeMap<u64, Vec<f64>>;
-
-/// Measures it; `tell` is told what is being done.
+/// Runs the benchmark; `progress` is called with each step.
 ///
 /// # Errors
 /// If the video or the pack cannot be used, or anything fails on the way.
-pub fn measure(settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<Scale, WorkError> {
+pub fn measure(
+    settings: &ScaleSettings,
+    progress: &mut dyn FnMut(&str),
+) -> Result<ScaleReport, LabError> {
     let pack = Pack::open(&settings.pack)?;
-    let mut sweeps = runs(settings, &pack, tell)?;
-    tell("standing queries");
-    let costs = standing(settings, &pack)?;
-    sweeps.push(Sweep::of("standing queries", "a new segment", "ms", &costs));
-    tell("stored segments");
-    let costs = searches(settings)?;
-    sweeps.push(Sweep::of("stored segments", "a search", "ms", &costs));
-    Ok(Scale {
+    let mut sweeps = run_sweeps(settings, &pack, progress)?;
+    progress("standing queries");
+    let costs = standing_query_costs(settings, &pack)?;
+    sweeps.push(Sweep::new(
+        "standing queries",
+        "a new segment",
+        "ms",
+        &costs,
+    ));
+    progress("stored segments");
+    let costs = search_costs(settings)?;
+    sweeps.push(Sweep::new("stored segments", "a search", "ms", &costs));
+    Ok(ScaleReport {
         pack: pack.id(),
         rounds: settings.rounds,
         sweeps,
     })
 }
 
-/// Runs of the video, in rounds in which each has its turn.
-fn runs(
-    settings: &Settings,
+/// Measures runs of the video, in interleaved rounds.
+fn run_sweeps(
+    settings: &ScaleSettings,
     pack: &Pack,
-    tell: &mut dyn FnMut(&str),
-) -> Result<Vec<Sweep>, WorkError> {
-    tell("loading and warming up");
-    let kept = Kept::load(pack)?;
-    run(settings, &kept, USUAL)?;
+    progress: &mut dyn FnMut(&str),
+) -> Result<Vec<Sweep>, LabError> {
+    progress("loading and warming up");
+    let modules = PreloadedModules::load(pack)?;
+    run(settings, &modules, DEFAULT_RUN)?;
     let mut costs = [Costs::new(), Costs::new(), Costs::new()];
     for round in 1..=settings.rounds {
-        for (varied, costs) in RUNS.iter().zip(&mut costs) {
-            for n in varied.at {
-                tell(&format!(
+        for (sweep, costs) in RUN_SWEEPS.iter().zip(&mut costs) {
+            for n in sweep.values {
+                progress(&format!(
                     "round {round} of {}: {n} {}",
-                    settings.rounds, varied.of
+                    settings.rounds, sweep.varied
                 ));
-                let seconds = run(settings, &kept, (varied.shape)(n))?;
+                let seconds = run(settings, &modules, (sweep.shape)(n))?;
                 costs.entry(n).or_default().push(seconds);
             }
         }
     }
-    let each = RUNS.iter().zip(&costs);
-    let sweeps = each.map(|(varied, costs)| Sweep::of(varied.of, "a run of the video", "s", costs));
+    let each = RUN_SWEEPS.iter().zip(&costs);
+    let sweeps =
+        each.map(|(sweep, costs)| Sweep::new(sweep.varied, "a run of the video", "s", costs));
     Ok(sweeps.collect())
 }
 
-/// Seconds that a run takes.
-fn run(settings: &Settings, kept: &Kept, shape: Shape) -> Result<f64, WorkError> {
-    let folder = tempfile::tempdir().map_err(|error| WorkError::Failed(error.to_string()))?;
-    let file = shape.file(&settings.video, &settings.pack, folder.path())?;
-    let (wall, _) = run_with(&[file], kept.modules(None, shape.reuse))?;
-    Ok(wall.as_secs_f64())
+/// Returns the seconds that a run takes.
+fn run(
+    settings: &ScaleSettings,
+    modules: &PreloadedModules,
+    shape: RunShape,
+) -> Result<f64, LabError> {
+    let folder = tempfile::tempdir().map_err(LabError::results_folder)?;
+    let file = shape.pipeline_file(&settings.video, &settings.pack, folder.path())?;
+    let time = run_preloaded(&[file], modules.for_run(None, shape.reuse))?;
+    Ok(time.wall.as_secs_f64())
 }
 
-impl Shape {
-    fn file(self, video: &Path, pack: &str, folder: &Path) -> Result<PipelineFile, Problems> {
-        let uri = quoted(&video.to_string_lossy());
-        let path = quoted(&folder.join("said.jsonl").to_string_lossy());
-        let names = |of: &str, count: usize| -> Vec<String> {
-            (1..=count).map(|n| format!("{of}{n}")).collect()
+impl RunShape {
+    /// Returns the pipeline file of the run.
+    fn pipeline_file(
+        self,
+        video: &Path,
+        pack: &str,
+        folder: &Path,
+    ) -> Result<PipelineFile, Problems> {
+        let uri = toml_string(&video.to_string_lossy());
+        let path = toml_string(&folder.join("results.jsonl").to_string_lossy());
+        let names = |prefix: &str, count: usize| -> Vec<String> {
+            (1..=count).map(|n| format!("{prefix}{n}")).collect()
         };
         let list = |names: &[String]| format!("[\"{}\"]", names.join("\", \""));
         let sources = names("video", self.sources);
-        let mut text = format!("pack = {}\n", quoted(pack));
+        let mut text = format!("pack = {}\n", toml_string(pack));
         for name in &sources {
             text += &format!("[source.{name}]\nuri = {uri}\n");
         }
@@ -210,13 +200,13 @@ impl Shape {
             list(&sources),
             self.length_ms
         );
-        let branches = names("said", self.questions.max(1));
+        let branches = names("result", self.questions.max(1));
         for (n, name) in branches.iter().enumerate() {
             text += &match self.questions {
                 0 => format!("[node.{name}]\nkind = \"caption\"\ninputs = [\"scenes\"]\n"),
                 _ => format!(
                     "[node.{name}]\nkind = \"reason\"\ninputs = [\"scenes\"]\nask = {}\n",
-                    quoted(QUESTIONS[n])
+                    toml_string(QUESTIONS[n])
                 ),
             };
         }
@@ -228,122 +218,69 @@ impl Shape {
     }
 }
 
-/// Milliseconds that a new segment takes with standing queries; there are more of them in each round from place to place.
-fn standing(settings: &Settings, pack: &Pack) -> Result<Costs, WorkError> {
-    let folder = tempfile::tempdir().map_err(|error| WorkError::Failed(error.to_string()))?;
+/// Returns the milliseconds that a new segment takes, by the number of standing queries.
+fn standing_query_costs(settings: &ScaleSettings, pack: &Pack) -> Result<Costs, LabError> {
+    let folder = tempfile::tempdir().map_err(LabError::results_folder)?;
     let path = folder.path().join("atom.db");
-    let topical = Topical::new(pack);
-    let mut next = WATCHED.min(settings.segments);
-    let mut store = topical.store(&path, next)?;
-    let mut lookout = made::lookout(&path, pack)?;
+    let topics = TopicIndex::new(pack);
+    let mut next = QUERIED_SEGMENTS.min(settings.segments);
+    let mut store = topics.create(&path, next)?;
+    let mut maintainer = synthetic::open_maintainer(&path, pack)?;
     let mut costs = Costs::new();
     for _ in 0..settings.rounds {
         for queries in [10, 30, 100, 300, 1000] {
-            store.set_queries("bench", &made::queries(queries))?;
-            lookout.step()?;
-            let times = times(|_| {
-                topical.seal(&mut store, next..next + 1)?;
+            store.set_queries("bench", &synthetic::topic_queries(queries))?;
+            maintainer.step()?;
+            let median = median_of_repetitions(|_| {
+                topics.seal(&mut store, next..next + 1)?;
                 next += 1;
-                let begun = Instant::now();
-                lookout.step()?;
-                Ok(begun.elapsed().as_secs_f64() * 1000.0)
+                let start = Instant::now();
+                maintainer.step()?;
+                Ok(start.elapsed().as_secs_f64() * 1000.0)
             })?;
-            costs.entry(queries).or_default().push(times);
+            costs.entry(queries).or_default().push(median);
         }
     }
     Ok(costs)
 }
 
-/// Milliseconds that a search takes in a store that grows: its rounds follow each other at each size, with other searches.
-fn searches(settings: &Settings) -> Result<Costs, WorkError> {
-    let folder = tempfile::tempdir().map_err(|error| WorkError::Failed(error.to_string()))?;
+/// Returns the milliseconds that a search takes, by the number of segments. The index grows, so the rounds of one size
+/// follow each other, with different searches.
+fn search_costs(settings: &ScaleSettings) -> Result<Costs, LabError> {
+    let folder = tempfile::tempdir().map_err(LabError::results_folder)?;
     let mut store = Store::open(&folder.path().join("atom.db"))?;
     let (mut costs, mut filled) = (Costs::new(), 0);
-    store.begin("made up", made::PACK)?;
+    store.begin("synthetic", synthetic::PACK)?;
     for tenths in [1, 2, 5, 10, 20, 50, 100] {
         let size = (settings.segments * tenths).div_ceil(100);
         while filled < size {
             let until = size.min(filled + 1000);
-            let rows: Vec<_> = (filled..until).map(|n| made::row(n, 0)).collect();
-            made::seal(&mut store, "made up", made::PACK, &rows)?;
+            let rows: Vec<_> = (filled..until).map(|n| synthetic::row(n, 0)).collect();
+            synthetic::seal(&mut store, "synthetic", synthetic::PACK, &rows)?;
             filled = until;
         }
         for round in 0..settings.rounds as u64 {
-            let times = times(|n| {
-                let mut rng = Rng::with_seed(round * TIMES + n);
-                let wanted = made::search(&mut rng, [30, 300, made::WORDS]);
-                let begun = Instant::now();
-                store.search(&wanted)?;
-                Ok(begun.elapsed().as_secs_f64() * 1000.0)
+            let median = median_of_repetitions(|n| {
+                let mut rng = Rng::with_seed(round * REPETITIONS + n);
+                let query = synthetic::search(&mut rng, [30, 300, synthetic::WORDS]);
+                let start = Instant::now();
+                store.search(&query)?;
+                Ok(start.elapsed().as_secs_f64() * 1000.0)
             })?;
-            costs.entry(size).or_default().push(times);
+            costs.entry(size).or_default().push(median);
         }
     }
     Ok(costs)
 }
 
-/// The middle of several times.
-fn times(mut each: impl FnMut(u64) -> Result<f64, WorkError>) -> Result<f64, WorkError> {
-    let times = (0..TIMES).map(&mut each).collect::<Result<Vec<_>, _>>()?;
+/// Returns the median of repeated measurements.
+fn median_of_repetitions(
+    mut each: impl FnMut(u64) -> Result<f64, LabError>,
+) -> Result<f64, LabError> {
+    let times = (0..REPETITIONS)
+        .map(&mut each)
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(percentile(&times, 50))
-}
-
-impl Sweep {
-    fn of(of: &'static str, cost: &'static str, unit: &'static str, costs: &Costs) -> Self {
-        let point = |(at, rounds): (&u64, &Vec<f64>)| Point {
-            at: *at,
-            cost: Figure::of(rounds.iter().copied()),
-        };
-        let points: Vec<Point> = costs.iter().map(point).collect();
-        let power = power(&points);
-        Self {
-            of,
-            cost,
-            unit,
-            said: in_words(of, cost, &points, power),
-            points,
-            power,
-        }
-    }
-}
-
-/// The exponent of the power law that fits best: least squares of the logarithms. Of a single place it is 0.
-fn power(points: &[Point]) -> f64 {
-    let ln = |value: f64| value.max(f64::MIN_POSITIVE).ln();
-    let points: Vec<(f64, f64)> = points
-        .iter()
-        .map(|point| (ln(point.at as f64), ln(point.cost.median)))
-        .collect();
-    let count = points.len().max(1) as f64;
-    let (x, y) = points
-        .iter()
-        .fold((0.0, 0.0), |(x, y), point| (x + point.0, y + point.1));
-    let (x, y) = (x / count, y / count);
-    let (above, below) = points.iter().fold((0.0, 0.0), |(above, below), point| {
-        let from = point.0 - x;
-        (above + from * (point.1 - y), below + from * from)
-    });
-    if below > 0.0 { above / below } else { 0.0 }
-}
-
-/// What the slope means, with the two ends.
-fn in_words(of: &str, cost: &str, points: &[Point], power: f64) -> String {
-    let (Some(first), Some(last)) = (points.first(), points.last()) else {
-        return String::new();
-    };
-    let grows = match power {
-        p if p < -0.1 => "it falls",
-        p if p < 0.1 => "it hardly changes",
-        p if p < 0.9 => "it grows more slowly than they do",
-        p if p <= 1.1 => "it grows as they do",
-        _ => "it grows faster than they do",
-    };
-    format!(
-        "From {} to {} {of} {cost} takes {:.2} times as long: {grows} (power {power:.2}).",
-        first.at,
-        last.at,
-        last.cost.median / first.cost.median.max(f64::MIN_POSITIVE)
-    )
 }
 
 #[cfg(test)]
@@ -352,38 +289,17 @@ mod tests {
 
     use super::*;
 
-    fn sweep(costs: &[(u64, f64)]) -> Sweep {
-        let costs = costs.iter().map(|(at, cost)| (*at, vec![*cost])).collect();
-        Sweep::of("sources", "a run", "s", &costs)
-    }
-
     #[test]
-    fn the_slope_is_that_of_a_power_law_and_is_said_in_words() {
-        let squares = sweep(&[(1, 2.0), (2, 8.0), (4, 32.0)]);
-        assert!((squares.power - 2.0).abs() < 1e-9);
-        assert_eq!(
-            squares.said,
-            "From 1 to 4 sources a run takes 16.00 times as long: it grows faster than they do (power 2.00)."
-        );
-        let roots = sweep(&[(1, 3.0), (100, 30.0)]);
-        assert!((roots.power - 0.5).abs() < 1e-9 && roots.said.contains("more slowly"));
-        let level = sweep(&[(10, 5.0), (1000, 5.0)]);
-        assert!(level.power.abs() < 1e-9 && level.said.contains("hardly changes"));
-        assert!(sweep(&[(1, 5.0), (2, 10.0)]).said.contains("as they do"));
-        assert!(sweep(&[(1, 10.0), (2, 5.0)]).said.contains("falls"));
-        assert_eq!(sweep(&[(7, 10.0)]).power, 0.0);
-    }
-
-    #[test]
-    fn sources_are_opened_each_for_itself_and_questions_are_branches() {
-        let file = |shape: Shape| {
-            let file = shape.file(Path::new("a \"b\".mp4"), "fake", Path::new("results"));
+    fn each_source_is_opened_for_itself_and_each_question_is_a_branch() {
+        let planned = |sweep: usize| {
+            let shape = (RUN_SWEEPS[sweep].shape)(8);
+            let video = Path::new("a \"b\".mp4");
+            let file = shape.pipeline_file(video, "fake", Path::new("results"));
             plan(&[file.unwrap()])
         };
-        let shape = |n: usize| (RUNS[n].shape)(8);
-        assert_eq!(file(shape(0)).sources.len(), 8);
-        assert_eq!(file(shape(1)).nodes.len(), 4);
-        // Questions stand in the same three steps.
-        assert_eq!(file(shape(2)).nodes.len(), 3 + 8);
+        assert_eq!(planned(0).sources.len(), 8);
+        assert_eq!(planned(1).nodes.len(), 4);
+        // All questions follow the same three nodes.
+        assert_eq!(planned(2).nodes.len(), 3 + 8);
     }
 }

@@ -1,27 +1,28 @@
-//! The tasks, each a pipeline file of its own as somebody would write it who knows nothing of the others.
+//! The tasks, each a pipeline file of its own, written as if the others did not exist.
 //!
-//! Invariant: what two tasks have in common is written alike, so that the planner can merge it, and nothing else makes them share.
+//! Invariant: the common parts of two tasks are written alike, so that the planner can merge them; nothing else makes tasks
+//! share.
 
 use std::path::{Path, PathBuf};
 
 use atom_pipelines::{PipelineFile, Problems, parse};
 use serde::{Deserialize, Serialize};
 
-/// Something that is done with videos.
+/// A task over some videos.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     /// A caption for each segment.
     Caption,
-    /// An index of pictures and captions, for search by what is seen and by words.
+    /// An index of pictures and captions, for search by content and by words.
     Index,
-    /// An index of pictures alone.
+    /// An index of pictures only.
     Embeddings,
     /// Three questions about each segment.
     Reason,
 }
 
-/// What can be asked about each segment; the task is the first three.
+/// Questions about each segment; the task asks the first three.
 pub const QUESTIONS: [&str; 8] = [
     "What can be seen?",
     "Where is this?",
@@ -34,10 +35,10 @@ pub const QUESTIONS: [&str; 8] = [
 ];
 
 impl Task {
-    /// All of them.
+    /// All tasks.
     pub const ALL: [Self; 4] = [Self::Caption, Self::Index, Self::Embeddings, Self::Reason];
 
-    /// Its name, in files and on the command line.
+    /// Returns the name, in files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Caption => "caption",
@@ -47,34 +48,34 @@ impl Task {
         }
     }
 
-    /// The task of a name.
-    pub fn of(name: &str) -> Option<Self> {
+    /// Returns the task of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|task| task.name() == name)
     }
 
-    /// Where the task's store is, if it has one, in the folder that its results go to.
-    pub fn store(self, folder: &Path) -> Option<PathBuf> {
+    /// Returns the path of the task's index, if it has one, in the folder of its results.
+    pub fn index_path(self, folder: &Path) -> Option<PathBuf> {
         matches!(self, Self::Index | Self::Embeddings)
             .then(|| folder.join(format!("{}.db", self.name())))
     }
 
-    /// Its pipeline file: two pictures a second, segments of four seconds.
+    /// Returns the pipeline file: two frames a second, segments of four seconds.
     ///
     /// # Errors
-    /// If the pack or a path cannot stand in such a file.
-    pub fn file(
+    /// If the file has problems.
+    pub fn pipeline_file(
         self,
         videos: &[PathBuf],
         pack: &str,
         folder: &Path,
     ) -> Result<PipelineFile, Problems> {
-        let mut text = format!("pack = {}\n", quoted(pack));
+        let mut text = format!("pack = {}\n", toml_string(pack));
         let names: Vec<_> = (1..=videos.len()).map(|n| format!("video{n}")).collect();
         for (name, video) in names.iter().zip(videos) {
-            let uri = quoted(&video.to_string_lossy());
+            let uri = toml_string(&video.to_string_lossy());
             text += &format!("[source.{name}]\nuri = {uri}\n");
         }
-        let inputs: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+        let inputs: Vec<_> = names.iter().map(|name| toml_string(name)).collect();
         text += &format!(
             "[node.frames]\nkind = \"sample\"\ninputs = [{}]\nfps = 2\n\
              [node.seen]\nkind = \"encode\"\ninputs = [\"frames\"]\n\
@@ -85,12 +86,12 @@ impl Task {
         parse(Path::new(&format!("{}.toml", self.name())), &text)
     }
 
-    /// What the task does with segments.
+    /// Returns the nodes and sinks behind the segments.
     fn branch(self, folder: &Path) -> String {
         let captions = "[node.captions]\nkind = \"caption\"\ninputs = [\"scenes\"]\n";
         let archive = |inputs: &str| {
-            let store = self.store(folder).unwrap_or_default();
-            let store = quoted(&store.to_string_lossy());
+            let store = self.index_path(folder).unwrap_or_default();
+            let store = toml_string(&store.to_string_lossy());
             format!(
                 "[node.{}]\nkind = \"index\"\ninputs = [{inputs}]\nstore = {store}\n",
                 self.name()
@@ -98,7 +99,7 @@ impl Task {
         };
         let lines = |inputs: &str| {
             let path = folder.join(format!("{}.jsonl", self.name()));
-            let path = quoted(&path.to_string_lossy());
+            let path = toml_string(&path.to_string_lossy());
             format!(
                 "[sink.{}]\nkind = \"jsonl\"\ninputs = [{inputs}]\npath = {path}\n",
                 self.name()
@@ -110,7 +111,7 @@ impl Task {
             Self::Embeddings => archive("\"scenes\""),
             Self::Reason => {
                 let ask = |(n, ask): (usize, &&str)| {
-                    let ask = quoted(ask);
+                    let ask = toml_string(ask);
                     format!(
                         "[node.ask{n}]\nkind = \"reason\"\ninputs = [\"scenes\"]\nask = {ask}\n"
                     )
@@ -122,8 +123,14 @@ impl Task {
     }
 }
 
-/// A text as TOML: a basic string of JSON is one of TOML too.
-pub fn quoted(text: &str) -> String {
+/// Joins the names of tasks with commas.
+pub fn task_names(tasks: &[Task]) -> String {
+    let names: Vec<_> = tasks.iter().map(|task| task.name()).collect();
+    names.join(",")
+}
+
+/// Returns a text as a TOML string: a JSON string is a TOML basic string too.
+pub fn toml_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
@@ -135,10 +142,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_planner_merges_what_tasks_have_in_common() {
+    fn the_planner_merges_the_common_parts_of_tasks() {
         let videos = ["a \"b\".mp4", "c.mp4"].map(PathBuf::from);
         let folder = Path::new("results");
-        let file = |task: Task| task.file(&videos, "fake", folder).unwrap();
+        let file = |task: Task| task.pipeline_file(&videos, "fake", folder).unwrap();
         let files = [Task::Caption, Task::Index, Task::Reason].map(file);
         let plan = plan(&files);
         let count = |wanted: &dyn Fn(&NodeKind) -> bool| {
@@ -148,7 +155,7 @@ mod tests {
         assert_eq!(count(&|kind| matches!(kind, NodeKind::Caption(_))), 1);
         assert_eq!(count(&|kind| matches!(kind, NodeKind::Reason(_))), 3);
         for task in Task::ALL {
-            assert_eq!(Task::of(task.name()), Some(task));
+            assert_eq!(Task::from_name(task.name()), Some(task));
             let problems = check(&[file(task)]).unwrap_err().to_string();
             assert!(
                 problems.contains("c.mp4"),

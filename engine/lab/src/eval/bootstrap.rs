@@ -1,24 +1,24 @@
-//! How sure a measure is: its 95 % interval by bootstrap (Efron 1979).
+//! The 95 % confidence interval of a metric, by bootstrap (Efron 1979).
 //!
-//! As many files as there are are drawn with putting back, a thousand times; the interval holds the middle 95 % of what the
-//! measure then is. Files are drawn, not captions: the captions of one file are not independent. The draws come from a
-//! fixed seed, so that an evaluation gives the same interval each time, and two measures of one exam see the same draws.
+//! As many files as there are are drawn with replacement, a thousand times; the interval holds the middle 95 % of the
+//! values of the metric. Files are drawn, not captions: the captions of one file are not independent. The draws come from
+//! a fixed seed, so that an evaluation gives the same interval each time, and all its metrics see the same draws.
 
-/// How often files are drawn.
+/// Number of draws.
 const ROUNDS: usize = 1000;
-/// The share of the draws that lies below the interval, and above it.
+/// The share of the draws below the interval, and above it.
 const TAIL: f64 = 0.025;
-/// Where the draws begin.
+/// The seed of the draws.
 const SEED: u64 = 20_150_607;
 
-/// The interval of a measure over `files` files; `measure` gets the numbers of those that were drawn.
-pub fn interval(files: usize, mut measure: impl FnMut(&[usize]) -> f64) -> [f64; 2] {
-    let mut draws = Draws(SEED);
+/// Returns the interval of a metric over `files` files; `metric` gets the numbers of the drawn files.
+pub fn interval(files: usize, mut metric: impl FnMut(&[usize]) -> f64) -> [f64; 2] {
+    let mut random = SplitMix64(SEED);
     let mut drawn = vec![0; files];
     let mut values: Vec<f64> = (0..ROUNDS)
         .map(|_| {
-            drawn.fill_with(|| draws.below(files));
-            measure(&drawn)
+            drawn.fill_with(|| random.below(files));
+            metric(&drawn)
         })
         .collect();
     values.sort_by(f64::total_cmp);
@@ -26,10 +26,11 @@ pub fn interval(files: usize, mut measure: impl FnMut(&[usize]) -> f64) -> [f64;
     [values[tail], values[ROUNDS - 1 - tail]]
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014): a generator of one number of state, good enough to draw files.
-struct Draws(u64);
+/// The random generator SplitMix64 (Steele, Lea and Flood 2014). A library might change its numbers in a new version, and
+/// with them published intervals.
+struct SplitMix64(u64);
 
-impl Draws {
+impl SplitMix64 {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -38,7 +39,7 @@ impl Draws {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below a bound, each as likely as the others but for one part in 2^64 / bound.
+    /// Returns a number below a bound, uniform but for one part in 2^64 / bound.
     fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
@@ -55,10 +56,10 @@ mod tests {
     }
 
     #[test]
-    fn draws_the_numbers_that_others_draw_from_the_same_seed() {
+    fn generates_the_published_numbers_of_its_seed() {
         // The first numbers of SplitMix64 from 1234567, as published with its reference code.
-        let mut draws = Draws(1_234_567);
-        let first = [draws.next(), draws.next()];
+        let mut random = SplitMix64(1_234_567);
+        let first = [random.next(), random.next()];
         assert_eq!(
             first,
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]
@@ -66,13 +67,13 @@ mod tests {
     }
 
     #[test]
-    fn is_the_same_each_time() {
+    fn the_interval_is_the_same_each_time() {
         let values: Vec<f64> = (0..50).map(|n| f64::from(n * n % 17)).collect();
         assert_eq!(mean_of(&values), mean_of(&values));
     }
 
     #[test]
-    fn is_about_two_standard_errors_to_each_side() {
+    fn the_interval_is_about_two_standard_errors_to_each_side() {
         let values: Vec<f64> = (0..400).map(|n| f64::from(n % 2)).collect();
         let [low, high] = mean_of(&values); // standard error 0.025
         assert!(
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_file_is_its_value() {
+    fn the_interval_of_one_file_is_its_value() {
         assert_eq!(mean_of(&[0.3]), [0.3, 0.3]);
     }
 }

@@ -1,89 +1,91 @@
-//! CIDEr-D: how much a caption says what people say of the same file and of few others.
+//! CIDEr-D: the agreement of a caption with what people wrote about the same file and about few others.
 //!
-//! After Vedantam, Zitnick and Parikh, "CIDEr: Consensus-based Image Description Evaluation" (CVPR 2015): runs of one to
-//! four words, weighted by how rare they are among the files (tf-idf), compared by the cosine; counts beyond those of the
-//! reference are clipped, and another length costs, by a Gaussian. The figure is ten times the mean over references and
-//! lengths of runs, the scale in which published tables print it (as 0.62, or as 62 for a hundred times that).
+//! After Vedantam, Zitnick and Parikh, "CIDEr: Consensus-based Image Description Evaluation" (CVPR 2015): n-grams of
+//! one to four words, weighted by their rarity among the files (tf-idf), compared by the cosine. Counts beyond those of
+//! the reference are clipped, and a different length is penalized by a Gaussian. The score is ten times the mean over
+//! references and n, the scale of published tables (as 0.62, or as 62 for a hundred times that).
 //!
-//! How rare something is comes from the references of this evaluation alone, so figures of different sets of files do not
-//! compare.
+//! Rarity comes from the references of this dataset alone, so scores on different datasets do not compare.
 
 use std::collections::BTreeMap;
 
-use super::words::{Grams, LONGEST, grams};
+use super::ngrams::{MAX_N, NgramCounts, ngrams};
 
-/// Width of the Gaussian over the difference of lengths, in words.
+/// Standard deviation of the Gaussian over the difference of lengths, in words.
 const SIGMA: f64 = 6.0;
-/// The scale of the figure.
+/// The scale of the score.
 const SCALE: f64 = 10.0;
 
 /// Scores captions against the references of all files.
 pub struct Cider {
     /// Logarithm of the number of files.
     files: f64,
-    /// In the references of how many files each run of words is.
-    seen_in: BTreeMap<String, usize>,
+    /// The number of files whose references contain each n-gram.
+    document_frequency: BTreeMap<String, usize>,
 }
 
-/// A sentence as vectors of weights, one for each length of runs.
-struct Weighted<'g> {
+/// A sentence as tf-idf vectors, one for each n.
+struct TfIdf<'g> {
     weights: Vec<BTreeMap<&'g str, f64>>,
     norms: Vec<f64>,
-    /// Pairs of neighbouring words: what the usual implementation takes for the length.
+    /// Number of pairs of adjacent words, which the reference implementation takes as the length.
     length: f64,
 }
 
 impl Cider {
-    /// Learns what is rare from the references of all files: for each file its sentences, in words.
+    /// Counts document frequencies in the references of all files: for each file its sentences, in words.
     pub fn new(files: &[Vec<Vec<String>>]) -> Self {
-        let mut seen_in = BTreeMap::new();
+        let mut document_frequency = BTreeMap::new();
         for references in files {
             let mut of_file = BTreeMap::new();
             for reference in references {
-                of_file.extend(grams(reference).into_iter().flatten());
+                of_file.extend(ngrams(reference).into_iter().flatten());
             }
             for gram in of_file.into_keys() {
-                *seen_in.entry(gram).or_default() += 1;
+                *document_frequency.entry(gram).or_default() += 1;
             }
         }
         Self {
             files: (files.len() as f64).ln(),
-            seen_in,
+            document_frequency,
         }
     }
 
-    /// The score of one file's caption against its references.
+    /// Returns the score of a caption against the references of its file.
     pub fn score(&self, caption: &[String], references: &[Vec<String>]) -> f64 {
-        let caption = grams(caption);
-        let caption = self.weighted(&caption);
+        let caption = ngrams(caption);
+        let caption = self.tf_idf(&caption);
         let sum: f64 = references
             .iter()
-            .map(|reference| similarity(&caption, &self.weighted(&grams(reference))))
+            .map(|reference| similarity(&caption, &self.tf_idf(&ngrams(reference))))
             .sum();
         SCALE * sum / references.len().max(1) as f64
     }
 
-    fn weighted<'g>(&self, grams: &'g Grams) -> Weighted<'g> {
-        let weigh = |(gram, count): (&'g String, &usize)| {
-            // What no reference says is as rare as what those of one file say.
-            let seen_in = self.seen_in.get(gram).copied().unwrap_or(1) as f64;
-            (gram.as_str(), *count as f64 * (self.files - seen_in.ln()))
+    fn tf_idf<'g>(&self, ngrams: &'g NgramCounts) -> TfIdf<'g> {
+        let weight = |(gram, count): (&'g String, &usize)| {
+            // An n-gram that no reference has is as rare as one of a single file.
+            let document_frequency = self.document_frequency.get(gram).copied().unwrap_or(1) as f64;
+            (
+                gram.as_str(),
+                *count as f64 * (self.files - document_frequency.ln()),
+            )
         };
-        let weights: Vec<BTreeMap<_, _>> = grams
+        let weights: Vec<BTreeMap<_, _>> = ngrams
             .iter()
-            .map(|counts| counts.iter().map(weigh).collect())
+            .map(|counts| counts.iter().map(weight).collect())
             .collect();
         let norm = |vector: &BTreeMap<_, f64>| vector.values().map(|w| w * w).sum::<f64>().sqrt();
-        Weighted {
+        TfIdf {
             norms: weights.iter().map(norm).collect(),
             weights,
-            length: grams[1].values().sum::<usize>() as f64,
+            length: ngrams[1].values().sum::<usize>() as f64,
         }
     }
 }
 
-/// Mean over the lengths of runs of the clipped cosine, less for another length.
-fn similarity(caption: &Weighted<'_>, reference: &Weighted<'_>) -> f64 {
+/// Returns the mean over n of the clipped cosine, with the penalty for a different length.
+fn similarity(caption: &TfIdf<'_>, reference: &TfIdf<'_>) -> f64 {
     let difference = caption.length - reference.length;
     let penalty = (-difference * difference / (2.0 * SIGMA * SIGMA)).exp();
     let cosine = |at: usize| {
@@ -97,16 +99,16 @@ fn similarity(caption: &Weighted<'_>, reference: &Weighted<'_>) -> f64 {
             false => 0.0,
         }
     };
-    (0..LONGEST).map(cosine).sum::<f64>() / LONGEST as f64 * penalty
+    (0..MAX_N).map(cosine).sum::<f64>() / MAX_N as f64 * penalty
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::{testing::EXPECTED, words::words};
+    use crate::eval::{ngrams::words, reference_scores::EXPECTED};
 
     #[test]
-    fn equals_the_usual_implementation() {
+    fn equals_the_reference_implementation() {
         for expected in &EXPECTED {
             let (captions, references) = (expected.captions(), expected.references());
             let cider = Cider::new(&references);

@@ -1,30 +1,29 @@
-//! Measures a pack: its captions against those that people wrote, and how well a sentence finds its file.
+//! Evaluates a pack: its captions against those that people wrote, and how well a caption retrieves its file.
 //!
-//! In reading order: [`cases`] reads what is to be evaluated, [`leak`] sees that nothing of it was learnt by heart, [`eye`]
-//! looks at a file, [`caption`] and [`retrieval`] are the two exams. The measures are in [`words`], [`cider`], [`bleu`],
-//! [`rouge`] and [`recall`]; [`bootstrap`] says how sure they are, [`summary`] holds what an exam came to.
+//! In reading order: [`dataset`] reads the files and captions, [`leak_check`] refuses captions that the pack has
+//! memorized, [`frame_encoder`] encodes a file, [`caption_evaluation`] and [`retrieval_evaluation`] are the two
+//! evaluations. The metrics are in [`ngrams`], [`cider`], [`bleu`], [`rouge`] and [`rank_metrics`]; [`bootstrap`] gives
+//! their confidence intervals, and [`summary`] holds the result.
 //!
-//! Measures know only words and numbers: no models, no files.
+//! Metrics know only words and numbers: no models, no files.
 
 pub mod bleu;
 pub mod bootstrap;
-pub mod caption;
-pub mod cases;
+pub mod caption_evaluation;
 pub mod cider;
-pub mod error;
-pub mod eye;
-pub mod leak;
-pub mod recall;
-pub mod retrieval;
+pub mod dataset;
+pub mod frame_encoder;
+pub mod leak_check;
+pub mod ngrams;
+pub mod rank_metrics;
+pub mod retrieval_evaluation;
 pub mod rouge;
 pub mod summary;
-pub mod words;
 
-pub use caption::CaptionExam;
-pub use cases::{Case, Cases};
-pub use error::EvalError;
-pub use retrieval::RetrievalExam;
-pub use summary::Summary;
+pub use caption_evaluation::CaptionEvaluation;
+pub use dataset::{Dataset, DatasetFile};
+pub use retrieval_evaluation::RetrievalEvaluation;
+pub use summary::EvaluationSummary;
 
 #[cfg(test)]
-mod testing;
+mod reference_scores;

@@ -1,16 +1,16 @@
-//! ROUGE-L: how much of a caption and of a reference is in both, in the same order.
+//! ROUGE-L: the longest common subsequence of a caption and its references.
 //!
-//! After Lin, "ROUGE: A Package for Automatic Evaluation of Summaries" (2004): the longest common subsequence as a share of
-//! the caption and as a share of the reference, each the best over the references, together as an F measure.
+//! After Lin, "ROUGE: A Package for Automatic Evaluation of Summaries" (2004): the length of the subsequence as a share of
+//! the caption (precision) and of the reference (recall), each the best over the references, combined into an F measure.
 
-/// How much more the share of the reference weighs than that of the caption.
+/// Weight of recall against precision.
 const BETA: f64 = 1.2;
 
-/// The score of one file's caption against its references, 0 to 1.
+/// Returns the score of a caption against the references of its file, 0 to 1.
 pub fn rouge_l(caption: &[String], references: &[Vec<String>]) -> f64 {
     let (mut precision, mut recall) = (0f64, 0f64);
     for reference in references {
-        let common = in_common(caption, reference) as f64;
+        let common = common_length(caption, reference) as f64;
         if common > 0.0 {
             precision = precision.max(common / caption.len() as f64);
             recall = recall.max(common / reference.len() as f64);
@@ -22,19 +22,19 @@ pub fn rouge_l(caption: &[String], references: &[Vec<String>]) -> f64 {
     }
 }
 
-/// The length of the longest common subsequence.
-fn in_common(one: &[String], other: &[String]) -> usize {
-    // The lengths for what is read of `one` and each beginning of `other`.
+/// Returns the length of the longest common subsequence.
+fn common_length(one: &[String], other: &[String]) -> usize {
+    // The lengths for the words of `one` read so far and each prefix of `other`.
     let mut lengths = vec![0; other.len() + 1];
     for word in one {
-        let mut before = 0;
+        let mut diagonal = 0;
         for (at, same) in other.iter().enumerate() {
             let above = lengths[at + 1];
             lengths[at + 1] = match word == same {
-                true => before + 1,
+                true => diagonal + 1,
                 false => above.max(lengths[at]),
             };
-            before = above;
+            diagonal = above;
         }
     }
     lengths[other.len()]
@@ -43,10 +43,10 @@ fn in_common(one: &[String], other: &[String]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::{testing::EXPECTED, words::words};
+    use crate::eval::{ngrams::words, reference_scores::EXPECTED};
 
     #[test]
-    fn equals_the_usual_implementation() {
+    fn equals_the_reference_implementation() {
         for expected in &EXPECTED {
             let (captions, references) = (expected.captions(), expected.references());
             let scores = captions.iter().zip(&references);
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn finds_the_longest_common_subsequence() {
-        let common = |a, b| in_common(&words(a), &words(b));
+        let common = |a, b| common_length(&words(a), &words(b));
         assert_eq!(common("a b c d", "b x c a d"), 3);
         assert_eq!(common("a a b", "a b a"), 2);
         assert_eq!(common("", "a"), 0);

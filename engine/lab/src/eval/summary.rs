@@ -1,4 +1,4 @@
-//! What an exam came to: its measures with their intervals, and what a file cost.
+//! The summary of an evaluation: its metrics with their confidence intervals, and the time per file.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::bootstrap::interval;
 
-/// A measure over all files.
+/// A metric over all files.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Measure {
+pub struct Metric {
     /// Its key in JSON.
     pub key: &'static str,
     /// Its name for people.
@@ -20,55 +20,55 @@ pub struct Measure {
     pub interval: [f64; 2],
 }
 
-impl Measure {
-    /// A measure over so many files; `of` gets the numbers of those that count.
+impl Metric {
+    /// Computes a metric over `files` files and its interval; `value` gets the numbers of the files to use.
     pub fn over(
         key: &'static str,
         name: &'static str,
         files: usize,
-        mut of: impl FnMut(&[usize]) -> f64,
+        mut value: impl FnMut(&[usize]) -> f64,
     ) -> Self {
         let all: Vec<usize> = (0..files).collect();
         Self {
             key,
             name,
-            value: of(&all),
-            interval: interval(files, of),
+            value: value(&all),
+            interval: interval(files, value),
         }
     }
 }
 
-/// What an exam came to.
+/// The result of an evaluation.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Summary {
-    /// Files.
+pub struct EvaluationSummary {
+    /// The number of files.
     pub n: usize,
-    /// Sentences that were searched for, in the exam that searches.
+    /// The number of queries, in an evaluation of retrieval.
     pub queries: Option<usize>,
-    /// The measures in the order in which they are shown.
-    pub measures: Vec<Measure>,
-    /// Milliseconds of wall time that a file cost.
-    pub cost: Cost,
+    /// The metrics in the order in which they are shown.
+    pub metrics: Vec<Metric>,
+    /// Wall time per file, in milliseconds, by key in JSON.
+    pub times_ms: BTreeMap<&'static str, f64>,
     /// Name of the pack.
     pub pack: String,
     /// Its version.
     pub version: String,
 }
 
-impl Summary {
-    /// The summary of an exam of this pack.
-    pub fn new(pack: &Pack, n: usize, measures: Vec<Measure>, watch: &Watch) -> Self {
+impl EvaluationSummary {
+    /// Creates the summary of an evaluation of this pack.
+    pub fn new(pack: &Pack, n: usize, metrics: Vec<Metric>, times: &FileTimes) -> Self {
         Self {
             n,
             queries: None,
-            measures,
-            cost: watch.cost(),
+            metrics,
+            times_ms: times.statistics_ms(),
             pack: pack.manifest().name.clone(),
             version: pack.manifest().version.clone(),
         }
     }
 
-    /// The summary as one JSON object: each measure by its key, all intervals under `intervals`, times by `ms_*`.
+    /// Returns the summary as one JSON object: each metric by its key, all intervals under `intervals`, times by `ms_*`.
     pub fn json(&self) -> Value {
         let mut object = Map::new();
         object.insert("n".into(), self.n.into());
@@ -76,12 +76,12 @@ impl Summary {
             object.insert("queries".into(), queries.into());
         }
         let mut intervals = Map::new();
-        for measure in &self.measures {
-            object.insert(measure.key.into(), measure.value.into());
-            intervals.insert(measure.key.into(), json!(measure.interval));
+        for metric in &self.metrics {
+            object.insert(metric.key.into(), metric.value.into());
+            intervals.insert(metric.key.into(), json!(metric.interval));
         }
         object.insert("intervals".into(), intervals.into());
-        for (key, value) in &self.cost {
+        for (key, value) in &self.times_ms {
             object.insert((*key).into(), (*value).into());
         }
         object.insert("pack".into(), self.pack.as_str().into());
@@ -90,50 +90,54 @@ impl Summary {
     }
 }
 
-/// Milliseconds by their key in JSON.
-pub type Cost = BTreeMap<&'static str, f64>;
-
-/// Times of each file.
+/// The wall time of each file.
 #[derive(Debug, Default)]
-pub struct Watch {
-    look: Vec<Duration>,
-    speak: Vec<Duration>,
+pub struct FileTimes {
+    encoding: Vec<Duration>,
+    captioning: Vec<Duration>,
 }
 
-impl Watch {
-    /// Notes a file: how long it took to play it and look at it, and to put it into words if the exam does.
-    pub fn note(&mut self, look: Duration, speak: Option<Duration>) {
-        self.look.push(look);
-        self.speak.extend(speak);
+impl FileTimes {
+    /// Records a file: the time to play and encode it, and the time to caption it if that is evaluated.
+    pub fn record(&mut self, encoding: Duration, captioning: Option<Duration>) {
+        self.encoding.push(encoding);
+        self.captioning.extend(captioning);
     }
 
-    /// The median and the 95th of a hundred: of the whole, and of its parts if there are two.
-    fn cost(&self) -> Cost {
-        let both = |(look, speak): (&Duration, &Duration)| *look + *speak;
-        let whole: Vec<_> = match self.speak.is_empty() {
-            true => self.look.clone(),
-            false => self.look.iter().zip(&self.speak).map(both).collect(),
+    /// Returns the median and the 95th percentile in milliseconds: of the whole, and of its parts if there are two.
+    fn statistics_ms(&self) -> BTreeMap<&'static str, f64> {
+        let whole: Vec<_> = match self.captioning.is_empty() {
+            true => self.encoding.clone(),
+            false => {
+                let parts = self.encoding.iter().zip(&self.captioning);
+                parts
+                    .map(|(encoding, captioning)| *encoding + *captioning)
+                    .collect()
+            }
         };
-        let mut cost = Cost::new();
-        cost.insert("ms_per_file", at(&whole, 0.5));
-        cost.insert("ms_per_file_p95", at(&whole, 0.95));
-        if !self.speak.is_empty() {
-            cost.insert("ms_look", at(&self.look, 0.5));
-            cost.insert("ms_look_p95", at(&self.look, 0.95));
-            cost.insert("ms_caption", at(&self.speak, 0.5));
-            cost.insert("ms_caption_p95", at(&self.speak, 0.95));
+        let mut statistics = BTreeMap::from([
+            ("ms_per_file", quantile_ms(&whole, 0.5)),
+            ("ms_per_file_p95", quantile_ms(&whole, 0.95)),
+        ]);
+        if !self.captioning.is_empty() {
+            statistics.extend([
+                ("ms_look", quantile_ms(&self.encoding, 0.5)),
+                ("ms_look_p95", quantile_ms(&self.encoding, 0.95)),
+                ("ms_caption", quantile_ms(&self.captioning, 0.5)),
+                ("ms_caption_p95", quantile_ms(&self.captioning, 0.95)),
+            ]);
         }
-        cost
+        statistics
     }
 }
 
-/// The time, in milliseconds, that this share of the files did not need more than. 0 of none.
-fn at(times: &[Duration], share: f64) -> f64 {
+/// Returns the smallest time, in milliseconds, that this share of the files does not exceed; 0 if there is none.
+fn quantile_ms(times: &[Duration], share: f64) -> f64 {
     let mut sorted = times.to_vec();
     sorted.sort();
-    let place = (share * sorted.len() as f64).ceil() as usize;
+    let rank = (share * sorted.len() as f64).ceil() as usize;
     sorted
-        .get(place.saturating_sub(1))
+        .get(rank.saturating_sub(1))
         .map_or(0.0, |time| (time.as_secs_f64() * 1e5).round() / 100.0)
 }
 
@@ -142,23 +146,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_by_their_median_and_nearly_the_longest() {
+    fn quantiles_are_the_median_and_the_95th_percentile() {
         let times: Vec<_> = (1..=100).map(Duration::from_millis).collect();
-        assert_eq!([at(&times, 0.5), at(&times, 0.95)], [50.0, 95.0]);
-        assert_eq!(at(&times[..1], 0.95), 1.0);
-        assert_eq!(at(&[], 0.5), 0.0);
+        assert_eq!(
+            [quantile_ms(&times, 0.5), quantile_ms(&times, 0.95)],
+            [50.0, 95.0]
+        );
+        assert_eq!(quantile_ms(&times[..1], 0.95), 1.0);
+        assert_eq!(quantile_ms(&[], 0.5), 0.0);
     }
 
     #[test]
-    fn the_parts_of_a_file_are_told_only_if_there_are_two() {
+    fn the_parts_of_a_file_are_reported_only_if_there_are_two() {
         let ms = Duration::from_millis;
-        let mut watch = Watch::default();
-        watch.note(ms(5), None);
-        assert_eq!(watch.cost().keys().count(), 2);
-        let mut watch = Watch::default();
-        watch.note(ms(5), Some(ms(20)));
-        let cost = watch.cost();
-        let told = ["ms_per_file", "ms_look", "ms_caption"].map(|key| cost[key]);
-        assert_eq!(told, [25.0, 5.0, 20.0]);
+        let mut times = FileTimes::default();
+        times.record(ms(5), None);
+        assert_eq!(times.statistics_ms().keys().count(), 2);
+        let mut times = FileTimes::default();
+        times.record(ms(5), Some(ms(20)));
+        let statistics = times.statistics_ms();
+        let medians = ["ms_per_file", "ms_look", "ms_caption"].map(|key| statistics[key]);
+        assert_eq!(medians, [25.0, 5.0, 20.0]);
     }
 }

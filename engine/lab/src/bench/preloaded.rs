@@ -1,6 +1,6 @@
-//! Modules that stay loaded while several runs use them, one after the other: what is measured with them is without loading.
+//! Modules that stay loaded while several runs use them in turn, so that measurements exclude loading.
 //!
-//! Invariant: a run leaves nothing behind in them. What texts and prompts have in common is remembered anew by each run.
+//! Invariant: a run leaves nothing behind in them. Caches of texts and prompts are new in each run.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,55 +14,53 @@ use atom_models::{
 use atom_operators::cancel::CancellationToken;
 use atom_pipelines::{PipelineFile, check, plan};
 
-use super::{
-    replay::{Bare, Calls, Noted},
-    work::WorkError,
-};
+use super::call_replay::{BareModules, CallLog, LoggedModule};
+use crate::LabError;
 use atom_runtime::{Modules, NullObserver, RunOptions, process::cpu_seconds, run};
 
-/// The modules of a pack that stay loaded from run to run.
-pub struct Kept {
-    vision: Shared<dyn VisionEncoder>,
+/// The modules of a pack, loaded once.
+pub struct PreloadedModules {
+    vision: SharedModule<dyn VisionEncoder>,
     decoder: SharedDecoder,
     text: SharedTextEncoder,
     memory: Option<Arc<CaptionMemory>>,
 }
 
-impl Kept {
-    /// Loads them.
+impl PreloadedModules {
+    /// Loads the modules of a pack.
     ///
     /// # Errors
     /// If one of them cannot be loaded.
     pub fn load(pack: &Pack) -> Result<Self, ModelError> {
         Ok(Self {
-            vision: Shared::new(pack.vision_beside(Arc::default())?),
+            vision: SharedModule::new(pack.vision_beside(Arc::default())?),
             decoder: SharedDecoder::new(pack.decoder(Arc::default())?),
             text: SharedTextEncoder::new(pack.text(Arc::default())?),
             memory: pack.memory()?.map(Arc::new),
         })
     }
 
-    /// Nothing but them.
-    pub fn bare(&self) -> Bare {
-        Bare {
+    /// Returns handles to the modules, without anything around them.
+    pub fn bare(&self) -> BareModules {
+        BareModules {
             vision: Box::new(self.vision.clone()),
             decoder: Box::new(self.decoder.clone()),
             text: Box::new(self.text.clone()),
         }
     }
 
-    /// What a run needs of them; calls are noted there, if somewhere. If prompts may begin alike, `reuse` says that what was computed
-    /// of one is taken for the next, and no text is read twice.
-    pub fn modules(&self, calls: Option<&Calls>, reuse: bool) -> Modules {
-        let Bare {
+    /// Returns the modules of a run, whose calls are appended to `log` if there is one. With `reuse`, the run computes
+    /// the common beginning of prompts once, and reads no text twice.
+    pub fn for_run(&self, log: Option<&CallLog>, reuse: bool) -> Modules {
+        let BareModules {
             mut vision,
             mut decoder,
             mut text,
         } = self.bare();
-        if let Some(calls) = calls {
-            vision = Box::new(Noted::new(vision, calls));
-            decoder = Box::new(Noted::new(decoder, calls));
-            text = Box::new(Noted::new(text, calls));
+        if let Some(log) = log {
+            vision = Box::new(LoggedModule::new(vision, log));
+            decoder = Box::new(LoggedModule::new(decoder, log));
+            text = Box::new(LoggedModule::new(text, log));
         }
         if reuse {
             text = Box::new(CachedTextEncoder::new(text));
@@ -81,38 +79,47 @@ impl Kept {
     }
 }
 
-/// Wall and processor time.
-pub type Taken = (Duration, f64);
+/// The time that a run took.
+#[derive(Clone, Copy, Debug)]
+pub struct RunTime {
+    /// Wall time.
+    pub wall: Duration,
+    /// Processor time of all threads, in seconds.
+    pub cpu_seconds: f64,
+}
 
-/// Runs pipeline files with modules that are loaded; what it took from when everything was opened.
+/// Runs pipeline files with loaded modules. Time counts from the moment when everything is opened.
 ///
 /// # Errors
-/// If a file makes no sense, or anything fails on the way.
-pub fn run_with(files: &[PipelineFile], modules: Modules) -> Result<Taken, WorkError> {
+/// If a file has problems, or the run fails.
+pub fn run_preloaded(files: &[PipelineFile], modules: Modules) -> Result<RunTime, LabError> {
     check(files)?;
-    let began = Arc::new(Mutex::new(None));
-    let begins = Arc::clone(&began);
+    let ready = Arc::new(Mutex::new(None));
+    let set_ready = Arc::clone(&ready);
     let options = RunOptions {
         modules: Some(modules),
         on_ready: Some(Box::new(move || {
             let now = Some((Instant::now(), cpu_seconds()));
-            *begins.lock().unwrap_or_else(PoisonError::into_inner) = now;
+            *set_ready.lock().unwrap_or_else(PoisonError::into_inner) = now;
         })),
         ..RunOptions::new(CancellationToken::new(), Box::new(NullObserver))
     };
     let outcome = run(&plan(files), options)?;
     if let Some(error) = outcome.errors.first() {
-        return Err(WorkError::Failed(error.clone()));
+        return Err(LabError::Run(error.clone()));
     }
-    let began = began.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let (begun, cpu) = began.expect("a run that ended was ready");
-    Ok((begun.elapsed(), cpu_seconds() - cpu))
+    let ready = ready.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (start, cpu_at_start) = ready.expect("a run that ended was ready");
+    Ok(RunTime {
+        wall: start.elapsed(),
+        cpu_seconds: cpu_seconds() - cpu_at_start,
+    })
 }
 
-/// A module that several runs use, one after the other.
-struct Shared<M: ?Sized>(Arc<Mutex<Box<M>>>);
+/// A module that several runs use in turn.
+struct SharedModule<M: ?Sized>(Arc<Mutex<Box<M>>>);
 
-impl<M: ?Sized> Shared<M> {
+impl<M: ?Sized> SharedModule<M> {
     fn new(module: Box<M>) -> Self {
         Self(Arc::new(Mutex::new(module)))
     }
@@ -122,22 +129,22 @@ impl<M: ?Sized> Shared<M> {
     }
 }
 
-impl<M: ?Sized> Clone for Shared<M> {
+impl<M: ?Sized> Clone for SharedModule<M> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl VisionEncoder for Shared<dyn VisionEncoder> {
+impl VisionEncoder for SharedModule<dyn VisionEncoder> {
     fn encode(&mut self, image: &Image) -> Result<VisualFeatures, ModelError> {
         self.lock().encode(image)
     }
 }
 
-/// The decoder, with what it tells of itself without being asked to work.
+/// The decoder, with its properties copied, because the trait returns a reference to one of them.
 #[derive(Clone)]
 struct SharedDecoder {
-    decoder: Shared<dyn Decoder>,
+    decoder: SharedModule<dyn Decoder>,
     ends: Vec<u32>,
     context: usize,
     shape: KvShape,
@@ -149,7 +156,7 @@ impl SharedDecoder {
             ends: decoder.ends().to_vec(),
             context: decoder.context(),
             shape: decoder.shape(),
-            decoder: Shared::new(decoder),
+            decoder: SharedModule::new(decoder),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Sentences with the figures that the usual implementation gives for them.
+//! Captions with the scores that the reference implementation gives them, for tests.
 //!
-//! Made with pycocoevalcap 1.2 (`Cider().compute_score`, `Bleu(4)`, `Rouge()`) over the same words, joined by spaces; its
-//! own tokenizer was not used. One caption says nothing, two are shorter than four words, one repeats its words, one is
+//! Computed with pycocoevalcap 1.2 (`Cider().compute_score`, `Bleu(4)`, `Rouge()`) over the same words, joined by spaces; its
+//! own tokenizer was not used. One caption is empty, two are shorter than four words, one repeats its words, one is
 //! three times as long as its references.
 
-use super::words::words;
+use super::ngrams::words;
 
 /// A caption with the references of its file.
 pub struct Sample {
@@ -12,9 +12,9 @@ pub struct Sample {
     references: &'static [&'static str],
 }
 
-/// The figures of the first so many samples.
+/// The scores of the first samples.
 pub struct Expected {
-    /// So many.
+    /// Number of samples.
     pub files: usize,
     /// CIDEr-D of all of them.
     pub cider_d: f64,
@@ -45,13 +45,13 @@ pub const EXPECTED: [Expected; 2] = [
 ];
 
 impl Expected {
-    /// The words of the captions.
+    /// Returns the words of the captions.
     pub fn captions(&self) -> Vec<Vec<String>> {
         let samples = SAMPLES.iter().take(self.files);
         samples.map(|sample| words(sample.caption)).collect()
     }
 
-    /// The words of the references.
+    /// Returns the words of the references.
     pub fn references(&self) -> Vec<Vec<Vec<String>>> {
         let samples = SAMPLES.iter().take(self.files);
         samples

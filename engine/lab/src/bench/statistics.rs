@@ -1,20 +1,20 @@
-//! One figure of several rounds.
+//! Median and range of several rounds.
 
 use serde::Serialize;
 
-/// The middle of what several rounds came to, and how far they lie apart.
+/// The median of several rounds, and their range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Figure {
-    /// Half of the rounds came to no more.
+pub struct RoundStatistics {
+    /// The median (nearest rank).
     pub median: f64,
-    /// The least.
+    /// The smallest value.
     pub min: f64,
-    /// The most.
+    /// The largest value.
     pub max: f64,
 }
 
-impl Figure {
-    /// The figure of these rounds; of none it is 0.
+impl RoundStatistics {
+    /// Computes the statistics of these rounds; all are 0 if there is none.
     pub fn of(rounds: impl IntoIterator<Item = f64>) -> Self {
         let rounds: Vec<f64> = rounds.into_iter().collect();
         Self {
@@ -25,7 +25,7 @@ impl Figure {
     }
 }
 
-/// So many of a hundred values are no larger, and the value itself is one of them (nearest rank); 0 of none.
+/// Returns a percentile of some values by nearest rank, so that it is one of them; 0 if there is none.
 pub fn percentile(values: &[f64], percent: usize) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
@@ -38,10 +38,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_of_rounds_is_one_of_them() {
-        let figure = Figure::of([3.0, 1.0, 2.0]);
-        assert_eq!((figure.median, figure.min, figure.max), (2.0, 1.0, 3.0));
-        assert_eq!(Figure::of([]), Figure::default());
+    fn the_median_of_rounds_is_one_of_them() {
+        let statistics = RoundStatistics::of([3.0, 1.0, 2.0]);
+        let RoundStatistics { median, min, max } = statistics;
+        assert_eq!((median, min, max), (2.0, 1.0, 3.0));
+        assert_eq!(RoundStatistics::of([]), RoundStatistics::default());
         let values: Vec<f64> = (1..=20).map(f64::from).collect();
         assert_eq!(
             (percentile(&values, 50), percentile(&values, 95)),
