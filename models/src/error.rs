@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::ExitStatus};
 
 use thiserror::Error;
 
-use crate::packs::origin_error::OriginError;
+use crate::OriginError;
 
 /// An error of ONNX Runtime or of the tokenizer, whose own types stay inside their modules.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;

@@ -10,7 +10,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::error::{ModelError, error_chain};
+use crate::{ModelError, error_chain};
 
 /// The reason for a failure, used as a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

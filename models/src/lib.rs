@@ -30,7 +30,6 @@ pub use decoder::{
     generation::{Candidate, Generation},
     kv_cache::{KvCache, KvShape},
     language_decoder::Decoder,
-    onnx_decoder::DecoderPart,
     scheduler::{FinishedJob, Job, Scheduler, SchedulerSettings, Urgency},
 };
 pub use error::{Cause, ModelError, error_chain};
@@ -38,31 +37,25 @@ pub use fault::{Fault, Reason, catch_panic};
 pub use packs::{
     install::{InstallObserver, Installation, install_pack, verify_pack},
     installed::installed_packs,
-    manifest::{Build, Family, FileEntry, Manifest},
+    manifest::{FileEntry, Manifest},
     origin_error::OriginError,
     pack::Pack,
 };
 pub use prompt::{
-    builder::{PromptBuilder, PromptTemplates},
-    caption_ranker::{CaptionRanker, OptionWeights},
-    constrained_decoding::CaptionConstraints,
+    builder::PromptBuilder,
+    caption_ranker::CaptionRanker,
     decoder_prompt::Prompt,
     first_sentence::first_sentence,
-    tags::{TagRules, Tags, confident_tags},
-    yes_no::{ConceptGroup, NamedConceptRule, YesNoClassifier, YesNoRule, YesNoScorer},
+    tags::confident_tags,
+    yes_no::{YesNoClassifier, YesNoScorer},
 };
 pub use runtime::{
     meter::{Meter, MeterReading, Meters, ModuleSpan},
     threads::ThreadCounts,
 };
 pub use text::{
-    caption_memory::{CaptionMemory, MemoryPart},
-    encoder::{TextEncoder, TextPart},
+    caption_memory::CaptionMemory,
+    encoder::TextEncoder,
     encoder_wrappers::{CachedTextEncoder, LazyTextEncoder, SharedTextEncoder},
 };
-pub use vision::{
-    concept::Concept,
-    encoder::{VisionEncoder, VisionPart},
-    features::VisualFeatures,
-    image::Image,
-};
+pub use vision::{encoder::VisionEncoder, features::VisualFeatures, image::Image};

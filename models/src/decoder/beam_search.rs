@@ -3,7 +3,7 @@
 //! A text's score is its log-probability divided by its length (the end token included) to the power 0.7 (Wu et al. 2016),
 //! so that long sentences are not at a disadvantage. One beam is greedy search.
 
-use crate::error::ModelError;
+use crate::ModelError;
 
 /// Exponent of the length penalty; a higher one favours longer texts.
 const LENGTH_EXPONENT: f32 = 0.7;

@@ -33,7 +33,10 @@ impl Generation {
     ///
     /// # Errors
     /// The error of `bonus`.
-    pub fn rerank<E>(&mut self, mut bonus: impl FnMut(&str) -> Result<f32, E>) -> Result<(), E> {
+    pub(crate) fn rerank<E>(
+        &mut self,
+        mut bonus: impl FnMut(&str) -> Result<f32, E>,
+    ) -> Result<(), E> {
         if self.candidates.len() < 2 {
             return Ok(());
         }

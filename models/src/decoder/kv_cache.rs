@@ -112,7 +112,7 @@ impl KvCache {
     }
 
     /// Ensures room for `tokens` tokens in each row.
-    pub fn reserve(&mut self, tokens: usize) {
+    pub(crate) fn reserve(&mut self, tokens: usize) {
         self.resize(self.lengths.len(), tokens.max(self.capacity));
     }
 
@@ -160,7 +160,7 @@ impl KvCache {
     }
 
     /// Copies row `from` into row `to`.
-    pub fn copy_row(&mut self, from: usize, to: usize) {
+    pub(crate) fn copy_row(&mut self, from: usize, to: usize) {
         let (size, used) = (self.row_size(), self.lengths[from] * self.shape.dim);
         for part in &mut self.parts {
             let part = part.as_mut_slice();
@@ -174,7 +174,7 @@ impl KvCache {
     }
 
     /// Empties a row.
-    pub fn clear_row(&mut self, row: usize) {
+    pub(crate) fn clear_row(&mut self, row: usize) {
         self.lengths[row] = 0;
     }
 
@@ -195,7 +195,7 @@ impl KvCache {
     }
 
     /// Counts `new` more tokens in every row, after they have been written.
-    pub fn extend_lengths(&mut self, new: usize) {
+    pub(crate) fn extend_lengths(&mut self, new: usize) {
         self.lengths.iter_mut().for_each(|length| *length += new);
     }
 

@@ -2,10 +2,7 @@
 //!
 //! The [`Scheduler`](crate::Scheduler) generates texts with it.
 
-use crate::{
-    decoder::kv_cache::{KvCache, KvShape},
-    error::ModelError,
-};
+use crate::{KvCache, KvShape, ModelError};
 
 /// A language model that runs step by step. The same tokens give the same scores, whatever runs beside them.
 pub trait Decoder: Send {

@@ -5,11 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    decoder::{
-        kv_cache::{KvCache, KvShape},
-        language_decoder::Decoder,
-    },
-    error::ModelError,
+    Decoder, KvCache, KvShape, ModelError,
     runtime::session::{ElementType, InPlace, OnnxModule, SessionOptions, TensorSpec, TensorValue},
     text::tokenizer::Tokenizer,
 };
@@ -17,26 +13,26 @@ use crate::{
 /// The `[decoder]` section of a manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DecoderPart {
+pub(crate) struct DecoderPart {
     /// The module.
-    pub file: String,
+    pub(crate) file: String,
     /// Its tokenizer.
-    pub tokenizer: String,
+    pub(crate) tokenizer: String,
     /// Layers, each with a key cache and a value cache.
-    pub layers: usize,
+    pub(crate) layers: usize,
     /// Heads of keys and values.
-    pub kv_heads: usize,
+    pub(crate) kv_heads: usize,
     /// Size of a head.
-    pub head_dim: usize,
+    pub(crate) head_dim: usize,
     /// Size of the vocabulary.
-    pub vocabulary: usize,
+    pub(crate) vocabulary: usize,
     /// Maximum length of prompt and answer together, in tokens.
-    pub context: usize,
+    pub(crate) context: usize,
     /// Tokens that end a text.
-    pub end: Vec<String>,
+    pub(crate) end: Vec<String>,
     /// True if the module has an input `adapter`: captions are written with it, all other texts without.
     #[serde(default)]
-    pub adapter: bool,
+    pub(crate) adapter: bool,
 }
 
 /// A decoder as an ONNX module with a KV cache.

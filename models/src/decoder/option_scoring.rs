@@ -3,8 +3,8 @@
 //! A text's score is the mean log-probability of its tokens, so that long texts are not at a disadvantage.
 
 use crate::{
+    ModelError,
     decoder::beam_search::{Continuation, Hypothesis, log_sum_exp},
-    error::ModelError,
 };
 
 /// The scoring of several options, token by token.

@@ -2,14 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use crate::{
-    decoder::{
-        kv_cache::{KvCache, KvShape},
-        language_decoder::Decoder,
-    },
-    error::ModelError,
-    runtime::meter::Meter,
-};
+use crate::{Decoder, KvCache, KvShape, Meter, ModelError};
 
 /// A decoder that repeats its prompt: a caption names the tags, an answer says if the evidence contains the question's last
 /// word. A token is a word, and its key and value is its number. All output derives from the given keys and values, so a

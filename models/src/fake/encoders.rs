@@ -3,14 +3,8 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
-    error::ModelError,
-    runtime::meter::Meter,
-    text::encoder::TextEncoder,
-    vision::{
-        encoder::VisionEncoder,
-        features::{VisualFeatures, normalise},
-        image::Image,
-    },
+    Image, Meter, ModelError, TextEncoder, VisionEncoder, VisualFeatures,
+    vision::features::normalise,
 };
 
 /// The dimensions of the fake embedding space.

@@ -6,10 +6,7 @@
 
 use std::path::Path;
 
-use crate::{
-    packs::manifest::Manifest, prompt::builder::PromptBuilder, text::caption_memory::CaptionMemory,
-    vision::concept::Concept,
-};
+use crate::{CaptionMemory, Manifest, PromptBuilder, vision::concept::Concept};
 
 mod decoder;
 mod encoders;
@@ -82,12 +79,12 @@ licence = "none"
 "#;
 
 /// Returns the manifest of the fake pack.
-pub fn manifest() -> Manifest {
+pub(crate) fn manifest() -> Manifest {
     Manifest::parse(Path::new("fake"), MANIFEST).expect("the fake manifest is right")
 }
 
 /// Returns the concepts of the fake vision encoder, the colours.
-pub fn concepts() -> Vec<Concept> {
+pub(crate) fn concepts() -> Vec<Concept> {
     let concept = |word: &str| Concept {
         word: word.to_owned(),
         mean: 0.0,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::ModelError;
+use crate::ModelError;
 
 /// Returns the cache folder: `ATOM_CACHE`, else `atom` in `XDG_CACHE_HOME`, else `~/.cache/atom`.
 pub(crate) fn folder() -> Result<PathBuf, ModelError> {

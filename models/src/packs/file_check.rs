@@ -8,10 +8,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{
-    error::ModelError,
-    packs::manifest::{FileEntry, Manifest},
-};
+use crate::{FileEntry, Manifest, ModelError};
 
 /// Checks one file of an installed pack and returns its path.
 pub(super) fn verified_path(

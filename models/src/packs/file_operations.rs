@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::error::ModelError;
+use crate::ModelError;
 
 /// Creates a folder with its parents.
 pub(super) fn create_folder(folder: &Path) -> Result<(), ModelError> {

@@ -9,14 +9,13 @@ use std::{
 };
 
 use crate::{
-    error::ModelError,
-    fake,
+    FileEntry, Manifest, ModelError, fake,
     packs::{
         cache,
         file_check::check_file,
         file_operations::{copy, create_folder},
         installed::installed,
-        manifest::{FileEntry, MANIFEST_FILE, Manifest},
+        manifest::MANIFEST_FILE,
         origin::Origin,
         previous_version,
         python_build::PythonBuild,

@@ -6,12 +6,8 @@ use std::{
 };
 
 use crate::{
-    error::ModelError,
-    packs::{
-        cache,
-        file_check::verified_path,
-        manifest::{MANIFEST_FILE, Manifest},
-    },
+    Manifest, ModelError,
+    packs::{cache, file_check::verified_path, manifest::MANIFEST_FILE},
 };
 
 /// The name of the pack that holds the ONNX Runtime library.

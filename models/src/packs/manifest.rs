@@ -10,8 +10,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    ModelError,
     decoder::onnx_decoder::DecoderPart,
-    error::ModelError,
     prompt::{
         builder::{PromptSettings, PromptTemplates},
         caption_ranker::OptionWeights,
@@ -28,7 +28,7 @@ pub(crate) const MANIFEST_FILE: &str = "pack.toml";
 /// The kind of a pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Family {
+pub(crate) enum Family {
     /// A vision encoder with an embedding and concepts, a text encoder, and a decoder fed with a short text.
     Composed,
     /// The ONNX Runtime library, on which modules run.
@@ -40,19 +40,19 @@ pub enum Family {
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
     /// Path inside the installed pack, or the name for the build script.
-    pub path: String,
+    pub(crate) path: String,
     /// Size in bytes.
     pub size: u64,
     /// Checksum, 64 hexadecimal digits.
-    pub sha256: String,
+    pub(crate) sha256: String,
     /// Origins in the order in which they are tried: `package:NAME==VERSION:MEMBER` (a member of a Python package),
     /// `file:PATH` (beside the manifest), a URL, or `build` (made by the build script).
-    pub origins: Vec<String>,
+    pub(crate) origins: Vec<String>,
     /// SPDX name of the licence.
-    pub licence: String,
+    pub(crate) licence: String,
     /// The only platform that needs it, such as `x86_64-linux`; all platforms if absent.
     #[serde(default)]
-    pub platform: Option<String>,
+    pub(crate) platform: Option<String>,
 }
 
 impl FileEntry {
@@ -65,11 +65,11 @@ impl FileEntry {
 /// The build of a pack's files from its parts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Build {
+pub(crate) struct Build {
     /// Python script in the pack's source folder; called with `--parts DIR --out DIR`.
-    pub script: String,
+    pub(crate) script: String,
     /// Its requirements, installed into a virtual environment of its own.
-    pub requirements: String,
+    pub(crate) requirements: String,
 }
 
 /// The content of a `pack.toml`.
@@ -81,42 +81,42 @@ pub struct Manifest {
     /// Its version.
     pub version: String,
     /// Its kind.
-    pub family: Family,
+    pub(crate) family: Family,
     /// A one-sentence description.
     pub about: String,
     /// File that describes data, licences, measurements and limitations.
     #[serde(default)]
-    pub card: Option<String>,
+    pub(crate) card: Option<String>,
     /// The vision encoder.
     #[serde(default)]
-    pub vision: Option<VisionPart>,
+    pub(crate) vision: Option<VisionPart>,
     /// The text encoder.
     #[serde(default)]
-    pub text: Option<TextPart>,
+    pub(crate) text: Option<TextPart>,
     /// The decoder.
     #[serde(default)]
-    pub decoder: Option<DecoderPart>,
+    pub(crate) decoder: Option<DecoderPart>,
     /// The rule of the yes/no classifier; without it the decoder answers yes-or-no questions.
     #[serde(default)]
-    pub yes_no: Option<YesNoRule>,
+    pub(crate) yes_no: Option<YesNoRule>,
     /// The weights by which one of several options is chosen.
     #[serde(default)]
-    pub choice: OptionWeights,
+    pub(crate) choice: OptionWeights,
     /// The constraints on captions.
     #[serde(default, rename = "restraint")]
-    pub constraints: Option<CaptionConstraints>,
+    pub(crate) constraints: Option<CaptionConstraints>,
     /// The caption memory.
     #[serde(default)]
-    pub memory: Option<MemoryPart>,
+    pub(crate) memory: Option<MemoryPart>,
     /// The prompt templates.
     #[serde(default)]
-    pub prompts: Option<PromptTemplates>,
+    pub(crate) prompts: Option<PromptTemplates>,
     /// The build script.
     #[serde(default)]
-    pub build: Option<Build>,
+    pub(crate) build: Option<Build>,
     /// Files fetched for the build.
     #[serde(default)]
-    pub parts: Vec<FileEntry>,
+    pub(crate) parts: Vec<FileEntry>,
     /// Files of the installed pack.
     #[serde(default)]
     pub files: Vec<FileEntry>,

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use crate::packs::origin_error::OriginError;
+use crate::OriginError;
 
 /// The origin of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,24 +10,18 @@ use std::{
 };
 
 use crate::{
-    decoder::{language_decoder::Decoder, onnx_decoder::OnnxDecoder},
-    error::ModelError,
+    CaptionMemory, Decoder, Manifest, Meter, ModelError, PromptBuilder, TextEncoder, ThreadCounts,
+    VisionEncoder,
+    decoder::onnx_decoder::OnnxDecoder,
     fake,
     packs::{
         file_check::verified_path,
         installed::{installed, runtime_library},
-        manifest::{Family, Manifest},
+        manifest::Family,
     },
-    prompt::builder::PromptBuilder,
-    runtime::{meter::Meter, session::SessionOptions, threads::ThreadCounts},
-    text::{
-        caption_memory::CaptionMemory,
-        encoder::{OnnxTextEncoder, TextEncoder},
-    },
-    vision::{
-        concept::Concept,
-        encoder::{OnnxVisionEncoder, VisionEncoder},
-    },
+    runtime::session::SessionOptions,
+    text::encoder::OnnxTextEncoder,
+    vision::{concept::Concept, encoder::OnnxVisionEncoder},
 };
 
 /// An installed pack with its manifest.

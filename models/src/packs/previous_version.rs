@@ -6,10 +6,10 @@
 use std::{fs, path::Path};
 
 use crate::{
-    error::ModelError,
+    FileEntry, Manifest, ModelError,
     packs::{
         file_operations::{copy, create_folder},
-        manifest::{Family, FileEntry, MANIFEST_FILE, Manifest},
+        manifest::{Family, MANIFEST_FILE},
     },
 };
 

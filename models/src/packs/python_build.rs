@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    error::ModelError,
+    ModelError,
     packs::{file_operations::copy, manifest::Build},
 };
 

@@ -8,47 +8,43 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    CaptionMemory, CaptionRanker, Prompt, VisualFeatures, YesNoClassifier,
     prompt::{
-        caption_ranker::{CaptionRanker, OptionWeights},
+        caption_ranker::OptionWeights,
         constrained_decoding::{CaptionConstraints, ConstrainedDecoding},
-        decoder_prompt::Prompt,
         tags::{TagRules, Tagger, Tags},
-        yes_no::{YesNoClassifier, YesNoRule},
+        yes_no::YesNoRule,
     },
-    text::caption_memory::CaptionMemory,
-    vision::{
-        concept::{Concept, words},
-        features::VisualFeatures,
-    },
+    vision::concept::{Concept, words},
 };
 
 /// The `[prompts]` section of a manifest: templates and decoding settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PromptTemplates {
+pub(crate) struct PromptTemplates {
     /// Template for captions: `{tags}` stands for the tags, or `{sure}` and `{maybe}` for their two parts, and `{examples}`
     /// for remembered captions.
-    pub caption: String,
+    pub(crate) caption: String,
     /// Beams of a caption, 1 to 8; 1 is greedy search.
-    pub caption_beams: usize,
+    pub(crate) caption_beams: usize,
     /// Weight, among those beams' texts, of the similarity with the images beside the decoder's own score.
     #[serde(rename = "caption_likeness")]
-    pub caption_similarity: f32,
+    pub(crate) caption_similarity: f32,
     /// Template for questions: `{evidence}` stands for tags or a caption, `{question}` for the question.
-    pub reason: String,
+    pub(crate) reason: String,
     /// Template for a person's question about a moment known to be relevant; `{evidence}` and `{question}` as above.
-    pub ask: String,
+    pub(crate) ask: String,
     /// Function words that an answer may use besides the words of its evidence and its question; empty allows all words.
     #[serde(default, rename = "glue")]
-    pub function_words: Vec<String>,
+    pub(crate) function_words: Vec<String>,
     /// Template for the summary of several captions, for which `{captions}` stands.
-    pub summary: String,
+    pub(crate) summary: String,
     /// Maximum number of new tokens of a caption.
-    pub caption_tokens: usize,
+    pub(crate) caption_tokens: usize,
     /// Maximum number of new tokens of an answer.
-    pub answer_tokens: usize,
+    pub(crate) answer_tokens: usize,
     /// Maximum number of new tokens of a summary.
-    pub summary_tokens: usize,
+    pub(crate) summary_tokens: usize,
 }
 
 impl PromptTemplates {

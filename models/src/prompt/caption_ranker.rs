@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    decoder::generation::Generation, error::ModelError,
-    prompt::constrained_decoding::ConstrainedDecoding, text::encoder::TextEncoder,
-    vision::features::VisualFeatures,
+    Generation, ModelError, TextEncoder, VisualFeatures,
+    prompt::constrained_decoding::ConstrainedDecoding,
 };
 
 /// The weights by which one of several options is chosen: the section `[choice]` of a manifest.
@@ -14,13 +13,13 @@ use crate::{
 /// its share of e^score among all options.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OptionWeights {
+pub(crate) struct OptionWeights {
     /// Weight of the cosine; 0 leaves the choice to the decoder.
     #[serde(rename = "likeness")]
-    pub similarity: f32,
+    pub(crate) similarity: f32,
     /// Weight of the decoder's mean log-probability.
     #[serde(rename = "said")]
-    pub log_probability: f32,
+    pub(crate) log_probability: f32,
 }
 
 impl Default for OptionWeights {

@@ -10,17 +10,17 @@ use crate::vision::concept::{Concept, ConceptIndex};
 /// The `[restraint]` section of a manifest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CaptionConstraints {
+pub(crate) struct CaptionConstraints {
     /// Concepts that a caption may name only if they are likely enough, such as colours. A word that is not a single token
     /// of the decoder is never banned.
-    pub doubted: Vec<String>,
+    pub(crate) doubted: Vec<String>,
     /// Score from which a doubted concept is allowed.
-    pub likely: f32,
+    pub(crate) likely: f32,
     /// Weight, among several captions, of the scores of the concepts that each of them names.
-    pub support: f32,
+    pub(crate) support: f32,
     /// Score that counts as neutral; lower scores count against the caption.
     #[serde(rename = "even")]
-    pub neutral: f32,
+    pub(crate) neutral: f32,
 }
 
 /// The caption constraints of a pack with its concepts by word.

@@ -20,22 +20,22 @@ impl Prompt {
     }
 
     /// True if the decoder's caption adapter is on. The adapter changes the keys and values of the prompt's tokens.
-    pub fn adapter(&self) -> bool {
+    pub(crate) fn adapter(&self) -> bool {
         self.adapter
     }
 
     /// Returns the number of beams; 1 is greedy search.
-    pub fn beams(&self) -> usize {
+    pub(crate) fn beams(&self) -> usize {
         self.beams
     }
 
     /// Returns the words that the generated text must not use.
-    pub fn banned_words(&self) -> &[String] {
+    pub(crate) fn banned_words(&self) -> &[String] {
         &self.banned_words
     }
 
     /// Returns the only words that the generated text may use, with their parts; any if empty.
-    pub fn allowed_words(&self) -> &[String] {
+    pub(crate) fn allowed_words(&self) -> &[String] {
         &self.allowed_words
     }
 
@@ -68,7 +68,7 @@ impl Prompt {
     }
 
     /// Limits the words of the generated text to these, in lower case or capitalised; any if there are none.
-    pub fn with_allowed_words(self, words: Vec<String>) -> Self {
+    pub(crate) fn with_allowed_words(self, words: Vec<String>) -> Self {
         Self {
             allowed_words: words.into(),
             ..self
@@ -76,7 +76,7 @@ impl Prompt {
     }
 
     /// Bans these words from the generated text.
-    pub fn with_banned_words(self, words: Vec<String>) -> Self {
+    pub(crate) fn with_banned_words(self, words: Vec<String>) -> Self {
         Self {
             banned_words: words.into(),
             ..self

@@ -4,7 +4,7 @@ use std::{cmp::Ordering, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::vision::{concept::Concept, features::VisualFeatures};
+use crate::{VisualFeatures, vision::concept::Concept};
 
 /// Maximum number of likely words in tags; a decoder without the caption adapter repeats longer lists.
 const MAX_LIKELY: usize = 3;
@@ -15,24 +15,24 @@ const UNKNOWN: &str = "something";
 /// The rules by which concepts become tags: the section `[vision.words]` of a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TagRules {
+pub(crate) struct TagRules {
     /// Score above which a word is confident.
-    pub sure: f32,
+    pub(crate) sure: f32,
     /// Score above which a word that stands out is likely.
-    pub least: f32,
+    pub(crate) least: f32,
     /// Maximum number of words.
-    pub most: usize,
+    pub(crate) most: usize,
     /// A word stands out by (score - mean) / deviation to this power; 0 ranks by (score - mean) alone.
-    pub power: f32,
+    pub(crate) power: f32,
 }
 
 /// The words for an image, the likelier ones first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tags<'a> {
+pub(crate) struct Tags<'a> {
     /// Words that most people would use.
-    pub confident: Vec<&'a str>,
+    pub(crate) confident: Vec<&'a str>,
     /// Words that some people would use.
-    pub likely: Vec<&'a str>,
+    pub(crate) likely: Vec<&'a str>,
 }
 
 /// Returns the confident words of tags in the form of [`PromptBuilder::tags`](crate::PromptBuilder::tags).

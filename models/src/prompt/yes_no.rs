@@ -10,11 +10,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::ModelError,
-    text::encoder::TextEncoder,
+    ModelError, TextEncoder, VisualFeatures,
     vision::{
         concept::{Concept, ConceptIndex, base_forms, words},
-        features::{VisualFeatures, dot},
+        features::dot,
     },
 };
 
@@ -29,42 +28,42 @@ const SCORE_BOUNDS: (f32, f32) = (0.003, 0.99);
 /// and the images' embeddings, less the mean cosine of these images and questions about concepts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct YesNoRule {
+pub(crate) struct YesNoRule {
     /// Weight of the similarity.
-    pub scale: f32,
+    pub(crate) scale: f32,
     /// Constant term: how common a yes is.
-    pub shift: f32,
+    pub(crate) shift: f32,
     /// The rule for questions that name concepts.
     #[serde(default)]
-    pub named: Option<NamedConceptRule>,
+    pub(crate) named: Option<NamedConceptRule>,
 }
 
 /// The odds of a question that names concepts: scale × similarity + weight × log-odds of the least likely concept + shift.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NamedConceptRule {
+pub(crate) struct NamedConceptRule {
     /// Weight of the similarity.
-    pub scale: f32,
+    pub(crate) scale: f32,
     /// Weight of the concept.
-    pub weight: f32,
+    pub(crate) weight: f32,
     /// Constant term.
-    pub shift: f32,
+    pub(crate) shift: f32,
     /// Concepts that belong to the wording of a question rather than to its subject.
     #[serde(default)]
-    pub ignored: Vec<String>,
+    pub(crate) ignored: Vec<String>,
     /// Words that stand for several concepts.
     #[serde(default)]
-    pub kinds: Vec<ConceptGroup>,
+    pub(crate) kinds: Vec<ConceptGroup>,
 }
 
 /// Words that stand for any of several concepts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConceptGroup {
+pub(crate) struct ConceptGroup {
     /// The words.
-    pub words: Vec<String>,
+    pub(crate) words: Vec<String>,
     /// The concepts; those that the encoder does not score are ignored.
-    pub concepts: Vec<String>,
+    pub(crate) concepts: Vec<String>,
 }
 
 /// A classifier that answers questions with the probability of a yes.

@@ -9,7 +9,7 @@ use std::{cmp::Ordering, fs, path::Path};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::error::ModelError;
+use crate::ModelError;
 
 /// Nearest sentences among which the draft is chosen: the one that agrees best with all of them.
 const DRAFT_NEIGHBOURS: usize = 80;
@@ -19,13 +19,13 @@ const EXAMPLE_NEIGHBOURS: usize = 40;
 /// The `[memory]` section of a manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MemoryPart {
+pub(crate) struct MemoryPart {
     /// The vectors, in the form that [`CaptionMemory::load`] reads.
-    pub vectors: String,
+    pub(crate) vectors: String,
     /// The sentences, one a line.
-    pub sentences: String,
+    pub(crate) sentences: String,
     /// Number of examples in a prompt.
-    pub examples: usize,
+    pub(crate) examples: usize,
 }
 
 /// Sentences with their embeddings, in 8 bits with one scale each.
@@ -81,7 +81,7 @@ impl CaptionMemory {
     }
 
     /// Creates a memory of these sentences, each about an image of its own.
-    pub fn from_sentences(sentences: &[(&str, &[f32])]) -> Self {
+    pub(crate) fn from_sentences(sentences: &[(&str, &[f32])]) -> Self {
         let width = sentences.first().map_or(0, |(_, vector)| vector.len());
         let largest = |vector: &[f32]| vector.iter().fold(1e-9f32, |most, x| most.max(x.abs()));
         Self {

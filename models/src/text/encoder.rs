@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::ModelError,
+    ModelError,
     runtime::session::{ElementType, OnnxModule, SessionOptions, TensorSpec, TensorValue},
     text::tokenizer::Tokenizer,
 };
@@ -13,15 +13,15 @@ use crate::{
 /// The `[text]` section of a manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TextPart {
+pub(crate) struct TextPart {
     /// The module.
-    pub file: String,
+    pub(crate) file: String,
     /// Its tokenizer.
-    pub tokenizer: String,
+    pub(crate) tokenizer: String,
     /// Length of the embedding.
-    pub embedding: usize,
+    pub(crate) embedding: usize,
     /// Number of tokens after which a text is cut off.
-    pub max_tokens: usize,
+    pub(crate) max_tokens: usize,
 }
 
 /// An encoder of sentences for search.

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{error::ModelError, text::encoder::TextEncoder};
+use crate::{ModelError, TextEncoder};
 
 /// A function that loads a text encoder.
 type LoadEncoder = dyn FnMut() -> Result<Box<dyn TextEncoder>, ModelError> + Send;

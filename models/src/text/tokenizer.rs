@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::ModelError;
+use crate::ModelError;
 
 /// A tokenizer as published with a model (`tokenizer.json`).
 pub(crate) struct Tokenizer {

@@ -9,18 +9,18 @@ use std::{
 
 /// A concept that an image may show, with the distribution of its score.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Concept {
+pub(crate) struct Concept {
     /// The word.
-    pub word: String,
+    pub(crate) word: String,
     /// Mean score over many images.
-    pub mean: f32,
+    pub(crate) mean: f32,
     /// Standard deviation of the score, above 0.
-    pub deviation: f32,
+    pub(crate) deviation: f32,
 }
 
 impl Concept {
     /// Parses a line of a pack's list: word, mean score and deviation, separated by tabs.
-    pub fn parse(line: &str) -> Option<Self> {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
         let mut fields = line.split('\t');
         let (word, mean, deviation) = (fields.next()?, fields.next()?, fields.next()?);
         let (mean, deviation) = (mean.parse().ok()?, deviation.parse().ok()?);

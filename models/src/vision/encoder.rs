@@ -5,28 +5,27 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::ModelError,
+    Image, ModelError, VisualFeatures,
     prompt::tags::TagRules,
     runtime::session::{ElementType, OnnxModule, SessionOptions, TensorSpec, TensorValue},
-    vision::{features::VisualFeatures, image::Image},
 };
 
 /// The `[vision]` section of a manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct VisionPart {
+pub(crate) struct VisionPart {
     /// The module.
-    pub file: String,
+    pub(crate) file: String,
     /// Width to which frames are stretched, u8 RGB.
-    pub width: u32,
+    pub(crate) width: u32,
     /// Height to which frames are stretched.
-    pub height: u32,
+    pub(crate) height: u32,
     /// Length of the embedding.
-    pub embedding: usize,
+    pub(crate) embedding: usize,
     /// File of concepts, one a line: word, mean score, standard deviation, separated by tabs; line j describes column j.
-    pub concepts: String,
+    pub(crate) concepts: String,
     /// Rules that choose the concepts to name.
-    pub words: TagRules,
+    pub(crate) words: TagRules,
 }
 
 /// An encoder of images of one size. It encodes image by image, so a result never depends on other images.

@@ -13,7 +13,7 @@ pub struct VisualFeatures {
 
 impl VisualFeatures {
     /// Returns the cosine of the embedding and another vector of length 1 in its space.
-    pub fn similarity(&self, vector: &[f32]) -> f32 {
+    pub(crate) fn similarity(&self, vector: &[f32]) -> f32 {
         dot(vector, &self.embedding)
     }
 

@@ -2,7 +2,7 @@
 
 use image::{ColorType, codecs::jpeg::JpegEncoder};
 
-use crate::error::ModelError;
+use crate::ModelError;
 
 /// An image: rows from the top, three bytes a pixel (red, green, blue), no padding.
 #[derive(Clone, Debug, PartialEq, Eq)]

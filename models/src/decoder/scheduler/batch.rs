@@ -9,13 +9,8 @@ use super::{
     request::{Request, TextSearch},
 };
 use crate::{
-    decoder::{
-        beam_search::Continuation,
-        generation::{Candidate, Generation},
-        kv_cache::{CAPACITY_STEP, KvCache, KvShape},
-        language_decoder::Decoder,
-    },
-    fault::Fault,
+    Candidate, Decoder, Fault, Generation, KvCache, KvShape,
+    decoder::{beam_search::Continuation, kv_cache::CAPACITY_STEP},
 };
 
 /// Steps for which empty rows are kept for a request about to arrive; they cost about as much as copying all rows (default

@@ -1,9 +1,6 @@
 //! Calls of the decoder whose errors and panics become faults.
 
-use crate::{
-    decoder::{kv_cache::KvCache, language_decoder::Decoder},
-    fault::{Fault, catch_panic},
-};
+use crate::{Decoder, Fault, KvCache, catch_panic};
 
 /// Returns the tokens of a text.
 pub(super) fn encode(decoder: &mut dyn Decoder, text: &str) -> Result<Vec<u32>, Fault> {

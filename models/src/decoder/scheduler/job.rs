@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::{decoder::generation::Generation, fault::Fault, prompt::decoder_prompt::Prompt};
+use crate::{Fault, Generation, Prompt};
 
 /// The priority of a job; the first is the most urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

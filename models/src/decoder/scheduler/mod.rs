@@ -12,12 +12,7 @@
 use std::time::Instant;
 
 use crate::{
-    decoder::{
-        generation::Generation, kv_cache::KvCache, language_decoder::Decoder,
-        prefix_cache::PrefixCache,
-    },
-    fault::{Fault, Reason},
-    prompt::decoder_prompt::Prompt,
+    Decoder, Fault, Generation, KvCache, Prompt, Reason, decoder::prefix_cache::PrefixCache,
 };
 
 mod batch;

@@ -2,14 +2,8 @@
 
 use super::{guard::run, request::Request};
 use crate::{
-    decoder::{
-        generation::Generation,
-        kv_cache::KvCache,
-        language_decoder::Decoder,
-        prefix_cache::{PrefixCache, PrefixHit},
-    },
-    fault::Fault,
-    prompt::decoder_prompt::Prompt,
+    Decoder, Fault, Generation, KvCache, Prompt,
+    decoder::prefix_cache::{PrefixCache, PrefixHit},
 };
 
 /// Prompt tokens run at once. An urgent request waits at most for one chunk, which takes as long as a step of twelve texts.

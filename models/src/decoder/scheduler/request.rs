@@ -7,14 +7,11 @@ use super::{
     job::{Job, Urgency},
 };
 use crate::{
+    Decoder, Fault, ModelError, Prompt, Reason,
     decoder::{
         beam_search::{BeamSearch, Continuation, Hypothesis, TokenFilter},
-        language_decoder::Decoder,
         option_scoring::OptionScoring,
     },
-    error::ModelError,
-    fault::{Fault, Reason},
-    prompt::decoder_prompt::Prompt,
 };
 
 /// A job with its prompt as tokens.

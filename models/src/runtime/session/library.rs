@@ -8,7 +8,7 @@ use std::{
 use ort::environment::Environment;
 
 use super::ort_error::cause;
-use crate::error::{Cause, ModelError};
+use crate::{Cause, ModelError};
 
 /// Loads the library on the first call; every later call returns the same environment.
 pub(super) fn environment(library: &Path) -> Result<Environment, ModelError> {

@@ -14,7 +14,7 @@ use ort::{
     session::{Session, builder::GraphOptimizationLevel},
 };
 
-use crate::{error::ModelError, runtime::meter::Meter};
+use crate::{Meter, ModelError};
 
 mod buffer;
 mod library;

@@ -1,6 +1,6 @@
 //! Conversion of ONNX Runtime's errors, whose types stay inside the session module.
 
-use crate::error::Cause;
+use crate::Cause;
 
 /// Returns the error's message, the only fact that it carries.
 pub(super) fn cause<R>(error: ort::Error<R>) -> Cause {

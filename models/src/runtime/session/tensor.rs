@@ -7,7 +7,7 @@ use ort::value::{
 };
 
 use super::ort_error::cause;
-use crate::error::ModelError;
+use crate::ModelError;
 
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
