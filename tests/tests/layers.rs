@@ -32,7 +32,7 @@ const APART: [(&str, &str); 2] = [("atom-index", "atom-media"), ("atom-camera", 
 
 /// Outside crates, and the files or folders that may name each.
 const MAY_NAME: [(&str, &[&str]); 13] = [
-    ("ort", &["models/src/session.rs", "models/src/session/"]),
+    ("ort", &["models/src/runtime/session/"]),
     ("timely", &["operators/", "engine/runtime/", "engine/lab/"]),
     ("differential_dataflow", &["operators/"]),
     ("gstreamer", &["engine/media/", "tests/camera/"]),
