@@ -26,8 +26,12 @@ work="$(mktemp -d)"
 trap 'rm -r "$work"' EXIT
 export TZ=UTC XDG_DATA_HOME="$work/data" ATOM_CACHE="$cache"
 cd "$work"
+# Help texts name the program by its file.
+mkdir bin
+ln -s "$atom" bin/atom
+atom="$work/bin/atom"
 
-# Reads text; replaces what differs between two runs of one build.
+# Replaces what differs between two runs of one build.
 normalised() {
   sed -E -e "s#$work#WORK#g" -e "s#$cache#CACHE#g" -e 's#127\.0\.0\.1:[0-9]{4,5}#127.0.0.1:PORT#g' \
     -e 's/"at_utc":"[^"]*"/"at_utc":"UTC"/g' \
@@ -35,10 +39,10 @@ normalised() {
     -e 's/^(ms a file|ms per file|  to look|  to caption|  encoding|  captioning) .*/\1/'
 }
 
-# Reads the output of a command; sorts that of `index`, which works on several recordings at once.
+# Sorts the output of `index`, which works on several recordings at once.
 in_order() { if [ "$1" = index ]; then sort; else cat; fi; }
 
-# capture NAME ARGUMENT...: runs atom and writes what it says to NAME.txt.
+# capture NAME ARGUMENT...: runs atom and writes its output to NAME.txt.
 capture() {
   local name="$1" code=0
   shift
@@ -89,7 +93,7 @@ help_texts() {
   for name in list install verify; do capture "help/models-$name" models "$name" --help; done
 }
 
-# What needs no pack but the fake one.
+# Documentation, checks, drawings and packs.
 documents() {
   local kind
   capture docs/overview docs
@@ -111,7 +115,7 @@ documents() {
   capture models/verify-unknown models verify nonesuch
 }
 
-# mistakes: what typical mistakes are answered with.
+# Error messages of typical mistakes.
 mistakes() {
   capture errors/no-command
   capture errors/unknown-command indx
@@ -252,7 +256,7 @@ watch_events() {
   interrupted 2 "$1/watch/one" watch bike --after 0 --store store.db
 }
 
-# evaluation PACK: both exams on two files.
+# evaluation PACK: both evaluations on two files.
 evaluation() {
   mkdir -p exam
   cp bikes.mp4 exam/
@@ -278,7 +282,7 @@ benchmarks() {
   done
 }
 
-# What a run that listens tells over HTTP: names and help of metrics, health, standing queries.
+# The HTTP endpoints of a run that listens: names and help of metrics, health, standing queries.
 http() {
   local address process
   sed -e 's/^name = .*/&\npack = "fake"/' -e 's/^\[source.camera\]/&\nlive = true/' "$root/pipelines/library/live.toml" > live.toml
