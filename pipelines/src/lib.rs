@@ -37,4 +37,4 @@ pub use plan::{Input, Plan, PlannedNode, PlannedQueries, PlannedSink, PlannedSou
 pub use problem::{Problem, Problems};
 pub use sink_settings::{FileSinkSpec, JsonlSinkSpec, SinkKind};
 pub use source_settings::SourceSettings;
-pub use uri::{Uri, UriError, redacted, split_login};
+pub use uri::{Uri, UriError, VIDEO_EXTENSIONS, is_video_file, redacted, split_login};

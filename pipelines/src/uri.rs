@@ -21,11 +21,19 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'~');
 
-/// File extensions of recordings on web servers.
-const RECORDING_EXTENSIONS: [&str; 14] = [
-    "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mpg", "mpeg", "flv", "ogv", "wmv",
-    "gif",
+/// File extensions of videos, in lower case.
+pub const VIDEO_EXTENSIONS: [&str; 17] = [
+    "3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf", "ogv",
+    "ts", "webm", "wmv", "y4m",
 ];
+
+/// Returns true if a file has the extension of a video.
+pub fn is_video_file(path: &Path) -> bool {
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_string_lossy().to_lowercase());
+    extension.is_some_and(|extension| VIDEO_EXTENSIONS.contains(&extension.as_str()))
+}
 
 /// A parsed source URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +116,9 @@ impl Uri {
             Self::Http(address) => {
                 let path = address.split(['?', '#']).next().unwrap_or_default();
                 let extension = path.rsplit('.').next().unwrap_or_default();
-                !RECORDING_EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
+                let extension = extension.to_ascii_lowercase();
+                // An animated image on a web server is no stream either.
+                !VIDEO_EXTENSIONS.contains(&extension.as_str()) && extension != "gif"
             }
             Self::File(_) | Self::Folder(_) | Self::Test(_) => false,
         }

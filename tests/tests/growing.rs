@@ -10,7 +10,7 @@ use std::{
 
 use atom_media::{
     PlaybackRequest,
-    file::growing::{ContainerKind, ContentDigest},
+    file::{container_kind::ContainerKind, content_digest::ContentDigest},
 };
 use atom_operators::data::MediaTime;
 use atom_tests::{

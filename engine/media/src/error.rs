@@ -1,7 +1,12 @@
-//! Errors of sources: what cannot be opened, played or followed.
+//! Errors of sources that cannot be opened, played or followed.
 
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
+use atom_pipelines::UriError;
+use gstreamer::glib;
 use thiserror::Error;
 
 /// An error of a source.
@@ -9,53 +14,79 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum MediaError {
     /// GStreamer does not start.
-    #[error("cannot start GStreamer: {reason}; run `make setup`")]
-    Gstreamer {
-        /// The cause.
-        reason: String,
-    },
-    /// A `uri` that Atom cannot open.
-    #[error("cannot play {uri:?}: {reason}")]
+    #[error("cannot start GStreamer (run `make setup`)")]
+    Gstreamer(#[source] glib::Error),
+    /// A `uri` that cannot be parsed.
+    #[error("cannot play {uri:?}")]
     Uri {
-        /// The uri as written.
+        /// The uri as written, without its password.
         uri: String,
-        /// The problem and what is expected.
-        reason: String,
+        /// The cause.
+        #[source]
+        source: UriError,
+    },
+    /// A `uri` of a kind that cannot be played.
+    #[error("cannot play {uri:?}: expected {expected}")]
+    UnexpectedUri {
+        /// The uri as written, without its password.
+        uri: String,
+        /// The kinds that can be played.
+        expected: &'static str,
     },
     /// A file that cannot be read.
-    #[error("cannot read the video {}: {reason}", path.display())]
+    #[error("cannot read the video {}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that can be read, but not as a whole video.
+    #[error("cannot read the video {}: {reason}", path.display())]
+    Incomplete {
+        /// The file.
+        path: PathBuf,
+        /// The missing part.
         reason: String,
     },
     /// A source without a single frame.
     #[error(
-        "{what:?} gave no picture: {reason}; expected a video that GStreamer's plugins can play"
+        "{location:?} gave no frame: {reason}; expected a video that GStreamer's plugins can play"
     )]
     NoVideo {
-        /// The file or pattern.
-        what: String,
-        /// The cause.
+        /// The file or test pattern.
+        location: String,
+        /// The cause, in GStreamer's words.
         reason: String,
     },
     /// A password that cannot be read.
-    #[error("cannot read the password in {}: {reason}; expected it as the first line of the file", path.display())]
+    #[error("cannot read the password from the first line of {}", path.display())]
     Password {
         /// The file.
         path: PathBuf,
         /// The cause.
-        reason: String,
+        #[source]
+        source: io::Error,
     },
-    /// A camera or stream that retries cannot fix.
-    #[error("source {name:?} cannot show {what}: {reason}")]
+    /// A camera or stream that reconnecting cannot cure.
+    #[error("source {name:?} cannot show {location}: {reason}")]
     Camera {
         /// The source.
         name: String,
-        /// The location its frames should come from.
-        what: String,
-        /// The cause.
+        /// The camera or stream.
+        location: String,
+        /// The cause, in GStreamer's words.
         reason: String,
     },
+}
+
+impl MediaError {
+    /// Returns the error for a file that cannot be read.
+    pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
+        Self::Unreadable {
+            path: path.to_owned(),
+            source,
+        }
+    }
 }

@@ -9,13 +9,14 @@
 //! |---|---|
 //! | `request` | what a source is asked to deliver |
 //! | `frame_filter`, `frame_sender` | which frames are wanted, and the channel into the graph |
-//! | `location` | what a uri names, and the login for it |
+//! | `location`, `credentials` | what a uri names, and the login for it |
 //! | `gst` | GStreamer: pipelines, their errors, selective decoding, conversion to RGB |
 //! | `file` | recordings: playback, start time, whether they are still growing |
 //! | `live` | cameras and streams: reconnection, media time, connection status |
 //! | `folder` | folders of recordings: listing, change notification, when a file has settled |
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod credentials;
 pub mod error;
 pub mod file;
 pub mod folder;

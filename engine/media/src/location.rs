@@ -1,94 +1,65 @@
-//! What the `uri` of a source names.
+//! Locations of video: what the `uri` of a source names.
 
-use std::{
-    io::{Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
+use std::{fs, io, path::PathBuf};
+
+use atom_pipelines::{PlannedSource, Uri, redacted, split_login};
+
+use crate::{
+    credentials::{Login, Secret, read_password},
+    error::MediaError,
+    live::connectivity,
 };
 
-use atom_pipelines::{PlannedSource, SourceSettings, Uri, redacted, split_login};
-use sha2::{Digest, Sha256};
-
-use crate::{error::MediaError, live::connectivity};
-
-/// A place that frames come from.
+/// The location of a video.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Location {
-    /// A video or picture file.
+    /// A video or image file.
     File(PathBuf),
-    /// Pictures made by code.
-    Test(Test),
+    /// A synthetic test pattern.
+    Test(TestPattern),
     /// A camera or a stream on the network.
-    Address(Address),
-    /// A camera of this machine.
+    Network(NetworkAddress),
+    /// A local camera.
     Device(PathBuf),
 }
 
-/// Pictures made by code: `test://PATTERN?seconds=10&fps=25`.
+/// A synthetic test pattern: `test://PATTERN?seconds=10&fps=25`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Test {
+pub struct TestPattern {
     /// A pattern of GStreamer's `videotestsrc`: `smpte`, `ball`, `snow`, `red` ...
     pub pattern: String,
-    /// Length of the video; of no meaning where it is live.
+    /// Length of the video; ignored for a live source.
     pub seconds: f64,
-    /// Frames a second.
+    /// Frames per second.
     pub fps: u32,
 }
 
-/// A place on the network, and how to log in there.
+/// An address on the network, and the login for it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Address {
-    /// Without login.
+pub struct NetworkAddress {
+    /// The uri without its login.
     pub uri: String,
-    /// Who logs in.
+    /// The login, if there is one.
     pub login: Option<Login>,
 }
 
-/// A name and its password.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Login {
-    /// The name.
-    pub user: String,
-    /// The password.
-    pub password: Secret,
-}
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text itself.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
-}
-
 impl Location {
-    /// Where a planned source's frames come from; reads its password file.
+    /// Returns the location of a planned source; reads its password file.
     ///
     /// # Errors
-    /// If it names nothing that can be played, or the password cannot be read.
+    /// If the uri names nothing that can be played, or the password cannot be read.
     pub fn of(source: &PlannedSource) -> Result<Self, MediaError> {
-        let SourceSettings {
-            user,
-            password_file,
-            ..
-        } = &source.settings;
+        let settings = &source.settings;
         let mut location = Self::parse(&source.uri)?;
-        if let Self::Address(address) = &mut location {
-            let written = address.login.take();
-            let user = user
-                .clone()
-                .or(written.as_ref().map(|login| login.user.clone()));
-            let password = match password_file {
-                Some(path) => Some(password(path)?),
-                None => written.map(|login| login.password),
+        if let Self::Network(address) = &mut location {
+            let (user, password) = match address.login.take() {
+                Some(login) => (Some(login.user), Some(login.password)),
+                None => (None, None),
+            };
+            let user = settings.user.clone().or(user);
+            let password = match &settings.password_file {
+                Some(path) => Some(read_password(path)?),
+                None => password,
             };
             address.login = user
                 .zip(password)
@@ -97,173 +68,137 @@ impl Location {
         Ok(location)
     }
 
-    /// Reads the `uri` of a source.
+    /// Parses the `uri` of a source.
     ///
     /// # Errors
     /// If it names nothing that can be played.
     pub fn parse(uri: &str) -> Result<Self, MediaError> {
         let (bare, login) = split_login(uri);
-        let wrong = |reason: &str| MediaError::Uri {
+        let unexpected = |expected| MediaError::UnexpectedUri {
             uri: redacted(uri),
-            reason: reason.to_owned(),
+            expected,
         };
-        match Uri::parse(uri).map_err(|e| wrong(&e.to_string()))? {
+        let parsed = Uri::parse(uri).map_err(|source| MediaError::Uri {
+            uri: redacted(uri),
+            source,
+        })?;
+        match parsed {
             Uri::File(path) => Ok(Self::File(path)),
-            Uri::Test(test) => parse_test(&test)
+            Uri::Test(test) => TestPattern::parse(&test)
                 .map(Self::Test)
-                .ok_or_else(|| wrong("expected test://PATTERN?seconds=10&fps=25")),
+                .ok_or_else(|| unexpected("test://PATTERN?seconds=10&fps=25")),
             Uri::V4l2(path) => Ok(Self::Device(path)),
-            Uri::Rtsp(_) | Uri::Http(_) => Ok(Self::Address(Address {
+            Uri::Rtsp(_) | Uri::Http(_) => Ok(Self::Network(NetworkAddress {
                 login: login.map(|(user, password)| Login {
                     user,
-                    password: Secret(password),
+                    password: Secret::new(password),
                 }),
                 uri: bare,
             })),
-            _ => Err(wrong("expected one recording, camera or stream")),
+            _ => Err(unexpected("one recording, camera or stream")),
         }
     }
 
-    /// The place as it may be shown.
-    pub fn shown(&self) -> String {
+    /// Returns the location as text without its login and query.
+    pub fn redacted(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Test(test) => format!("test://{}", test.pattern),
-            Self::Address(address) => redacted(&address.uri),
+            Self::Network(address) => redacted(&address.uri),
             Self::Device(path) => format!("v4l2://{}", path.display()),
         }
     }
 
-    /// What somebody said of it, without its password and its query.
-    pub(crate) fn hidden(&self, said: &str) -> String {
-        let Self::Address(address) = self else {
-            return said.to_owned();
+    /// Removes this location's password and query from a text.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let Self::Network(address) = self else {
+            return text.to_owned();
         };
         let password = address.login.as_ref().map(|login| login.password.reveal());
         let query = address.uri.split_once('?').map(|(_, query)| query);
         let secrets = [password, query].into_iter().flatten();
         secrets
             .filter(|secret| !secret.is_empty())
-            .fold(said.to_owned(), |said, secret| said.replace(secret, "***"))
+            .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
     }
 
-    /// Whether its pictures come as time passes, and no faster.
-    pub(crate) fn is_paced(&self) -> bool {
+    /// True if frames arrive in real time, and no faster.
+    pub(crate) fn is_real_time(&self) -> bool {
         match self {
             Self::Device(_) => true,
-            Self::Address(address) => address.uri.to_ascii_lowercase().starts_with("rtsp"),
+            Self::Network(address) => address.uri.to_ascii_lowercase().starts_with("rtsp"),
             Self::File(_) | Self::Test(_) => false,
         }
     }
 
-    /// Why nobody answers there, if it is a place on the network.
+    /// Returns the reason why nobody answers there, if it is on the network.
     pub(crate) fn unreachable(&self) -> Option<String> {
         match self {
-            Self::Address(address) => connectivity::trouble(&address.uri),
+            Self::Network(address) => connectivity::unreachable_reason(&address.uri),
             _ => None,
         }
     }
 
-    /// Whether the file, if it is one, can be read at all; the message says what is wrong.
+    /// Checks that a file can be read; other locations are not checked.
+    ///
+    /// # Errors
+    /// If the file does not exist, is empty or no regular file, or cannot be opened.
     pub fn check(&self) -> Result<(), MediaError> {
         let Self::File(path) = self else {
             return Ok(());
         };
-        let wrong = |reason: String| MediaError::Unreadable {
-            path: path.clone(),
-            reason,
-        };
-        let metadata = std::fs::metadata(path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => wrong("it does not exist".into()),
-            _ => wrong(e.to_string()),
-        })?;
-        if metadata.is_dir() {
-            return Err(wrong(
-                "it is a folder, expected a video file; `atom index FOLDER` takes folders".into(),
-            ));
-        }
-        if !metadata.is_file() {
-            return Err(wrong(
-                "it is a device or a pipe, expected a regular file".into(),
-            ));
-        }
-        if metadata.len() == 0 {
-            return Err(wrong("it is empty".into()));
-        }
-        std::fs::File::open(path)
-            .map(drop)
-            .map_err(|e| wrong(e.to_string()))
-    }
-
-    /// Stands for the content: a hash of the size and of both ends of a file, so that a recording that was replaced
-    /// under its old name is known for a new one. Empty if there is no content yet, or it cannot be read.
-    pub fn fingerprint(&self) -> Vec<u8> {
-        match self {
-            Self::File(path) => ends_of(path).unwrap_or_default(),
-            // What shows the present has no content that it could be known by.
-            _ => Vec::new(),
-        }
-    }
-}
-
-/// So many bytes of each end of a file go into its fingerprint.
-const END: u64 = 64 * 1024;
-
-fn ends_of(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = std::fs::File::open(path)?;
-    let size = file.metadata()?.len();
-    let mut hash = Sha256::new();
-    hash.update(size.to_le_bytes());
-    for start in [0, size.saturating_sub(END)] {
-        let mut end = Vec::new();
-        file.seek(SeekFrom::Start(start))?;
-        file.by_ref().take(END).read_to_end(&mut end)?;
-        hash.update(&end);
-    }
-    Ok(hash.finalize().to_vec())
-}
-
-/// The first line of a password file.
-fn password(path: &Path) -> Result<Secret, MediaError> {
-    let unreadable = |reason: String| MediaError::Password {
-        path: path.to_owned(),
-        reason,
-    };
-    let text = std::fs::read_to_string(path).map_err(|e| unreadable(e.to_string()))?;
-    match text.lines().next() {
-        Some(line) if !line.is_empty() => Ok(Secret(line.to_owned())),
-        _ => Err(unreadable("its first line is empty".into())),
-    }
-}
-
-fn parse_test(text: &str) -> Option<Test> {
-    let (pattern, query) = text.split_once('?').unwrap_or((text, ""));
-    let (mut seconds, mut fps) = (10.0, 25);
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        match pair.split_once('=')? {
-            ("seconds", value) => {
-                seconds = value
-                    .parse()
-                    .ok()
-                    .filter(|s| (0.04..=86_400.0).contains(s))?
+        let refuse = |kind, text: &str| Err(io::Error::new(kind, text));
+        let check = || {
+            let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+                kind @ io::ErrorKind::NotFound => io::Error::new(kind, "it does not exist"),
+                _ => error,
+            })?;
+            match &metadata {
+                file if file.is_dir() => refuse(
+                    io::ErrorKind::IsADirectory,
+                    "it is a folder, expected a video file; `atom index FOLDER` takes folders",
+                ),
+                file if !file.is_file() => refuse(
+                    io::ErrorKind::InvalidInput,
+                    "it is a device or a pipe, expected a regular file",
+                ),
+                file if file.len() == 0 => refuse(io::ErrorKind::InvalidData, "it is empty"),
+                _ => fs::File::open(path).map(drop),
             }
-            ("fps", value) => fps = value.parse().ok().filter(|fps| (1..=120).contains(fps))?,
-            _ => return None,
-        }
+        };
+        check().map_err(|error| MediaError::unreadable(path, error))
     }
-    let known = !pattern.is_empty()
-        && pattern
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '-');
-    known.then(|| Test {
-        pattern: pattern.to_owned(),
-        seconds,
-        fps,
-    })
+}
+
+impl TestPattern {
+    /// Parses `PATTERN?seconds=10&fps=25`.
+    fn parse(text: &str) -> Option<Self> {
+        let (pattern, query) = text.split_once('?').unwrap_or((text, ""));
+        let (mut seconds, mut fps) = (10.0, 25);
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=')? {
+                ("seconds", value) => {
+                    let parsed = value.parse().ok();
+                    seconds = parsed.filter(|s| (0.04..=86_400.0).contains(s))?;
+                }
+                ("fps", value) => fps = value.parse().ok().filter(|fps| (1..=120).contains(fps))?,
+                _ => return None,
+            }
+        }
+        let in_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let valid = !pattern.is_empty() && pattern.chars().all(in_name);
+        valid.then(|| Self {
+            pattern: pattern.to_owned(),
+            seconds,
+            fps,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{error::Error, path::Path};
+
     use super::*;
 
     #[test]
@@ -276,7 +211,7 @@ mod tests {
             Location::parse("file:///x/a%20b.mp4").unwrap(),
             Location::File("/x/a b.mp4".into())
         );
-        let test = Location::Test(Test {
+        let test = Location::Test(TestPattern {
             pattern: "ball".into(),
             seconds: 2.5,
             fps: 25,
@@ -292,51 +227,48 @@ mod tests {
             "test://ball?speed=2",
             "test://ball?seconds=0",
         ] {
-            assert!(
-                Location::parse(wrong)
-                    .unwrap_err()
-                    .to_string()
-                    .contains(wrong)
-            );
+            let error = Location::parse(wrong).unwrap_err();
+            assert!(error.to_string().contains(wrong));
         }
     }
 
     #[test]
-    fn a_password_is_known_and_never_shown() {
-        let address = Location::parse("rtsp://me:p%40ss@h/x").unwrap();
-        let Location::Address(Address {
+    fn a_password_is_used_and_never_shown() {
+        let location = Location::parse("rtsp://me:p%40ss@h/x").unwrap();
+        let Location::Network(NetworkAddress {
             login: Some(login), ..
-        }) = &address
+        }) = &location
         else {
-            panic!("{address:?}");
+            panic!("{location:?}");
         };
         assert_eq!(
             (login.user.as_str(), login.password.reveal()),
             ("me", "p@ss")
         );
-        assert_eq!(address.shown(), "rtsp://h/x");
-        assert!(!format!("{address:?}").contains("p@ss"));
-        assert_eq!(address.hidden("at rtsp://me:p@ss@h"), "at rtsp://me:***@h");
-        let asked = Location::parse("http://h/x?pwd=p4ss").unwrap();
-        assert_eq!(asked.shown(), "http://h/x?...");
+        assert_eq!(location.redacted(), "rtsp://h/x");
+        assert!(!format!("{location:?}").contains("p@ss"));
+        assert_eq!(location.redact("at rtsp://me:p@ss@h"), "at rtsp://me:***@h");
+        let with_query = Location::parse("http://h/x?pwd=p4ss").unwrap();
+        assert_eq!(with_query.redacted(), "http://h/x?...");
         assert_eq!(
-            asked.hidden("URL: http://h/x?pwd=p4ss"),
+            with_query.redact("URL: http://h/x?pwd=p4ss"),
             "URL: http://h/x?***"
         );
-        let said = Location::parse("folder://me:pass@h/x")
-            .unwrap_err()
-            .to_string();
-        assert!(!said.contains("pass"), "{said}");
+        let error = Location::parse("folder://me:pass@h/x").unwrap_err();
+        assert!(!error.to_string().contains("pass"), "{error}");
     }
 
     #[test]
     fn a_folder_an_empty_file_and_no_file_are_told_apart() {
         let folder = tempfile::tempdir().unwrap();
         let empty = folder.path().join("empty.mp4");
-        std::fs::write(&empty, b"").unwrap();
-        let said = |path: &Path| Location::File(path.into()).check().unwrap_err().to_string();
-        assert!(said(folder.path()).contains("folder"));
-        assert!(said(&empty).contains("empty"));
-        assert!(said(&folder.path().join("none")).contains("none"));
+        fs::write(&empty, b"").unwrap();
+        let cause = |path: &Path| {
+            let error = Location::File(path.into()).check().unwrap_err();
+            error.source().unwrap().to_string()
+        };
+        assert!(cause(folder.path()).contains("folder"));
+        assert!(cause(&empty).contains("empty"));
+        assert!(cause(&folder.path().join("none")).contains("does not exist"));
     }
 }

@@ -1,8 +1,12 @@
-//! Recordings: their playback, when they started, and whether they are still growing.
+//! Recordings: their playback, when they started, and whether they can be played while still growing.
 
+pub mod container_kind;
+pub mod content_digest;
+mod creation_time;
 pub(crate) mod evenly_spaced;
-pub mod growing;
+mod filename_time;
 mod mp4_boxes;
 pub(crate) mod playback;
+mod playback_state;
 pub mod recording_start;
 mod truncated_jpeg;

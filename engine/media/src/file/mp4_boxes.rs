@@ -1,24 +1,25 @@
-//! The boxes of an MP4 file, read one after another.
+//! The boxes of an MP4 file (ISO/IEC 14496-12), read one after another.
 //!
-//! A box says its size and its kind, then what it holds; some hold other boxes. A file that is still being written may end in
-//! the middle of one.
+//! A box starts with its size and its kind; some contain other boxes. A file that is still being written may end in the middle
+//! of one. Invariant: the iterator always moves forward, whatever sizes the file gives.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// One box.
+/// The position of one box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Block {
-    /// Its four letters.
+pub(super) struct BoxSpan {
+    /// Its four-character code.
     pub(super) kind: [u8; 4],
-    /// Where in the file what it holds begins and ends.
+    /// First byte of its content in the file, and the first one after it.
     pub(super) body: (u64, u64),
 }
 
-/// The boxes that begin in a part of a file, until something is none.
+/// Returns the boxes that start in a part of a file, up to the first thing that is no box.
 pub(super) fn boxes<R: Read + Seek>(file: &mut R, (from, to): (u64, u64)) -> Boxes<'_, R> {
     Boxes { file, at: from, to }
 }
 
+/// Iterator over the boxes of a part of a file.
 pub(super) struct Boxes<'f, R> {
     file: &'f mut R,
     at: u64,
@@ -26,40 +27,42 @@ pub(super) struct Boxes<'f, R> {
 }
 
 impl<R: Read + Seek> Iterator for Boxes<'_, R> {
-    type Item = Block;
+    type Item = BoxSpan;
 
-    fn next(&mut self) -> Option<Block> {
-        let (block, end) = self.read().ok().flatten()?;
-        self.at = end;
-        Some(block)
+    fn next(&mut self) -> Option<BoxSpan> {
+        let found = self.read().ok().flatten()?;
+        self.at = found.body.1;
+        Some(found)
     }
 }
 
 impl<R: Read + Seek> Boxes<'_, R> {
-    /// The box that begins here, and where it ends.
-    fn read(&mut self) -> io::Result<Option<(Block, u64)>> {
+    /// Reads the header of the box that starts here.
+    fn read(&mut self) -> io::Result<Option<BoxSpan>> {
         if self.at >= self.to {
             return Ok(None);
         }
         let [a, b, c, d, kind @ ..] = bytes_at::<8>(self.file, self.at)?;
-        let (head, size) = match u32::from_be_bytes([a, b, c, d]) {
+        let (header, size) = match u32::from_be_bytes([a, b, c, d]) {
             0 => (8, self.to - self.at),
             1 => (16, u64::from_be_bytes(bytes_at(self.file, self.at + 8)?)),
             size => (8, u64::from(size)),
         };
-        let written = |letter: &u8| (b' '..=b'~').contains(letter) || *letter == 0xa9;
+        let printable = |letter: &u8| (b' '..=b'~').contains(letter) || *letter == 0xa9;
         let Some(end) = self.at.checked_add(size) else {
             return Ok(None);
         };
-        if size < head || !kind.iter().all(written) {
+        if size < header || !kind.iter().all(printable) {
             return Ok(None);
         }
-        let body = (self.at + head, end);
-        Ok(Some((Block { kind, body }, end)))
+        Ok(Some(BoxSpan {
+            kind,
+            body: (self.at + header, end),
+        }))
     }
 }
 
-/// Some bytes of a file.
+/// Reads bytes at a position of a file.
 pub(super) fn bytes_at<const N: usize>(
     file: &mut (impl Read + Seek),
     at: u64,
@@ -79,7 +82,7 @@ mod tests {
     fn kinds(bytes: &[u8]) -> Vec<[u8; 4]> {
         let all = (0, bytes.len() as u64);
         boxes(&mut Cursor::new(bytes), all)
-            .map(|block| block.kind)
+            .map(|found| found.kind)
             .collect()
     }
 
@@ -90,13 +93,13 @@ mod tests {
         bytes.extend(b"\0\0\0\0mdatwhatever");
         assert_eq!(kinds(&bytes), [*b"ftyp", *b"free", *b"mdat"]);
         let bodies: Vec<_> = boxes(&mut Cursor::new(&bytes), (0, bytes.len() as u64))
-            .map(|block| block.body)
+            .map(|found| found.body)
             .collect();
         assert_eq!(bodies, [(8, 12), (28, 28), (36, 44)]);
     }
 
     #[test]
-    fn ends_at_what_is_no_box() {
+    fn ends_at_the_first_thing_that_is_no_box() {
         assert_eq!(kinds(b""), [[0; 4]; 0]);
         assert_eq!(kinds(b"\0\0\0\x07ftyp"), [[0; 4]; 0]);
         assert_eq!(kinds(b"\0\0\0\x08ftyp\0\0\0\x10mo"), [*b"ftyp"]);
@@ -105,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn never_turns_back() {
+    fn never_moves_backwards() {
         let bytes = b"\0\0\0\x01huge\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\x08free";
         assert_eq!(kinds(bytes), [*b"huge"]);
     }

@@ -1,40 +1,42 @@
-//! Sees whether a JPEG picture is all there.
+//! Detects truncated JPEG files.
 //!
-//! Decoders fill up what is missing of one with grey and say nothing, so the bytes are asked: a whole picture has its end
-//! marker. What comes after that, as phones append, is not looked at.
+//! Decoders silently fill the missing part with grey, so the markers are checked: a whole image has an end marker. Data behind
+//! it, which phones append, is ignored.
 
 use std::{fs::File, io::Read, path::Path};
 
-/// Marks that begin and end a picture, and that its pixels follow.
+/// Start of image.
 const START: u8 = 0xD8;
+/// End of image.
 const END: u8 = 0xD9;
+/// Start of a scan: its header, then pixels.
 const SCAN: u8 = 0xDA;
 
-/// Whether a file begins as a JPEG picture and ends before its picture does.
-pub(super) fn cut_short(path: &Path) -> bool {
+/// True if a file starts as a JPEG image and ends before the image does.
+pub(super) fn is_truncated_jpeg(path: &Path) -> bool {
     let mut bytes = Vec::new();
-    let begins = |file: &mut File| {
+    let is_jpeg = |file: &mut File| {
         let mut first = [0; 2];
         file.read_exact(&mut first).is_ok() && first == [0xFF, START]
     };
     let Ok(mut file) = File::open(path) else {
         return false;
     };
-    // What cannot be read here could not be decoded either.
-    begins(&mut file) && file.read_to_end(&mut bytes).is_ok() && !has_end(&bytes)
+    // An unreadable file was not decoded either.
+    is_jpeg(&mut file) && file.read_to_end(&mut bytes).is_ok() && !has_end(&bytes)
 }
 
-/// Whether the end marker is reached from behind the start marker.
+/// True if the end marker is reached from behind the start marker.
 fn has_end(mut bytes: &[u8]) -> bool {
     loop {
         match bytes {
             [0xFF, END, ..] => return true,
-            // Fill bytes may stand before a marker.
+            // Fill bytes may precede a marker.
             [0xFF, 0xFF, ..] => bytes = &bytes[1..],
-            [0xFF, mark, high, low, ..] => {
+            [0xFF, marker, high, low, ..] => {
                 let length = usize::from(u16::from_be_bytes([*high, *low]));
                 bytes = bytes.get(2 + length..).unwrap_or_default();
-                if *mark == SCAN {
+                if *marker == SCAN {
                     bytes = after_pixels(bytes);
                 }
             }
@@ -43,7 +45,7 @@ fn has_end(mut bytes: &[u8]) -> bool {
     }
 }
 
-/// What follows the pixels of a scan: in them, 0xFF comes before 0 and before marks of restart only.
+/// Returns the bytes behind the pixels of a scan: within them, 0xFF precedes only 0 and restart markers.
 fn after_pixels(bytes: &[u8]) -> &[u8] {
     let marker = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7 | 0xFF);
     match bytes.windows(2).position(marker) {
@@ -56,8 +58,8 @@ fn after_pixels(bytes: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    /// A picture of two scans behind its start marker, with a thumbnail that has an end marker of its own.
-    const PICTURE: [u8; 28] = [
+    /// An image of two scans behind its start marker, with a thumbnail that has an end marker of its own.
+    const IMAGE: [u8; 28] = [
         0xFF, 0xE1, 0, 4, 0xFF, END, // a thumbnail
         0xFF, 0xFF, SCAN, 0, 3, 1, 7, 0xFF, 0, 0xFF, 0xD0, 9, // pixels
         0xFF, SCAN, 0, 2, 5, 5, 5, 0xFF, END,
@@ -65,14 +67,14 @@ mod tests {
     ];
 
     #[test]
-    fn a_whole_picture_has_its_end() {
-        assert!(has_end(&PICTURE));
+    fn a_whole_image_has_an_end_marker() {
+        assert!(has_end(&IMAGE));
     }
 
     #[test]
-    fn a_picture_cut_anywhere_has_none() {
-        for length in 0..PICTURE.len() - 1 {
-            assert!(!has_end(&PICTURE[..length]), "{length} bytes");
+    fn an_image_truncated_anywhere_has_none() {
+        for length in 0..IMAGE.len() - 1 {
+            assert!(!has_end(&IMAGE[..length]), "{length} bytes");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The GStreamer elements that bring pictures to a sink: from a file, from a camera or stream, or made by a test pattern.
+//! The GStreamer elements that bring frames to a sink: from a file, a camera, a stream, or a test pattern.
 
 use std::path::Path;
 
@@ -6,47 +6,47 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSink;
 use gstreamer_video as gst_video;
 
-use crate::location::{Address, Test};
+use crate::location::{NetworkAddress, TestPattern};
 
-type Built = Result<(), gst::glib::BoolError>;
+type LinkResult = Result<(), gst::glib::BoolError>;
 
-/// How a camera on the network sends pictures.
+/// The transport over which a network camera sends its frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Transport {
-    /// Through the connection itself: nothing is lost on the way, and no firewall minds.
+    /// Inside the RTSP connection: nothing is lost on the way, and firewalls let it through.
     #[default]
     Tcp,
-    /// As packets beside it; some cameras know no other way.
+    /// As packets beside it; some cameras offer nothing else.
     Udp,
 }
 
-/// How long pictures from the network wait for those that are late, in milliseconds.
+/// Time that frames from the network wait for late ones, in milliseconds.
 const LATENCY_MS: u32 = 100;
 
-/// Decodes a file's first video stream; audio and subtitles are neither decoded nor linked.
-pub(crate) fn of_file(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -> Built {
+/// Decodes the first video stream of a file; audio and subtitles are neither decoded nor linked.
+pub(super) fn link_file(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -> LinkResult {
     let no_address = |e: &dyn std::fmt::Display| gst::glib::bool_error!("no address for it: {e}");
     let path = path.canonicalize().map_err(|e| no_address(&e))?;
     let uri = gst::glib::filename_to_uri(path, None).map_err(|e| no_address(&e))?;
-    let decode = decoded(&uri)?;
-    let upright = gst::ElementFactory::make("videoflip")
+    let decoder = uri_decoder(&uri)?;
+    let rotation = gst::ElementFactory::make("videoflip")
         .property_from_str("video-direction", "auto")
         .build()?;
-    pipeline.add_many([&decode, &upright, sink.upcast_ref()])?;
-    gst::Element::link_many([&upright, sink.upcast_ref()])?;
-    first_stream(&decode, &upright)
+    pipeline.add_many([&decoder, &rotation, sink.upcast_ref()])?;
+    gst::Element::link_many([&rotation, sink.upcast_ref()])?;
+    link_first_stream(&decoder, &rotation)
 }
 
-/// Decodes the first video stream of a camera or a web address.
-pub(crate) fn of_address(
+/// Decodes the first video stream of a network camera or a web address.
+pub(super) fn link_network(
     pipeline: &gst::Pipeline,
-    address: &Address,
+    address: &NetworkAddress,
     transport: Transport,
     sink: &AppSink,
-) -> Built {
-    let decode = decoded(&address.uri)?;
+) -> LinkResult {
+    let decoder = uri_decoder(&address.uri)?;
     let login = address.login.clone();
-    decode.connect("source-setup", false, move |values| {
+    decoder.connect("source-setup", false, move |values| {
         let source = values.get(1)?.get::<gst::Element>().ok()?;
         let set = |name: &str, value: &dyn Fn()| {
             if source.find_property(name).is_some() {
@@ -69,25 +69,30 @@ pub(crate) fn of_address(
         }
         None
     });
-    pipeline.add_many([&decode, sink.upcast_ref()])?;
-    first_stream(&decode, sink.upcast_ref())
+    pipeline.add_many([&decoder, sink.upcast_ref()])?;
+    link_first_stream(&decoder, sink.upcast_ref())
 }
 
-/// Takes the pictures of a camera of this machine, whatever format it gives them in.
-pub(crate) fn of_device(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -> Built {
+/// Takes the frames of a local camera, whatever format it gives them in.
+pub(super) fn link_device(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -> LinkResult {
     let device = path.to_string_lossy();
     let source = gst::ElementFactory::make("v4l2src")
         .property("device", device.as_ref())
         .build()?;
-    let decode = gst::ElementFactory::make("decodebin").build()?;
-    pipeline.add_many([&source, &decode, sink.upcast_ref()])?;
-    source.link(&decode)?;
-    first_stream(&decode, sink.upcast_ref())
+    let decoder = gst::ElementFactory::make("decodebin").build()?;
+    pipeline.add_many([&source, &decoder, sink.upcast_ref()])?;
+    source.link(&decoder)?;
+    link_first_stream(&decoder, sink.upcast_ref())
 }
 
-/// Makes pictures; for ever and as time passes if `live`.
-pub(crate) fn of_test(pipeline: &gst::Pipeline, test: &Test, live: bool, sink: &AppSink) -> Built {
-    let Test {
+/// Generates frames; without end and in real time if `live`.
+pub(super) fn link_test_pattern(
+    pipeline: &gst::Pipeline,
+    test: &TestPattern,
+    live: bool,
+    sink: &AppSink,
+) -> LinkResult {
+    let TestPattern {
         pattern,
         seconds,
         fps,
@@ -118,7 +123,7 @@ pub(crate) fn of_test(pipeline: &gst::Pipeline, test: &Test, live: bool, sink: &
     gst::Element::link_many([&source, &format, sink.upcast_ref()])
 }
 
-fn decoded(uri: &str) -> Result<gst::Element, gst::glib::BoolError> {
+fn uri_decoder(uri: &str) -> Result<gst::Element, gst::glib::BoolError> {
     gst::ElementFactory::make("uridecodebin")
         .property("uri", uri)
         .property(
@@ -129,12 +134,12 @@ fn decoded(uri: &str) -> Result<gst::Element, gst::glib::BoolError> {
         .build()
 }
 
-/// Leads the first stream that comes on to `next`; what cannot be linked is told on the bus as an error.
-fn first_stream(decode: &gst::Element, next: &gst::Element) -> Built {
+/// Links the first stream that appears to `next`; a stream that cannot be linked is reported on the bus as an error.
+fn link_first_stream(decoder: &gst::Element, next: &gst::Element) -> LinkResult {
     let target = next
         .static_pad("sink")
         .ok_or_else(|| gst::glib::bool_error!("{} has no sink pad", next.name()))?;
-    decode.connect_pad_added(move |_, pad| {
+    decoder.connect_pad_added(move |_, pad| {
         if !target.is_linked() {
             let _ = pad.link(&target);
         }

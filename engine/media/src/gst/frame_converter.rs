@@ -1,28 +1,30 @@
-//! From decoded pictures to what the vision encoder takes.
+//! Converts decoded frames to packed RGB in the size that the vision encoder takes.
 //!
-//! GStreamer brings a picture to the encoder's size in the colours that it has. From YUV to RGB its own way is rough: what comes
-//! out is two to three levels of 255 too dark. So that is done here, of the small picture, which takes less time too.
+//! GStreamer scales a frame in its own colour format. Its conversion from YUV to RGB comes out two to three levels of 255 too
+//! dark, so that step is done here, on the scaled frame, which also takes less time.
 
 use atom_models::Image;
 use gstreamer as gst;
 use gstreamer_video::{self as gst_video, prelude::*};
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv444_to_rgb};
 
-/// Turns decoded pictures into packed RGB of the encoder's size, whatever format each of them has.
-pub(crate) struct Converting {
+/// Converts decoded frames, whatever format each of them has.
+pub(crate) struct FrameConverter {
     size: (u32, u32),
-    converter: Option<Converter>,
+    converter: Option<FormatConverter>,
 }
 
-impl Converting {
-    pub(crate) fn to(size: (u32, u32)) -> Self {
+impl FrameConverter {
+    /// Returns a converter to frames of this width and height.
+    pub(crate) fn new(size: (u32, u32)) -> Self {
         Self {
             size,
             converter: None,
         }
     }
 
-    pub(crate) fn image(
+    /// Converts one frame; the error is a text for people.
+    pub(crate) fn convert(
         &mut self,
         info: &gst_video::VideoInfo,
         buffer: gst::Buffer,
@@ -32,33 +34,35 @@ impl Converting {
             .as_ref()
             .is_none_or(|converter| converter.from != *info)
         {
-            self.converter = Some(Converter::new(info, self.size)?);
+            self.converter = Some(FormatConverter::new(info, self.size)?);
         }
         let converter = self.converter.as_ref().ok_or("no converter")?;
         converter.convert(buffer)
     }
 }
 
-/// The format and the bytes of a picture.
-pub(crate) fn parts(sample: &gst::Sample) -> Option<(gst_video::VideoInfo, gst::Buffer)> {
+/// Returns the format and the bytes of a frame.
+pub(crate) fn format_and_buffer(
+    sample: &gst::Sample,
+) -> Option<(gst_video::VideoInfo, gst::Buffer)> {
     let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
     Some((info, sample.buffer_owned()?))
 }
 
-/// How long a frame is shown, in nanoseconds: as its buffer says, else by the frame rate, else 40 ms.
-pub(crate) fn duration(info: &gst_video::VideoInfo, buffer: &gst::Buffer) -> u64 {
+/// Returns how long a frame is shown, in nanoseconds: from its buffer, else from the frame rate, else 40 ms.
+pub(crate) fn frame_duration(info: &gst_video::VideoInfo, buffer: &gst::Buffer) -> u64 {
     let rate = (info.fps().numer() > 0)
         .then(|| 1_000_000_000 * info.fps().denom() as u64 / info.fps().numer() as u64);
     buffer
         .duration()
         .map(gst::ClockTime::nseconds)
-        .filter(|shown| *shown > 0)
+        .filter(|nanos| *nanos > 0)
         .or(rate)
         .unwrap_or(40_000_000)
 }
 
-/// The proportions in which a picture is shown: its pixels need not be square.
-fn shown(info: &gst_video::VideoInfo) -> (u32, u32) {
+/// Returns the proportions in which a frame is shown: its pixels need not be square.
+fn display_proportions(info: &gst_video::VideoInfo) -> (u32, u32) {
     let pixel = info.par();
     let (wide, high) = (pixel.numer().max(1) as u32, pixel.denom().max(1) as u32);
     (
@@ -67,14 +71,14 @@ fn shown(info: &gst_video::VideoInfo) -> (u32, u32) {
     )
 }
 
-/// Turns decoded pictures of one format into packed RGB of the encoder's size.
-struct Converter {
+/// Converts frames of one format.
+struct FormatConverter {
     from: gst_video::VideoInfo,
     to: gst_video::VideoInfo,
     inner: gst_video::VideoConverter,
 }
 
-impl Converter {
+impl FormatConverter {
     fn new(from: &gst_video::VideoInfo, (width, height): (u32, u32)) -> Result<Self, String> {
         let format = match from.is_yuv() {
             true => gst_video::VideoFormat::Y444,
@@ -82,7 +86,7 @@ impl Converter {
         };
         let colours = from.colorimetry();
         let to = gst_video::VideoInfo::builder(format, width, height)
-            // The converter changes pictures, neither their rate nor how their lines were taken.
+            // The converter refuses to change the frame rate or the interlacing.
             .fps(from.fps())
             .interlace_mode(from.interlace_mode())
             .colorimetry_if_some(from.is_yuv().then_some(&colours))
@@ -101,27 +105,27 @@ impl Converter {
 
     fn convert(&self, buffer: gst::Buffer) -> Result<Image, String> {
         let from = gst_video::VideoFrame::from_buffer_readable(buffer, &self.from)
-            .map_err(|_| "a picture that cannot be read".to_owned())?;
+            .map_err(|_| "a frame that cannot be read".to_owned())?;
         let buffer = gst::Buffer::with_size(self.to.size()).map_err(|e| e.to_string())?;
         let mut to = gst_video::VideoFrame::from_buffer_writable(buffer, &self.to)
-            .map_err(|_| "no memory for a picture".to_owned())?;
+            .map_err(|_| "no memory for a frame".to_owned())?;
         self.inner.frame(&from, &mut to);
         let pixels = match self.to.is_yuv() {
-            true => from_yuv(&to)?,
-            false => packed(&to)?,
+            true => rgb_from_yuv(&to)?,
+            false => packed_rgb(&to)?,
         };
         let image = Image::new(self.to.width(), self.to.height(), pixels);
-        let (wide, high) = shown(&self.from);
+        let (wide, high) = display_proportions(&self.from);
         image
             .map(|image| image.with_display_size(wide, high))
             .map_err(|e| e.to_string())
     }
 }
 
-type Frame = gst_video::VideoFrame<gst_video::video_frame::Writable>;
+type WritableFrame = gst_video::VideoFrame<gst_video::video_frame::Writable>;
 
-/// The rows of an RGB picture without what is between them.
-fn packed(frame: &Frame) -> Result<Vec<u8>, String> {
+/// Returns the rows of an RGB frame without the padding between them.
+fn packed_rgb(frame: &WritableFrame) -> Result<Vec<u8>, String> {
     let data = frame.plane_data(0).map_err(|e| e.to_string())?;
     let rows = data
         .chunks(frame.plane_stride()[0] as usize)
@@ -130,11 +134,11 @@ fn packed(frame: &Frame) -> Result<Vec<u8>, String> {
     Ok(rows.copied().collect())
 }
 
-/// The pixels of a Y444 picture as RGB, by the matrix and the range of its own colours.
-fn from_yuv(frame: &Frame) -> Result<Vec<u8>, String> {
+/// Converts a Y444 frame to RGB, with the matrix and the range of its own colours.
+fn rgb_from_yuv(frame: &WritableFrame) -> Result<Vec<u8>, String> {
     let plane = |n| frame.plane_data(n).map_err(|e| e.to_string());
     let stride = |n: usize| frame.plane_stride()[n] as u32;
-    let picture = YuvPlanarImage {
+    let planes = YuvPlanarImage {
         y_plane: plane(0)?,
         y_stride: stride(0),
         u_plane: plane(1)?,
@@ -155,7 +159,7 @@ fn from_yuv(frame: &Frame) -> Result<Vec<u8>, String> {
     };
     let row = frame.width() * 3;
     let mut pixels = vec![0; (row * frame.height()) as usize];
-    yuv444_to_rgb(&picture, &mut pixels, row, range, matrix).map_err(|e| e.to_string())?;
+    yuv444_to_rgb(&planes, &mut pixels, row, range, matrix).map_err(|e| e.to_string())?;
     Ok(pixels)
 }
 
@@ -164,7 +168,7 @@ mod tests {
     use super::*;
     use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat};
 
-    /// What a picture of one YUV colour becomes.
+    /// Converts a frame of one YUV colour.
     fn converted(
         format: VideoFormat,
         range: VideoColorRange,
@@ -190,13 +194,15 @@ mod tests {
             bytes[info.offset()[plane]..end].fill(value);
         }
         drop(bytes);
-        let image = Converting::to((30, 30)).image(&info, buffer).unwrap();
+        let image = FrameConverter::new((30, 30))
+            .convert(&info, buffer)
+            .unwrap();
         let first = image.pixels()[..3].try_into().unwrap();
         assert!(image.pixels().chunks(3).all(|pixel| pixel == first));
         first
     }
 
-    /// By the definition of the standards: Kr and Kb are 0.299 and 0.114 (ITU-R BT.601), 0.2126 and 0.0722 (BT.709).
+    /// Converts by the formula of the standards: Kr and Kb are 0.299 and 0.114 (ITU-R BT.601), 0.2126 and 0.0722 (BT.709).
     fn exact((kr, kb): (f64, f64), full: bool, yuv: [u8; 3]) -> [u8; 3] {
         let [y, u, v] = yuv.map(f64::from);
         let (y, half) = if full {

@@ -4,5 +4,6 @@ pub(crate) mod elements;
 pub(crate) mod frame_converter;
 pub(crate) mod packet_selector;
 pub(crate) mod pipeline;
+pub(crate) mod pipeline_error;
 pub(crate) mod plugin_hints;
 pub(crate) mod selective_decoding;

@@ -1,159 +1,169 @@
-//! Decides which pieces of a compressed stream need not be decoded, when only pictures from some moment on are wanted.
+//! Selects the packets of a compressed stream that must be decoded when only frames from some media time on are wanted.
 //!
-//! A picture can be decoded if everything from its key frame on is. So pieces wait here until either the wanted moment is
-//! reached, then all that wait are needed, or a key frame comes that is shown no later than that moment, then what waited
-//! before it is let go. Nothing is sought in the file: whatever reads the container sees every piece, so that the times of
-//! pictures are the same as if all were decoded, in every container, also in those in which nothing can be sought.
+//! A frame can be decoded if everything from its keyframe on is. So packets wait here until either the wanted time is reached,
+//! and then all waiting ones are needed, or a keyframe arrives that is shown no later than that time, and then the packets
+//! before it are skipped. Nothing seeks in the file: the demuxer reads every packet, so that frame times are the same as if
+//! everything were decoded, in every container, also in those without an index.
 
 use std::mem;
 
 use atom_operators::data::MediaTime;
 
-/// So many bytes may wait; a stream with fewer key frames is decoded whole.
-const ROOM: usize = 64 << 20;
-/// From fewer pieces than this some decoders give no picture at the end of a stream.
-const FEW: usize = 8;
+/// The most bytes that may wait; a stream with rarer keyframes is decoded whole.
+const MAX_WAITING_BYTES: usize = 64 << 20;
+/// From fewer packets than this some decoders give no frame at the end of a stream.
+const MIN_TAIL_PACKETS: usize = 8;
 
-/// One piece of a compressed stream: what makes one picture.
+/// The compressed data of one frame.
 #[derive(Clone, Debug)]
-pub(crate) struct Piece<P> {
-    /// When its picture is shown.
-    pub(crate) at: MediaTime,
-    /// Whether decoding can begin with it.
-    pub(crate) key: bool,
+pub(super) struct Packet<P> {
+    /// Media time at which its frame is shown.
+    pub(super) at: MediaTime,
+    /// True if decoding can start with it.
+    pub(super) keyframe: bool,
     /// Its size in bytes.
-    pub(crate) size: usize,
-    /// The piece itself.
-    pub(crate) inner: P,
+    pub(super) size: usize,
+    /// The data.
+    pub(super) data: P,
 }
 
-/// What is to be decoded next.
+/// Packets to decode next.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Needed<P> {
-    /// Whether pieces were let go before: then the decoder must begin anew with the first of these.
-    pub(crate) anew: bool,
-    /// In order.
-    pub(crate) pieces: Vec<P>,
+pub(super) struct PacketBatch<P> {
+    /// True if packets before these were skipped: the decoder must restart with the first of these.
+    pub(super) restart: bool,
+    /// The packets in decoding order.
+    pub(super) packets: Vec<P>,
 }
 
-/// The pieces that wait until it is known whether they are needed. Pieces come in the order of decoding.
-pub(crate) struct Skipper<P> {
-    waiting: Vec<Piece<P>>,
+/// Packets that wait until it is known whether they are needed. They arrive in decoding order.
+pub(super) struct PacketSelector<P> {
+    waiting: Vec<Packet<P>>,
     bytes: usize,
-    /// The place among these of a key frame before which none is needed, unless the stream ends.
+    /// Index among the waiting packets of a keyframe before which none is needed, unless the stream ends.
     cut: Option<usize>,
-    /// Whether pieces were let go before those that wait.
-    anew: bool,
-    /// Pieces shown before the key frame with which decoding began anew cannot be decoded; none of them is wanted.
-    begun: Option<MediaTime>,
-    /// The last that waits is a key frame shown after the wanted moment. Some encoders let pictures follow that are shown
-    /// before it and need what came before it as well; the next piece tells.
-    doubtful: bool,
-    /// When the pieces would be shown that were let go and of which nobody took note yet.
-    pub(crate) skipped: Vec<MediaTime>,
+    /// True if packets before the waiting ones were skipped.
+    restart: bool,
+    /// Time of the keyframe with which decoding restarted. Packets shown before it cannot be decoded; none of them is wanted.
+    restarted_at: Option<MediaTime>,
+    /// True if the last waiting packet is a keyframe shown after the wanted time. Some encoders let frames follow that are
+    /// shown before it and also need what came before it; the next packet tells.
+    uncertain_keyframe: bool,
+    /// Times of the packets skipped since the caller last drained this.
+    pub(super) skipped: Vec<MediaTime>,
 }
 
-impl<P> Default for Skipper<P> {
+impl<P> Default for PacketSelector<P> {
     fn default() -> Self {
         Self {
             waiting: Vec::new(),
             bytes: 0,
             cut: None,
-            anew: false,
-            begun: None,
-            doubtful: false,
+            restart: false,
+            restarted_at: None,
+            uncertain_keyframe: false,
             skipped: Vec::new(),
         }
     }
 }
 
-impl<P> Skipper<P> {
-    /// Takes the next piece; what is to be decoded now, if pictures from `wanted` on are. That moment never goes back.
-    pub(crate) fn push(&mut self, piece: Piece<P>, wanted: MediaTime) -> Needed<P> {
-        let (at, key) = (piece.at, piece.key);
-        if !key && self.begun.is_some_and(|begun| at < begun) {
+impl<P> PacketSelector<P> {
+    /// Takes the next packet; returns those to decode now, if frames from `wanted` on are. `wanted` never decreases.
+    pub(super) fn push(&mut self, packet: Packet<P>, wanted: MediaTime) -> PacketBatch<P> {
+        let (at, keyframe) = (packet.at, packet.keyframe);
+        if !keyframe && self.restarted_at.is_some_and(|start| at < start) {
             self.skipped.push(at);
-            return self.nothing();
+            return PacketBatch::empty();
         }
-        if mem::take(&mut self.doubtful) {
-            return self.after_doubt(piece);
+        if mem::take(&mut self.uncertain_keyframe) {
+            return self.after_uncertain_keyframe(packet);
         }
-        if key && at <= wanted && !self.waiting.is_empty() {
-            self.let_go();
+        if keyframe && at <= wanted && !self.waiting.is_empty() {
+            self.skip_to_cut();
             self.cut = Some(self.waiting.len());
         }
-        if key {
-            self.begun = None;
+        if keyframe {
+            self.restarted_at = None;
         }
-        let in_doubt = key && at > wanted && !self.waiting.is_empty();
-        self.wait(piece);
+        let uncertain = keyframe && at > wanted && !self.waiting.is_empty();
+        self.enqueue(packet);
         match at.reaches(wanted) {
-            true if in_doubt => self.doubtful = true,
+            true if uncertain => self.uncertain_keyframe = true,
             true => return self.needed(),
-            false if self.bytes > ROOM => return self.needed(),
+            false if self.bytes > MAX_WAITING_BYTES => return self.needed(),
             false => {}
         }
-        self.nothing()
+        PacketBatch::empty()
     }
 
-    /// All that waits: what comes next is of another kind, or nothing.
-    pub(crate) fn end(&mut self) -> Needed<P> {
-        if self.cut.is_some_and(|cut| cut + FEW <= self.waiting.len()) {
-            self.let_go();
+    /// Returns all waiting packets: the stream ends, or goes on in another format.
+    pub(super) fn finish(&mut self) -> PacketBatch<P> {
+        let waiting = self.waiting.len();
+        if self
+            .cut
+            .is_some_and(|cut| cut + MIN_TAIL_PACKETS <= waiting)
+        {
+            self.skip_to_cut();
         }
         self.release()
     }
 
-    /// What waits and is needed, now that the wanted moment is reached.
-    fn needed(&mut self) -> Needed<P> {
-        self.let_go();
+    /// Returns the waiting packets that are needed, now that the wanted time is reached.
+    fn needed(&mut self) -> PacketBatch<P> {
+        self.skip_to_cut();
         self.release()
     }
 
-    fn release(&mut self) -> Needed<P> {
-        (self.cut, self.doubtful, self.bytes) = (None, false, 0);
+    fn release(&mut self) -> PacketBatch<P> {
+        self.cut = None;
+        self.uncertain_keyframe = false;
+        self.bytes = 0;
         let waiting = mem::take(&mut self.waiting);
-        Needed {
-            anew: !waiting.is_empty() && mem::take(&mut self.anew),
-            pieces: waiting.into_iter().map(|piece| piece.inner).collect(),
+        PacketBatch {
+            restart: !waiting.is_empty() && mem::take(&mut self.restart),
+            packets: waiting.into_iter().map(|packet| packet.data).collect(),
         }
     }
 
-    /// A key frame and what follows it: if that is shown after it, nothing before the key frame is needed.
-    fn after_doubt(&mut self, piece: Piece<P>) -> Needed<P> {
-        let key = self.waiting.len() - 1;
-        if piece.at > self.waiting[key].at {
-            self.cut = Some(key);
+    /// Decides about an uncertain keyframe by the packet after it: if that is shown later, nothing before the keyframe is
+    /// needed.
+    fn after_uncertain_keyframe(&mut self, packet: Packet<P>) -> PacketBatch<P> {
+        let keyframe = self.waiting.len() - 1;
+        if packet.at > self.waiting[keyframe].at {
+            self.cut = Some(keyframe);
         }
-        // Before it lets go, it must know all that follows the key frame.
-        self.wait(piece);
+        // Skipping needs all packets that follow the keyframe.
+        self.enqueue(packet);
         self.needed()
     }
 
-    /// Lets go what lies before the cut, and after it what is shown before its key frame.
-    fn let_go(&mut self) {
+    /// Skips the packets before the cut, and those after it that are shown before its keyframe.
+    fn skip_to_cut(&mut self) {
         let Some(cut) = self.cut.take() else {
             return;
         };
         let before = self.waiting.drain(..cut);
-        self.skipped.extend(before.map(|piece| piece.at));
-        let begun = self.waiting.first().map(|key| key.at);
-        let needs_more = |piece: &mut Piece<P>| !piece.key && Some(piece.at) < begun;
-        let leading = self.waiting.extract_if(.., needs_more);
-        self.skipped.extend(leading.map(|piece| piece.at));
-        self.bytes = self.waiting.iter().map(|piece| piece.size).sum();
-        (self.anew, self.begun) = (true, begun);
+        self.skipped.extend(before.map(|packet| packet.at));
+        let start = self.waiting.first().map(|keyframe| keyframe.at);
+        let undecodable = |packet: &mut Packet<P>| !packet.keyframe && Some(packet.at) < start;
+        let leading = self.waiting.extract_if(.., undecodable);
+        self.skipped.extend(leading.map(|packet| packet.at));
+        self.bytes = self.waiting.iter().map(|packet| packet.size).sum();
+        (self.restart, self.restarted_at) = (true, start);
     }
 
-    fn wait(&mut self, piece: Piece<P>) {
-        self.bytes += piece.size;
-        self.waiting.push(piece);
+    fn enqueue(&mut self, packet: Packet<P>) {
+        self.bytes += packet.size;
+        self.waiting.push(packet);
     }
+}
 
-    fn nothing(&self) -> Needed<P> {
-        Needed {
-            anew: false,
-            pieces: Vec::new(),
+impl<P> PacketBatch<P> {
+    /// Returns a batch without packets.
+    pub(super) fn empty() -> Self {
+        Self {
+            restart: false,
+            packets: Vec::new(),
         }
     }
 }
@@ -162,25 +172,25 @@ impl<P> Skipper<P> {
 mod tests {
     use super::*;
 
-    /// What is decoded of pieces given as `(shown at, key)`, `|` where the decoder begins anew.
-    fn decoded(pieces: &[(u64, bool)], wanted: u64) -> String {
-        let mut skipper = Skipper::default();
-        let mut said = Vec::new();
-        let mut tell = |needed: Needed<u64>| {
-            said.extend(needed.anew.then(|| "|".to_owned()));
-            said.extend(needed.pieces.iter().map(u64::to_string));
+    /// Returns the decoded packets of those given as `(shown at, keyframe)`, with `|` where the decoder restarts.
+    fn decoded(packets: &[(u64, bool)], wanted: u64) -> String {
+        let mut selector = PacketSelector::default();
+        let mut text = Vec::new();
+        let mut append = |batch: PacketBatch<u64>| {
+            text.extend(batch.restart.then(|| "|".to_owned()));
+            text.extend(batch.packets.iter().map(u64::to_string));
         };
-        for &(at, key) in pieces {
-            let piece = Piece {
+        for &(at, keyframe) in packets {
+            let packet = Packet {
                 at: MediaTime::from_millis(at),
-                key,
+                keyframe,
                 size: 1,
-                inner: at,
+                data: at,
             };
-            tell(skipper.push(piece, MediaTime::from_millis(wanted)));
+            append(selector.push(packet, MediaTime::from_millis(wanted)));
         }
-        tell(skipper.end());
-        said.join(" ")
+        append(selector.finish());
+        text.join(" ")
     }
 
     const CLOSED: [(u64, bool); 9] = [
@@ -194,7 +204,7 @@ mod tests {
         (10, false),
         (9, false),
     ];
-    /// A picture that is shown before a key frame and needs what came before it as well.
+    /// A frame that is shown before a keyframe, follows it, and needs what came before it as well.
     const OPEN: [(u64, bool); 6] = [
         (0, true),
         (2, false),
@@ -205,43 +215,43 @@ mod tests {
     ];
 
     #[test]
-    fn decodes_all_where_all_is_wanted() {
+    fn decodes_everything_if_everything_is_wanted() {
         assert_eq!(decoded(&CLOSED, 0), "0 3 1 4 6 5 8 10 9");
         assert_eq!(decoded(&OPEN, 0), "0 2 4 3 6 5");
     }
 
     #[test]
-    fn begins_with_the_last_key_frame_before_what_is_wanted() {
+    fn starts_with_the_last_keyframe_before_the_wanted_time() {
         assert_eq!(decoded(&CLOSED, 4), "| 4 6 5 8 10 9");
         assert_eq!(decoded(&CLOSED, 5), "| 4 6 5 8 10 9");
-        // Nothing needs the picture before the wanted one any more.
+        // Nothing needs the frame before the wanted one any more.
         assert_eq!(decoded(&CLOSED, 3), "0 3 | 4 6 5 8 10 9");
         assert_eq!(decoded(&CLOSED, 6), "| 4 6 | 8 10 9");
         assert_eq!(decoded(&CLOSED, 9), "| 8 10 9");
     }
 
     #[test]
-    fn begins_with_a_key_frame_after_it_if_none_lies_before() {
+    fn starts_with_a_keyframe_after_the_wanted_time_if_none_lies_before() {
         assert_eq!(decoded(&CLOSED, 7), "| 8 10 9");
     }
 
     #[test]
-    fn what_is_shown_before_a_key_frame_but_follows_it_needs_what_came_before() {
+    fn a_frame_shown_before_the_keyframe_that_it_follows_needs_what_came_before() {
         assert_eq!(decoded(&OPEN, 3), "0 2 4 3 6 5");
         assert_eq!(decoded(&OPEN, 4), "| 4 6 5");
         assert_eq!(decoded(&OPEN, 5), "| 4 6 5");
     }
 
     #[test]
-    fn the_last_pictures_are_decoded_for_the_sake_of_the_end() {
+    fn the_last_frames_are_decoded_to_find_the_end() {
         assert_eq!(decoded(&CLOSED, 1000), "| 4 6 5 8 10 9");
         let many: Vec<_> = (0..40).map(|n| (n, n % 10 == 0)).collect();
         assert!(decoded(&many, 1000).starts_with("| 30 31"));
     }
 
     #[test]
-    fn a_stream_of_one_key_frame_is_decoded_whole() {
-        let pieces: Vec<_> = (0..100).map(|n| (n, n == 0)).collect();
-        assert_eq!(decoded(&pieces, 50).split(' ').count(), 100);
+    fn a_stream_with_one_keyframe_is_decoded_whole() {
+        let packets: Vec<_> = (0..100).map(|n| (n, n == 0)).collect();
+        assert_eq!(decoded(&packets, 50).split(' ').count(), 100);
     }
 }

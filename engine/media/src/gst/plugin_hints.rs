@@ -1,9 +1,9 @@
-//! What to install when GStreamer lacks a plugin: its own words name no package.
+//! Hints for missing plugins: GStreamer's own messages name no package to install.
 
 use gstreamer as gst;
 
-/// What begins the name of a format or protocol, an element that handles it, and the Debian package that has it.
-const KNOWN: [(&str, &str, &str); 20] = [
+/// The beginning of a format's or protocol's name, an element that handles it, and the Debian package that contains it.
+const PACKAGES: [(&str, &str, &str); 20] = [
     ("video/x-h264", "avdec_h264", "gstreamer1.0-libav"),
     ("video/x-h265", "avdec_h265", "gstreamer1.0-libav"),
     ("video/mpeg", "avdec_mpeg4", "gstreamer1.0-libav"),
@@ -34,8 +34,8 @@ const KNOWN: [(&str, &str, &str); 20] = [
     ("uridecodebin", "uridecodebin", "gstreamer1.0-plugins-base"),
 ];
 
-/// Reads GStreamer's message of a missing plugin, if it is one.
-pub(crate) fn plugin(message: &gst::StructureRef) -> Option<String> {
+/// Returns the hint for a message about a missing plugin; none for another message.
+pub(super) fn for_message(message: &gst::StructureRef) -> Option<String> {
     if message.name() != "missing-plugin" {
         return None;
     }
@@ -44,12 +44,12 @@ pub(crate) fn plugin(message: &gst::StructureRef) -> Option<String> {
         Ok(caps) => caps.structure(0).map(|format| format.name().to_string()),
         Err(_) => message.get::<String>("detail").ok(),
     };
-    Some(told(&name, &detail.unwrap_or_default()))
+    Some(hint(&name, &detail.unwrap_or_default()))
 }
 
-/// Says what to install if an error is about an element that cannot be made; else the error as it is.
-pub(crate) fn element(error: &str) -> String {
-    let known = KNOWN.iter().find(|(name, ..)| error.contains(name));
+/// Returns the hint for an element that cannot be created; another error is returned as it is.
+pub(super) fn for_element_error(error: &str) -> String {
+    let known = PACKAGES.iter().find(|(name, ..)| error.contains(name));
     match known {
         Some((_, element, package)) if error.contains("create element") => {
             format!("GStreamer's element {element} is not installed; install the package {package}")
@@ -58,17 +58,19 @@ pub(crate) fn element(error: &str) -> String {
     }
 }
 
-fn told(name: &str, detail: &str) -> String {
-    let known = KNOWN.iter().find(|(begin, ..)| detail.starts_with(begin));
-    let what = match name.is_empty() {
+fn hint(name: &str, detail: &str) -> String {
+    let known = PACKAGES
+        .iter()
+        .find(|(begin, ..)| detail.starts_with(begin));
+    let subject = match name.is_empty() {
         true => detail,
         false => name,
     };
     match known {
         Some((_, element, package)) => format!(
-            "GStreamer has no plugin for it ({what}); install the package {package}, which has {element}"
+            "GStreamer has no plugin for it ({subject}); install the package {package}, which has {element}"
         ),
-        None => format!("GStreamer has no plugin for it ({what}, {detail})"),
+        None => format!("GStreamer has no plugin for it ({subject}, {detail})"),
     }
 }
 
@@ -78,15 +80,15 @@ mod tests {
 
     #[test]
     fn names_the_element_and_the_package() {
-        let said = told("H.264 decoder", "video/x-h264");
+        let text = hint("H.264 decoder", "video/x-h264");
         assert!(
-            said.contains("avdec_h264") && said.contains("gstreamer1.0-libav"),
-            "{said}"
+            text.contains("avdec_h264") && text.contains("gstreamer1.0-libav"),
+            "{text}"
         );
-        let said = told("", "video/x-strange");
-        assert!(said.contains("video/x-strange"), "{said}");
-        let said = element("Failed to create element from factory name: \"v4l2src\"");
-        assert!(said.contains("gstreamer1.0-plugins-good"), "{said}");
-        assert_eq!(element("no bus"), "no bus");
+        let text = hint("", "video/x-strange");
+        assert!(text.contains("video/x-strange"), "{text}");
+        let text = for_element_error("Failed to create element from factory name: \"v4l2src\"");
+        assert!(text.contains("gstreamer1.0-plugins-good"), "{text}");
+        assert_eq!(for_element_error("no bus"), "no bus");
     }
 }

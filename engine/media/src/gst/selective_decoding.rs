@@ -1,231 +1,221 @@
-//! The gate before the video decoder: what need not be decoded does not get in.
+//! Keeps packets that need not be decoded away from the video decoder.
 //!
-//! The thread that takes pictures says from when on it wants them; where pieces were let go, the decoder first gives out what
-//! it still holds and then begins anew, as after a jump. Of a recording that is still being written the last piece may be cut
-//! short, so it never gets in, and the gate knows before which moment no picture is still to come.
+//! A pad probe stands before the decoder. The thread that pulls frames sets the media time from which it wants them; after
+//! skipped packets, the decoder first outputs what it holds and then restarts, as after a seek. The last packet of a recording
+//! that is still being written may be cut short, so it never reaches the decoder, and the probe knows before which time no
+//! frame is still to come. Times here are GStreamer's stream times.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
 };
 
 use atom_operators::data::MediaTime;
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_video as gst_video;
+use parking_lot::Mutex;
 
-use super::packet_selector::{Needed, Piece, Skipper};
+use super::packet_selector::{Packet, PacketBatch, PacketSelector};
 
-/// What passes between the thread that takes pictures and the one that decodes them. Times are stream times.
+/// Settings and counts shared by the thread that pulls frames and the one that decodes them.
 #[derive(Clone)]
-pub(crate) struct Gate {
+pub(crate) struct SelectiveDecoding {
     growing: bool,
-    wanted: Arc<AtomicU64>,
+    wanted_from: Arc<AtomicU64>,
     counted_from: Arc<AtomicU64>,
-    skipped: Arc<AtomicBool>,
-    passed_over: Arc<AtomicU64>,
+    skipped_any: Arc<AtomicBool>,
+    skipped: Arc<AtomicU64>,
     horizon: Arc<AtomicU64>,
 }
 
-impl Gate {
-    /// An open gate.
+impl SelectiveDecoding {
+    /// Returns a control under which everything is decoded.
     pub(crate) fn new(growing: bool) -> Self {
         Self {
             growing,
-            wanted: Arc::default(),
+            wanted_from: Arc::default(),
             counted_from: Arc::default(),
+            skipped_any: Arc::default(),
             skipped: Arc::default(),
-            passed_over: Arc::default(),
             horizon: Arc::default(),
         }
     }
 
-    /// Pictures are wanted only from here on. Never goes back.
-    pub(crate) fn want(&self, from: MediaTime) {
-        self.wanted.store(from.nanos(), SeqCst);
+    /// Sets the time from which frames are wanted. It never decreases.
+    pub(crate) fn want_from(&self, from: MediaTime) {
+        self.wanted_from.store(from.nanos(), SeqCst);
     }
 
-    /// What lies before is not counted.
+    /// Sets the time from which skipped packets are counted.
     pub(crate) fn count_from(&self, from: MediaTime) {
         self.counted_from.store(from.nanos(), SeqCst);
     }
 
-    /// Whether anything was let go.
-    pub(crate) fn skipped(&self) -> bool {
-        self.skipped.load(SeqCst)
+    /// True if any packet was skipped.
+    pub(crate) fn skipped_any(&self) -> bool {
+        self.skipped_any.load(SeqCst)
     }
 
-    /// How many pictures that count were let go since this was asked last.
-    pub(crate) fn passed_over(&self) -> u64 {
-        self.passed_over.swap(0, SeqCst)
+    /// Returns the number of counted packets skipped since the last call.
+    pub(crate) fn take_skipped(&self) -> u64 {
+        self.skipped.swap(0, SeqCst)
     }
 
-    /// Takes note of what was let go.
-    fn let_go(&self, pieces: impl Iterator<Item = MediaTime>) {
-        let from = MediaTime::from_nanos(self.counted_from.load(SeqCst));
-        let mut count = 0;
-        for at in pieces {
-            self.skipped.store(true, SeqCst);
-            count += u64::from(at.reaches(from));
-        }
-        self.passed_over.fetch_add(count, SeqCst);
-    }
-
-    /// Of a recording that grows: every picture to come is shown then or later.
+    /// Returns the time before which no frame of a growing recording is still to come, in nanoseconds.
     pub(crate) fn horizon(&self) -> u64 {
         self.horizon.load(SeqCst)
     }
 
-    /// Stands before an element, if it decodes video.
-    pub(crate) fn watch(&self, element: &gst::Element) {
+    fn record_skipped(&self, packets: impl Iterator<Item = MediaTime>) {
+        let from = MediaTime::from_nanos(self.counted_from.load(SeqCst));
+        let mut count = 0;
+        for at in packets {
+            self.skipped_any.store(true, SeqCst);
+            count += u64::from(at.reaches(from));
+        }
+        self.skipped.fetch_add(count, SeqCst);
+    }
+
+    /// Attaches the probe to an element, if it decodes video.
+    pub(super) fn attach(&self, element: &gst::Element) {
         let Some(pad) = element
             .static_pad("sink")
             .filter(|_| element.is::<gst_video::VideoDecoder>())
         else {
             return;
         };
-        let keeper = Mutex::new(Keeper::new(self.clone()));
-        let asked = gst::PadProbeType::BUFFER
+        let probe = Mutex::new(DecoderProbe::new(self.clone()));
+        let types = gst::PadProbeType::BUFFER
             | gst::PadProbeType::BUFFER_LIST
             | gst::PadProbeType::EVENT_DOWNSTREAM;
-        pad.add_probe(asked, move |pad, info| pass(pad, info, &keeper));
+        pad.add_probe(types, move |pad, info| handle(pad, info, &probe));
     }
 }
 
-/// What is known at the gate of one decoder.
-struct Keeper {
-    gate: Gate,
-    skipper: Skipper<gst::Buffer>,
+/// The state of the probe before one decoder.
+struct DecoderProbe {
+    control: SelectiveDecoding,
+    selector: PacketSelector<gst::Buffer>,
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
-    /// Of a recording that grows: the last piece that came.
-    last: Option<gst::Buffer>,
-    /// Whether decoding can begin with any key frame of this codec, and all pieces say when they are shown.
-    able: bool,
-    /// What passes now has been looked at.
-    open: bool,
+    /// The latest packet of a growing recording.
+    held_back: Option<gst::Buffer>,
+    /// True if decoding can start with any keyframe of this codec, and all packets have a presentation time.
+    selective: bool,
+    /// True while selected packets pass by here on their way to the decoder.
+    forwarding: bool,
 }
 
-/// What is done with what came to the gate.
-enum Verdict {
-    /// It gets in.
+/// The decision about data that reached the probe.
+enum ProbeAction {
+    /// It goes on.
     Pass,
-    /// These get in before it, then itself.
-    After(Needed<gst::Buffer>),
-    /// These get in instead of it.
-    Instead(Needed<gst::Buffer>),
+    /// These packets go on before it.
+    PassAfter(PacketBatch<gst::Buffer>),
+    /// These packets go on instead of it.
+    Replace(PacketBatch<gst::Buffer>),
 }
 
-fn pass(
+fn handle(
     pad: &gst::Pad,
     info: &mut gst::PadProbeInfo,
-    keeper: &Mutex<Keeper>,
+    probe: &Mutex<DecoderProbe>,
 ) -> gst::PadProbeReturn {
-    // While pieces are handed on, they come by here again: the keeper must be free then.
-    let lock = || keeper.lock().unwrap_or_else(PoisonError::into_inner);
-    let verdict = lock().judge(info.data.as_ref());
-    match verdict {
-        Verdict::Pass => gst::PadProbeReturn::Ok,
-        Verdict::After(needed) => {
-            lock().open = true;
-            let _ = hand_on(pad, needed);
-            lock().open = false;
+    // Forwarded packets enter this probe again, so the lock must be free then.
+    let action = probe.lock().decide(info.data.as_ref());
+    match action {
+        ProbeAction::Pass => gst::PadProbeReturn::Ok,
+        ProbeAction::PassAfter(batch) => {
+            probe.lock().forwarding = true;
+            let _ = forward(pad, batch);
+            probe.lock().forwarding = false;
             gst::PadProbeReturn::Ok
         }
-        Verdict::Instead(needed) => {
+        ProbeAction::Replace(batch) => {
             info.data = None;
-            lock().open = true;
-            info.flow_res = hand_on(pad, needed);
-            lock().open = false;
+            probe.lock().forwarding = true;
+            info.flow_res = forward(pad, batch);
+            probe.lock().forwarding = false;
             gst::PadProbeReturn::Handled
         }
     }
 }
 
-fn hand_on(
+fn forward(
     pad: &gst::Pad,
-    needed: Needed<gst::Buffer>,
+    batch: PacketBatch<gst::Buffer>,
 ) -> Result<gst::FlowSuccess, gst::FlowError> {
-    if needed.anew {
-        // At a still picture a decoder gives out all that it holds and forgets what it was at.
+    if batch.restart {
+        // At a still frame a decoder outputs all that it holds and resets.
         pad.send_event(gst_video::StillFrameEvent::builder(true).build());
     }
     let mut flow = Ok(gst::FlowSuccess::Ok);
-    for piece in needed.pieces {
-        flow = pad.chain(piece);
+    for packet in batch.packets {
+        flow = pad.chain(packet);
         flow?;
     }
     flow
 }
 
-impl Keeper {
-    fn new(gate: Gate) -> Self {
+impl DecoderProbe {
+    fn new(control: SelectiveDecoding) -> Self {
         Self {
-            gate,
-            skipper: Skipper::default(),
+            control,
+            selector: PacketSelector::default(),
             segment: None,
-            last: None,
-            able: false,
-            open: false,
+            held_back: None,
+            selective: false,
+            forwarding: false,
         }
     }
 
-    fn judge(&mut self, data: Option<&gst::PadProbeData>) -> Verdict {
-        if self.open {
-            return Verdict::Pass;
+    fn decide(&mut self, data: Option<&gst::PadProbeData>) -> ProbeAction {
+        if self.forwarding {
+            return ProbeAction::Pass;
         }
         match data {
-            Some(gst::PadProbeData::Buffer(piece)) => self.piece(piece),
+            Some(gst::PadProbeData::Buffer(packet)) => self.on_packet(packet),
             Some(gst::PadProbeData::BufferList(_)) => {
-                self.able = false;
-                Verdict::After(self.release())
+                self.selective = false;
+                ProbeAction::PassAfter(self.release())
             }
-            Some(gst::PadProbeData::Event(event)) => self.event(event),
-            _ => Verdict::Pass,
+            Some(gst::PadProbeData::Event(event)) => self.on_event(event),
+            _ => ProbeAction::Pass,
         }
     }
 
-    fn piece(&mut self, piece: &gst::Buffer) -> Verdict {
-        if !self.gate.growing {
-            return self.whole(piece.clone());
+    /// Holds the latest packet of a growing recording back until the next one proves that it is whole.
+    fn on_packet(&mut self, packet: &gst::Buffer) -> ProbeAction {
+        if !self.control.growing {
+            return ProbeAction::Replace(self.select(packet.clone()));
         }
-        let begins = piece.dts().or(piece.pts());
-        let horizon = begins.map_or(0, |begins| self.stream_time(begins).nanos());
-        self.gate.horizon.fetch_max(horizon, SeqCst);
-        match self.last.replace(piece.clone()) {
-            Some(before) => match self.whole(before.clone()) {
-                Verdict::Pass => Verdict::Instead(Needed {
-                    anew: false,
-                    pieces: vec![before],
-                }),
-                other => other,
-            },
-            None => Verdict::Instead(Needed {
-                anew: false,
-                pieces: Vec::new(),
-            }),
-        }
+        let decoded_at = packet.dts().or(packet.pts());
+        let horizon = decoded_at.map_or(0, |at| self.stream_time(at).nanos());
+        self.control.horizon.fetch_max(horizon, SeqCst);
+        let before = self.held_back.replace(packet.clone());
+        ProbeAction::Replace(before.map_or_else(PacketBatch::empty, |before| self.select(before)))
     }
 
-    /// Decides about a piece that is known to be whole.
-    fn whole(&mut self, piece: gst::Buffer) -> Verdict {
-        self.able &= piece.pts().is_some();
-        let Some(pts) = piece.pts().filter(|_| self.able) else {
-            let mut needed = self.skipper.end();
-            needed.pieces.push(piece);
-            return Verdict::Instead(needed);
+    /// Returns the packets to decode now that another, whole packet has arrived.
+    fn select(&mut self, packet: gst::Buffer) -> PacketBatch<gst::Buffer> {
+        self.selective &= packet.pts().is_some();
+        let Some(pts) = packet.pts().filter(|_| self.selective) else {
+            let mut batch = self.selector.finish();
+            batch.packets.push(packet);
+            return batch;
         };
-        let looked_at = Piece {
+        let packet = Packet {
             at: self.stream_time(pts),
-            key: !piece.flags().contains(gst::BufferFlags::DELTA_UNIT),
-            size: piece.size(),
-            inner: piece,
+            keyframe: !packet.flags().contains(gst::BufferFlags::DELTA_UNIT),
+            size: packet.size(),
+            data: packet,
         };
-        let wanted = MediaTime::from_nanos(self.gate.wanted.load(SeqCst));
-        let needed = self.skipper.push(looked_at, wanted);
-        self.gate.let_go(self.skipper.skipped.drain(..));
-        Verdict::Instead(needed)
+        let wanted = MediaTime::from_nanos(self.control.wanted_from.load(SeqCst));
+        let batch = self.selector.push(packet, wanted);
+        self.control.record_skipped(self.selector.skipped.drain(..));
+        batch
     }
 
-    /// What a container hides before the beginning lies at the beginning.
+    /// Converts to stream time. Frames that a container hides before its start get the start.
     fn stream_time(&self, at: gst::ClockTime) -> MediaTime {
         let time = match &self.segment {
             Some(segment) => segment.to_stream_time(at),
@@ -234,41 +224,41 @@ impl Keeper {
         MediaTime::from_nanos(time.map_or(0, gst::ClockTime::nseconds))
     }
 
-    fn event(&mut self, event: &gst::Event) -> Verdict {
+    fn on_event(&mut self, event: &gst::Event) -> ProbeAction {
         match event.view() {
             gst::EventView::Caps(caps) => {
-                let needed = self.release();
-                self.able = can_begin_anew(caps.caps());
-                Verdict::After(needed)
+                let batch = self.release();
+                self.selective = can_start_at_keyframes(caps.caps());
+                ProbeAction::PassAfter(batch)
             }
             gst::EventView::Segment(segment) => {
-                let needed = self.release();
+                let batch = self.release();
                 let times = segment.segment().downcast_ref::<gst::ClockTime>();
-                self.able &= times.is_some();
+                self.selective &= times.is_some();
                 self.segment = times.cloned();
-                Verdict::After(needed)
+                ProbeAction::PassAfter(batch)
             }
             gst::EventView::Eos(_) => {
-                // Of a recording that grows the last piece may be cut short.
-                self.last = None;
-                Verdict::After(self.release())
+                // The last packet of a growing recording may be cut short.
+                self.held_back = None;
+                ProbeAction::PassAfter(self.release())
             }
-            _ => Verdict::Pass,
+            _ => ProbeAction::Pass,
         }
     }
 
-    /// All that waits.
-    fn release(&mut self) -> Needed<gst::Buffer> {
-        let mut needed = self.skipper.end();
-        self.gate.let_go(self.skipper.skipped.drain(..));
-        needed.pieces.extend(self.last.take());
-        needed
+    /// Returns all waiting packets.
+    fn release(&mut self) -> PacketBatch<gst::Buffer> {
+        let mut batch = self.selector.finish();
+        self.control.record_skipped(self.selector.skipped.drain(..));
+        batch.packets.extend(self.held_back.take());
+        batch
     }
 }
 
-/// Whether a stream of this kind can be decoded from each of its key frames on. Parsers for these tell which those are.
-fn can_begin_anew(caps: &gst::CapsRef) -> bool {
-    const KINDS: [&str; 7] = [
+/// True if a stream of this codec can be decoded from each of its keyframes on. The parsers of these codecs mark keyframes.
+fn can_start_at_keyframes(caps: &gst::CapsRef) -> bool {
+    const CODECS: [&str; 7] = [
         "video/x-h264",
         "video/x-h265",
         "video/x-vp8",
@@ -278,7 +268,7 @@ fn can_begin_anew(caps: &gst::CapsRef) -> bool {
         "image/jpeg",
     ];
     caps.structure(0)
-        .is_some_and(|kind| KINDS.contains(&kind.name().as_str()))
+        .is_some_and(|codec| CODECS.contains(&codec.name().as_str()))
 }
 
 #[cfg(test)]
@@ -286,9 +276,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_the_codecs_that_can_begin_anew() {
+    fn knows_the_codecs_that_can_start_at_any_keyframe() {
         gst::init().unwrap();
-        let can = |caps: &str| can_begin_anew(&caps.parse::<gst::Caps>().unwrap());
+        let can = |caps: &str| can_start_at_keyframes(&caps.parse::<gst::Caps>().unwrap());
         assert!(can("video/x-h264, stream-format=avc"));
         assert!(can("video/mpeg, mpegversion=4"));
         assert!(!can("video/x-theora"));

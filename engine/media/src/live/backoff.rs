@@ -1,36 +1,36 @@
-//! How long to wait before a lost camera is tried again: about twice as long each time, never longer than a bound, for ever.
+//! Waits between attempts to reconnect: exponential backoff with jitter, up to a bound, without end.
 //!
-//! Each wait is drawn from a range, so that cameras that were lost together do not all come back at the same moment.
+//! The jitter keeps cameras that were lost together from all coming back at the same moment.
 
 use std::time::Duration;
 
 /// The waits of one source.
 #[derive(Clone, Debug)]
-pub(super) struct Retry {
-    from: Duration,
-    to: Duration,
+pub(super) struct Backoff {
+    first: Duration,
+    longest: Duration,
     next: Duration,
 }
 
-impl Retry {
-    /// Waits of about `from` at first, and of at most `to`.
-    pub(super) fn new(from: Duration, to: Duration) -> Self {
+impl Backoff {
+    /// Returns waits of about `first` at first, and of at most `longest`.
+    pub(super) fn new(first: Duration, longest: Duration) -> Self {
         Self {
-            from,
-            to,
-            next: from,
+            first,
+            longest,
+            next: first,
         }
     }
 
-    /// The camera showed something: the next wait is a first one again.
+    /// Starts over after a successful connection.
     pub(super) fn reset(&mut self) {
-        self.next = self.from;
+        self.next = self.first;
     }
 
-    /// The next wait; `chance` is 0 to 1.
-    pub(super) fn wait(&mut self, chance: f64) -> Duration {
-        let wait = self.next.mul_f64(0.75 + chance / 2.0).min(self.to);
-        self.next = (self.next * 2).min(self.to);
+    /// Returns the next wait: 0.75 to 1.25 of the current step, by `random` from 0 to 1.
+    pub(super) fn next_wait(&mut self, random: f64) -> Duration {
+        let wait = self.next.mul_f64(0.75 + random / 2.0).min(self.longest);
+        self.next = (self.next * 2).min(self.longest);
         wait
     }
 }
@@ -40,13 +40,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_their_bound_and_begin_anew_after_a_success() {
-        let mut retry = Retry::new(Duration::from_secs(1), Duration::from_secs(60));
-        let waits: Vec<_> = (0..9).map(|_| retry.wait(0.5).as_secs()).collect();
+    fn waits_grow_to_their_bound_and_start_over_after_a_success() {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+        let waits: Vec<_> = (0..9).map(|_| backoff.next_wait(0.5).as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!(retry.wait(0.0).as_secs(), 45);
-        assert_eq!(retry.wait(1.0).as_secs(), 60);
-        retry.reset();
-        assert_eq!(retry.wait(0.0).as_millis(), 750);
+        assert_eq!(backoff.next_wait(0.0).as_secs(), 45);
+        assert_eq!(backoff.next_wait(1.0).as_secs(), 60);
+        backoff.reset();
+        assert_eq!(backoff.next_wait(0.0).as_millis(), 750);
     }
 }

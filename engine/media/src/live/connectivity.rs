@@ -1,4 +1,4 @@
-//! Why a place on the network cannot be reached: GStreamer only says that it could not connect.
+//! Checks whether a server on the network can be reached at all: GStreamer only reports that it could not connect.
 
 use std::{
     io::ErrorKind,
@@ -6,55 +6,47 @@ use std::{
     time::Duration,
 };
 
-/// How long a connection may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+use http::Uri;
 
-/// Why nobody answers at a uri; nothing if somebody does.
-pub(crate) fn trouble(uri: &str) -> Option<String> {
+/// Time that a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Returns the reason why nobody answers at a uri; none if somebody does, or the scheme is unknown.
+pub(crate) fn unreachable_reason(uri: &str) -> Option<String> {
     let (host, port) = host_and_port(uri)?;
-    let named = format!("{host}:{port}");
-    let Ok(addresses) = (host.as_str(), port).to_socket_addrs() else {
+    let address = format!("{host}:{port}");
+    let Ok(resolved) = (host.as_str(), port).to_socket_addrs() else {
         return Some(format!("no host named {host:?} is known"));
     };
-    let mut said = format!("the host {host:?} has no address");
-    for address in addresses {
-        let Err(error) = TcpStream::connect_timeout(&address, PATIENCE) else {
+    let mut reason = format!("the host {host:?} has no address");
+    for candidate in resolved {
+        let Err(error) = TcpStream::connect_timeout(&candidate, CONNECT_TIMEOUT) else {
             return None;
         };
-        said = match error.kind() {
+        reason = match error.kind() {
             ErrorKind::ConnectionRefused => {
-                format!("nobody answers at {named}: the connection was refused")
+                format!("nobody answers at {address}: the connection was refused")
             }
-            ErrorKind::TimedOut => format!("nobody answers at {named}"),
-            _ => format!("cannot connect to {named}: {error}"),
+            ErrorKind::TimedOut => format!("nobody answers at {address}"),
+            _ => format!("cannot connect to {address}: {error}"),
         };
     }
-    Some(said)
+    Some(reason)
 }
 
+/// Returns the host of a uri and its port, or else the scheme's usual one.
 fn host_and_port(uri: &str) -> Option<(String, u16)> {
-    let (scheme, rest) = uri.split_once("://")?;
-    let usual = match scheme.to_ascii_lowercase().as_str() {
+    let uri: Uri = uri.parse().ok()?;
+    let usual = match uri.scheme_str()?.to_ascii_lowercase().as_str() {
         "rtsp" => 554,
         "rtsps" => 322,
         "http" => 80,
         "https" => 443,
         _ => return None,
     };
-    let place = rest.split(['/', '?', '#']).next()?;
-    // The address of a host may hold colons of its own, in brackets.
-    let (host, port) = match place
-        .strip_prefix('[')
-        .and_then(|place| place.split_once(']'))
-    {
-        Some((host, rest)) => (host, rest.strip_prefix(':')),
-        None => match place.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (place, None),
-        },
-    };
-    let port = port.map_or(Some(usual), |port| port.parse().ok())?;
-    Some((host.to_owned(), port))
+    // An IPv6 address stands in brackets.
+    let host = uri.host()?.trim_matches(['[', ']']);
+    Some((host.to_owned(), uri.port_u16().unwrap_or(usual)))
 }
 
 #[cfg(test)]
@@ -65,23 +57,23 @@ mod tests {
 
     #[test]
     fn reads_host_and_port() {
-        let place = |host: &str, port| Some((host.to_owned(), port));
-        assert_eq!(host_and_port("rtsp://cam/x"), place("cam", 554));
-        assert_eq!(host_and_port("http://[::1]:81/x"), place("::1", 81));
-        assert_eq!(host_and_port("https://h:8443"), place("h", 8443));
+        let expected = |host: &str, port| Some((host.to_owned(), port));
+        assert_eq!(host_and_port("rtsp://cam/x"), expected("cam", 554));
+        assert_eq!(host_and_port("http://[::1]:81/x"), expected("::1", 81));
+        assert_eq!(host_and_port("https://h:8443"), expected("h", 8443));
         assert_eq!(host_and_port("test://ball"), None);
     }
 
     #[test]
-    fn tells_who_does_not_answer() {
+    fn explains_why_nobody_answers() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let uri = format!("rtsp://{}/x", listener.local_addr().unwrap());
-        assert_eq!(trouble(&uri), None);
+        assert_eq!(unreachable_reason(&uri), None);
         drop(listener);
-        let said = trouble(&uri).unwrap();
+        let reason = unreachable_reason(&uri).unwrap();
         assert!(
-            said.contains("refused") && said.contains("127.0.0.1"),
-            "{said}"
+            reason.contains("refused") && reason.contains("127.0.0.1"),
+            "{reason}"
         );
     }
 }

@@ -1,13 +1,11 @@
-//! Follows a live source for ever: a camera, a stream, or a recording that is played as one.
+//! Follows a live source until the run ends: a camera, a stream, or a recording that is played as one.
 //!
-//! Whatever goes wrong once pictures have come, the source is connected anew until the run ends: after an error, after the
-//! end of its stream, and when no picture comes for a while. Only what cannot heal by itself (a wrong password, a missing
-//! plugin, no video) ends a source that never showed anything, if it is the only one. While no pictures come the graph is told so every second,
-//! so that nothing waits for them.
+//! The source is reconnected after an error, after the end of its stream, and when no frame comes for a while. Only an error
+//! that no retry cures (a wrong password, a missing plugin, no video) ends a source, and only if it never gave a frame and is
+//! the only one. Invariant: while no frames come, the graph is told so every second, so that nothing waits for them.
 
 use std::{
     convert::Infallible,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -21,62 +19,52 @@ use gstreamer as gst;
 use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
-use super::{backoff::Retry, connection_status::ConnectionState, media_clock::LiveClock};
+use super::{
+    backoff::Backoff,
+    connection_status::ConnectionState,
+    media_clock::{FrameTime, MediaClock},
+};
 use crate::{
     error::MediaError,
     frame_filter::FrameFilter,
     frame_sender::{Cancelled, FrameSender, PlaybackSummary},
     gst::{
         elements::Transport,
-        frame_converter::{Converting, parts},
-        pipeline::{Broken, Kind, Manner, Pipe, Trouble},
+        frame_converter::{FrameConverter, format_and_buffer},
+        pipeline::{BusEvent, PipelineOptions, VideoPipeline},
+        pipeline_error::{ErrorClass, PipelineError},
     },
     location::Location,
     request::{LiveSettings, PlaybackRequest},
 };
 
-/// How long a pull waits before it looks at everything else.
-const PULL: gst::ClockTime = gst::ClockTime::from_mseconds(50);
-/// How often the graph is told that nothing comes.
-const TELL: Duration = Duration::from_secs(1);
-/// Pictures may be so old when they come; nothing is called quiet that is younger.
-const DELAY: u64 = 500_000_000;
+/// Time that a pull, or a wait for the next attempt, lasts before everything else is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Interval at which the graph is told that no frames come, and at which damaged frames are reported.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// The latest that a frame may arrive, in nanoseconds: the graph is told of no silence that is more recent.
+const MAX_DELAY: u64 = 500_000_000;
 
 /// Follows the source until the run ends.
 ///
 /// # Errors
-/// If it never showed anything, for a reason that cannot pass by itself.
+/// If it never gave a frame, for a reason that no retry cures, and no other source is there.
 pub fn follow_live(
-    wanted: PlaybackRequest,
-    live: LiveSettings,
-    outlet: &FrameSender,
+    request: PlaybackRequest,
+    settings: LiveSettings,
+    sender: &FrameSender,
 ) -> Result<PlaybackSummary, MediaError> {
-    let what = wanted.location.shown();
-    outlet.connection.set(ConnectionState::Connecting, None);
-    let mut follower = Follower::new(wanted, live, outlet);
-    let hopeless = loop {
-        let Err(end) = follower.connection();
-        match end {
-            Cause::Stopped => break None,
-            // Beside others it may yet be put right.
-            Cause::Broken(broken)
-                if broken.kind == Kind::Lasting && !follower.shown && live.only_source =>
-            {
-                break Some(broken.said);
-            }
-            Cause::Broken(broken) => match follower.recover(&broken) {
-                Ok(()) => {}
-                Err(Cancelled) => break None,
-            },
-        }
-    };
-    outlet
+    let location = request.location.redacted();
+    sender.connection.set(ConnectionState::Connecting, None);
+    let mut follower = Follower::new(request, settings, sender);
+    let failure = follower.run();
+    sender
         .connection
-        .set(ConnectionState::Over, hopeless.as_deref());
-    match hopeless {
+        .set(ConnectionState::Over, failure.as_deref());
+    match failure {
         Some(reason) => Err(MediaError::Camera {
-            name: outlet.name.clone(),
-            what,
+            name: sender.name.clone(),
+            location,
             reason,
         }),
         None => Ok(PlaybackSummary {
@@ -87,148 +75,172 @@ pub fn follow_live(
     }
 }
 
-/// Why a connection is over.
-enum Cause {
-    Stopped,
-    Broken(Broken),
+/// The reason why a connection is over.
+enum Disconnect {
+    Cancelled,
+    Failed(PipelineError),
 }
 
-impl From<Cancelled> for Cause {
+impl From<Cancelled> for Disconnect {
     fn from(_: Cancelled) -> Self {
-        Self::Stopped
+        Self::Cancelled
     }
 }
 
-/// What is known of the source over all connections.
-struct Follower<'o> {
+/// The state of the source over all connections.
+struct Follower<'s> {
     location: Location,
-    live: LiveSettings,
-    outlet: &'o FrameSender,
-    thinner: FrameFilter,
-    converting: Converting,
-    clock: LiveClock,
+    settings: LiveSettings,
+    sender: &'s FrameSender,
+    filter: FrameFilter,
+    converter: FrameConverter,
+    clock: MediaClock,
     governor: Governor,
-    retry: Retry,
+    backoff: Backoff,
     transport: Transport,
-    /// Whether a picture ever came.
-    shown: bool,
-    /// Whether a picture came over this connection.
+    /// True if a frame ever came.
+    ever_connected: bool,
+    /// True if a frame came over this connection.
     connected: bool,
     frames: u64,
-    /// When the last picture came, or the connection began.
-    heard: Instant,
-    /// The last picture before a loss, and why.
+    /// Time of the last frame, or of the start of the connection.
+    last_heard: Instant,
+    /// The last frame before the connection was lost, and the reason.
     lost: Option<(MediaTime, String)>,
-    /// When the graph was told last that nothing comes.
-    told: Instant,
-    /// When trouble with a picture was told last.
-    complained: Option<Instant>,
+    /// Time at which the graph was last told that no frames come.
+    silence_reported: Instant,
+    /// Time at which a damaged frame was last reported.
+    damage_reported: Option<Instant>,
 }
 
-impl<'o> Follower<'o> {
-    fn new(wanted: PlaybackRequest, live: LiveSettings, outlet: &'o FrameSender) -> Self {
+impl<'s> Follower<'s> {
+    fn new(request: PlaybackRequest, settings: LiveSettings, sender: &'s FrameSender) -> Self {
         let now = Instant::now();
-        let (from, to) = live.retry;
+        let (first, longest) = settings.retry;
         Self {
-            location: wanted.location,
-            live,
-            outlet,
-            thinner: FrameFilter::new(wanted.selection, wanted.from),
-            converting: Converting::to(wanted.size),
-            clock: LiveClock::new(live.sealed),
-            governor: Governor::new(live.min_rate_share, now),
-            retry: Retry::new(from, to),
+            location: request.location,
+            settings,
+            sender,
+            filter: FrameFilter::new(request.selection, request.from),
+            converter: FrameConverter::new(request.size),
+            clock: MediaClock::new(settings.sealed),
+            governor: Governor::new(settings.min_rate_share, now),
+            backoff: Backoff::new(first, longest),
             transport: Transport::default(),
-            shown: false,
+            ever_connected: false,
             connected: false,
             frames: 0,
-            heard: now,
+            last_heard: now,
             lost: None,
-            told: now,
-            complained: None,
+            silence_reported: now,
+            damage_reported: None,
+        }
+    }
+
+    /// Connects again and again; returns the error if it ends the source before the run ends.
+    fn run(&mut self) -> Option<String> {
+        loop {
+            let Err(end) = self.follow_connection();
+            let error = match end {
+                Disconnect::Cancelled => return None,
+                Disconnect::Failed(error) => error,
+            };
+            // Beside other sources it may yet be put right.
+            let hopeless = error.class == ErrorClass::Permanent
+                && !self.ever_connected
+                && self.settings.only_source;
+            if hopeless {
+                return Some(error.message);
+            }
+            if self.recover(&error) == Err(Cancelled) {
+                return None;
+            }
         }
     }
 
     /// Follows one connection until it is over.
-    fn connection(&mut self) -> Result<Infallible, Cause> {
-        (self.connected, self.heard) = (false, Instant::now());
-        self.clock.connected();
-        let manner = Manner {
-            // What could be read faster is played as a camera would show it.
-            paced: !self.location.is_paced(),
+    fn follow_connection(&mut self) -> Result<Infallible, Disconnect> {
+        (self.connected, self.last_heard) = (false, Instant::now());
+        self.clock.start_connection();
+        let options = PipelineOptions {
+            // A recording is played as a camera would show it.
+            real_time: !self.location.is_real_time(),
             transport: self.transport,
-            ..Manner::default()
+            ..PipelineOptions::default()
         };
-        let mut pipe = Pipe::open(&self.location, manner).map_err(Cause::Broken)?;
+        let opened = VideoPipeline::open(&self.location, options);
+        let mut pipeline = opened.map_err(Disconnect::Failed)?;
+        let timeout = gst::ClockTime::from_mseconds(POLL_INTERVAL.as_millis() as u64);
         loop {
-            if self.outlet.cancelled() {
-                return Err(Cause::Stopped);
+            if self.sender.cancelled() {
+                return Err(Disconnect::Cancelled);
             }
-            match pipe.pull(PULL) {
+            match pipeline.pull(timeout) {
                 Some(sample) => self.take(&sample)?,
-                None if pipe.is_over() => {
-                    let ended = || Broken::passing("its stream ended");
-                    return Err(Cause::Broken(pipe.fault().unwrap_or_else(ended)));
+                None if pipeline.at_end() => {
+                    let ended = || PipelineError::transient("its stream ended");
+                    let error = pipeline.take_error().unwrap_or_else(ended);
+                    return Err(Disconnect::Failed(error));
                 }
-                None => self.quiet()?,
+                None => self.check_stall()?,
             }
-            match pipe.trouble() {
-                Some(Trouble::Picture(why)) => self.complain(&why)?,
-                Some(Trouble::End(broken)) => return Err(Cause::Broken(broken)),
+            match pipeline.poll() {
+                Some(BusEvent::DamagedFrame(why)) => self.report_damage(&why)?,
+                Some(BusEvent::Failed(error)) => return Err(Disconnect::Failed(error)),
                 None => {}
             }
-            self.govern();
+            self.adjust_rate();
         }
     }
 
     fn take(&mut self, sample: &gst::Sample) -> Result<(), Cancelled> {
-        let Some((info, buffer)) = parts(sample) else {
+        let Some((format, buffer)) = format_and_buffer(sample) else {
             return Ok(());
         };
         let now = Instant::now();
-        self.heard = now;
-        if !self.shown && !self.connected {
-            self.clock = LiveClock::new(self.begin());
+        self.last_heard = now;
+        if !self.ever_connected && !self.connected {
+            self.clock = MediaClock::new(self.first_media_time());
         }
         let pts = buffer.pts().map(gst::ClockTime::nseconds);
-        let placed = self.clock.place(pts, now);
-        if placed.jumped {
-            info!(source = %self.outlet.name, at = %placed.at, "the camera's clock jumped");
+        let FrameTime { at, jumped } = self.clock.frame_time(pts, now);
+        if jumped {
+            info!(source = %self.sender.name, %at, "the camera's clock jumped");
         }
         if !std::mem::replace(&mut self.connected, true) {
-            self.back(placed.at);
-        } else if self.outlet.connection.set(ConnectionState::Live, None) {
-            info!(source = %self.outlet.name, "pictures come again");
+            self.on_connected(at);
+        } else if self.sender.connection.set(ConnectionState::Live, None) {
+            info!(source = %self.sender.name, "frames come again");
         }
         self.frames += 1;
-        if !self.thinner.accept(placed.at, self.outlet) {
+        if !self.filter.accept(at, self.sender) {
             return Ok(());
         }
-        match self.converting.image(&info, buffer) {
-            Ok(image) => self.outlet.send_frame(placed.at, image),
-            Err(why) => self.outlet.report_unusable_frame(placed.at, &why),
+        match self.converter.convert(&format, buffer) {
+            Ok(image) => self.sender.send_frame(at, image),
+            Err(why) => self.sender.report_unusable_frame(at, &why),
         }
     }
 
-    /// The media time of the first picture: what passed since the source began in an earlier run. A clock of this machine that was set
-    /// back must not lead into what is stored.
-    fn begin(&self) -> MediaTime {
-        let since = self.outlet.connection.start().map(|start| {
+    /// Returns the media time of the first frame: the time since the source started in an earlier run. A system clock that was
+    /// set back must not lead into what is stored.
+    fn first_media_time(&self) -> MediaTime {
+        let since = self.sender.connection.start().map(|start| {
             let millis = Timestamp::now().as_millisecond() - start.as_millisecond();
             MediaTime::from_millis(u64::try_from(millis).unwrap_or(0))
         });
-        since.unwrap_or_default().max(self.live.sealed)
+        since.unwrap_or_default().max(self.settings.sealed)
     }
 
-    /// The first picture of a connection came: tells of the gap before it, if there was one.
-    fn back(&mut self, at: MediaTime) {
+    /// Reports the first frame of a connection, and the gap before it, if there was one.
+    fn on_connected(&mut self, at: MediaTime) {
         let FrameSender {
             name, connection, ..
-        } = self.outlet;
-        self.retry.reset();
+        } = self.sender;
+        self.backoff.reset();
         connection.start_now();
         connection.set(ConnectionState::Live, None);
-        let gap = self.lost.take().filter(|_| self.shown);
+        let gap = self.lost.take().filter(|_| self.ever_connected);
         match &gap {
             Some((from, reason)) => {
                 let seconds = (at.millis().saturating_sub(from.millis())) as f64 / 1000.0;
@@ -237,127 +249,132 @@ impl<'o> Follower<'o> {
             None => info!(source = %name, %at, "live"),
         }
         connection.connected(gap.map(|(from, reason)| (from, at, reason)));
-        self.shown = true;
+        self.ever_connected = true;
     }
 
-    /// No picture came just now.
-    fn quiet(&mut self) -> Result<(), Cause> {
-        let silent = self.heard.elapsed();
-        let patience = match self.connected {
-            true => self.live.stall_timeout,
-            false => self.live.stall_timeout * 2,
+    /// Handles the absence of a frame: the connection counts as stalled, and in the end as lost.
+    fn check_stall(&mut self) -> Result<(), Disconnect> {
+        let silent = self.last_heard.elapsed();
+        let timeout = match self.connected {
+            true => self.settings.stall_timeout,
+            false => self.settings.stall_timeout * 2,
         };
-        if silent >= patience {
-            let said = format!("no picture for {:.1} s", silent.as_secs_f64());
-            return Err(Cause::Broken(Broken::passing(said)));
+        if silent >= timeout {
+            let message = format!("no frame for {:.1} s", silent.as_secs_f64());
+            return Err(Disconnect::Failed(PipelineError::transient(message)));
         }
-        if self.connected && silent >= patience / 2 {
-            let connection = &self.outlet.connection;
-            if connection.set(ConnectionState::Stalled, Some("no picture comes")) {
-                warn!(source = %self.outlet.name, "stalled");
+        if self.connected && silent >= timeout / 2 {
+            let connection = &self.sender.connection;
+            if connection.set(ConnectionState::Stalled, Some("no frame comes")) {
+                warn!(source = %self.sender.name, "stalled");
             }
         }
-        Ok(self.tell(None)?)
+        Ok(self.report_silence(None)?)
     }
 
-    /// Tells of the loss, and waits before the next attempt.
-    fn recover(&mut self, broken: &Broken) -> Result<(), Cancelled> {
-        if !self.connected && self.may_switch(broken.kind) {
+    /// Reports the loss of a connection, and waits before the next attempt.
+    fn recover(&mut self, error: &PipelineError) -> Result<(), Cancelled> {
+        if !self.connected && self.switch_transport(error.class) {
             return Ok(());
         }
-        let FrameSender {
-            name, connection, ..
-        } = self.outlet;
-        let wait = match broken.kind {
-            Kind::Lasting => self.live.retry.1,
-            _ => self.retry.wait(fastrand::f64()),
+        let wait = match error.class {
+            ErrorClass::Permanent => self.settings.retry.1,
+            _ => self.backoff.next_wait(fastrand::f64()),
         };
-        let retry_ms = wait.as_millis() as u64;
-        let mut why = None;
-        if self.lost.is_none() {
-            // ScanContext takes a while, and once is enough.
-            let nobody = match self.connected || broken.kind == Kind::Lasting {
-                true => None,
-                false => self.location.unreachable(),
-            };
-            let reason = nobody.unwrap_or_else(|| broken.said.clone());
-            let last = self.clock.last();
-            match self.shown {
-                true => warn!(source = %name, reason, last_picture = %last, retry_ms, "lost"),
-                false => warn!(source = %name, reason, retry_ms, "cannot connect yet"),
-            }
-            connection.set(ConnectionState::Lost, Some(&reason));
-            why = Some(Fault::new(Reason::Lost, &reason));
-            self.lost = Some((last, reason));
-        } else {
-            connection.set(ConnectionState::Lost, Some(&broken.said));
-            debug!(source = %name, reason = broken.said, retry_ms, "still lost");
-        }
-        self.tell(why)?;
+        let fault = self.report_loss(error, wait);
+        self.report_silence(fault)?;
         let until = Instant::now() + wait;
         while let Some(left) = until.checked_duration_since(Instant::now()) {
-            if self.outlet.cancelled() {
+            if self.sender.stop.wait(left.min(POLL_INTERVAL)) {
                 return Err(Cancelled);
             }
-            thread::sleep(left.min(Duration::from_millis(50)));
-            self.tell(None)?;
-            self.govern();
+            self.report_silence(None)?;
+            self.adjust_rate();
         }
         Ok(())
     }
 
-    /// Whether to try the other way of sending pictures at once. A way that never brought any is left again.
-    fn may_switch(&mut self, kind: Kind) -> bool {
+    /// Logs a failed attempt; returns a fault if it is the first since the last frame.
+    fn report_loss(&mut self, error: &PipelineError, wait: Duration) -> Option<Fault> {
+        let FrameSender {
+            name, connection, ..
+        } = self.sender;
+        let retry_ms = wait.as_millis() as u64;
+        if self.lost.is_some() {
+            connection.set(ConnectionState::Lost, Some(&error.message));
+            debug!(source = %name, reason = error.message, retry_ms, "still lost");
+            return None;
+        }
+        // The connectivity check takes a while, so it is made once.
+        let unreachable = match self.connected || error.class == ErrorClass::Permanent {
+            true => None,
+            false => self.location.unreachable(),
+        };
+        let reason = unreachable.unwrap_or_else(|| error.message.clone());
+        let last = self.clock.last();
+        match self.ever_connected {
+            true => warn!(source = %name, reason, last_frame = %last, retry_ms, "lost"),
+            false => warn!(source = %name, reason, retry_ms, "cannot connect yet"),
+        }
+        connection.set(ConnectionState::Lost, Some(&reason));
+        let fault = Fault::new(Reason::Lost, &reason);
+        self.lost = Some((last, reason));
+        Some(fault)
+    }
+
+    /// Chooses the transport of the next attempt; true if it is to be tried at once. A transport that never brought a frame is
+    /// abandoned again.
+    fn switch_transport(&mut self, class: ErrorClass) -> bool {
         let before = self.transport;
-        self.transport = match (kind, before) {
-            (Kind::Transport, Transport::Tcp) => Transport::Udp,
+        self.transport = match (class, before) {
+            (ErrorClass::Transport, Transport::Tcp) => Transport::Udp,
             _ => Transport::Tcp,
         };
-        debug!(source = %self.outlet.name, transport = ?self.transport, "next attempt");
+        debug!(source = %self.sender.name, transport = ?self.transport, "next attempt");
         before == Transport::Tcp && self.transport == Transport::Udp
     }
 
-    /// Tells the graph that nothing comes: at once if it is news why, else once a second.
-    fn tell(&mut self, why: Option<Fault>) -> Result<(), Cancelled> {
+    /// Tells the graph that no frames come: at once with a new reason, else once a second.
+    fn report_silence(&mut self, why: Option<Fault>) -> Result<(), Cancelled> {
         let now = Instant::now();
-        let silent = !self.connected || now.duration_since(self.heard) >= TELL;
-        let due = silent && now.duration_since(self.told) >= TELL;
+        let silent = !self.connected || now.duration_since(self.last_heard) >= REPORT_INTERVAL;
+        let due = silent && now.duration_since(self.silence_reported) >= REPORT_INTERVAL;
         if why.is_none() && !due {
             return Ok(());
         }
-        self.told = now;
+        self.silence_reported = now;
         let from = self
             .lost
             .as_ref()
             .map_or(self.clock.last(), |(from, _)| *from);
-        let moment = self.clock.now(now).unwrap_or_default();
-        let until = MediaTime::from_nanos(moment.nanos().saturating_sub(DELAY)).max(from);
-        self.clock.pass(until);
-        self.outlet.send(Record::Quiet(Quiet {
-            source: self.outlet.source,
+        let media_now = self.clock.now(now).unwrap_or_default();
+        let until = MediaTime::from_nanos(media_now.nanos().saturating_sub(MAX_DELAY)).max(from);
+        self.clock.advance_floor(until);
+        self.sender.send(Record::Quiet(Quiet {
+            source: self.sender.source,
             from,
             until,
             why,
         }))
     }
 
-    /// Tells of a picture that was damaged: not of each, for they come in swarms.
-    fn complain(&mut self, why: &str) -> Result<(), Cancelled> {
+    /// Reports a damaged frame: not each, for they come in bursts.
+    fn report_damage(&mut self, why: &str) -> Result<(), Cancelled> {
         let now = Instant::now();
-        let just_told = |last| now.duration_since(last) < TELL;
-        if !self.shown || self.complained.is_some_and(just_told) {
+        let recent = |last| now.duration_since(last) < REPORT_INTERVAL;
+        if !self.ever_connected || self.damage_reported.is_some_and(recent) {
             return Ok(());
         }
-        self.complained = Some(now);
-        self.outlet.report_fault(self.clock.last(), why)
+        self.damage_reported = Some(now);
+        self.sender.report_fault(self.clock.last(), why)
     }
 
-    /// Lets the sampling rate follow the load.
-    fn govern(&mut self) {
-        let overloaded = self.outlet.flow.was_strained();
-        let pace = self.outlet.flow.pace();
+    /// Adjusts the sampling rate to the load.
+    fn adjust_rate(&mut self) {
+        let overloaded = self.sender.flow.was_strained();
+        let pace = self.sender.flow.pace();
         if let Some(share) = self.governor.observe(Instant::now(), overloaded, pace) {
-            info!(source = %self.outlet.name, share, "sampling rate changed");
+            info!(source = %self.sender.name, share, "sampling rate changed");
         }
     }
 }

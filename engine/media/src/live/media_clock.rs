@@ -1,83 +1,84 @@
-//! The media time of a live source: it began once, and runs on whatever the camera and its clock do.
+//! The media time of a live source, which runs on whatever the camera and its clock do.
 //!
-//! Within a connection it follows the camera's clock, which knows best how far pictures are apart; at every connection, and
-//! where the camera's clock leaves the wall's by more than a little, it is set by the wall. It never stands still or runs
-//! back, so a gap in the pictures is a gap in the media time.
+//! Within a connection it follows the camera's timestamps, which know best how far frames are apart; at every connection, and
+//! where they drift too far from the system's clock, it is set by the latter. Invariant: it increases with every frame, and a
+//! gap in the frames is a gap in the media time.
 
 use std::time::{Duration, Instant};
 
 use atom_operators::data::MediaTime;
 
-/// So far the camera's clock may be from the wall's.
-const LEEWAY: Duration = Duration::from_secs(2);
-/// No two pictures are nearer than this.
-const LEAST: u64 = 1_000_000;
+/// The most that the camera's clock may drift from the system's.
+const MAX_DRIFT: Duration = Duration::from_secs(2);
+/// The shortest distance between two frames, in nanoseconds.
+const MIN_STEP: u64 = 1_000_000;
 
-/// The core: where the source is by its own clock and by the wall's.
+/// The clock of one source.
 #[derive(Debug)]
-pub(super) struct LiveClock {
-    begun: Option<Instant>,
-    /// The media time at `begun`.
-    at_begin: MediaTime,
-    /// A moment of this connection by both clocks: the camera's in nanoseconds, and media time.
+pub(super) struct MediaClock {
+    /// System time of the first frame.
+    started: Option<Instant>,
+    /// Media time of the first frame.
+    first: MediaTime,
+    /// A frame of this connection by both clocks: the camera's, in nanoseconds, and media time.
     anchor: Option<(u64, MediaTime)>,
-    /// The last picture.
+    /// Media time of the last frame.
     last: MediaTime,
-    /// No picture comes before this any more.
+    /// No frame gets a media time before this any more.
     floor: MediaTime,
 }
 
-/// A picture's place.
+/// The media time of one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Placed {
-    /// Its media time.
+pub(super) struct FrameTime {
+    /// The media time.
     pub(super) at: MediaTime,
-    /// Whether the camera's clock jumped.
+    /// True if the camera's clock jumped.
     pub(super) jumped: bool,
 }
 
-impl LiveClock {
-    /// A clock whose first picture is at this media time.
-    pub(super) fn new(at_begin: MediaTime) -> Self {
+impl MediaClock {
+    /// Returns a clock that gives the first frame this media time.
+    pub(super) fn new(first: MediaTime) -> Self {
         Self {
-            begun: None,
-            at_begin,
+            started: None,
+            first,
             anchor: None,
-            last: at_begin,
-            floor: at_begin,
+            last: first,
+            floor: first,
         }
     }
 
-    /// A new connection: the camera's clock may say anything.
-    pub(super) fn connected(&mut self) {
+    /// Starts a new connection, in which the camera's clock may start anywhere.
+    pub(super) fn start_connection(&mut self) {
         self.anchor = None;
     }
 
-    /// The media time of now; none before the first picture.
+    /// Returns the media time of now; none before the first frame.
     pub(super) fn now(&self, now: Instant) -> Option<MediaTime> {
-        let since = now.duration_since(self.begun?);
-        Some(after(self.at_begin, since.as_nanos() as u64))
+        let since = now.duration_since(self.started?);
+        Some(after(self.first, since.as_nanos() as u64))
     }
 
-    /// The media time of the last picture.
+    /// Returns the media time of the last frame.
     pub(super) fn last(&self) -> MediaTime {
         self.last
     }
 
-    /// Places a picture that comes now, by the camera's clock at `pts` nanoseconds if that is known.
-    pub(super) fn place(&mut self, pts: Option<u64>, now: Instant) -> Placed {
-        let first = self.begun.is_none();
-        self.begun.get_or_insert(now);
-        let wall = self.now(now).unwrap_or(self.at_begin);
+    /// Returns the media time of a frame that arrives now, with the camera's timestamp in nanoseconds, if it has one.
+    pub(super) fn frame_time(&mut self, pts: Option<u64>, now: Instant) -> FrameTime {
+        let first = self.started.is_none();
+        self.started.get_or_insert(now);
+        let wall = self.now(now).unwrap_or(self.first);
         let (at, jumped) = self.by_camera(pts, wall);
-        let least = after(self.last, LEAST).max(self.floor);
+        let least = after(self.last, MIN_STEP).max(self.floor);
         let at = if first { at } else { at.max(least) };
         self.last = at;
-        Placed { at, jumped }
+        FrameTime { at, jumped }
     }
 
-    /// No picture before this moment will come any more.
-    pub(super) fn pass(&mut self, until: MediaTime) {
+    /// Promises that no later frame gets a media time before this one.
+    pub(super) fn advance_floor(&mut self, until: MediaTime) {
         self.floor = self.floor.max(until);
     }
 
@@ -92,7 +93,7 @@ impl LiveClock {
         let camera = pts
             .checked_sub(from)
             .map(|since| after(at, since))
-            .filter(|camera| camera.nanos().abs_diff(wall.nanos()) <= LEEWAY.as_nanos() as u64);
+            .filter(|camera| camera.nanos().abs_diff(wall.nanos()) <= MAX_DRIFT.as_nanos() as u64);
         match camera {
             Some(camera) => (camera, false),
             None => {
@@ -114,28 +115,28 @@ mod tests {
     const MS: u64 = 1_000_000;
 
     struct Camera {
-        clock: LiveClock,
+        clock: MediaClock,
         start: Instant,
     }
 
     impl Camera {
-        fn new(at_begin: u64) -> Self {
+        fn new(first: u64) -> Self {
             Self {
-                clock: LiveClock::new(MediaTime::from_millis(at_begin)),
+                clock: MediaClock::new(MediaTime::from_millis(first)),
                 start: Instant::now(),
             }
         }
 
-        /// A picture at these milliseconds of the wall's and the camera's clock.
+        /// Takes a frame at these milliseconds of the system's and the camera's clock.
         fn shows(&mut self, wall: u64, pts: u64) -> (u64, bool) {
             let now = self.start + Duration::from_millis(wall);
-            let Placed { at, jumped } = self.clock.place(Some(pts * MS), now);
+            let FrameTime { at, jumped } = self.clock.frame_time(Some(pts * MS), now);
             (at.millis(), jumped)
         }
     }
 
     #[test]
-    fn follows_the_cameras_clock_from_wherever_it_begins() {
+    fn follows_the_cameras_clock_from_wherever_it_starts() {
         let mut camera = Camera::new(0);
         assert_eq!(camera.shows(0, 777_000), (0, false));
         // The network delays some more than others; the camera knows when it saw them.
@@ -147,13 +148,13 @@ mod tests {
     fn a_gap_stays_a_gap_whatever_the_new_connection_says() {
         let mut camera = Camera::new(5000);
         assert_eq!(camera.shows(0, 100), (5000, false));
-        camera.clock.connected();
+        camera.clock.start_connection();
         assert_eq!(camera.shows(30_000, 0), (35_000, false));
         assert_eq!(camera.shows(30_050, 40), (35_040, false));
     }
 
     #[test]
-    fn a_clock_that_jumps_is_set_by_the_wall_and_time_never_runs_back() {
+    fn a_clock_that_jumps_is_reset_and_time_never_runs_backwards() {
         let mut camera = Camera::new(0);
         camera.shows(0, 50_000);
         assert_eq!(camera.shows(100, 3), (100, true));
@@ -164,10 +165,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_comes_before_what_was_said_to_be_quiet() {
+    fn no_frame_comes_before_a_silence_that_was_reported() {
         let mut camera = Camera::new(0);
         camera.shows(0, 0);
-        camera.clock.pass(MediaTime::from_millis(900));
+        camera.clock.advance_floor(MediaTime::from_millis(900));
         assert_eq!(camera.clock.last().millis(), 0);
         assert_eq!(camera.shows(1000, 500), (900, false));
     }

@@ -10,7 +10,7 @@ use std::{
 
 use atom_index::{Claim, Found, text_of};
 use atom_media::{
-    file::{growing::ContentDigest, recording_start::recording_start},
+    file::{content_digest::ContentDigest, recording_start::recording_start},
     folder::FileState,
 };
 use atom_operators::data::NodeId;
@@ -130,7 +130,7 @@ impl<'r> Reconciler<'r> {
             path,
             content,
             touched,
-            start_utc_ms: start_time.map(|time| time.at.as_millisecond()),
+            start_utc_ms: start_time.map(|time| time.as_millisecond()),
         })
     }
 

@@ -8,8 +8,11 @@ use std::{
 
 use atom_index::text_of;
 use atom_media::{
-    file::growing::ContainerKind,
-    folder::{self, FileEntry, FileState, ReadyFile, RecordingSet, ScanContext, SettleTracker},
+    file::container_kind::ContainerKind,
+    folder::{
+        self, ChangeWatcher, FileEntry, FileState, ReadyFile, RecordingSet, ScanContext,
+        SettleTracker,
+    },
 };
 use crossbeam::channel::Sender;
 use tracing::warn;
@@ -21,8 +24,10 @@ use super::{
 };
 use crate::{event::EventSender, source_context::SourceContext};
 
-/// Interval between two scans.
+/// Interval between two scans if no change is notified.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
+/// Shortest interval between two scans, whatever changes are notified.
+const MIN_SCAN_INTERVAL: Duration = Duration::from_millis(200);
 /// Scanning takes at most one part in this many of the time: a folder on a slow disk is scanned less often.
 const SCAN_SHARE: u32 = 20;
 /// Interval at which rows of removed files that could not be removed are tried again.
@@ -92,15 +97,14 @@ impl<'r> DirectoryScanner<'r> {
         let stop = &self.context.stop;
         self.expect_known_files();
         self.scan(true);
-        while self.folders.iter().any(|folder| folder.watch) {
+        let watched = self.folders.iter().filter(|folder| folder.watch);
+        let watcher = ChangeWatcher::new(watched.map(|folder| &folder.recordings));
+        while self.folders.iter().any(|folder| folder.watch) && !stop.is_cancelled() {
             let started = Instant::now();
-            if stop.wait(POLL_INTERVAL) {
-                break;
-            }
             self.scan(false);
             self.remove_gone(folder::REMOVAL_GRACE, events);
-            let next = started + SCAN_INTERVAL.max(started.elapsed() * SCAN_SHARE);
-            stop.wait(next.saturating_duration_since(Instant::now()));
+            let pause = started.elapsed() * SCAN_SHARE;
+            watcher.wait(pause.max(MIN_SCAN_INTERVAL), pause.max(SCAN_INTERVAL), stop);
         }
         while self.queue.has_unreconciled() && !stop.wait(POLL_INTERVAL) {}
         if !stop.is_cancelled() {

@@ -99,7 +99,7 @@ impl<'r> SourceWorkers<'r> {
     }
 
     fn play(&self, Playback { request, frames }: Playback, from_folder: bool) {
-        let name = request.location.shown();
+        let name = request.location.redacted();
         let file = match &request.location {
             Location::File(path) => Some(path.clone()),
             _ => None,
