@@ -17,7 +17,7 @@ use atom_operators::{
     intake::Record,
     tally::{DropReason, Tally},
 };
-use crossbeam::channel::{Receiver, SendTimeoutError, Sender};
+use crossbeam::channel::{Receiver, SendError, Sender, select_biased};
 
 use crate::live::connection_status::ConnectionMonitor;
 
@@ -29,7 +29,7 @@ pub struct FrameSender {
     pub name: String,
     /// The channel for its records.
     pub records: Sender<Record>,
-    /// The other end of the channel, for a live source: records that nobody has taken yet. None for a recording, which waits.
+    /// The other end of the channel, for a live source: records that the graph has not read yet. None for a recording, which waits.
     pub queued: Option<Receiver<Record>>,
     /// Number of samplers that are offered each frame.
     pub samplers: u64,
@@ -60,8 +60,6 @@ pub struct PlaybackSummary {
     pub frames: u64,
 }
 
-/// Longest wait for room in the channel between two looks at the cancellation token.
-const SEND_TIMEOUT: Duration = Duration::from_millis(50);
 /// Time that a cancelled run has to make room for the ends of its sources; the longest model call fits in.
 const END_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -95,21 +93,18 @@ impl FrameSender {
         }
     }
 
-    fn send_when_room(&self, mut record: Record) -> Result<(), Cancelled> {
-        loop {
-            match self.records.send_timeout(record, SEND_TIMEOUT) {
-                Ok(()) => {
-                    self.flow.wake();
-                    return Ok(());
-                }
-                Err(SendTimeoutError::Timeout(back)) if !self.cancelled() => record = back,
-                // Cancelled, or the graph is gone.
-                Err(error) => {
-                    self.count_dropped(&error.into_inner(), DropReason::Stopped);
-                    return Err(Cancelled);
-                }
-            }
+    fn send_when_room(&self, record: Record) -> Result<(), Cancelled> {
+        let unsent = select_biased! {
+            send(self.records, record) -> sent => sent.err().map(SendError::into_inner),
+            recv(self.stop.cancelled()) -> _ => Some(record),
+        };
+        // Cancelled, or the graph is gone.
+        if let Some(record) = unsent {
+            self.count_dropped(&record, DropReason::Stopped);
+            return Err(Cancelled);
         }
+        self.flow.wake();
+        Ok(())
     }
 
     /// Counts a record that never reaches the graph, if it is a frame.
@@ -120,8 +115,8 @@ impl FrameSender {
         }
     }
 
-    /// Sends a record at once, dropping the oldest queued frames if there is no room. Only this thread sends, so records taken
-    /// out of the channel can be put back in order.
+    /// Sends a record at once, dropping the oldest queued frames if there is no room. Only this thread sends, so records read
+    /// back from the channel can be sent again in order.
     fn send_replacing_oldest(
         &self,
         record: Record,
@@ -139,7 +134,7 @@ impl FrameSender {
             }
             self.count_dropped(&dropped, DropReason::Overload);
         }
-        // If nothing queued is droppable, there is room as soon as the graph has taken some of it.
+        // If nothing queued is droppable, there is room as soon as the graph has read some of it.
         let mut sent = Ok(());
         for record in all {
             match sent {
@@ -179,22 +174,17 @@ impl FrameSender {
     pub fn end(mut self, summary: PlaybackSummary) {
         // While this end of the channel is open, the sender cannot see that the graph is gone.
         self.queued = None;
-        let mut end = Record::End(End {
+        let end = Record::End(End {
             source: self.source,
             at: summary.end,
             whole: summary.complete,
         });
-        let mut left = END_TIMEOUT;
-        while let Err(SendTimeoutError::Timeout(back)) =
-            self.records.send_timeout(end, SEND_TIMEOUT)
-        {
-            end = back;
-            if self.cancelled() {
-                left = left.saturating_sub(SEND_TIMEOUT);
-            }
-            if left.is_zero() {
-                break;
-            }
+        let unsent = select_biased! {
+            send(self.records, end) -> _ => None,
+            recv(self.stop.cancelled()) -> _ => Some(end),
+        };
+        if let Some(end) = unsent {
+            let _ = self.records.send_timeout(end, END_TIMEOUT);
         }
         self.flow.wake();
     }

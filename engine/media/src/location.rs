@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_an_empty_file_and_no_file_are_told_apart() {
+    fn a_folder_an_empty_file_and_a_missing_file_give_different_errors() {
         let folder = tempfile::tempdir().unwrap();
         let empty = folder.path().join("empty.mp4");
         fs::write(&empty, b"").unwrap();
