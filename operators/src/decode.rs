@@ -1,14 +1,12 @@
-//! Runs the one decoder over the requests of all branches, in a loop: an answer can become the input of another pass.
+//! The one decoder, in a loop over the requests of all branches: a result can become the input of another pass.
 //!
-//! The requests of caption and reason nodes meet here, and their texts grow together on the decoder's thread. What a
-//! request gave is sent on, and if other nodes read it, comes back as their request in the next pass. A segment's tick is
-//! passed only when its last pass is out.
+//! The requests of all nodes and people meet here, and the decoder's thread works on several of them at a time. A result
+//! is sent on; if other nodes read it, it comes back as their request in the next pass. The tick of a segment is passed
+//! only when its last pass is out.
 
 use std::sync::Arc;
 
-use atom_models::{
-    Fault, Generation, Prompt, PromptBuilder, Reason, Scheduler, TextEncoder, first_sentence,
-};
+use atom_models::{Fault, Generation, Prompt, PromptBuilder, Reason, Scheduler, TextEncoder};
 use timely::{
     dataflow::{
         StreamVec,
@@ -22,300 +20,303 @@ use timely::{
 };
 
 use crate::{
-    archive::Archive,
-    ask::{self, Inquiry, Reply, ask},
-    caption,
-    data::{Failure, NodeId, Outcome, Segment, Stage},
-    desk::DecoderDesk,
-    find,
-    minutes::{self, minutes},
-    offload::{Crew, Done, Health, Together, offload},
-    question::Question,
-    read::{self, Reader, Reading, choose, is_choice},
-    reason::Asker,
-    segment::Cut,
-    summary::Stretch,
-    tally::{Tally, Task},
-    tick::{Tick, Unchanged},
+    batch_worker::Batched,
+    caption::Caption,
+    circuit_breaker::CircuitBreaker,
+    counters::{Counters, Task},
+    decoder_worker::DecoderWorker,
+    ids::NodeId,
+    offload::{Processed, ThreadGroup, offload},
+    qa::{
+        archive::Archive,
+        ask::{AskInput, AskOutput, Reply, ask},
+        evidence::Evidence,
+        question::Question,
+    },
+    reason::ReasonNode,
+    request::{Decoded, Request, Subject},
+    segment::SegmentEvent,
+    summary::summarize::{SummaryInput, SummaryNode, summarize},
+    text_worker::{self, TextJob, TextWorker, best_text, run_text_jobs},
+    tick::{Pass, Tick, Unchanged},
 };
 
-/// What a branch wants of the decoder.
+/// A reason node that reads the captions of another node.
 #[derive(Clone, Debug)]
-pub struct Request {
-    /// What it is about, and who asks.
-    pub about: About,
-    /// What for.
-    pub task: Task,
-    /// The question, for an answer.
-    pub question: Option<Arc<str>>,
-    /// The decoder's input, or why there can be none.
-    pub prompt: Result<Prompt, Fault>,
-    /// Of a caption, what was said of pictures like these: more to go by for those who read the caption.
-    pub remembered: Arc<[String]>,
-    /// Of a caption, one from memory that stands if the decoder's would come too late.
-    pub draft: Option<Arc<str>>,
-    /// Whether the text encoder is to answer instead of the decoder.
-    pub judged: bool,
-    /// At most so many new tokens.
-    pub max_tokens: usize,
-}
-
-/// What a request is about, and who asks.
-#[derive(Clone, Debug)]
-pub enum About {
-    /// A node asks about a segment.
-    Segment(NodeId, Arc<Segment>),
-    /// A node asks about a stretch of many segments.
-    Stretch(NodeId, Arc<Stretch>),
-    /// A person asks: the n-th moment found for the question.
-    Moment(Arc<Inquiry>, usize),
-}
-
-impl Request {
-    /// The node that asks, if one does.
-    pub fn node(&self) -> Option<NodeId> {
-        match &self.about {
-            About::Segment(node, _) | About::Stretch(node, _) => Some(*node),
-            About::Moment(..) => None,
-        }
-    }
-}
-
-/// A request with what the decoder said.
-pub type Decoded = Done<Request, Said>;
-
-/// What the decoder said.
-#[derive(Clone, Debug)]
-pub struct Said {
-    /// Its best text.
-    pub text: Arc<str>,
-    /// Where only some texts were allowed, how likely it is among them, 0 to 1.
-    pub probability: Option<f32>,
-    /// Of a caption, the vector of its sentence, if there is a text encoder.
-    pub vector: Option<Arc<[f32]>>,
-}
-
-impl Said {
-    /// Yes or no.
-    pub(crate) fn judged(yes: f32) -> Self {
-        let (text, probability) = if yes >= 0.5 {
-            ("Yes", yes)
-        } else {
-            ("No", 1.0 - yes)
-        };
-        Self {
-            text: text.into(),
-            probability: Some(probability),
-            vector: None,
-        }
-    }
-
-    /// The best of some texts; `among` says whether these are all that were allowed.
-    pub(crate) fn best(generation: &Generation, among: bool) -> Self {
-        let scores = generation
-            .candidates
-            .iter()
-            .map(|candidate| candidate.score);
-        let best = scores.clone().next().unwrap_or(0.0);
-        let all: f32 = scores.map(|score| (score - best).exp()).sum();
-        Self {
-            text: generation.text().into(),
-            probability: among.then(|| 1.0 / all),
-            vector: None,
-        }
-    }
-}
-
-impl Decoded {
-    /// The sentence that the decoder said, or the one of given texts as it is.
-    ///
-    /// # Errors
-    /// Why there is none; a decoder that says nothing has failed.
-    pub fn sentence(&self) -> Result<String, Fault> {
-        let said = self.result.as_ref().map_err(Clone::clone)?;
-        let text = match said.probability {
-            Some(_) => said.text.to_string(),
-            None => first_sentence(&said.text),
-        };
-        match text.is_empty() {
-            true => Err(Fault::new(Reason::Model, "the decoder said nothing")),
-            false => Ok(text),
-        }
-    }
-}
-
-/// A reason node that reads what another node gives.
-#[derive(Clone, Debug)]
-pub struct Follower {
+pub struct CaptionReader {
     /// The caption node that it reads.
     pub reads: NodeId,
     /// The reason node.
-    pub asker: Asker,
+    pub node: ReasonNode,
 }
 
-/// The decoder with what it needs to serve requests.
-pub struct Service {
-    /// The decoder; none if nothing can ask it.
+/// The models of the decode loop and the nodes that they serve.
+pub struct DecodeService {
+    /// The decoder; `None` if nothing can ask it.
     pub scheduler: Option<Scheduler>,
-    /// What many prompts begin with: run once, before the first request.
-    pub beginnings: Vec<Prompt>,
-    /// How it is doing.
-    pub health: Health,
-    /// The text encoder, if anything is chosen, told or found by it.
-    pub text: Option<Box<dyn TextEncoder>>,
-    /// How that is doing.
-    pub text_health: Health,
-    /// What people's questions are about.
+    /// Prefixes that many prompts share, computed once before the first request.
+    pub prefixes: Vec<Prompt>,
+    /// The circuit breaker of the decoder.
+    pub decoder_breaker: CircuitBreaker,
+    /// The text encoder, if anything is ranked, answered or found by it.
+    pub text_encoder: Option<Box<dyn TextEncoder>>,
+    /// The circuit breaker of the text encoder.
+    pub text_breaker: CircuitBreaker,
+    /// The stored segments that people's questions are about.
     pub archive: Option<Box<dyn Archive>>,
     /// Counts requests and tokens.
-    pub tally: Tally,
+    pub counters: Counters,
     /// Makes prompts.
     pub prompts: PromptBuilder,
-    /// Who reads results of an earlier pass.
-    pub followers: Vec<Follower>,
-    /// Who sums captions up.
-    pub summaries: Vec<minutes::Asker>,
+    /// The nodes that read results of an earlier pass.
+    pub caption_readers: Vec<CaptionReader>,
+    /// The nodes that summarise captions.
+    pub summaries: Vec<SummaryNode>,
 }
 
-/// What comes to the decoder from outside the loop.
-pub struct Asked<'s> {
+/// The inputs of the decode loop.
+pub struct DecodeInputs<'s> {
     /// Requests of the first pass.
     pub requests: StreamVec<'s, Tick, Request>,
     /// People's questions.
     pub questions: StreamVec<'s, Tick, Arc<Question>>,
-    /// The segments that are summed up, by the node that does it.
-    pub cuts: StreamVec<'s, Tick, (NodeId, Cut)>,
+    /// The segments to summarise, by summary node.
+    pub segments: StreamVec<'s, Tick, (NodeId, SegmentEvent)>,
 }
 
-/// Decodes all requests and those that follow from them. Gives what was said to nodes, and the answers to people.
+/// Evidence for a question, or the reason why there is none.
+type Found = (Arc<Question>, Result<Evidence, Fault>);
+
+/// Decodes all requests, and the requests that follow from their results. Returns the results for nodes and the replies
+/// to people.
+///
+/// ```
+/// use std::sync::{Arc, mpsc};
+///
+/// use atom_models::{Scheduler, fake, fake::FakeDecoder, SchedulerSettings};
+/// use atom_operators::{
+///     circuit_breaker::CircuitBreaker, counters::{Counters, Task},
+///     decode::{DecodeInputs, DecodeService, decode}, ids::{NodeId, SourceId},
+///     media_time::MediaTime, offload::ThreadGroup, request::{Request, Subject},
+///     segment::{Segment, SegmentKey}, tick::Tick,
+/// };
+/// use timely::dataflow::operators::{Inspect, generic::operator::empty, vec::ToStream};
+///
+/// let prompts = fake::prompt_builder();
+/// let key = SegmentKey { source: SourceId::new(0), start: MediaTime::default() };
+/// let segment = Segment::synthetic(key, MediaTime::from_millis(4000), Default::default());
+/// let request = Request {
+///     subject: Subject::Segment(NodeId(1), Arc::new(segment)),
+///     task: Task::Reason,
+///     question: Some("Is it red?".into()),
+///     prompt: Ok(prompts.reason_prompt("red, white", "Is it red?")),
+///     examples: Arc::default(),
+///     draft: None,
+///     for_text_encoder: false,
+///     max_tokens: 24,
+/// };
+/// let (output, texts) = mpsc::channel();
+/// timely::execute_directly(move |worker| {
+///     let decoder = Box::new(FakeDecoder::new(Arc::default()));
+///     let service = DecodeService {
+///         scheduler: Some(Scheduler::new(decoder, SchedulerSettings::default())),
+///         prefixes: Vec::new(),
+///         decoder_breaker: CircuitBreaker::default(),
+///         text_encoder: None,
+///         text_breaker: CircuitBreaker::default(),
+///         archive: None,
+///         counters: Counters::default(),
+///         prompts,
+///         caption_readers: Vec::new(),
+///         summaries: Vec::new(),
+///     };
+///     worker.dataflow::<Tick, _, _>(|scope| {
+///         let inputs = DecodeInputs {
+///             requests: [request].to_stream(scope),
+///             questions: empty(scope),
+///             segments: empty(scope),
+///         };
+///         let (decoded, _replies) = decode(inputs, service, &ThreadGroup::default());
+///         decoded.inspect(move |decoded| output.send(decoded.sentence().unwrap()).unwrap());
+///     });
+/// });
+/// assert_eq!(texts.iter().collect::<Vec<_>>(), ["Yes."]);
+/// ```
 pub fn decode<'s>(
-    asked: Asked<'s>,
-    service: Service,
-    crew: &Crew,
+    inputs: DecodeInputs<'s>,
+    service: DecodeService,
+    threads: &ThreadGroup,
 ) -> (StreamVec<'s, Tick, Decoded>, StreamVec<'s, Tick, Reply>) {
-    let Service {
-        scheduler,
-        beginnings,
-        health,
-        text,
-        text_health,
-        archive,
-        tally,
-        prompts,
-        followers,
-        summaries,
-    } = service;
-    let outer = asked.requests.scope();
+    let (models, next_pass) = service.split();
+    let prompts = models.prompts.clone();
+    let outer = inputs.requests.scope();
     outer.iterative::<u64, _, _>(|inner| {
         let (again, next) = inner.feedback(Product::new(Unchanged, 1));
-        let requests = asked.requests.enter(inner).concat(next);
-        let reader = text.map(|text| Reader {
-            text,
-            judge: prompts.yes_no_classifier(),
-            prompts: prompts.clone(),
-            archive,
-        });
-        let ways = Ways::new(reader.as_ref());
-        let questions = asked.questions.enter(inner).map(Reading::Find);
-        let judged = requests
-            .clone()
-            .flat_map(move |request| ways.is_judged(&request).then_some(Reading::Judge(request)));
-        let generated = match scheduler {
-            Some(scheduler) => {
-                let decoder = Together {
-                    name: "decoder",
-                    health,
-                    desk: DecoderDesk::new(scheduler, beginnings, tally),
-                };
-                let requests = requests
-                    .flat_map(move |request| (!ways.is_judged(&request)).then_some(request));
-                offload(requests, crew, decoder)
-            }
-            None => empty(inner),
-        };
-        let weighed = generated
-            .clone()
-            .flat_map(move |done| ways.is_weighed(&done).then_some(Reading::Choose(done)));
-        let plain = generated.flat_map(move |done| (!ways.is_weighed(&done)).then_some(done));
-        let plain = plainly(plain, &prompts);
-        let (decoded, found) = match reader {
-            Some(reader) => {
-                let readings = inner.concatenate([questions, judged, weighed]);
-                let read = read::read(readings, reader, text_health, crew);
-                (
-                    read.clone().flat_map(read::said).concat(plain),
-                    read.flat_map(read::found),
-                )
-            }
-            None => (plain, questions.flat_map(unread)),
-        };
-        let heard = found.map(|(question, found)| ask::Heard::Found(question, found));
-        let heard = heard.concat(decoded.clone().flat_map(of_person));
-        let told = ask(heard, prompts.clone());
-        let mut requests = vec![told.clone().flat_map(to_ask)];
-        for asker in summaries {
-            let node = asker.node;
-            let cuts = asked.cuts.clone().enter(inner);
-            let cuts =
-                cuts.flat_map(move |(to, cut)| (to == node).then_some(minutes::Heard::Cut(cut)));
-            let heard = cuts.concat(decoded.clone().map(minutes::Heard::Said));
-            requests.push(minutes(heard, asker));
+        let requests = inputs.requests.enter(inner).concat(next);
+        let (decoded, found) = models.run(requests, inputs.questions.enter(inner), threads);
+        let found = found.map(|(question, found)| AskInput::Found(question, found));
+        let answers = found.concat(decoded.clone().flat_map(for_person));
+        let asked = ask(answers, prompts);
+        let mut follow_ups = vec![asked.clone().flat_map(AskOutput::request)];
+        for node in next_pass.summaries {
+            let id = node.node;
+            let segments = inputs
+                .segments
+                .clone()
+                .enter(inner)
+                .flat_map(move |(to, event)| (to == id).then_some(SummaryInput::Segment(event)));
+            let input = segments.concat(decoded.clone().map(SummaryInput::Decoded));
+            follow_ups.push(summarize(input, node));
         }
-        let follow = move |decoded: Decoded| follow(&decoded, &followers, &prompts);
-        requests.push(decoded.clone().flat_map(follow));
-        inner.concatenate(requests).connect_loop(again);
-        (decoded.leave(outer), told.flat_map(to_tell).leave(outer))
+        let readers = next_pass.caption_readers;
+        let read = move |decoded| readers.requests(&decoded);
+        follow_ups.push(decoded.clone().flat_map(read));
+        inner.concatenate(follow_ups).connect_loop(again);
+        (
+            decoded.leave(outer),
+            asked.flat_map(AskOutput::reply).leave(outer),
+        )
     })
 }
 
-/// Which way requests and their results go.
-#[derive(Clone, Copy)]
-struct Ways {
-    /// There is a text encoder.
-    text: bool,
-    /// It tells yes from no.
-    judges: bool,
-    /// It has a say in which of several given answers is chosen.
-    weighs: bool,
+/// The part of the service that runs models.
+struct Models {
+    decoder: Option<Batched<DecoderWorker>>,
+    text: Option<TextWorker>,
+    text_breaker: CircuitBreaker,
+    prompts: PromptBuilder,
 }
 
-impl Ways {
-    fn new(reader: Option<&Reader>) -> Self {
+/// The part of the service that makes the requests of later passes.
+struct NextPass {
+    caption_readers: CaptionReaders,
+    summaries: Vec<SummaryNode>,
+}
+
+impl DecodeService {
+    fn split(self) -> (Models, NextPass) {
+        let prompts = self.prompts;
+        let caption_readers = CaptionReaders {
+            readers: self.caption_readers,
+            prompts: prompts.clone(),
+        };
+        let text = self.text_encoder.map(|text_encoder| TextWorker {
+            text_encoder,
+            yes_no: prompts.yes_no_classifier(),
+            prompts: prompts.clone(),
+            archive: self.archive,
+        });
+        let (prefixes, counters) = (self.prefixes, self.counters);
+        let decoder = self.scheduler.map(|scheduler| Batched {
+            name: "decoder",
+            breaker: self.decoder_breaker,
+            worker: DecoderWorker::new(scheduler, prefixes, counters),
+        });
+        let models = Models {
+            decoder,
+            text,
+            text_breaker: self.text_breaker,
+            prompts,
+        };
+        let next_pass = NextPass {
+            caption_readers,
+            summaries: self.summaries,
+        };
+        (models, next_pass)
+    }
+}
+
+impl Models {
+    /// Runs decoder and text encoder. Returns the results of all requests, and the evidence for all questions.
+    fn run<'s>(
+        self,
+        requests: StreamVec<'s, Pass, Request>,
+        questions: StreamVec<'s, Pass, Arc<Question>>,
+        threads: &ThreadGroup,
+    ) -> (StreamVec<'s, Pass, Decoded>, StreamVec<'s, Pass, Found>) {
+        let scope = requests.scope();
+        let routes = Routes::new(self.text.as_ref());
+        let questions = questions.map(TextJob::Find);
+        let yes_no = requests.clone().flat_map(move |request| {
+            routes
+                .for_text_encoder(&request)
+                .then_some(TextJob::YesNo(request))
+        });
+        let generated = match self.decoder {
+            Some(decoder) => {
+                let for_decoder = requests.flat_map(move |request| {
+                    (!routes.for_text_encoder(&request)).then_some(request)
+                });
+                offload(for_decoder, threads, decoder)
+            }
+            None => empty(scope),
+        };
+        let ranked = generated
+            .clone()
+            .flat_map(move |done| routes.is_ranked(&done).then_some(TextJob::Rank(done)));
+        let unranked = generated.flat_map(move |done| (!routes.is_ranked(&done)).then_some(done));
+        let unranked = without_text_encoder(unranked, &self.prompts);
+        match self.text {
+            Some(worker) => {
+                let jobs = scope.concatenate([questions, yes_no, ranked]);
+                let results = run_text_jobs(jobs, worker, self.text_breaker, threads);
+                let completions = results.clone().flat_map(text_worker::completion);
+                let decoded = completions.concat(unranked);
+                (decoded, results.flat_map(text_worker::evidence))
+            }
+            None => (unranked, questions.flat_map(unanswerable)),
+        }
+    }
+}
+
+/// The routes of requests and results between decoder and text encoder.
+#[derive(Clone, Copy)]
+struct Routes {
+    /// True if there is a text encoder.
+    text_encoder: bool,
+    /// True if the text encoder answers yes-or-no questions.
+    answers_yes_no: bool,
+    /// True if the text encoder takes part in choosing one of several given answers.
+    ranks_choices: bool,
+}
+
+impl Routes {
+    fn new(text: Option<&TextWorker>) -> Self {
         Self {
-            text: reader.is_some(),
-            judges: reader.is_some_and(|reader| reader.judge.is_some()),
-            weighs: reader.is_some_and(|reader| reader.prompts.ranker().embeds_options()),
+            text_encoder: text.is_some(),
+            answers_yes_no: text.is_some_and(|text| text.yes_no.is_some()),
+            ranks_choices: text.is_some_and(|text| text.prompts.ranker().embeds_options()),
         }
     }
 
-    /// Whether the text encoder answers a request, and not the decoder.
-    fn is_judged(self, request: &Request) -> bool {
-        self.judges && request.judged && request.prompt.is_ok()
+    /// Returns true if the text encoder answers a request instead of the decoder.
+    fn for_text_encoder(self, request: &Request) -> bool {
+        self.answers_yes_no && request.for_text_encoder && request.prompt.is_ok()
     }
 
-    /// Whether the text encoder has a say in which of the decoder's texts is chosen.
-    fn is_weighed(self, done: &Done<Request, Generation>) -> bool {
-        let caption = self.text && done.item.task == Task::Caption;
-        let choice = self.weighs && is_choice(&done.item);
-        done.result.is_ok() && (caption || choice)
+    /// Returns true if the text encoder ranks the decoder's texts.
+    fn is_ranked(self, generated: &Processed<Request, Generation>) -> bool {
+        let caption = self.text_encoder && generated.item.task == Task::Caption;
+        let choice = self.ranks_choices && generated.item.is_choice();
+        generated.result.is_ok() && (caption || choice)
     }
 }
 
-/// Goes on with what the decoder found best by itself.
-fn plainly<'s, T: Timestamp>(
-    generated: StreamVec<'s, T, Done<Request, Generation>>,
+/// Completes requests with the decoder's own best text.
+fn without_text_encoder<'s, T: Timestamp>(
+    generated: StreamVec<'s, T, Processed<Request, Generation>>,
     prompts: &PromptBuilder,
 ) -> StreamVec<'s, T, Decoded> {
     let prompts = prompts.clone();
-    generated.map(move |done| Done {
-        result: choose(&done, &prompts, None),
-        item: done.item,
+    generated.map(move |generated| Decoded {
+        result: best_text(&generated, &prompts, None),
+        item: generated.item,
     })
 }
 
-/// A question where nothing can be found.
-fn unread(reading: Reading) -> Option<(Arc<Question>, Result<find::Evidence, Fault>)> {
-    let Reading::Find(question) = reading else {
+/// Fails a question, because nothing can be found without the text encoder.
+fn unanswerable(job: TextJob) -> Option<Found> {
+    let TextJob::Find(question) = job else {
         return None;
     };
     let fault = Fault::new(
@@ -325,66 +326,40 @@ fn unread(reading: Reading) -> Option<(Arc<Question>, Result<find::Evidence, Fau
     Some((question, Err(fault)))
 }
 
-fn of_person(decoded: Decoded) -> Option<ask::Heard> {
+fn for_person(decoded: Decoded) -> Option<AskInput> {
     let person = decoded.item.node().is_none();
-    person.then_some(ask::Heard::Said(decoded))
+    person.then_some(AskInput::Decoded(decoded))
 }
 
-fn to_ask(told: ask::Told) -> Option<Request> {
-    match told {
-        ask::Told::Request(request) => Some(request),
-        ask::Told::Reply(_) => None,
+/// The reason nodes that read captions, and the rules for their prompts.
+struct CaptionReaders {
+    readers: Vec<CaptionReader>,
+    prompts: PromptBuilder,
+}
+
+impl CaptionReaders {
+    /// Returns the requests of the nodes that read this result.
+    fn requests(&self, decoded: &Decoded) -> Vec<Request> {
+        let mut readers = self
+            .readers
+            .iter()
+            .filter(|reader| decoded.item.node() == Some(reader.reads))
+            .peekable();
+        if readers.peek().is_none() {
+            return Vec::new();
+        }
+        let Some(caption) = Caption::from_decoded(decoded) else {
+            return Vec::new();
+        };
+        let Subject::Segment(_, segment) = &decoded.item.subject else {
+            return Vec::new();
+        };
+        let examples = &decoded.item.examples;
+        let requests = readers.filter_map(|reader| {
+            reader
+                .node
+                .caption_request(segment, (&caption, examples), &self.prompts)
+        });
+        requests.collect()
     }
-}
-
-fn to_tell(told: ask::Told) -> Option<Reply> {
-    match told {
-        ask::Told::Reply(reply) => Some(reply),
-        ask::Told::Request(_) => None,
-    }
-}
-
-/// What was said about a segment, or why nothing was.
-pub(crate) fn about_segment(
-    decoded: &Decoded,
-    stage: Stage,
-) -> Option<(NodeId, Arc<Segment>, Outcome<String>)> {
-    let About::Segment(node, segment) = &decoded.item.about else {
-        return None;
-    };
-    let failed = |fault| Failure {
-        stage,
-        source: segment.key.source,
-        at: segment.key.start,
-        fault,
-    };
-    Some((
-        *node,
-        Arc::clone(segment),
-        decoded.sentence().map_err(failed),
-    ))
-}
-
-/// The requests of those who read this result.
-fn follow(decoded: &Decoded, followers: &[Follower], prompts: &PromptBuilder) -> Vec<Request> {
-    let mut readers = followers
-        .iter()
-        .filter(|follower| decoded.item.node() == Some(follower.reads))
-        .peekable();
-    if readers.peek().is_none() {
-        return Vec::new();
-    }
-    let Some(caption) = caption::finish(decoded) else {
-        return Vec::new();
-    };
-    let About::Segment(_, segment) = &decoded.item.about else {
-        return Vec::new();
-    };
-    let like = &decoded.item.remembered;
-    let requests = readers.filter_map(|follower| {
-        follower
-            .asker
-            .about_caption(segment, (&caption, like), prompts)
-    });
-    requests.collect()
 }

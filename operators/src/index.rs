@@ -1,7 +1,7 @@
-//! Gathers what is known of a segment into one row.
+//! Indexing: gathers the results about a segment into one row.
 //!
-//! A row leaves when each of the node's inputs has given its result or its failure for the segment; all of them come at
-//! the segment's tick, so nothing is held back.
+//! A row leaves when each of the node's inputs has given its result or its failure for the segment. All of them come at
+//! the segment's tick, so the operator holds no capability.
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
@@ -14,27 +14,31 @@ use timely::{
 };
 
 use crate::{
-    data::{Answer, Caption, NodeId, Outcome, Row, Segment, SegmentKey},
-    keep::Keep,
-    node::{SpecError, require},
+    caption::Caption,
+    failure::{Failure, Outcome, Stage},
+    ids::NodeId,
+    reason::Answer,
+    retention::RetentionPolicy,
+    segment::{Segment, SegmentKey},
+    spec::{SpecError, require},
 };
 
-/// Makes segments searchable: one row a segment, sealed when each of the node's inputs has given its result.
+/// Makes segments searchable: one row for each segment, sealed when each of the node's inputs has given its result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IndexSpec {
-    /// The file of the index; made if it is missing. Relative to the working directory.
+    /// File of the index, created if it is missing. Relative to the working directory.
     pub store: PathBuf,
-    /// Whether a small picture of each segment is stored too: some kilobytes, three quarters of all that is stored of it.
+    /// Stores a thumbnail of each segment too: some kilobytes, three quarters of all that is stored of it.
     #[serde(default = "yes")]
     pub thumbnails: bool,
-    /// How much is kept, as in "30d, 20GB": an age (min, h, d, w), a size of the store (MB, GB, TB), a number of segments, or several of
-    /// them with commas between. Beyond an age go segments that ended longer ago by the clock of this machine, if it is known when
-    /// their source began; beyond a size or a number, those that were written first. What is gone is told as expired. It holds for the whole
-    /// store, whoever wrote it. Everything is kept if absent.
+    /// Retention policy, as in "30d, 20GB": an age (min, h, d, w), a size of the store (MB, GB, TB), a number of segments, or several of
+    /// them with commas between. A limit on age removes segments that ended longer ago by the clock of this machine, if the recording start
+    /// time of their source is known; a limit on size or number removes those that were written first. Removed segments are reported as
+    /// expired. The policy holds for the whole store, whoever wrote it. Everything is kept if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
-    pub keep: Option<Keep>,
+    pub keep: Option<RetentionPolicy>,
 }
 
 fn yes() -> bool {
@@ -52,7 +56,7 @@ impl Default for IndexSpec {
 }
 
 impl IndexSpec {
-    /// Smallest useful text of this node.
+    /// Smallest useful settings of this node in a pipeline file.
     pub const EXAMPLE: &str =
         "kind = \"index\"\ninputs = [\"scenes\", \"captions\"]\nstore = \"atom.db\"\n";
 
@@ -67,28 +71,45 @@ impl IndexSpec {
     }
 }
 
-/// One input's word about a segment.
+/// A row of the index: a segment with the results about it.
 #[derive(Clone, Debug)]
-pub enum Part {
+pub struct Row {
+    /// The segment.
+    pub segment: Arc<Segment>,
+    /// The index node.
+    pub node: NodeId,
+    /// Its caption, unless captioning failed.
+    pub caption: Option<String>,
+    /// The vector of its caption.
+    pub caption_vector: Option<Arc<[f32]>>,
+    /// The answers about it, as (question, answer).
+    pub answers: Vec<(Arc<str>, String)>,
+    /// Stages that gave no result for this segment.
+    pub failed: Vec<Stage>,
+}
+
+/// The contribution of one input to a row.
+#[derive(Clone, Debug)]
+pub enum RowPart {
     /// The segment itself.
     Segment(Arc<Segment>),
     /// Its caption.
     Caption(Outcome<Caption>),
     /// An answer about it.
     Answer(Outcome<Answer>),
-    /// An input has nothing to say about it.
-    Nothing(SegmentKey),
+    /// An input that gives nothing for this segment.
+    Empty(SegmentKey),
 }
 
-impl Part {
+impl RowPart {
     fn key(&self) -> SegmentKey {
-        let failed = |failure: &crate::data::Failure| SegmentKey {
+        let failed = |failure: &Failure| SegmentKey {
             source: failure.source,
             start: failure.at,
         };
         match self {
             Self::Segment(segment) => segment.key,
-            Self::Nothing(key) => *key,
+            Self::Empty(key) => *key,
             Self::Caption(caption) => caption
                 .as_ref()
                 .map_or_else(failed, |caption| caption.segment.key),
@@ -101,36 +122,36 @@ impl Part {
 
 /// The core: rows that lack some of their parts.
 #[derive(Debug)]
-pub struct Rows {
+struct RowAssembler {
     node: NodeId,
-    parts: usize,
-    pending: HashMap<SegmentKey, Vec<Part>>,
+    part_count: usize,
+    pending: HashMap<SegmentKey, Vec<RowPart>>,
 }
 
-impl Rows {
-    /// A row is whole with so many parts, the segment among them.
-    pub fn new(node: NodeId, parts: usize) -> Self {
+impl RowAssembler {
+    /// Creates an assembler of rows of `part_count` parts each, the segment among them.
+    fn new(node: NodeId, part_count: usize) -> Self {
         Self {
             node,
-            parts,
+            part_count,
             pending: HashMap::new(),
         }
     }
 
-    /// Takes a part; gives the row that it completes.
-    pub fn push(&mut self, part: Part) -> Option<Row> {
+    /// Adds a part; returns the row that it completes.
+    fn push(&mut self, part: RowPart) -> Option<Row> {
         let key = part.key();
         let parts = self.pending.entry(key).or_default();
         parts.push(part);
-        if parts.len() < self.parts {
+        if parts.len() < self.part_count {
             return None;
         }
         self.pending.remove(&key).and_then(|parts| self.row(parts))
     }
 
-    fn row(&self, parts: Vec<Part>) -> Option<Row> {
+    fn row(&self, parts: Vec<RowPart>) -> Option<Row> {
         let segment = parts.iter().find_map(|part| match part {
-            Part::Segment(segment) => Some(Arc::clone(segment)),
+            RowPart::Segment(segment) => Some(Arc::clone(segment)),
             _ => None,
         })?;
         let mut row = Row {
@@ -143,40 +164,63 @@ impl Rows {
         };
         for part in parts {
             match part {
-                Part::Segment(_) | Part::Nothing(_) => {}
-                Part::Caption(Ok(caption)) => {
+                RowPart::Segment(_) | RowPart::Empty(_) => {}
+                RowPart::Caption(Ok(caption)) => {
                     (row.caption, row.caption_vector) = (Some(caption.text), caption.vector);
                 }
-                Part::Answer(Ok(answer)) => row.answers.push((answer.ask, answer.text)),
-                Part::Caption(Err(failure)) | Part::Answer(Err(failure)) => {
+                RowPart::Answer(Ok(answer)) => row.answers.push((answer.ask, answer.text)),
+                RowPart::Caption(Err(failure)) | RowPart::Answer(Err(failure)) => {
                     row.failed.push(failure.stage)
                 }
             }
         }
-        // Parts come in any order; a row does not tell in which.
+        // Parts come in any order; the row must not depend on it.
         row.answers.sort();
         row.failed.sort();
         Some(row)
     }
 }
 
-/// Gathers the parts of each segment into a row.
+/// Gathers the parts of each segment into a row; `part_count` is the number of inputs, the segments among them.
+///
+/// ```
+/// use std::sync::{Arc, mpsc};
+///
+/// use atom_models::VisualFeatures;
+/// use atom_operators::{
+///     ids::{NodeId, SourceId}, index::{RowPart, index}, media_time::MediaTime,
+///     segment::{Segment, SegmentKey},
+/// };
+/// use timely::dataflow::operators::{Inspect, vec::ToStream};
+///
+/// let key = SegmentKey { source: SourceId::new(0), start: MediaTime::default() };
+/// let end = MediaTime::from_millis(4000);
+/// let segment = Arc::new(Segment::synthetic(key, end, VisualFeatures::default()));
+/// let (output, rows) = mpsc::channel();
+/// timely::example(move |scope| {
+///     // Two inputs: the segments, and a node that has nothing to say about this one.
+///     let parts = [RowPart::Empty(key), RowPart::Segment(segment)].to_stream(scope);
+///     index(parts, NodeId(4), 2).inspect(move |row| output.send(row.clone()).unwrap());
+/// });
+/// let rows: Vec<_> = rows.iter().collect();
+/// assert_eq!((rows.len(), rows[0].segment.key), (1, key));
+/// ```
 pub fn index<'s, T: Timestamp>(
-    parts: StreamVec<'s, T, Part>,
+    parts: StreamVec<'s, T, RowPart>,
     node: NodeId,
-    count: usize,
+    part_count: usize,
 ) -> StreamVec<'s, T, Row> {
-    let mut rows = Rows::new(node, count);
+    let mut rows = RowAssembler::new(node, part_count);
     parts.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
         Pipeline,
         "Index",
         move |_initial, _info| {
             move |input, output| {
                 input.for_each_stamp(|capability, batches| {
-                    let whole = batches
+                    let complete = batches
                         .flat_map(|batch| batch.drain(..))
                         .filter_map(|part| rows.push(part));
-                    output.session(&capability).give_iterator(whole);
+                    output.session(&capability).give_iterator(complete);
                 });
             }
         },
@@ -188,34 +232,23 @@ mod tests {
     use atom_models::{Fault, Reason, VisualFeatures};
 
     use super::*;
-    use crate::data::{Failure, MediaTime, SourceId, Stage};
+    use crate::{failure::Stage, ids::SourceId, media_time::MediaTime};
 
     fn segment(start: u64) -> Arc<Segment> {
         let key = SegmentKey {
-            source: SourceId::of(0),
+            source: SourceId::new(0),
             start: MediaTime::from_millis(start),
         };
-        let features = VisualFeatures {
-            embedding: [1.0].into(),
-            concepts: [].into(),
-        };
-        Arc::new(Segment {
-            key,
-            end: MediaTime::from_millis(start + 1),
-            frames: vec![],
-            features,
-            slot: None,
-            closed: std::time::Instant::now(),
-            span: tracing::Span::none(),
-        })
+        let end = MediaTime::from_millis(start + 1);
+        Arc::new(Segment::synthetic(key, end, VisualFeatures::default()))
     }
 
     #[test]
-    fn a_row_is_whole_when_every_input_has_spoken() {
-        let (mut rows, node) = (Rows::new(NodeId(9), 3), NodeId(1));
+    fn a_row_leaves_when_each_input_has_given_its_part() {
+        let (mut rows, node) = (RowAssembler::new(NodeId(9), 3), NodeId(1));
         let (a, b) = (segment(0), segment(5));
         let caption = |segment: &Arc<Segment>| {
-            Part::Caption(Ok(Caption {
+            RowPart::Caption(Ok(Caption {
                 segment: Arc::clone(segment),
                 node,
                 text: "x".into(),
@@ -223,17 +256,17 @@ mod tests {
                 from_draft: false,
             }))
         };
-        assert!(rows.push(Part::Segment(Arc::clone(&a))).is_none());
+        assert!(rows.push(RowPart::Segment(Arc::clone(&a))).is_none());
         assert!(rows.push(caption(&b)).is_none());
         assert!(rows.push(caption(&a)).is_none());
         let fault = Fault::new(Reason::Model, "no");
         let failure = Failure {
             stage: Stage::Reason,
-            source: SourceId::of(0),
+            source: SourceId::new(0),
             at: a.key.start,
             fault,
         };
-        let row = rows.push(Part::Answer(Err(failure))).unwrap();
+        let row = rows.push(RowPart::Answer(Err(failure))).unwrap();
         assert_eq!(
             (row.caption.as_deref(), row.failed, row.segment.key),
             (Some("x"), vec![Stage::Reason], a.key)

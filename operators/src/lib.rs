@@ -1,50 +1,55 @@
-//! What happens to video data in time: the operators of the dataflow graph.
+//! The operators of the dataflow graph, from video frames to captions, answers and index rows.
 //!
 //! Every operator is two halves in one file: a core that knows no timely and is tested with plain values, and a shell
 //! that moves data and capabilities. In reading order:
-//! - [`data`], [`signature`], [`node`]: what flows, and the words that pipeline files use for it
-//! - [`tick`], [`flow`], [`pace`], [`tally`]: order, bounds, rates and counts
-//! - [`intake`], [`sample`], [`encode`], [`segment`]: from sources to segments
-//! - [`recall`], [`caption`], [`reason`], [`summary`], [`minutes`]: what branches want to be said of segments
-//! - [`question`], [`archive`], [`find`], [`finding`], [`ask`]: what people want to know of what is stored
-//! - [`decode`], `desk`, `read`: from requests to words, through the one decoder and the one text encoder
-//! - [`index`], [`change`], [`seal`]: rows, and the moment from which everything of a span is known
-//! - [`query`], [`standing`]: queries whose best matches are kept, and counts, as segments come and go
-//! - [`offload`]: how a model runs beside the graph
+//! - [`ids`], [`media_time`], [`signature`], [`frame`], [`event`], [`failure`]: the values that flow
+//! - [`spec`], [`node`]: the settings and kinds of nodes in pipeline files
+//! - [`cancel`], [`utc`]: cancellation of a run, and wall-clock time as text
+//! - [`tick`], [`credits`], [`rate_control`], [`counters`]: order, flow control, adaptive sampling and statistics
+//! - [`offload`], `batch_worker`, [`circuit_breaker`]: models on threads beside the graph
+//! - [`intake`], [`sampling_grid`], [`sample`], [`encode`], [`segment`]: from sources to segments
+//! - [`request`], [`draft`], [`caption`], [`reason`], [`summary`]: the branches, and their requests to the decoder
+//! - [`qa`]: people's questions about what is stored
+//! - [`decode`], `decoder_worker`, `text_worker`: from requests to texts, by one decoder and one text encoder
+//! - [`answer_changes`], [`index`], [`retention`], [`seal`]: results, rows, and the moment when they are final
+//! - [`standing`]: best matches and counts that follow every change of the stored segments
+//!
+//! `examples/custom_operator.rs` shows how to write an operator of one's own.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod archive;
-pub mod ask;
+pub mod answer_changes;
+mod batch_worker;
 pub mod cancel;
 pub mod caption;
-pub mod change;
-pub mod data;
+pub mod circuit_breaker;
+pub mod counters;
+pub mod credits;
 pub mod decode;
-mod desk;
+mod decoder_worker;
+pub mod draft;
 pub mod encode;
-pub mod find;
-pub mod finding;
-pub mod flow;
+pub mod event;
+pub mod failure;
+pub mod frame;
+pub mod ids;
 pub mod index;
 pub mod intake;
-pub mod keep;
-pub mod minutes;
+pub mod media_time;
 pub mod node;
 pub mod offload;
-pub mod pace;
-pub mod query;
-pub mod question;
-mod read;
+pub mod qa;
+pub mod rate_control;
 pub mod reason;
-pub mod recall;
+pub mod request;
+pub mod retention;
 pub mod sample;
+pub mod sampling_grid;
 pub mod seal;
 pub mod segment;
 pub mod signature;
+pub mod spec;
 pub mod standing;
 pub mod summary;
-pub mod tally;
+mod text_worker;
 pub mod tick;
 pub mod utc;
-
-pub use read::choose;

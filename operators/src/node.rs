@@ -1,37 +1,36 @@
-//! The kinds of nodes and what flows between them: the vocabulary that pipeline files and the graph share.
+//! The kinds of nodes and of the streams between them: the vocabulary that pipeline files and the graph share.
 //!
-//! Every kind has its settings in the file of its operator; this file only says which kinds exist, what each
-//! takes and what it gives. A pipeline in which every edge agrees with [`NodeKind::takes`] can be built.
+//! The settings of each kind are in the file of its operator; this file lists the kinds with their inputs and output.
+//! A pipeline in which every edge agrees with [`NodeKind::inputs`] can be built.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::{
     caption::CaptionSpec, encode::EncodeSpec, index::IndexSpec, reason::ReasonSpec,
-    sample::SampleSpec, segment::SegmentSpec, summary::SummarySpec,
+    sample::SampleSpec, segment::SegmentSpec, spec::SpecError, summary::spec::SummarySpec,
 };
 
-/// What an edge of the graph carries.
+/// The kind of records on an edge of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamKind {
-    /// Pictures of a source, in order.
+    /// Frames of a source, in order.
     Frames,
-    /// The frames that a sampler let through.
+    /// The frames that a sampler chose.
     Samples,
-    /// Frames as the vision encoder sees them.
+    /// Frames after the vision encoder.
     Encoded,
     /// Segments: consecutive encoded frames that belong together.
     Scenes,
-    /// One sentence for each segment.
+    /// One caption for each segment.
     Captions,
     /// One answer for each segment.
     Answers,
-    /// One sentence for each minute, and for each longer span.
+    /// One summary for each minute, and for each longer span.
     Summaries,
-    /// Rows of an index; nothing takes them.
+    /// Rows of an index; no node reads them.
     Rows,
 }
 
@@ -50,7 +49,7 @@ impl fmt::Display for StreamKind {
     }
 }
 
-/// A node's kind with its settings.
+/// The kind of a node with its settings.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum NodeKind {
@@ -60,18 +59,18 @@ pub enum NodeKind {
     Encode(EncodeSpec),
     /// Groups encoded frames into segments.
     Segment(SegmentSpec),
-    /// Puts a segment into words.
+    /// Captions every segment.
     Caption(CaptionSpec),
     /// Makes segments searchable.
     Index(IndexSpec),
     /// Answers a question about every segment.
     Reason(ReasonSpec),
-    /// Says what happened in every minute.
+    /// Summarises every minute.
     Summary(SummarySpec),
 }
 
 impl NodeKind {
-    /// The word for this kind in a pipeline file.
+    /// Returns the name of this kind in a pipeline file.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Sample(_) => "sample",
@@ -84,8 +83,8 @@ impl NodeKind {
         }
     }
 
-    /// What may stand on this node's inputs.
-    pub fn takes(&self) -> &'static [StreamKind] {
+    /// Returns the kinds of streams that this node accepts.
+    pub fn inputs(&self) -> &'static [StreamKind] {
         use StreamKind::{Answers, Captions, Encoded, Frames, Samples, Scenes};
         match self {
             Self::Sample(_) => &[Frames],
@@ -98,8 +97,8 @@ impl NodeKind {
         }
     }
 
-    /// What this node sends.
-    pub fn gives(&self) -> StreamKind {
+    /// Returns the kind of stream that this node sends.
+    pub fn output(&self) -> StreamKind {
         match self {
             Self::Sample(_) => StreamKind::Samples,
             Self::Encode(_) => StreamKind::Encoded,
@@ -123,45 +122,4 @@ impl NodeKind {
             Self::Summary(spec) => spec.check(),
         }
     }
-}
-
-/// A setting outside its range.
-#[derive(Clone, Debug, PartialEq, Error)]
-#[error("{key} is {found}, expected {expected}")]
-pub struct SpecError {
-    /// The key in the pipeline file.
-    pub key: &'static str,
-    /// The value as written.
-    pub found: String,
-    /// The range that would be accepted.
-    pub expected: &'static str,
-}
-
-/// Accepts `value` if `holds`, else names the key, the value and the range.
-pub(crate) fn require(
-    holds: bool,
-    key: &'static str,
-    value: impl fmt::Display,
-    expected: &'static str,
-) -> Result<(), SpecError> {
-    if holds {
-        Ok(())
-    } else {
-        Err(SpecError {
-            key,
-            found: value.to_string(),
-            expected,
-        })
-    }
-}
-
-/// Rejects a bound on new tokens outside its range; without one the pack's own holds.
-pub(crate) fn check_tokens(max_tokens: Option<usize>) -> Result<(), SpecError> {
-    let tokens = max_tokens.unwrap_or(1);
-    require(
-        (1..=256).contains(&tokens),
-        "max_tokens",
-        tokens,
-        "1 to 256",
-    )
 }

@@ -1,6 +1,6 @@
-//! Answers a question about a segment: makes the request, and the answer of what the decoder said.
+//! Reasoning: one question about every segment, from its settings to the request and the answer.
 //!
-//! The evidence is what the pictures show, and the caption too if the node reads captions.
+//! The evidence is the content of the frames, and the caption too if the node reads captions.
 
 use std::sync::Arc;
 
@@ -9,36 +9,40 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data::{Answer, Caption, Failure, NodeId, Outcome, Segment, Stage},
-    decode::{About, Decoded, Request, about_segment},
-    node::{SpecError, check_tokens, require},
-    tally::Task,
+    caption::Caption,
+    counters::Task,
+    failure::{Failure, Outcome, Stage},
+    ids::NodeId,
+    media_time::MediaTime,
+    request::{Decoded, Request, Subject},
+    segment::Segment,
+    spec::{SpecError, check_max_tokens, require},
 };
 
-/// Answers one question about every segment, from its pictures or from its caption.
+/// Answers one question about every segment, from its frames or from its caption.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReasonSpec {
-    /// The question, in plain words, 1 to 500 characters.
+    /// The question in plain language, 1 to 500 characters.
     pub ask: String,
-    /// What the answer may be. Of anything but free text, its probability is told too. Yes or no is told from the pictures
-    /// themselves where the pack can do that.
+    /// Form of the answer. Any form but free text comes with a probability. Yes or no is answered from the frames themselves where
+    /// the pack supports it.
     #[serde(default)]
     pub answer: AnswerForm,
-    /// The answers to choose from, 2 to 16, each of 1 to 60 characters, no two alike; only for a choice.
+    /// Answers to choose from, only for a choice: 2 to 16, each of 1 to 60 characters, all different.
     #[serde(default)]
     pub options: Vec<String>,
-    /// Asks about every n-th stretch of the segments' length only, 1 to 1000.
+    /// Asks only about every n-th window of the segment length, 1 to 1000.
     #[serde(default = "one")]
     pub every: u32,
-    /// Which answers are told: all of them, or only those that differ from what was told before. An index gets all.
+    /// Answers to report: all of them, or only those that differ from the one reported before. An index gets all.
     #[serde(default)]
-    pub tell: Telling,
-    /// So many segments in a row must agree before a change is told, 1 to 100, those passed over that got no answer; only with
-    /// `tell = "changes"`. More tell later and flicker less.
+    pub tell: Reporting,
+    /// Segments in a row that must agree before a change is reported, 1 to 100; segments without an answer are skipped. Only with
+    /// `tell = "changes"`. A higher number reports later and flickers less.
     #[serde(default = "two")]
     pub agree: u32,
-    /// At most so many new tokens for each free answer, 1 to 256; the pack's own bound if absent.
+    /// Highest number of new tokens for each free answer, 1 to 256; the pack's own limit if absent.
     #[serde(default)]
     pub max_tokens: Option<usize>,
 }
@@ -50,7 +54,7 @@ impl Default for ReasonSpec {
             answer: AnswerForm::default(),
             options: Vec::new(),
             every: one(),
-            tell: Telling::default(),
+            tell: Reporting::default(),
             agree: two(),
             max_tokens: None,
         }
@@ -65,24 +69,24 @@ fn two() -> u32 {
     2
 }
 
-/// Which answers are told.
+/// The answers of a reason node that are reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub enum Telling {
+pub enum Reporting {
     /// All of them.
     #[default]
     All,
-    /// The first, and those that differ from the one told before.
+    /// The first answer, and those that differ from the one reported before.
     Changes,
 }
 
-/// What an answer may be.
+/// The form of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum AnswerForm {
-    /// A sentence of the decoder's own.
+    /// A free sentence by the decoder.
     #[default]
     Text,
     /// Yes or no.
@@ -92,11 +96,11 @@ pub enum AnswerForm {
 }
 
 impl ReasonSpec {
-    /// Smallest useful text of this node.
+    /// Smallest useful settings of this node in a pipeline file.
     pub const EXAMPLE: &str =
         "kind = \"reason\"\ninputs = [\"scenes\"]\nask = \"Is a person in the picture?\"\n";
 
-    /// Rejects an empty or endless question, options that are no choice, and token bounds outside their range.
+    /// Rejects an empty or too long question, options without a choice, and numbers outside their ranges.
     pub fn check(&self) -> Result<(), SpecError> {
         let length = self.ask.trim().chars().count();
         require(
@@ -105,7 +109,7 @@ impl ReasonSpec {
             format!("{length} characters long"),
             "1 to 500 characters",
         )?;
-        check_tokens(self.max_tokens)?;
+        check_max_tokens(self.max_tokens)?;
         require(
             (1..=1000).contains(&self.every),
             "every",
@@ -118,7 +122,7 @@ impl ReasonSpec {
             self.agree,
             "1 to 100",
         )?;
-        let comparable = self.tell == Telling::All || self.answer != AnswerForm::Text;
+        let comparable = self.tell == Reporting::All || self.answer != AnswerForm::Text;
         let expected =
             "\"all\", or an answer of \"yes_no\" or \"choice\": free answers always differ";
         require(comparable, "tell", "\"changes\" of a free answer", expected)?;
@@ -166,18 +170,19 @@ impl ReasonSpec {
         Ok(())
     }
 
-    /// Whether the text encoder answers, and not the decoder.
-    pub fn judged(&self, prompts: &PromptBuilder) -> bool {
+    /// Returns true if the text encoder answers instead of the decoder.
+    pub fn answered_by_text_encoder(&self, prompts: &PromptBuilder) -> bool {
         self.answer == AnswerForm::YesNo && prompts.yes_no_classifier().is_some()
     }
 
-    /// Whether the text encoder has a say in the answers.
-    pub fn weighed(&self, prompts: &PromptBuilder) -> bool {
-        self.judged(prompts) || self.answer != AnswerForm::Text && prompts.ranker().embeds_options()
+    /// Returns true if the answers need the text encoder.
+    pub fn needs_text_encoder(&self, prompts: &PromptBuilder) -> bool {
+        self.answered_by_text_encoder(prompts)
+            || self.answer != AnswerForm::Text && prompts.ranker().embeds_options()
     }
 
-    /// The only answers there may be; none if it is free.
-    fn among(&self) -> Vec<String> {
+    /// Returns the only answers that are allowed; none if the answer is free.
+    fn allowed_answers(&self) -> Vec<String> {
         match self.answer {
             AnswerForm::Text => Vec::new(),
             AnswerForm::YesNo => ["Yes", "No"].map(str::to_owned).to_vec(),
@@ -190,41 +195,42 @@ impl ReasonSpec {
     }
 }
 
-/// A reason node: its name in the graph and its settings.
+/// A reason node: the core that makes its requests.
 #[derive(Clone, Debug)]
-pub struct Asker {
+pub struct ReasonNode {
     node: NodeId,
     ask: Arc<str>,
-    among: Arc<[String]>,
-    judged: bool,
+    allowed_answers: Arc<[String]>,
+    for_text_encoder: bool,
     max_tokens: usize,
     every: u64,
     length_ms: u64,
 }
 
-impl Asker {
-    /// The node with these settings, over segments of at most this length.
+impl ReasonNode {
+    /// Creates the node with these settings, over segments of at most `length_ms`.
     pub fn new(node: NodeId, spec: &ReasonSpec, length_ms: u64, prompts: &PromptBuilder) -> Self {
         let max_tokens = spec.max_tokens.unwrap_or(prompts.answer_tokens());
         Self {
             node,
             ask: spec.ask.as_str().into(),
-            among: spec.among().into(),
-            judged: spec.judged(prompts),
+            allowed_answers: spec.allowed_answers().into(),
+            for_text_encoder: spec.answered_by_text_encoder(prompts),
             max_tokens,
             every: u64::from(spec.every.max(1)),
             length_ms: length_ms.max(1),
         }
     }
 
-    /// Whether this segment is asked about. That depends on its place only, so that a run that goes on asks about the same ones.
-    pub fn asks(&self, segment: &Segment) -> bool {
-        let stretch = segment.key.start.millis() / self.length_ms;
-        stretch.is_multiple_of(self.every)
+    /// Returns true if the node asks about this segment. That depends on its start only, so a resumed run asks about the
+    /// same segments.
+    pub fn selects(&self, segment: &Segment) -> bool {
+        let window = segment.key.start.millis() / self.length_ms;
+        window.is_multiple_of(self.every)
     }
 
-    /// Asks about what the pictures of a segment show, if it is asked about.
-    pub fn about_segment(
+    /// Returns the request about the frames of a segment, if the node asks about it.
+    pub fn segment_request(
         &self,
         segment: &Arc<Segment>,
         prompts: &PromptBuilder,
@@ -233,11 +239,12 @@ impl Asker {
         self.request(segment, Ok(self.prompt("", &evidence, prompts)))
     }
 
-    /// Asks about what the pictures show and a caption says; where there is no caption, there will be no answer.
-    pub fn about_caption(
+    /// Returns the request about the frames of a segment and its caption, with captions of similar segments as further
+    /// evidence. Without a caption there will be no answer.
+    pub fn caption_request(
         &self,
         segment: &Arc<Segment>,
-        (caption, remembered): (&Outcome<Caption>, &[String]),
+        (caption, examples): (&Outcome<Caption>, &[String]),
         prompts: &PromptBuilder,
     ) -> Option<Request> {
         let missing = |failure: &Failure| {
@@ -248,9 +255,9 @@ impl Asker {
         };
         let prompt = caption.as_ref().map(|caption| {
             let tags = prompts.tags(&segment.features);
-            let like = match remembered.is_empty() {
+            let like = match examples.is_empty() {
                 true => String::new(),
-                false => format!("Like: {}", remembered.join(" ")),
+                false => format!("Like: {}", examples.join(" ")),
             };
             self.prompt(&like, &format!("{tags}. {}", caption.text), prompts)
         });
@@ -260,35 +267,55 @@ impl Asker {
     fn prompt(&self, like: &str, evidence: &str, prompts: &PromptBuilder) -> Prompt {
         prompts
             .reason_prompt_with(like, evidence, &self.ask)
-            .with_options(&self.among)
+            .with_options(&self.allowed_answers)
     }
 
     fn request(&self, segment: &Arc<Segment>, prompt: Result<Prompt, Fault>) -> Option<Request> {
-        self.asks(segment).then(|| Request {
-            about: About::Segment(self.node, Arc::clone(segment)),
+        self.selects(segment).then(|| Request {
+            subject: Subject::Segment(self.node, Arc::clone(segment)),
             task: Task::Reason,
             question: Some(Arc::clone(&self.ask)),
             prompt,
-            remembered: Arc::default(),
+            examples: Arc::default(),
             draft: None,
-            judged: self.judged,
+            for_text_encoder: self.for_text_encoder,
             max_tokens: self.max_tokens,
         })
     }
 }
 
-/// The answer, or why there is none; nothing if something else was decoded.
-pub fn finish(decoded: &Decoded) -> Option<Outcome<Answer>> {
-    let (node, segment, text) = about_segment(decoded, Stage::Reason)?;
-    let said = decoded.result.as_ref().ok();
-    Some(text.map(|text| Answer {
-        segment,
-        node,
-        ask: decoded.item.question.clone().unwrap_or_default(),
-        text,
-        probability: said.and_then(|said| said.probability),
-        rests_on: Vec::new(),
-    }))
+/// One answer about a segment.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The segment it is about.
+    pub segment: Arc<Segment>,
+    /// The reason node.
+    pub node: NodeId,
+    /// The question.
+    pub ask: Arc<str>,
+    /// The answer.
+    pub text: String,
+    /// Its probability among the allowed answers, 0 to 1; `None` for a free answer.
+    pub probability: Option<f32>,
+    /// Start and end of the segments that agree on a reported change, this one last; empty if all answers are reported.
+    pub rests_on: Vec<(MediaTime, MediaTime)>,
+}
+
+impl Answer {
+    /// Returns the answer of a completion, or the reason why there is none; `None` if the request was not about a
+    /// segment.
+    pub fn from_decoded(decoded: &Decoded) -> Option<Outcome<Self>> {
+        let (node, segment, text) = decoded.about_segment(Stage::Reason)?;
+        let completion = decoded.result.as_ref().ok();
+        Some(text.map(|text| Self {
+            segment,
+            node,
+            ask: decoded.item.question.clone().unwrap_or_default(),
+            text,
+            probability: completion.and_then(|completion| completion.probability),
+            rests_on: Vec::new(),
+        }))
+    }
 }
 
 #[cfg(test)]
@@ -296,7 +323,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_are_a_choice_or_nothing() {
+    fn options_need_a_choice_and_must_differ() {
         let spec = |answer, options: &[&str]| {
             let options = options.iter().map(|option| (*option).to_owned()).collect();
             let ask = "Where?".to_owned();

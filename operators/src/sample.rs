@@ -1,8 +1,8 @@
-//! Chooses frames: on a grid of media time, and only where something changed.
+//! Frame sampling: on a grid of media time, and only where something changed.
 //!
-//! What is chosen in a stretch (the media time between two multiples of the segment length) depends only on frames of that
-//! stretch: the grid is anchored at 0, and the state begins anew at every multiple. So a run that resumes at such a
-//! multiple chooses what an undisturbed run would have chosen.
+//! The choice within a window (the media time between two multiples of the segment length) depends only on frames of
+//! that window: the grid is anchored at 0, and the state starts anew at every multiple. So a run that resumes at such a
+//! multiple chooses the frames that an undisturbed run would have chosen.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,24 +15,27 @@ use timely::{
 };
 
 use crate::{
-    data::{MediaTime, ROUNDING, SourceId, Taken},
-    node::{SpecError, require},
-    pace::Pace,
+    counters::{Counters, DropReason},
+    event::IntakeEvent,
+    ids::SourceId,
+    media_time::MediaTime,
+    rate_control::RateFactor,
+    sampling_grid::SamplingGrid,
     signature::Signature,
-    tally::{DropReason, Tally},
+    spec::{SpecError, require},
 };
 
 /// Chooses frames: at most `fps` a second on a grid of media time, and none that look like the last one chosen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SampleSpec {
-    /// Frames a second of media time, 0.01 to 60. More frames see quicker events and cost one encoder run each.
+    /// Frames a second of media time, 0.01 to 60. A higher rate catches shorter events and costs one encoder run for each frame.
     pub fps: f64,
-    /// How much a frame must differ from the last one chosen, as a mean difference of brightness from 0 (keep every frame) to 1. 0.01 skips a still picture and keeps a person walking through it.
+    /// Smallest difference from the last chosen frame, as a mean difference of brightness from 0 (choose every frame) to 1. 0.01 skips a still scene and keeps a person walking through it.
     pub change: f64,
-    /// After so many milliseconds of media time a frame is chosen even if nothing changed.
+    /// Media time in milliseconds after which a frame is chosen even if nothing changed.
     pub keep_every_ms: u64,
-    /// Of a live source: under lasting overload the rate goes down step by step to this, and up again when there is room. More
+    /// Lowest rate of a live source under lasting overload: the rate goes down step by step, and up again when there is room. More
     /// than 0, at most `fps`; a quarter of `fps` if absent. A recording keeps its rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_fps: Option<f64>,
@@ -50,7 +53,7 @@ impl Default for SampleSpec {
 }
 
 impl SampleSpec {
-    /// Smallest useful text of this node.
+    /// Smallest useful settings of this node in a pipeline file.
     pub const EXAMPLE: &str = "kind = \"sample\"\ninputs = [\"video\"]\nfps = 2\n";
 
     /// Rejects rates and thresholds outside their ranges.
@@ -73,233 +76,185 @@ impl SampleSpec {
             self.keep_every_ms,
             "1 or more",
         )?;
-        let least = self.least();
+        let min_fps = self.lowest_fps();
         require(
-            least > 0.0 && least <= self.fps,
+            min_fps > 0.0 && min_fps <= self.fps,
             "min_fps",
-            least,
+            min_fps,
             "more than 0, at most fps",
         )
     }
 
-    /// The lowest rate of a live source.
-    pub fn least(&self) -> f64 {
+    /// Returns the lowest rate of a live source.
+    pub fn lowest_fps(&self) -> f64 {
         self.min_fps.unwrap_or(self.fps / 4.0)
     }
 }
 
-/// The places on the grid of media time; the first frame in each place is wanted.
-///
-/// A source may use it to spare the conversion of frames that no sampler wants: the choice is the same.
+/// The core: decides about the frames of one source.
 #[derive(Clone, Debug)]
-pub struct Grid {
-    fps: f64,
-    /// Of a live source: what its rate follows, and the lowest one.
-    pace: Option<(Arc<Pace>, f64)>,
-    stretches_ms: Vec<u64>,
-    last: Option<Place>,
-}
-
-/// The place of a frame: its stretch for each segment length, and its slot.
-type Place = (Vec<u64>, u128);
-
-impl Grid {
-    /// A grid of `fps` places a second that begins anew at every multiple of each of the lengths.
-    pub fn new(fps: f64, stretches_ms: &[u64]) -> Self {
-        Self {
-            fps,
-            pace: None,
-            stretches_ms: stretches_ms.to_vec(),
-            last: None,
-        }
-    }
-
-    /// The same grid, with a rate that follows `pace` but never goes below `least`.
-    pub fn paced(self, pace: Arc<Pace>, least: f64) -> Self {
-        Self {
-            pace: Some((pace, least)),
-            ..self
-        }
-    }
-
-    /// Places in a second, now.
-    pub fn fps(&self) -> f64 {
-        match &self.pace {
-            Some((pace, least)) => pace.rate(self.fps, *least),
-            None => self.fps,
-        }
-    }
-
-    /// Places in a second that are wanted, whatever the load.
-    pub fn wanted_fps(&self) -> f64 {
-        self.fps
-    }
-
-    /// Whether a frame is the first of its place. Frames are offered in order.
-    pub fn wants(&mut self, at: MediaTime) -> bool {
-        let place = self.place(at);
-        if self.last.as_ref() == Some(&place) {
-            return false;
-        }
-        self.last = Some(place);
-        true
-    }
-
-    /// The earliest moment after a frame at `at` at which another one is wanted.
-    pub fn next(&self, at: MediaTime) -> MediaTime {
-        let (stretches, slot) = self.place(at);
-        let rate = ((self.fps() * 1e6).round() as u128).max(1);
-        let begins = ((slot + 1) * 1_000_000_000_000_000).div_ceil(rate);
-        let stretches = self.stretches_ms.iter().zip(stretches);
-        let ends = stretches.map(|(length, n)| (n + 1) * (length * 1_000_000).max(1));
-        let next = ends.fold(u64::try_from(begins).unwrap_or(u64::MAX), u64::min);
-        MediaTime::from_nanos(next.saturating_sub(ROUNDING))
-    }
-
-    fn place(&self, at: MediaTime) -> Place {
-        // Containers round times to their own clock: a frame a microsecond before a boundary belongs to it.
-        let nanos = at.nanos() + ROUNDING;
-        // Places in a million seconds.
-        let rate = (self.fps() * 1e6).round() as u128;
-        let stretches = self
-            .stretches_ms
-            .iter()
-            .map(|length| nanos / (length * 1_000_000).max(1))
-            .collect();
-        (stretches, u128::from(nanos) * rate / 1_000_000_000_000_000)
-    }
-}
-
-/// The core: decides about one source's frames.
-#[derive(Clone, Debug)]
-pub struct Sampler {
-    grid: Grid,
+pub(crate) struct Sampler {
+    grid: SamplingGrid,
     change: f64,
     keep_every_ms: u64,
-    kept: Option<Kept>,
+    last: Option<LastChosen>,
 }
 
 #[derive(Clone, Debug)]
-struct Kept {
+struct LastChosen {
     at: MediaTime,
-    stretches: Vec<u64>,
+    windows: Vec<u64>,
     signature: Signature,
 }
 
 impl Sampler {
-    /// A sampler that has seen nothing.
-    pub fn new(spec: &SampleSpec, stretches_ms: &[u64]) -> Self {
-        let grid = Grid::new(spec.fps, stretches_ms);
+    /// Creates a sampler that has seen no frame.
+    fn new(spec: &SampleSpec, window_lengths_ms: &[u64]) -> Self {
         Self {
-            grid,
+            grid: SamplingGrid::new(spec.fps, window_lengths_ms),
             change: spec.change,
             keep_every_ms: spec.keep_every_ms,
-            kept: None,
+            last: None,
         }
     }
 
-    /// The same for a live source: its rate follows `pace`.
-    pub fn paced(self, pace: Arc<Pace>, least: f64) -> Self {
+    /// Scales the rate of a live source by `rate`, but never below `min_fps`.
+    fn with_rate(self, rate: Arc<RateFactor>, min_fps: f64) -> Self {
         Self {
-            grid: self.grid.paced(pace, least),
+            grid: self.grid.with_rate(rate, min_fps),
             ..self
         }
     }
 
-    /// Decides about the next frame; `None` keeps it.
-    pub fn judge(&mut self, at: MediaTime, signature: &Signature) -> Option<DropReason> {
+    /// Decides about the next frame; `None` means that it is chosen.
+    fn decide(&mut self, at: MediaTime, signature: &Signature) -> Option<DropReason> {
         if !self.grid.wants(at) {
             return Some(DropReason::Rate);
         }
-        let (stretches, _) = self.grid.place(at);
-        if self
-            .kept
-            .as_ref()
-            .is_some_and(|kept| self.alike(kept, at, &stretches, signature))
-        {
+        let windows = self.grid.windows(at);
+        let unchanged = |last: &LastChosen| self.is_unchanged(last, at, &windows, signature);
+        if self.last.as_ref().is_some_and(unchanged) {
             return Some(DropReason::Gated);
         }
-        self.kept = Some(Kept {
+        self.last = Some(LastChosen {
             at,
-            stretches,
+            windows,
             signature: signature.clone(),
         });
         None
     }
 
-    fn alike(&self, kept: &Kept, at: MediaTime, stretches: &[u64], signature: &Signature) -> bool {
-        kept.stretches == stretches
-            && at.millis().saturating_sub(kept.at.millis()) < self.keep_every_ms
-            && kept.signature.difference(signature) < self.change
+    fn is_unchanged(
+        &self,
+        last: &LastChosen,
+        at: MediaTime,
+        windows: &[u64],
+        signature: &Signature,
+    ) -> bool {
+        last.windows == windows
+            && at.millis().saturating_sub(last.at.millis()) < self.keep_every_ms
+            && last.signature.difference(signature) < self.change
+    }
+
+    /// Counts a record; returns true if it passes. Only frames can be dropped.
+    fn passes(&mut self, event: &IntakeEvent, counters: &Counters) -> bool {
+        let IntakeEvent::Frame(frame) = event else {
+            return true;
+        };
+        let counters = counters.source(frame.source);
+        let dropped = self.decide(frame.at, &frame.signature);
+        match dropped {
+            None => counters.add_sampled(),
+            Some(reason) => counters.add_dropped(reason, 1),
+        }
+        dropped.is_none()
     }
 }
 
-/// Lets the wanted frames of `sources` through; everything else of them passes as it is.
-pub fn sample<'s, T: Timestamp>(
-    taken: StreamVec<'s, T, Taken>,
-    spec: &SampleSpec,
-    from: Sampling,
-    tally: Tally,
-) -> StreamVec<'s, T, Taken> {
-    let fresh = Sampler::new(spec, &from.stretches_ms);
-    let planned: BTreeMap<u32, Sampler> = from
-        .planned
-        .into_iter()
-        .map(|(planned, pace)| match pace {
-            Some(pace) => (planned, fresh.clone().paced(pace, spec.least())),
+/// The sources that a sample node reads, and the segment lengths at whose multiples its state starts anew.
+#[derive(Clone, Debug, Default)]
+pub struct SampledSources {
+    /// Planned sources; a live one has the factor that scales its rate.
+    pub planned: Vec<(u32, Option<Arc<RateFactor>>)>,
+    /// Segment lengths downstream, in milliseconds.
+    pub window_lengths_ms: Vec<u64>,
+}
+
+impl SampledSources {
+    /// Returns the sampler that each recording of a planned source starts with.
+    fn samplers(self, spec: &SampleSpec) -> BTreeMap<u32, Sampler> {
+        let fresh = Sampler::new(spec, &self.window_lengths_ms);
+        let sampler = |(planned, rate)| match rate {
+            Some(rate) => (planned, fresh.clone().with_rate(rate, spec.lowest_fps())),
             None => (planned, fresh.clone()),
-        })
-        .collect();
+        };
+        self.planned.into_iter().map(sampler).collect()
+    }
+}
+
+/// Passes on the chosen frames of `sources`, and all their other records unchanged.
+///
+/// ```
+/// use std::sync::{Arc, mpsc};
+///
+/// use atom_models::Image;
+/// use atom_operators::{
+///     counters::Counters, event::IntakeEvent, frame::Frame, ids::SourceId, media_time::MediaTime,
+///     sample::{SampleSpec, SampledSources, sample},
+/// };
+/// use timely::dataflow::operators::{Inspect, vec::ToStream};
+///
+/// // Ten frames a second, each of another grey, so that none is skipped as unchanged.
+/// let frame = |n: u8| {
+///     let at = MediaTime::from_millis(u64::from(n) * 100);
+///     let image = Image::filled(16, 16, [n * 10; 3]);
+///     IntakeEvent::Frame(Arc::new(Frame::new(SourceId::new(0), at, image)))
+/// };
+/// let (output, chosen) = mpsc::channel();
+/// timely::example(move |scope| {
+///     let sources = SampledSources { planned: vec![(0, None)], window_lengths_ms: vec![4000] };
+///     let frames = (0..10).map(frame).to_stream(scope);
+///     sample(frames, &SampleSpec::default(), sources, Counters::default()).inspect(move |event| {
+///         if let IntakeEvent::Frame(frame) = event {
+///             output.send(frame.at.millis()).unwrap();
+///         }
+///     });
+/// });
+/// assert_eq!(chosen.iter().collect::<Vec<_>>(), [0, 500]); // two frames a second
+/// ```
+pub fn sample<'s, T: Timestamp>(
+    events: StreamVec<'s, T, IntakeEvent>,
+    spec: &SampleSpec,
+    sources: SampledSources,
+    counters: Counters,
+) -> StreamVec<'s, T, IntakeEvent> {
+    let planned = sources.samplers(spec);
     let mut samplers: BTreeMap<SourceId, Sampler> = BTreeMap::new();
-    taken.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
+    events.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
         Pipeline,
         "Sample",
         move |_initial, _info| {
             move |input, output| {
                 input.for_each_stamp(|capability, batches| {
                     let mut session = output.session(&capability);
-                    for taken in batches.flat_map(|batch| batch.drain(..)) {
-                        let source = taken.source();
+                    for event in batches.flat_map(|batch| batch.drain(..)) {
+                        let source = event.source();
                         let Some(fresh) = planned.get(&source.planned) else {
                             continue;
                         };
                         let sampler = samplers.entry(source).or_insert_with(|| fresh.clone());
-                        if !keep(sampler, &taken, &tally) {
+                        if !sampler.passes(&event, &counters) {
                             continue;
                         }
-                        if let Taken::End(_) = &taken {
+                        if let IntakeEvent::End(_) = &event {
                             samplers.remove(&source);
                         }
-                        session.give(taken);
+                        session.give(event);
                     }
                 });
             }
         },
     )
-}
-
-/// Which sources a sample node reads, and where its state begins anew.
-#[derive(Clone, Debug, Default)]
-pub struct Sampling {
-    /// The planned sources, live ones with what their rate follows.
-    pub planned: Vec<(u32, Option<Arc<Pace>>)>,
-    /// The segment lengths downstream.
-    pub stretches_ms: Vec<u64>,
-}
-
-fn keep(sampler: &mut Sampler, taken: &Taken, tally: &Tally) -> bool {
-    let Taken::Frame(frame) = taken else {
-        return true;
-    };
-    let tally = tally.source(frame.source);
-    match sampler.judge(frame.at, &frame.signature) {
-        None => tally.sampled(),
-        Some(reason) => {
-            tally.dropped(reason, 1);
-            return false;
-        }
-    }
-    true
 }
 
 #[cfg(test)]
@@ -309,71 +264,47 @@ mod tests {
     use super::*;
 
     fn grey(level: u8) -> Signature {
-        Signature::of(&Image::filled(16, 16, [level; 3]))
+        Signature::new(&Image::filled(16, 16, [level; 3]))
     }
 
-    /// The indices of the frames that are kept, of `count` frames at `fps`, each frame's grey given by its index.
-    fn kept(spec: &SampleSpec, fps: f64, count: u64, level: impl Fn(u64) -> u8) -> Vec<u64> {
+    /// Returns the indices of the chosen frames, of `count` frames at `fps`, each frame's grey given by its index.
+    fn chosen(spec: &SampleSpec, fps: f64, count: u64, level: impl Fn(u64) -> u8) -> Vec<u64> {
         let mut sampler = Sampler::new(spec, &[4000]);
         let at = |n: u64| MediaTime::from_nanos((n as f64 * 1e9 / fps) as u64);
         (0..count)
-            .filter(|n| sampler.judge(at(*n), &grey(level(*n))).is_none())
+            .filter(|n| sampler.decide(at(*n), &grey(level(*n))).is_none())
             .collect()
     }
 
     #[test]
-    fn takes_the_first_frame_of_each_place_on_the_grid() {
+    fn chooses_the_first_frame_of_each_cell_of_the_grid() {
         let spec = SampleSpec {
             fps: 2.0,
             change: 0.0,
             ..SampleSpec::default()
         };
-        assert_eq!(kept(&spec, 25.0, 50, |_| 0), [0, 13, 25, 38]);
-        assert_eq!(kept(&spec, 1.0, 3, |_| 0), [0, 1, 2]);
+        assert_eq!(chosen(&spec, 25.0, 50, |_| 0), [0, 13, 25, 38]);
+        assert_eq!(chosen(&spec, 1.0, 3, |_| 0), [0, 1, 2]);
         assert_eq!(
-            kept(&spec, 30000.0 / 1001.0, 91, |_| 0),
+            chosen(&spec, 30000.0 / 1001.0, 91, |_| 0),
             [0, 15, 30, 45, 60, 75, 90]
         );
     }
 
     #[test]
-    fn knows_when_the_next_frame_is_wanted() {
-        for (fps, stretches) in [
-            (0.1, &[4000][..]),
-            (0.3, &[]),
-            (2.0, &[4000, 700]),
-            (7.7, &[]),
-        ] {
-            let mut at = MediaTime::from_nanos(123_456_789);
-            for _ in 0..50 {
-                let mut grid = Grid::new(fps, stretches);
-                grid.wants(at);
-                let next = grid.next(at);
-                assert!(next > at);
-                assert!(
-                    !grid.wants(MediaTime::from_nanos(next.nanos() - 1)),
-                    "{fps}"
-                );
-                assert!(grid.wants(next), "{fps}");
-                at = next;
-            }
-        }
-    }
-
-    #[test]
-    fn skips_what_does_not_change_but_lets_one_through_now_and_then() {
+    fn skips_unchanged_frames_but_chooses_one_now_and_then() {
         let spec = SampleSpec {
             fps: 1.0,
             change: 0.01,
             keep_every_ms: 3000,
             ..SampleSpec::default()
         };
-        assert_eq!(kept(&spec, 1.0, 9, |_| 7), [0, 3, 4, 7, 8]); // 4 and 8 begin stretches
-        assert_eq!(kept(&spec, 1.0, 4, |n| n as u8 * 40), [0, 1, 2, 3]);
+        assert_eq!(chosen(&spec, 1.0, 9, |_| 7), [0, 3, 4, 7, 8]); // 4 and 8 begin windows
+        assert_eq!(chosen(&spec, 1.0, 4, |n| n as u8 * 40), [0, 1, 2, 3]);
     }
 
     #[test]
-    fn a_run_resumed_at_a_stretch_keeps_the_same_frames() {
+    fn a_run_resumed_at_a_window_chooses_the_same_frames() {
         let spec = SampleSpec {
             fps: 1.7,
             change: 0.02,
@@ -386,7 +317,7 @@ mod tests {
             let mut sampler = Sampler::new(&spec, &[4000]);
             (0..600)
                 .filter(|n| at(*n).reaches(MediaTime::from_millis(from)))
-                .filter(|n| sampler.judge(at(*n), &grey(level(*n))).is_none())
+                .filter(|n| sampler.decide(at(*n), &grey(level(*n))).is_none())
                 .collect()
         };
         let whole = run(0);

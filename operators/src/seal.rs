@@ -1,8 +1,8 @@
-//! Gives results out in order, and says from when on everything of a span is known.
+//! Sealing: releases results in order, once nothing can be added to them.
 //!
-//! Results wait until the frontier has passed their tick: then no branch and no pass still works on it. What is sealed of
-//! a source is in the order of its ticks, and with it comes how far the source is complete: the end of the last segment
-//! that every one of its segment nodes has closed.
+//! Results wait until the frontier has passed their tick: then no branch and no decoder pass still works on it. The
+//! sealed results of a source are in the order of its ticks. With them comes the media time that the source is *complete
+//! through*, its low watermark: the end of the last segment that every one of its segment nodes has closed.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,15 +11,21 @@ use atom_models::Reason;
 use timely::dataflow::{StreamVec, channels::pact::Pipeline, operators::Operator};
 
 use crate::{
-    change::Changes,
-    data::{Answer, Caption, End, Failure, MediaTime, NodeId, Row, SourceId, Stage},
-    summary::Summary,
+    answer_changes::AnswerChanges,
+    caption::Caption,
+    event::SourceEnd,
+    failure::{Failure, Stage},
+    ids::{NodeId, SourceId},
+    index::Row,
+    media_time::MediaTime,
+    reason::Answer,
+    summary::summarize::Summary,
     tick::Tick,
 };
 
-/// A result on its way out.
+/// A result that leaves the graph.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum ResultEvent {
     /// A caption.
     Caption(Caption),
     /// An answer.
@@ -28,7 +34,7 @@ pub enum Event {
     Summary(Summary),
     /// A row of an index.
     Row(Row),
-    /// Something went wrong.
+    /// A failure.
     Failure(Failure),
     /// A segment closed, with or without a result.
     Closed {
@@ -36,24 +42,24 @@ pub enum Event {
         source: SourceId,
         /// The segment node.
         node: NodeId,
-        /// Where the segment begins.
+        /// Start of the segment.
         start: MediaTime,
-        /// Where the segment ends.
+        /// End of the segment.
         end: MediaTime,
-        /// Whether there is a segment: not if every frame of it was lost.
-        seen: bool,
+        /// True if there is a segment; false if all its frames were lost.
+        has_frames: bool,
     },
-    /// The source is over.
-    End(End),
+    /// The source ended.
+    End(SourceEnd),
 }
 
-impl Event {
-    /// The source that it is about.
+impl ResultEvent {
+    /// Returns the source of the result.
     pub fn source(&self) -> SourceId {
         match self {
             Self::Caption(caption) => caption.segment.key.source,
             Self::Answer(answer) => answer.segment.key.source,
-            Self::Summary(summary) => summary.stretch.source,
+            Self::Summary(summary) => summary.window.source,
             Self::Row(row) => row.segment.key.source,
             Self::Failure(failure) => failure.source,
             Self::Closed { source, .. } => *source,
@@ -62,30 +68,30 @@ impl Event {
     }
 }
 
-/// Everything of one tick, now that nothing can be added to it.
+/// All results of one tick; nothing can be added to them.
 #[derive(Clone, Debug)]
-pub struct Sealed {
+pub struct SealedEvents {
     /// The source.
     pub source: SourceId,
     /// Its results; captions and answers in the order of their start and node.
-    pub events: Vec<Event>,
-    /// How far the source is complete with this; `None` before its first segment.
+    pub events: Vec<ResultEvent>,
+    /// Media time that the source is complete through with this tick; `None` before its first segment.
     pub complete_through: Option<MediaTime>,
 }
 
-/// The core: what waits, and how far each source is.
+/// The core: the results that wait, and the progress of each source.
 #[derive(Debug, Default)]
-pub struct Waiting {
-    events: BTreeMap<Tick, Vec<Event>>,
-    /// The segment nodes that each planned source reaches.
+pub struct SealBuffer {
+    events: BTreeMap<Tick, Vec<ResultEvent>>,
+    /// The segment nodes of each planned source.
     expected: BTreeMap<u32, Vec<NodeId>>,
-    /// How far each of them is with each source that is not over.
-    nodes: BTreeMap<SourceId, BTreeMap<NodeId, Option<MediaTime>>>,
-    changes: BTreeMap<NodeId, Changes>,
+    /// The end of the last closed segment, by open source and segment node.
+    closed_through: BTreeMap<SourceId, BTreeMap<NodeId, Option<MediaTime>>>,
+    changes: BTreeMap<NodeId, AnswerChanges>,
 }
 
-impl Waiting {
-    /// Expects segments of each planned source from these segment nodes.
+impl SealBuffer {
+    /// Creates a buffer that expects segments of each planned source from these segment nodes.
     pub fn new(expected: impl IntoIterator<Item = (u32, Vec<NodeId>)>) -> Self {
         Self {
             expected: expected.into_iter().collect(),
@@ -93,18 +99,18 @@ impl Waiting {
         }
     }
 
-    /// Tells only the changes of what these nodes answer.
-    pub fn with_changes(self, changes: BTreeMap<NodeId, Changes>) -> Self {
+    /// Reports only the changes of these nodes' answers.
+    pub fn with_changes(self, changes: BTreeMap<NodeId, AnswerChanges>) -> Self {
         Self { changes, ..self }
     }
 
-    /// Keeps a result until its tick is passed.
-    pub fn push(&mut self, tick: Tick, event: Event) {
+    /// Adds a result, which waits until its tick is passed.
+    pub fn push(&mut self, tick: Tick, event: ResultEvent) {
         self.events.entry(tick).or_default().push(event);
     }
 
-    /// Gives what was kept for ticks of which `passed` is true, in order.
-    pub fn release(&mut self, passed: impl Fn(&Tick) -> bool) -> Vec<Sealed> {
+    /// Removes and returns the results of all ticks for which `passed` is true, in order.
+    pub fn release(&mut self, passed: impl Fn(&Tick) -> bool) -> Vec<SealedEvents> {
         let released: Vec<_> = self.events.extract_if(.., |tick, _| passed(tick)).collect();
         released
             .into_iter()
@@ -112,62 +118,69 @@ impl Waiting {
             .collect()
     }
 
-    /// An event as it is told, if it is.
-    fn changed(&mut self, event: Event) -> Option<Event> {
+    /// Returns the event as it is reported; `None` for an answer that is no change.
+    fn reported(&mut self, event: ResultEvent) -> Option<ResultEvent> {
         match event {
-            Event::Answer(answer) => match self.changes.get_mut(&answer.node) {
-                Some(changes) => changes.push(answer).map(Event::Answer),
-                None => Some(Event::Answer(answer)),
+            ResultEvent::Answer(answer) => match self.changes.get_mut(&answer.node) {
+                Some(changes) => changes.push(answer).map(ResultEvent::Answer),
+                None => Some(ResultEvent::Answer(answer)),
             },
             event => Some(event),
         }
     }
 
-    /// All that comes of one record is of the source of that record.
-    fn seal(&mut self, mut events: Vec<Event>) -> Option<Sealed> {
+    /// Seals the results of one tick, all of which belong to the source of that record.
+    fn seal(&mut self, mut events: Vec<ResultEvent>) -> Option<SealedEvents> {
         let source = events.first()?.source();
-        let expected = self.expected.get(&source.planned);
-        let nodes = self.nodes.entry(source).or_insert_with(|| {
-            let nodes = expected.into_iter().flatten();
-            nodes.map(|node| (*node, None)).collect()
-        });
-        for event in &events {
-            if let Event::Closed { node, end, .. } = event {
-                nodes.insert(*node, Some(*end));
-            }
-        }
-        let slowest = nodes.values().copied().collect::<Option<Vec<_>>>();
-        let complete_through = slowest.and_then(|ends| ends.into_iter().min());
-        events.sort_by_key(place);
-        let over = events.iter().any(|event| matches!(event, Event::End(_)));
-        let changed = events.into_iter().filter_map(|event| self.changed(event));
-        let events = changed.collect();
-        if over {
-            self.nodes.remove(&source);
+        let complete_through = self.advance(source, &events);
+        events.sort_by_key(sort_key);
+        let ended = events
+            .iter()
+            .any(|event| matches!(event, ResultEvent::End(_)));
+        let reported = events.into_iter().filter_map(|event| self.reported(event));
+        let events = reported.collect();
+        if ended {
+            self.closed_through.remove(&source);
             let changes = self.changes.values_mut();
-            changes.for_each(|changes| changes.forget(source));
+            changes.for_each(|changes| changes.remove_source(source));
         }
-        Some(Sealed {
+        Some(SealedEvents {
             source,
             events,
             complete_through,
         })
     }
+
+    /// Notes the segments that closed; returns the time that the source is complete through.
+    fn advance(&mut self, source: SourceId, events: &[ResultEvent]) -> Option<MediaTime> {
+        let expected = self.expected.get(&source.planned);
+        let nodes = self.closed_through.entry(source).or_insert_with(|| {
+            let nodes = expected.into_iter().flatten();
+            nodes.map(|node| (*node, None)).collect()
+        });
+        for event in events {
+            if let ResultEvent::Closed { node, end, .. } = event {
+                nodes.insert(*node, Some(*end));
+            }
+        }
+        let ends = nodes.values().copied().collect::<Option<Vec<_>>>();
+        ends.and_then(|ends| ends.into_iter().min())
+    }
 }
 
-/// What is told first: results by start and node, then failures, then the rest. No two events of a tick are alike in it, so
-/// the order does not depend on which came first.
-type Place = (u8, MediaTime, NodeId, Option<(Stage, Reason, Arc<str>)>);
+/// The order of results within a tick: results by start and node, then failures, then the rest. No two results of a tick
+/// have the same key, so the order does not depend on arrival.
+type SortKey = (u8, MediaTime, NodeId, Option<(Stage, Reason, Arc<str>)>);
 
-fn place(event: &Event) -> Place {
+fn sort_key(event: &ResultEvent) -> SortKey {
     match event {
-        Event::Caption(caption) => (0, caption.segment.key.start, caption.node, None),
-        Event::Answer(answer) => (1, answer.segment.key.start, answer.node, None),
-        Event::Summary(summary) => {
-            let rank = 2 + u8::from(summary.stretch.span);
-            (rank, summary.stretch.start, summary.node, None)
+        ResultEvent::Caption(caption) => (0, caption.segment.key.start, caption.node, None),
+        ResultEvent::Answer(answer) => (1, answer.segment.key.start, answer.node, None),
+        ResultEvent::Summary(summary) => {
+            let rank = 2 + u8::from(summary.window.span);
+            (rank, summary.window.start, summary.node, None)
         }
-        Event::Failure(Failure {
+        ResultEvent::Failure(Failure {
             stage, at, fault, ..
         }) => (
             4,
@@ -175,26 +188,52 @@ fn place(event: &Event) -> Place {
             NodeId(0),
             Some((*stage, fault.reason, Arc::clone(&fault.detail))),
         ),
-        Event::Row(row) => (5, row.segment.key.start, row.node, None),
-        Event::Closed { node, end, .. } => (6, *end, *node, None),
-        Event::End(end) => (7, end.at, NodeId(0), None),
+        ResultEvent::Row(row) => (5, row.segment.key.start, row.node, None),
+        ResultEvent::Closed { node, end, .. } => (6, *end, *node, None),
+        ResultEvent::End(end) => (7, end.at, NodeId(0), None),
     }
 }
 
-/// Hands everything over to `out` as soon as its tick is passed. `out` must not block.
+/// Sends the results of each tick to `out` as soon as the tick is passed. `out` must not block.
+///
+/// ```
+/// use std::sync::mpsc;
+///
+/// use atom_operators::{
+///     ids::{NodeId, SourceId}, media_time::MediaTime, seal::{ResultEvent, SealBuffer, seal},
+///     tick::Tick,
+/// };
+/// use timely::dataflow::operators::vec::ToStream;
+///
+/// let closed = ResultEvent::Closed {
+///     source: SourceId::new(0),
+///     node: NodeId(1),
+///     start: MediaTime::default(),
+///     end: MediaTime::from_millis(4000),
+///     has_frames: true,
+/// };
+/// let (output, sealed) = mpsc::channel();
+/// timely::execute_directly(move |worker| {
+///     worker.dataflow::<Tick, _, _>(|scope| {
+///         let buffer = SealBuffer::new([(0, vec![NodeId(1)])]);
+///         seal([closed].to_stream(scope), buffer, move |sealed| output.send(sealed).unwrap());
+///     });
+/// });
+/// assert_eq!(sealed.recv().unwrap().complete_through, Some(MediaTime::from_millis(4000)));
+/// ```
 pub fn seal(
-    events: StreamVec<'_, Tick, Event>,
-    mut waiting: Waiting,
-    mut out: impl FnMut(Sealed) + 'static,
+    events: StreamVec<'_, Tick, ResultEvent>,
+    mut buffer: SealBuffer,
+    mut out: impl FnMut(SealedEvents) + 'static,
 ) {
     events.sink(Pipeline, "Seal", move |(input, frontier)| {
         input.for_each_stamp(|capability, batches| {
             let tick = *capability.stamp().expect_singleton();
             for event in batches.flat_map(|batch| batch.drain(..)) {
-                waiting.push(tick, event);
+                buffer.push(tick, event);
             }
         });
-        for sealed in waiting.release(|tick| !frontier.less_equal(tick)) {
+        for sealed in buffer.release(|tick| !frontier.less_equal(tick)) {
             out(sealed);
         }
     });
@@ -203,28 +242,28 @@ pub fn seal(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tick::Lane;
+    use crate::tick::Partition;
 
-    const SOURCE: SourceId = SourceId::of(0);
+    const SOURCE: SourceId = SourceId::new(0);
 
-    fn closed(node: usize, end: u64) -> Event {
-        Event::Closed {
+    fn closed(node: usize, end: u64) -> ResultEvent {
+        ResultEvent::Closed {
             source: SOURCE,
             node: NodeId(node),
             start: MediaTime::default(),
             end: MediaTime::from_millis(end),
-            seen: true,
+            has_frames: true,
         }
     }
 
     #[test]
-    fn gives_nothing_before_its_tick_is_passed_and_then_in_order() {
-        let mut waiting = Waiting::new([(0, vec![NodeId(0)])]);
+    fn releases_nothing_before_its_tick_is_passed_and_then_in_order() {
+        let mut buffer = SealBuffer::new([(0, vec![NodeId(0)])]);
         for n in [7, 3, 5] {
-            waiting.push(Tick::at(Lane(0), n), closed(0, n));
+            buffer.push(Tick::new(Partition(0), n), closed(0, n));
         }
-        assert!(waiting.release(|_| false).is_empty());
-        let ends = |sealed: Vec<Sealed>| -> Vec<_> {
+        assert!(buffer.release(|_| false).is_empty());
+        let ends = |sealed: Vec<SealedEvents>| -> Vec<_> {
             sealed
                 .iter()
                 .filter_map(|s| s.complete_through)
@@ -232,18 +271,18 @@ mod tests {
                 .collect()
         };
         assert_eq!(
-            ends(waiting.release(|tick| *tick < Tick::at(Lane(0), 6))),
+            ends(buffer.release(|tick| *tick < Tick::new(Partition(0), 6))),
             [3, 5]
         );
-        assert_eq!(ends(waiting.release(|_| true)), [7]);
+        assert_eq!(ends(buffer.release(|_| true)), [7]);
     }
 
     #[test]
-    fn a_source_is_complete_as_far_as_its_slowest_segment_node() {
-        let mut waiting = Waiting::new([(0, vec![NodeId(0), NodeId(1)])]);
+    fn a_source_is_complete_through_its_slowest_segment_node() {
+        let mut buffer = SealBuffer::new([(0, vec![NodeId(0), NodeId(1)])]);
         let mut complete = |n, event| {
-            waiting.push(Tick::at(Lane(0), n), event);
-            waiting.release(|_| true)[0]
+            buffer.push(Tick::new(Partition(0), n), event);
+            buffer.release(|_| true)[0]
                 .complete_through
                 .map(MediaTime::millis)
         };

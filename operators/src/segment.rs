@@ -1,8 +1,8 @@
-//! Groups encoded frames into segments.
+//! Segmentation: groups encoded frames into segments.
 //!
-//! A segment closes on data: on a later frame of its source that belongs to the next one, or on the source's end. It
-//! leaves at the time of the record that closed it, and nothing is held for the open one. At every multiple of the
-//! length a segment ends, whatever was in it; a scene change only divides such a stretch further.
+//! A segment closes on data: on a later frame of its source that belongs to the next segment, or on the source's end. It
+//! leaves at the time of the record that closed it, and the operator holds no capability for the open one. Segments are
+//! cut into tumbling windows: one ends at every multiple of the length, and a scene change only divides a window further.
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -17,20 +17,25 @@ use timely::{
 use tracing::{Span, debug_span};
 
 use crate::{
-    data::{
-        Encoded, End, Failure, MediaTime, Outcome, Quiet, ROUNDING, Seen, Segment, SegmentKey,
-        SourceId, Stage,
-    },
-    node::{SpecError, require},
+    credits::Permit,
+    event::{EncodedEvent, IdleHeartbeat, SourceEnd},
+    failure::{Failure, Outcome, Stage},
+    frame::EncodedFrame,
+    ids::SourceId,
+    media_time::{MediaTime, ROUNDING_NANOS},
+    spec::{SpecError, require},
 };
+
+#[cfg(test)]
+mod tests;
 
 /// Groups encoded frames into segments: the unit of captions, search and answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SegmentSpec {
-    /// A segment ends at every multiple of this media time, in milliseconds. Shorter gives quicker captions and more decoder runs.
+    /// A segment ends at every multiple of this media time, in milliseconds. Shorter segments give quicker captions and more decoder runs.
     pub length_ms: u64,
-    /// A segment also ends where the picture changes by more than this, from 0 to 1 (share of the colour histogram that moved); 1 never cuts.
+    /// A segment also ends where the scene changes by more than this, from 0 to 1 (share of the colour histogram that moved); 1 never cuts.
     pub scene_change: f64,
     /// No scene change cuts a segment shorter than this media time, in milliseconds.
     pub shortest_ms: u64,
@@ -47,7 +52,7 @@ impl Default for SegmentSpec {
 }
 
 impl SegmentSpec {
-    /// Smallest useful text of this node.
+    /// Smallest useful settings of this node in a pipeline file.
     pub const EXAMPLE: &str = "kind = \"segment\"\ninputs = [\"seen\"]\nlength_ms = 4000\n";
 
     /// Rejects lengths and thresholds outside their ranges.
@@ -67,50 +72,123 @@ impl SegmentSpec {
     }
 }
 
-/// A segment that closed, or a stretch of which no frame could be used.
-#[derive(Clone, Debug)]
-pub struct Closed {
+/// Identifies a segment: no two segments of one segment node start at the same media time of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SegmentKey {
+    /// The source of the frames.
+    pub source: SourceId,
+    /// Start of the segment.
+    pub start: MediaTime,
+}
+
+/// Consecutive encoded frames of one source that belong together.
+#[derive(Debug)]
+pub struct Segment {
     /// Source and start.
     pub key: SegmentKey,
-    /// Where it ends.
+    /// End of the segment; the next one starts here or later.
     pub end: MediaTime,
-    /// The segment, or why there is none.
+    /// The frames in order, at least one of a real segment.
+    pub frames: Vec<Arc<EncodedFrame>>,
+    /// The features of the frames, pooled.
+    pub features: VisualFeatures,
+    /// The segment's credit.
+    pub(crate) permit: Option<Permit>,
+    /// Wall-clock time at which the segment was known to be over: the arrival of the frame after it.
+    pub closed_at: Instant,
+    /// The tracing span of the segment, open until the last reference to the segment is dropped.
+    pub span: Span,
+}
+
+impl Segment {
+    /// Creates a segment without frames and without a credit, for tests and examples.
+    pub fn synthetic(key: SegmentKey, end: MediaTime, features: VisualFeatures) -> Self {
+        Self {
+            key,
+            end,
+            frames: Vec::new(),
+            features,
+            permit: None,
+            closed_at: Instant::now(),
+            span: Span::none(),
+        }
+    }
+
+    /// Reports overload of the source: a result about this segment came too late.
+    pub(crate) fn report_overload(&self) {
+        if let Some(permit) = &self.permit {
+            permit.credits().report_overload();
+        }
+    }
+
+    /// Returns the time after which results about this segment are useless; `None` for a recording.
+    pub fn deadline(&self) -> Option<Instant> {
+        let late_after = self.permit.as_ref()?.credits().late_after()?;
+        Some(self.closed_at + late_after)
+    }
+}
+
+/// A segment that closed, or a window in which no frame could be used.
+#[derive(Clone, Debug)]
+pub struct ClosedSegment {
+    /// Source and start.
+    pub key: SegmentKey,
+    /// End of the segment.
+    pub end: MediaTime,
+    /// The segment, or the reason why there is none.
     pub result: Outcome<Arc<Segment>>,
 }
 
-/// What a segment node sends.
+/// A record from a segment node.
 #[derive(Clone, Debug)]
-pub enum Cut {
+pub enum SegmentEvent {
     /// A segment closed.
-    Closed(Closed),
-    /// Nothing of a source will come before this; what was open before it closed.
-    Quiet(SourceId, MediaTime),
-    /// The source is over; its last segment closed before.
-    End(End),
+    Closed(ClosedSegment),
+    /// No frame of the source before this time will come; a segment that was open before it has closed.
+    Idle(SourceId, MediaTime),
+    /// The source ended; its last segment has closed.
+    End(SourceEnd),
 }
 
 /// The core: the open segment of one source.
 #[derive(Debug)]
-pub struct Segments {
+struct Segmenter {
     source: SourceId,
     spec: SegmentSpec,
-    open: Option<Open>,
+    open: Option<OpenSegment>,
 }
 
 #[derive(Debug)]
-struct Open {
-    stretch: u64,
+struct OpenSegment {
+    window: u64,
     start: MediaTime,
-    frames: Vec<Arc<Encoded>>,
+    frames: Vec<Arc<EncodedFrame>>,
     lost: Option<Failure>,
 }
 
-/// A segment begins where its stretch begins, unless its first frame comes later than this: then it begins with it.
-pub const SLACK: MediaTime = MediaTime::from_millis(500);
+impl OpenSegment {
+    fn new(window: u64, start: MediaTime) -> Self {
+        Self {
+            window,
+            start,
+            frames: Vec::new(),
+            lost: None,
+        }
+    }
 
-impl Segments {
-    /// Nothing open yet.
-    pub fn new(source: SourceId, spec: SegmentSpec) -> Self {
+    /// Returns the media time of the last frame, or the start if there is none.
+    fn last_at(&self) -> MediaTime {
+        self.frames.last().map_or(self.start, |frame| frame.at)
+    }
+}
+
+/// Longest delay of a window's first frame with which the segment still starts at the window; after a longer delay it
+/// starts at the frame.
+pub const START_TOLERANCE: MediaTime = MediaTime::from_millis(500);
+
+impl Segmenter {
+    /// Creates a segmenter without an open segment.
+    fn new(source: SourceId, spec: SegmentSpec) -> Self {
         Self {
             source,
             spec,
@@ -118,57 +196,56 @@ impl Segments {
         }
     }
 
-    /// Takes the next record; gives what it closed.
-    pub fn push(&mut self, seen: Seen) -> Option<Closed> {
-        match seen {
-            Seen::Frame(frame) => {
-                let closed = self.make_way(frame.at, frame.taken);
+    /// Adds the next record; returns the segment that it closed.
+    fn push(&mut self, event: EncodedEvent) -> Option<ClosedSegment> {
+        match event {
+            EncodedEvent::Frame(frame) => {
+                let closed = self.close_before(frame.at, frame.received_at);
                 let closed = closed.or_else(|| self.cut_scene(&frame));
                 self.open_at(frame.at).frames.push(frame);
                 closed
             }
-            Seen::Lost(failure) => {
+            EncodedEvent::Lost(failure) => {
                 let at = failure.at;
-                let closed = self.make_way(at, Instant::now());
+                let closed = self.close_before(at, Instant::now());
                 self.open_at(at).lost = Some(failure);
                 closed
             }
-            Seen::Quiet(quiet) => self.pass(&quiet),
-            Seen::End(end) => {
-                let until = self.open.as_ref().map(|open| {
-                    let last = open.frames.last().map_or(open.start, |frame| frame.at);
-                    end.at
-                        .min(self.boundary(open.stretch))
-                        .max(last)
-                        .max(open.start)
-                });
-                until.and_then(|until| self.close(until, Instant::now()))
+            EncodedEvent::Idle(idle) => self.close_if_idle(&idle),
+            EncodedEvent::End(end) => {
+                let open = self.open.as_ref()?;
+                let boundary = self.boundary(open.window);
+                let until = end.at.min(boundary).max(open.last_at()).max(open.start);
+                self.close(until, Instant::now())
             }
         }
     }
 
-    /// Closes the open segment if a record at this moment lies beyond its stretch.
-    fn make_way(&mut self, at: MediaTime, now: Instant) -> Option<Closed> {
-        let stretch = self.open.as_ref()?.stretch;
-        if stretch == self.stretch(at) {
+    /// Closes the open segment if a record at this time is beyond its window.
+    fn close_before(&mut self, at: MediaTime, now: Instant) -> Option<ClosedSegment> {
+        let window = self.open.as_ref()?.window;
+        if window == self.window(at) {
             None
         } else {
-            self.close(self.boundary(stretch), now)
+            self.close(self.boundary(window), now)
         }
     }
 
-    /// Closes the open segment if nothing can come to its stretch any more; it ends where the pictures ended.
-    fn pass(&mut self, quiet: &Quiet) -> Option<Closed> {
+    /// Closes the open segment if no frame of its window can come any more; it ends where the frames ended.
+    fn close_if_idle(&mut self, idle: &IdleHeartbeat) -> Option<ClosedSegment> {
         let open = self.open.as_ref()?;
-        if open.stretch >= self.stretch(quiet.until) {
+        if open.window >= self.window(idle.until) {
             return None;
         }
-        let last = open.frames.last().map_or(open.start, |frame| frame.at);
-        let end = quiet.from.max(last).min(self.boundary(open.stretch));
+        let end = idle
+            .from
+            .max(open.last_at())
+            .min(self.boundary(open.window));
         self.close(end, Instant::now())
     }
 
-    fn cut_scene(&mut self, frame: &Encoded) -> Option<Closed> {
+    /// Closes the open segment if the scene changes with this frame, and opens the next one in the same window.
+    fn cut_scene(&mut self, frame: &EncodedFrame) -> Option<ClosedSegment> {
         let open = self.open.as_ref()?;
         let last = open.frames.last()?;
         let long = frame.at.millis().saturating_sub(open.start.millis()) >= self.spec.shortest_ms;
@@ -176,31 +253,21 @@ impl Segments {
         if !(long && changed) {
             return None;
         }
-        let stretch = open.stretch;
-        let closed = self.close(frame.at, frame.taken);
-        self.open = Some(Open {
-            stretch,
-            start: frame.at,
-            frames: Vec::new(),
-            lost: None,
-        });
+        let window = open.window;
+        let closed = self.close(frame.at, frame.received_at);
+        self.open = Some(OpenSegment::new(window, frame.at));
         closed
     }
 
-    fn open_at(&mut self, at: MediaTime) -> &mut Open {
-        let stretch = self.stretch(at);
-        let begin = MediaTime::from_millis(stretch * self.spec.length_ms);
-        let late = at.nanos().saturating_sub(begin.nanos()) > SLACK.nanos();
-        let start = if late { at } else { begin };
-        self.open.get_or_insert(Open {
-            stretch,
-            start,
-            frames: Vec::new(),
-            lost: None,
-        })
+    fn open_at(&mut self, at: MediaTime) -> &mut OpenSegment {
+        let window = self.window(at);
+        let window_start = MediaTime::from_millis(window * self.spec.length_ms);
+        let late = at.nanos().saturating_sub(window_start.nanos()) > START_TOLERANCE.nanos();
+        let start = if late { at } else { window_start };
+        self.open.get_or_insert(OpenSegment::new(window, start))
     }
 
-    fn close(&mut self, end: MediaTime, now: Instant) -> Option<Closed> {
+    fn close(&mut self, end: MediaTime, now: Instant) -> Option<ClosedSegment> {
         let open = self.open.take()?;
         let key = SegmentKey {
             source: self.source,
@@ -208,42 +275,42 @@ impl Segments {
         };
         let result = match VisualFeatures::pool(open.frames.iter().map(|frame| &frame.features)) {
             Some(features) => {
-                let slot = open
+                let mut credits = open
                     .frames
                     .iter()
-                    .find_map(|frame| frame.flow.as_ref())
-                    .map(|flow| flow.segment());
+                    .filter_map(|frame| frame.credits.as_ref());
                 Ok(Arc::new(Segment {
                     key,
                     end,
+                    permit: credits.next().map(|credits| credits.segment_permit()),
                     frames: open.frames,
                     features,
-                    slot,
-                    closed: now,
-                    span: life(key, end),
+                    closed_at: now,
+                    span: segment_span(key, end),
                 }))
             }
-            None => Err(nothing(key, open.lost)),
+            None => Err(all_frames_lost(key, open.lost)),
         };
-        Some(Closed { key, end, result })
+        Some(ClosedSegment { key, end, result })
     }
 
-    fn stretch(&self, at: MediaTime) -> u64 {
-        (at.nanos() + ROUNDING) / MediaTime::from_millis(self.spec.length_ms).nanos()
+    fn window(&self, at: MediaTime) -> u64 {
+        (at.nanos() + ROUNDING_NANOS) / MediaTime::from_millis(self.spec.length_ms).nanos()
     }
 
-    fn boundary(&self, stretch: u64) -> MediaTime {
-        MediaTime::from_millis((stretch + 1) * self.spec.length_ms)
+    /// Returns the end of a window.
+    fn boundary(&self, window: u64) -> MediaTime {
+        MediaTime::from_millis((window + 1) * self.spec.length_ms)
     }
 }
 
-/// A segment's life in the logs, named by its source's number: the engine tells names.
-fn life(key: SegmentKey, end: MediaTime) -> Span {
+/// Opens the tracing span of a segment. It names the source by number; the engine knows its name.
+fn segment_span(key: SegmentKey, end: MediaTime) -> Span {
     let SegmentKey { source, start } = key;
     debug_span!("segment", %source, %start, %end)
 }
 
-fn nothing(key: SegmentKey, lost: Option<Failure>) -> Failure {
+fn all_frames_lost(key: SegmentKey, lost: Option<Failure>) -> Failure {
     let last = lost.map_or_else(String::new, |failure| {
         format!(", the last because of {}", failure.fault)
     });
@@ -259,170 +326,73 @@ fn nothing(key: SegmentKey, lost: Option<Failure>) -> Failure {
     }
 }
 
-/// Cuts each source's frames into segments.
+/// Cuts the frames of each source into segments.
+///
+/// ```
+/// use std::sync::{Arc, mpsc};
+///
+/// use atom_models::{Image, fake::FakeVisionEncoder};
+/// use atom_operators::{
+///     circuit_breaker::CircuitBreaker, encode::encode, event::{IntakeEvent, SourceEnd},
+///     frame::Frame, ids::{NodeId, SourceId}, media_time::MediaTime, offload::ThreadGroup,
+///     segment::{SegmentEvent, SegmentSpec, segment},
+/// };
+/// use timely::dataflow::operators::{Inspect, vec::{Map, ToStream}};
+///
+/// let (source, at) = (SourceId::new(0), MediaTime::from_millis);
+/// let frame = |ms| Frame::new(source, at(ms), Image::filled(4, 4, [255, 0, 0]));
+/// let mut events: Vec<_> =
+///     [0, 2000, 4000].map(|ms| IntakeEvent::Frame(Arc::new(frame(ms)))).into();
+/// events.push(IntakeEvent::End(SourceEnd { source, at: at(5000), complete: true }));
+///
+/// let (output, segments) = mpsc::channel();
+/// timely::example(move |scope| {
+///     let events = events.to_stream(scope).map(|event| (NodeId(0), event));
+///     let (vision, threads) = (FakeVisionEncoder::new(Arc::default()), ThreadGroup::default());
+///     let (encoded, _failures) =
+///         encode(events, Box::new(vision), CircuitBreaker::default(), &threads);
+///     let spec = SegmentSpec { length_ms: 4000, ..SegmentSpec::default() };
+///     segment(encoded.map(|(_, event)| event), &spec).inspect(move |event| {
+///         if let SegmentEvent::Closed(closed) = event {
+///             output.send((closed.key.start.millis(), closed.end.millis())).unwrap();
+///         }
+///     });
+/// });
+/// assert_eq!(segments.iter().collect::<Vec<_>>(), [(0, 4000), (4000, 5000)]);
+/// ```
 pub fn segment<'s, T: Timestamp>(
-    seen: StreamVec<'s, T, Seen>,
+    events: StreamVec<'s, T, EncodedEvent>,
     spec: &SegmentSpec,
-) -> StreamVec<'s, T, Cut> {
+) -> StreamVec<'s, T, SegmentEvent> {
     let spec = spec.clone();
-    seen.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
+    events.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
         Pipeline,
         "Segment",
         move |_initial, _info| {
-            let mut sources: BTreeMap<SourceId, Segments> = BTreeMap::new();
+            let mut sources: BTreeMap<SourceId, Segmenter> = BTreeMap::new();
             move |input, output| {
                 input.for_each_stamp(|capability, batches| {
                     let mut session = output.session(&capability);
-                    for seen in batches.flat_map(|batch| batch.drain(..)) {
-                        let (source, end) = (seen.source(), seen.end());
-                        let quiet = match &seen {
-                            Seen::Quiet(quiet) => Some(Cut::Quiet(source, quiet.until)),
+                    for event in batches.flat_map(|batch| batch.drain(..)) {
+                        let (source, end) = (event.source(), event.end());
+                        let idle = match &event {
+                            EncodedEvent::Idle(idle) => {
+                                Some(SegmentEvent::Idle(source, idle.until))
+                            }
                             _ => None,
                         };
-                        let open = sources
+                        let segmenter = sources
                             .entry(source)
-                            .or_insert_with(|| Segments::new(source, spec.clone()));
-                        let closed = open.push(seen).map(Cut::Closed);
-                        session.give_iterator(closed.into_iter().chain(quiet));
+                            .or_insert_with(|| Segmenter::new(source, spec.clone()));
+                        let closed = segmenter.push(event).map(SegmentEvent::Closed);
+                        session.give_iterator(closed.into_iter().chain(idle));
                         if let Some(end) = end {
                             sources.remove(&source);
-                            session.give(Cut::End(end));
+                            session.give(SegmentEvent::End(end));
                         }
                     }
                 });
             }
         },
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use atom_models::Image;
-
-    use super::*;
-    use crate::signature::Signature;
-
-    fn frame(at: u64, grey: u8) -> Seen {
-        Seen::Frame(Arc::new(Encoded {
-            source: SourceId::of(0),
-            at: MediaTime::from_millis(at),
-            taken: Instant::now(),
-            signature: Signature::of(&Image::filled(16, 16, [grey; 3])),
-            thumbnail: Image::filled(1, 1, [grey; 3]),
-            features: VisualFeatures {
-                embedding: [1.0].into(),
-                concepts: [].into(),
-            },
-            flow: None,
-        }))
-    }
-
-    fn lost(at: u64) -> Seen {
-        let at = MediaTime::from_millis(at);
-        Seen::Lost(Failure {
-            stage: Stage::Encode,
-            source: SourceId::of(0),
-            at,
-            fault: Fault::new(Reason::Model, "no"),
-        })
-    }
-
-    fn end(at: u64) -> Seen {
-        Seen::End(End {
-            source: SourceId::of(0),
-            at: MediaTime::from_millis(at),
-            whole: true,
-        })
-    }
-
-    /// Start, end and number of frames of every segment; 0 frames for a stretch that gave none.
-    fn cut(records: impl IntoIterator<Item = Seen>) -> Vec<(u64, u64, usize)> {
-        let mut segments = Segments::new(SourceId::of(0), SegmentSpec::default());
-        let closed = records.into_iter().filter_map(|seen| segments.push(seen));
-        closed
-            .map(|c| {
-                (
-                    c.key.start.millis(),
-                    c.end.millis(),
-                    c.result.map_or(0, |s| s.frames.len()),
-                )
-            })
-            .collect()
-    }
-
-    #[test]
-    fn closes_at_every_multiple_of_the_length_and_at_the_end() {
-        let records = (0..10).map(|n| frame(n * 1000, 0)).chain([end(9900)]);
-        assert_eq!(
-            cut(records),
-            [(0, 4000, 4), (4000, 8000, 4), (8000, 9900, 2)]
-        );
-    }
-
-    #[test]
-    fn a_scene_change_divides_a_stretch() {
-        let records = [
-            frame(0, 0),
-            frame(1500, 0),
-            frame(2500, 250),
-            frame(3000, 0),
-            frame(4000, 0),
-            end(5000),
-        ];
-        assert_eq!(
-            cut(records),
-            [(0, 2500, 2), (2500, 4000, 2), (4000, 5000, 1)]
-        );
-    }
-
-    #[test]
-    fn a_segment_after_a_gap_begins_with_its_first_frame() {
-        assert_eq!(
-            cut([frame(0, 0), frame(9500, 0), end(9600)]),
-            [(0, 4000, 1), (9500, 9600, 1)]
-        );
-    }
-
-    #[test]
-    fn a_stretch_whose_frames_were_all_lost_is_a_failure_with_its_place() {
-        assert_eq!(
-            cut([lost(0), lost(500), frame(4000, 0), end(5000)]),
-            [(0, 4000, 0), (4000, 5000, 1)]
-        );
-        assert_eq!(cut([frame(0, 0), lost(500), end(900)]), [(0, 900, 1)]);
-    }
-
-    #[test]
-    fn a_quiet_stretch_closes_what_was_open_where_the_pictures_ended() {
-        let quiet = |from: u64, until: u64| {
-            let [from, until] = [from, until].map(MediaTime::from_millis);
-            Seen::Quiet(Quiet {
-                source: SourceId::of(0),
-                from,
-                until,
-                why: None,
-            })
-        };
-        let records = [
-            quiet(0, 500),
-            frame(500, 0),
-            quiet(1200, 3000),
-            frame(3000, 0),
-            quiet(3100, 4100),
-            quiet(3100, 8100),
-            frame(8200, 0),
-            end(8300),
-        ];
-        assert_eq!(cut(records), [(0, 3100, 2), (8000, 8300, 1)]);
-    }
-
-    #[test]
-    fn an_end_without_frames_closes_nothing() {
-        assert_eq!(cut([end(0)]), []);
-    }
-
-    #[test]
-    fn the_end_never_lies_before_the_last_frame() {
-        assert_eq!(cut([frame(0, 0), frame(900, 0), end(800)]), [(0, 900, 2)]);
-    }
 }

@@ -1,4 +1,6 @@
-//! A very small copy of a picture, and how different two of them are.
+//! A very small copy of a frame, for cheap change detection.
+//!
+//! Two copies are compared cell by cell to find frames where nothing moved, and by colour histogram to find scene changes.
 
 use atom_models::Image;
 
@@ -7,13 +9,13 @@ const SIDE: usize = 16;
 /// Levels of each colour channel in the histogram.
 const LEVELS: usize = 4;
 
-/// Mean colours of 16 x 16 cells of a picture.
+/// Mean colours of 16 x 16 cells of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature(Box<[[u8; 3]; SIDE * SIDE]>);
 
 impl Signature {
-    /// The signature of a picture.
-    pub fn of(image: &Image) -> Self {
+    /// Computes the signature of an image.
+    pub fn new(image: &Image) -> Self {
         let mut sums = [[0u32; 3]; SIDE * SIDE];
         let mut counts = [0u32; SIDE * SIDE];
         let (width, height) = (image.width() as usize, image.height() as usize);
@@ -35,7 +37,7 @@ impl Signature {
         Self(cells)
     }
 
-    /// Mean difference of brightness over the cells, 0..1.
+    /// Returns the mean difference of brightness over the cells, 0 to 1.
     pub fn difference(&self, other: &Self) -> f64 {
         let total: u32 = self
             .0
@@ -46,8 +48,8 @@ impl Signature {
         f64::from(total) / (self.0.len() * 255) as f64
     }
 
-    /// The share of cells whose colour has no counterpart in the other picture, 0..1: high where a scene changes, low
-    /// where things only move.
+    /// Returns the share of cells whose colour has no counterpart in the other frame, 0 to 1: high where a scene
+    /// changes, low where things only move.
     pub fn colour_change(&self, other: &Self) -> f64 {
         let (a, b) = (self.histogram(), other.histogram());
         let common: u32 = a.iter().zip(&b).map(|(x, y)| x.min(y)).sum();
@@ -64,7 +66,7 @@ impl Signature {
     }
 }
 
-/// Brightness of a colour by the weights of ITU-R BT.601.
+/// Returns the brightness of a colour by the weights of ITU-R BT.601.
 fn luma([r, g, b]: &[u8; 3]) -> u32 {
     (299 * u32::from(*r) + 587 * u32::from(*g) + 114 * u32::from(*b)) / 1000
 }
@@ -74,25 +76,25 @@ mod tests {
     use super::*;
 
     fn plain(rgb: [u8; 3]) -> Signature {
-        Signature::of(&Image::filled(33, 17, rgb))
+        Signature::new(&Image::filled(33, 17, rgb))
     }
 
     #[test]
-    fn equal_pictures_do_not_differ() {
+    fn equal_images_have_no_difference() {
         assert_eq!(plain([9, 9, 9]).difference(&plain([9, 9, 9])), 0.0);
         assert_eq!(plain([9, 9, 9]).colour_change(&plain([9, 9, 9])), 0.0);
     }
 
     #[test]
-    fn black_and_white_differ_wholly() {
+    fn black_and_white_differ_completely() {
         assert_eq!(plain([0, 0, 0]).difference(&plain([255, 255, 255])), 1.0);
         assert_eq!(plain([0, 0, 0]).colour_change(&plain([255, 255, 255])), 1.0);
     }
 
     #[test]
-    fn pictures_smaller_than_the_grid_have_a_signature() {
+    fn an_image_smaller_than_the_grid_has_a_signature() {
         assert_eq!(
-            Signature::of(&Image::filled(1, 1, [0, 0, 0])).difference(&plain([0, 0, 0])),
+            Signature::new(&Image::filled(1, 1, [0, 0, 0])).difference(&plain([0, 0, 0])),
             0.0
         );
     }

@@ -1,37 +1,38 @@
-//! The timestamp of the graph: the order of taking in, within a lane only.
+//! The graph's timestamp: order of intake, within one partition only.
 //!
-//! `(lane, n)` is comparable with another tick of the same lane and with the one minimum below all. So the frontier
-//! holds one element for each lane that is still open, and a source that stands still holds back nobody else.
+//! A tick is `(partition, n)`. It is comparable with ticks of the same partition and with the one minimum below all of
+//! them. So the frontier holds one element for each open partition, and an idle source delays no other source.
 //!
-//! A lane carries one source after another, each from its first record to its end. A live source has a lane of its own;
-//! recordings take turns in a few, so that there may be any number of them, and more may come while the graph runs.
-//! Ticks are not media times: those ride in the data.
+//! A partition carries one source after another, each from its first record to its end. A live source has a partition
+//! of its own; recordings share a few, so that there can be any number of them and more can arrive while the graph runs.
+//! Ticks are not media times: those are part of the data.
 
 use serde::{Deserialize, Serialize};
 use timely::{
     PartialOrder,
+    order::Product,
     progress::{PathSummary, Timestamp, timestamp::Refines},
 };
 
-/// A way into the graph on which one source follows another.
+/// An input of the graph on which one source follows another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Lane(pub u32);
+pub struct Partition(pub u32);
 
-/// A timestamp: the minimum, or the n-th record of a lane.
+/// A timestamp: the minimum, or the n-th record of a partition.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Tick(Option<(u32, u64)>);
 
 impl Tick {
-    /// The tick of a lane's n-th record.
-    pub const fn at(lane: Lane, n: u64) -> Self {
-        Self(Some((lane.0, n)))
+    /// Returns the tick of a partition's n-th record.
+    pub const fn new(partition: Partition, n: u64) -> Self {
+        Self(Some((partition.0, n)))
     }
 
-    /// The lane, unless this is the minimum.
-    pub fn lane(self) -> Option<Lane> {
-        self.0.map(|(lane, _)| Lane(lane))
+    /// Returns the partition, or `None` for the minimum.
+    pub fn partition(self) -> Option<Partition> {
+        self.0.map(|(partition, _)| Partition(partition))
     }
 }
 
@@ -45,7 +46,10 @@ impl PartialOrder for Tick {
     }
 }
 
-/// What a path through the graph does to a tick: nothing.
+/// The time inside the decode loop: a tick and the number of the pass.
+pub(crate) type Pass = Product<Tick, u64>;
+
+/// The path summary of a tick: no path through the graph changes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unchanged;
 
@@ -88,11 +92,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_ordered_within_a_lane_only() {
+    fn ticks_are_ordered_within_a_partition_only() {
         let (a, b, later) = (
-            Tick::at(Lane(0), 3),
-            Tick::at(Lane(1), 3),
-            Tick::at(Lane(0), 4),
+            Tick::new(Partition(0), 3),
+            Tick::new(Partition(1), 3),
+            Tick::new(Partition(0), 4),
         );
         assert!(a.less_equal(&later) && !later.less_equal(&a));
         assert!(!a.less_equal(&b) && !b.less_equal(&a));

@@ -1,7 +1,7 @@
-//! The laws that hold for every operator, whatever comes in which order, on real dataflows of one worker.
+//! The laws that hold for every operator, for any order of arrival, on real dataflows of one worker.
 //!
-//! In every one of them `World::finish` checks that the graph runs dry in bounded time and steps and that nothing is
-//! held then, and the intake's tap that no more frames are alive than the bound allows.
+//! In each of them, `World::finish` checks that the graph runs dry in bounded time and steps and that nothing is
+//! held then, and the log of the intake checks that no more frames are alive than the limit allows.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "laws/chain.rs"]
@@ -16,13 +16,8 @@ mod regressions;
 mod world;
 
 use atom_operators::{
-    data::{MediaTime, SourceId},
-    flow::Bounds,
-    offload::PATIENCE,
-    sample::SampleSpec,
-    segment::SegmentSpec,
-    tally::Task,
-    tick::Lane,
+    circuit_breaker::FAILURES_TO_TRIP, counters::Task, credits::CreditLimits, ids::SourceId,
+    media_time::MediaTime, sample::SampleSpec, segment::SegmentSpec, tick::Partition,
 };
 use chain::{DECODED, Setup};
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -49,7 +44,7 @@ fn cases(cases: u32) -> ProptestConfig {
     }
 }
 
-/// Up to so many sources with up to so many records each; fewer frames fail than make a stage give up.
+/// Returns up to `sources` scripts of up to `most` records each; too few frames fail to trip a circuit breaker.
 fn scripts(sources: usize, most: usize) -> impl Strategy<Value = Vec<Script>> {
     let odd = select(&[Some(YELLOW), Some(MAGENTA), None]);
     let colour = prop_oneof![4 => select(&COLOURS).prop_map(Some), 1 => odd];
@@ -62,7 +57,7 @@ fn scripts(sources: usize, most: usize) -> impl Strategy<Value = Vec<Script>> {
                 bad += u32::from([Some(YELLOW), Some(MAGENTA)].contains(&colour));
                 (
                     MediaTime::from_millis(now),
-                    if bad < PATIENCE {
+                    if bad < FAILURES_TO_TRIP {
                         colour
                     } else {
                         Some(COLOURS[0])
@@ -93,23 +88,23 @@ fn setup() -> impl Strategy<Value = Setup> {
                 shortest_ms: cut.2,
             },
             asks: ["Is it red?", "Is it a picture of blue?"],
-            bounds: bounds_of(frames, segments),
+            limits: limits(frames, segments),
             broken: false,
             ends: true,
-            lanes: 0,
+            partitions: 0,
         },
     )
 }
 
-fn bounds_of(frames: usize, segments: usize) -> Bounds {
-    Bounds {
+fn limits(frames: usize, segments: usize) -> CreditLimits {
+    CreditLimits {
         frames,
         segments,
         late_after: None,
     }
 }
 
-/// Segments are whole stretches of four seconds, and few may be in flight.
+/// Returns setups with segments of four seconds without scene cuts, few of which may be in flight.
 fn plain() -> impl Strategy<Value = Setup> {
     (setup(), 1..4usize, 1..4usize).prop_map(|(setup, frames, segments)| Setup {
         segment: SegmentSpec {
@@ -117,7 +112,7 @@ fn plain() -> impl Strategy<Value = Setup> {
             scene_change: 1.0,
             shortest_ms: 0,
         },
-        bounds: bounds_of(frames, segments),
+        limits: limits(frames, segments),
         ..setup
     })
 }
@@ -130,11 +125,11 @@ fn at(line: &str) -> u64 {
     line.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// The moments of these lines in order.
-fn moments<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<u64> {
-    let mut moments: Vec<_> = lines.into_iter().map(at).collect();
-    moments.sort();
-    moments
+/// Returns the media times of these lines in order.
+fn times<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<u64> {
+    let mut times: Vec<_> = lines.into_iter().map(at).collect();
+    times.sort();
+    times
 }
 
 proptest! {
@@ -142,10 +137,10 @@ proptest! {
 
     #[test]
     fn any_batching_and_interleaving_gives_the_same(
-        scripts in scripts(4, 25), setup in setup(), turns in turns(), lanes in 0..3usize,
+        scripts in scripts(4, 25), setup in setup(), turns in turns(), partitions in 0..3usize,
     ) {
-        let narrow = Setup { bounds: bounds_of(1, 1), ..setup.clone() };
-        let setup = Setup { lanes, ..setup };
+        let narrow = Setup { limits: limits(1, 1), ..setup.clone() };
+        let setup = Setup { partitions, ..setup };
         let (calm, wild) = (run(&narrow, &scripts, &[(0, 1, 30)]), run(&setup, &scripts, &turns));
         for (operator, lines) in &calm.lines {
             prop_assert_eq!(Some(lines), wild.lines.get(operator), "{:?}", operator);
@@ -154,24 +149,24 @@ proptest! {
     }
 
     #[test]
-    fn what_goes_in_comes_out_or_is_counted(scripts in scripts(3, 25), setup in setup(), turns in turns()) {
+    fn every_frame_comes_out_or_is_counted_as_dropped(scripts in scripts(3, 25), setup in setup(), turns in turns()) {
         let ran = run(&setup, &scripts, &turns);
         let [mut captions, mut answers] = [(0, 0, 0); 2];
         for (source, script) in scripts.iter().enumerate() {
-            let tally = ran.tally.source(SourceId::of(source as u32));
+            let counters = ran.counters.source(SourceId::new(source as u32));
             let frames = script.iter().filter(|(_, colour)| colour.is_some()).count() as u64;
-            prop_assert_eq!(tally.frames_received(), frames);
-            prop_assert_eq!(frames, tally.frames_sampled() + tally.frames_dropped().values().sum::<u64>());
+            prop_assert_eq!(counters.frames_received(), frames);
+            prop_assert_eq!(frames, counters.frames_sampled() + counters.frames_dropped().values().sum::<u64>());
             let sampled = ran.with("sample", source, "frame").len();
-            prop_assert_eq!(sampled as u64, tally.frames_sampled());
+            prop_assert_eq!(sampled as u64, counters.frames_sampled());
             let lost = ran.with("encode", source, "(Encode").len();
             prop_assert_eq!(sampled, ran.with("encode", source, "frame").len() + lost);
-            let segments = moments(ran.with("segment", source, "Ok"));
-            let told = ran.with("seal", source, " caption ").into_iter();
-            prop_assert_eq!(&segments, &moments(told.chain(ran.with("seal", source, "(Caption"))));
-            let told = ran.with("seal", source, " answer ").len() + ran.with("seal", source, "(Reason").len();
-            prop_assert_eq!(2 * segments.len(), told);
-            prop_assert_eq!(&segments, &moments(ran.with("index", source, "row of 3")));
+            let segments = times(ran.with("segment", source, "Ok"));
+            let reported = ran.with("seal", source, " caption ").into_iter();
+            prop_assert_eq!(&segments, &times(reported.chain(ran.with("seal", source, "(Caption"))));
+            let reported = ran.with("seal", source, " answer ").len() + ran.with("seal", source, "(Reason").len();
+            prop_assert_eq!(2 * segments.len(), reported);
+            prop_assert_eq!(&segments, &times(ran.with("index", source, "row of 3")));
             let minute = |at: u64| at / (2 * setup.segment.length_ms);
             let mut minutes: Vec<_> = segments.iter().map(|at| minute(*at)).collect();
             minutes.dedup();
@@ -183,9 +178,9 @@ proptest! {
             spans.dedup();
             spans.retain(|span| parts(span) > 1);
             prop_assert_eq!(spans.len(), ran.of("span", source).len());
-            let told = ran.with("seal", source, " summary ").len() + ran.with("seal", source, "(Summary").len();
-            prop_assert_eq!(minutes.len() + spans.len(), told);
-            let through = moments(ran.of("through", source).iter().map(String::as_str));
+            let reported = ran.with("seal", source, " summary ").len() + ran.with("seal", source, "(Summary").len();
+            prop_assert_eq!(minutes.len() + spans.len(), reported);
+            let through = times(ran.of("through", source).iter().map(String::as_str));
             prop_assert_eq!(&through, &ran.of("through", source).iter().map(|line| at(line)).collect::<Vec<_>>());
             for (n, stage) in DECODED.iter().enumerate().skip(1) {
                 let (requests, prefilled, generated) = if n == 1 { &mut captions } else { &mut answers };
@@ -198,13 +193,13 @@ proptest! {
             }
         }
         for (task, expected) in [(Task::Caption, captions), (Task::Reason, answers)] {
-            let counted = ran.tally.tasks().get(&task).copied().unwrap_or_default();
+            let counted = ran.counters.tasks().get(&task).copied().unwrap_or_default();
             prop_assert_eq!((counted.requests, counted.prefilled + counted.reused, counted.generated), expected);
         }
     }
 
     #[test]
-    fn failures_are_told_once_and_touch_nothing_else(
+    fn failures_are_reported_once_and_affect_nothing_else(
         scripts in scripts(2, 13), setup in plain(), turns in turns(), failing in 0..2usize, panics: bool,
     ) {
         let (word, ask) = if panics { ("panic", "please panic") } else { ("model", "please fail") };
@@ -215,7 +210,7 @@ proptest! {
             for stage in ["intake", "sample", "encode", "segment", DECODED[1], DECODED[3 - failing], "through"] {
                 prop_assert_eq!(ran.of(stage, source), good.of(stage, source));
             }
-            let chosen = moments(ran.with("sample", source, "frame"));
+            let chosen = times(ran.with("sample", source, "frame"));
             let frame = |(at, colour): &(MediaTime, Option<Colour>)| match colour {
                 None => Some(format!("{} failure (Source, \"undecodable\")", at.millis())),
                 Some(_) if !chosen.contains(&at.millis()) => None,
@@ -228,15 +223,15 @@ proptest! {
             let empty = ran.with("segment", source, "Missing").into_iter();
             let empty = empty.map(|line| format!("{} failure (Encode, \"missing\")", at(line)));
             let mut expected: Vec<_> = script.iter().filter_map(frame).chain(asked).chain(empty).collect();
-            let mut told = ran.with("seal", source, "failure");
-            told.sort();
+            let mut reported = ran.with("seal", source, "failure");
+            reported.sort();
             expected.sort();
-            prop_assert_eq!(told, expected);
+            prop_assert_eq!(reported, expected);
         }
     }
 
     #[test]
-    fn a_broken_decoder_is_given_up_and_the_graph_runs_dry(
+    fn a_broken_decoder_trips_its_breaker_and_the_graph_runs_dry(
         scripts in scripts(3, 60), setup in setup(), turns in turns(),
     ) {
         let ran = &run(&Setup { broken: true, ..setup }, &scripts, &turns);
@@ -245,7 +240,7 @@ proptest! {
             (0..scripts.len()).map(lines).sum()
         };
         let segments = count(&["segment"], "Ok");
-        let failed = (2 * segments).min(PATIENCE as usize);
+        let failed = (2 * segments).min(FAILURES_TO_TRIP as usize);
         prop_assert_eq!(count(&DECODED[1..3], "Err(Model)"), failed);
         prop_assert_eq!(count(&DECODED[1..3], "Err(GivenUp)"), 2 * segments - failed);
         prop_assert_eq!(count(&DECODED[3..], "Err(Missing)") + count(&DECODED[3..], "Err(GivenUp)"), segments);
@@ -253,7 +248,7 @@ proptest! {
     }
 
     #[test]
-    fn a_source_that_stalls_holds_back_nobody(
+    fn a_stalled_source_delays_no_other_source(
         mut scripts in vec(scripts(1, 25).prop_map(|mut one| one.remove(0)), 3), setup in plain(), turns in turns(),
         stalled in 0..3usize, sent in 0..25usize,
     ) {
@@ -263,8 +258,8 @@ proptest! {
         world(&setup, &scripts, move |world| {
             world.todo[stalled].truncate(sent); // without its end
             world.play(&turns);
-            let stretches = own[stalled].iter().map(|(at, _)| at.millis() / 4000);
-            let closed: Vec<_> = stretches.clone().zip(stretches.skip(1)).filter(|(a, b)| a != b).collect();
+            let windows = own[stalled].iter().map(|(at, _)| at.millis() / 4000);
+            let closed: Vec<_> = windows.clone().zip(windows.skip(1)).filter(|(a, b)| a != b).collect();
             let shared = world.shared.clone();
             let count = |source: usize, word: &str| {
                 let log = shared.log.borrow();
@@ -276,34 +271,34 @@ proptest! {
             });
             for (source, script) in own.iter().enumerate() {
                 let end = script.last().map_or(0, |(at, _)| at.nanos() + 1_000_000);
-                let until = closed.last().map_or(0, |(stretch, _)| (stretch + 1) * 4_000_000_000);
+                let until = closed.last().map_or(0, |(window, _)| (window + 1) * 4_000_000_000);
                 let expected = if source == stalled { until } else { end };
                 let log = shared.log.borrow();
                 let through = log.get(&("through", source as u32)).map_or(0, |lines| at(&lines[lines.len() - 1]));
                 assert_eq!(through, expected, "complete through, source {source}");
             }
-            assert_eq!(world.frontier(), [Some(Lane(stalled as u32))]);
+            assert_eq!(world.frontier(), [Some(Partition(stalled as u32))]);
         });
     }
 
     #[test]
-    fn held_results_stop_the_intake_until_they_are_let_go(
+    fn held_results_stop_the_intake_until_they_are_released(
         scripts in scripts(2, 60), setup in plain(), turns in turns(),
     ) {
-        let most = setup.bounds;
+        let most = setup.limits;
         world(&setup, &scripts, move |world| {
             world.holding = true;
             world.play(&turns);
             let shared = world.shared.clone();
-            let mut full_at = vec![None; shared.flows.len()];
+            let mut full_at = vec![None; shared.credits.len()];
             world.until("all ends", move |_| {
                 let log = shared.log.borrow();
-                let taken = |source| log.get(&("intake", source as u32)).map_or(&[][..], Vec::as_slice);
-                for (source, flow) in shared.flows.iter().enumerate() {
-                    let (_, segments) = flow.in_flight();
+                let intake_log = |source| log.get(&("intake", source as u32)).map_or(&[][..], Vec::as_slice);
+                for (source, credits) in shared.credits.iter().enumerate() {
+                    let (_, segments) = credits.in_flight();
                     assert!(segments <= most.segments + 2 * most.frames, "{segments} segments alive");
-                    let now = (segments >= most.segments).then(|| taken(source).len());
-                    assert!(full_at[source].is_none_or(|before| now == Some(before)), "taken in beyond the bound");
+                    let now = (segments >= most.segments).then(|| intake_log(source).len());
+                    assert!(full_at[source].is_none_or(|before| now == Some(before)), "records taken in beyond the limit");
                     full_at[source] = now;
                 }
                 let waits = full_at.iter().any(Option::is_some);
@@ -311,18 +306,18 @@ proptest! {
                     shared.held.take();
                     full_at.fill(None);
                 }
-                (0..full_at.len()).all(|source| taken(source).last().is_some_and(|line| line.contains(" end ")))
+                (0..full_at.len()).all(|source| intake_log(source).last().is_some_and(|line| line.contains(" end ")))
             });
         });
     }
 
     #[test]
-    fn a_source_that_vanishes_is_lost_once_and_ended_once(
+    fn a_source_that_disappears_is_reported_lost_once_and_ended_once(
         scripts in scripts(3, 20), setup in setup(), turns in turns(),
     ) {
         let ran = run(&Setup { ends: false, ..setup }, &scripts, &turns);
         for (source, script) in scripts.iter().enumerate() {
-            // Of a source that never said a word nobody knows.
+            // A source that never sent a record is unknown.
             if script.is_empty() {
                 prop_assert!(ran.of("intake", source).is_empty());
                 continue;
@@ -341,7 +336,7 @@ proptest! {
         rate in select(&[Some(25.0), Some(30000.0 / 1001.0), Some(60.0), None]), gaps in vec(1..400u64, 300),
         colours in vec((select(&COLOURS), 1..20usize), 10..60), setup in setup(), turns in turns(), multiple in 1..4u64,
     ) {
-        // Whole milliseconds: the lines that are compared tell no less.
+        // Whole milliseconds, as in the lines that are compared.
         let times = gaps.iter().scan(0, |now, gap| Some(std::mem::replace(now, *now + gap * 1_000_000))).enumerate();
         let times = times.map(|(n, at)| rate.map_or(at, |rate: f64| (n as f64 * 1e9 / rate) as u64));
         let colours = colours.iter().flat_map(|(colour, count)| std::iter::repeat_n(Some(*colour), *count)).cycle();

@@ -1,5 +1,5 @@
-//! The best matches and the counts that differential dataflow keeps equal those of a plain model, after each of 2,000 changes,
-//! with one worker and with two.
+//! The maintained matches and counts equal those of a plain model after each of 2,000 changes, with one worker and with
+//! two.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -8,20 +8,22 @@ use std::{
     thread,
 };
 
-use atom_operators::standing::{Candidate, Graph, Settled, Sighting, Standing};
+use atom_operators::standing::dataflow::{
+    Candidate, Sighting, StandingChanges, StandingDataflow, StandingWorker,
+};
 
 const CHANGES: usize = 2000;
 
 /// One change, as it goes into the dataflow.
 type Change = (Vec<(Candidate, isize)>, Vec<(Sighting, isize)>);
 
-/// A query: its number, and how many it keeps.
+/// A query: its number, and the number of matches that it keeps.
 type Query = (u64, u32);
 
-/// What is there, in the plainest form.
+/// The plain model: all segments and queries.
 #[derive(Default)]
 struct Model {
-    /// Segments by number, with how often they were corrected.
+    /// Segments by number, with the number of their corrections.
     segments: BTreeMap<u64, u64>,
     queries: BTreeSet<Query>,
 }
@@ -44,15 +46,15 @@ impl Model {
     }
 
     fn sightings(segment: u64, corrected: u64) -> [Sighting; 2] {
-        let of = |what| Sighting {
+        let of = |concept| Sighting {
             source: (segment % 3) as u32,
             hour: segment as i64 / 50,
-            what,
+            concept,
         };
         [of((corrected % 4) as u32), of(9)]
     }
 
-    /// All that a segment puts in, or takes out.
+    /// Returns the updates that add or remove a segment.
     fn segment(&self, segment: u64, corrected: u64, change: isize) -> Change {
         let candidate = |query: &Query| (Self::candidate(*query, segment, corrected), change);
         let seen = Self::sightings(segment, corrected).map(|seen| (seen, change));
@@ -68,7 +70,7 @@ impl Model {
         )
     }
 
-    /// Changes something at random.
+    /// Makes a random change.
     fn step(&mut self, chance: &mut fastrand::Rng, next: &mut u64) -> Change {
         *next += 1;
         match chance.u8(0..20) {
@@ -105,7 +107,7 @@ impl Model {
         }
     }
 
-    /// The best of each query, by looking at everything.
+    /// Returns the best of each query, by sorting everything.
     fn best(&self) -> BTreeSet<Candidate> {
         let of = |query: &Query| {
             let segments = self.segments.iter();
@@ -130,7 +132,7 @@ impl Model {
     }
 }
 
-/// What has come out so far, added up.
+/// The sum of all changes that came out.
 #[derive(Default)]
 struct Added {
     best: BTreeMap<Candidate, isize>,
@@ -138,12 +140,12 @@ struct Added {
 }
 
 impl Added {
-    fn add(&mut self, settled: Settled) {
-        for (candidate, change) in settled.best {
+    fn add(&mut self, changes: StandingChanges) {
+        for (candidate, change) in changes.matches {
             *self.best.entry(candidate).or_default() += change;
         }
         self.best.retain(|_, times| *times != 0);
-        self.counts.extend(settled.counts);
+        self.counts.extend(changes.counts);
         self.counts.retain(|_, count| *count != 0);
     }
 
@@ -169,11 +171,13 @@ fn script(seed: u64) -> Vec<(Change, Expected)> {
 
 #[test]
 fn one_worker_agrees_with_a_plain_model_after_each_change() {
-    let (mut standing, mut added) = (Standing::default(), Added::default());
+    let (mut standing, mut added) = (StandingWorker::default(), Added::default());
     for (step, ((best, seen), expected)) in script(7).into_iter().enumerate() {
-        best.into_iter().for_each(|(c, n)| standing.candidate(c, n));
-        seen.into_iter().for_each(|(s, n)| standing.sighting(s, n));
-        added.add(standing.settle());
+        best.into_iter()
+            .for_each(|(c, n)| standing.update_candidate(c, n));
+        seen.into_iter()
+            .for_each(|(s, n)| standing.update_sighting(s, n));
+        added.add(standing.advance());
         added.check(&expected, step);
     }
     assert!(added.best.len() > 10 && added.counts.len() > 10);
@@ -182,29 +186,29 @@ fn one_worker_agrees_with_a_plain_model_after_each_change() {
 #[test]
 fn two_workers_agree_with_a_plain_model_after_each_change() {
     let script = Arc::new(script(8));
-    let (out, settled) = mpsc::channel();
+    let (out, changes) = mpsc::channel();
     let given = Arc::clone(&script);
     let working = thread::spawn(move || {
         timely::execute(timely::Config::process(2), move |worker| {
-            let mut graph = Graph::new(worker);
+            let mut dataflow = StandingDataflow::new(worker);
             for (step, ((best, seen), _)) in given.iter().enumerate() {
-                // Each worker puts in half of it, whoever keeps it.
+                // Each worker inserts half of it; where it is kept does not matter.
                 let mine = |n: usize| n % 2 == worker.index();
                 let best = best.iter().enumerate().filter(|(n, _)| mine(*n));
-                best.for_each(|(_, (c, n))| graph.candidate(*c, *n));
+                best.for_each(|(_, (c, n))| dataflow.update_candidate(*c, *n));
                 let seen = seen.iter().enumerate().filter(|(n, _)| mine(*n));
-                seen.for_each(|(_, (s, n))| graph.sighting(*s, *n));
-                out.send((step, graph.settle(worker))).unwrap();
+                seen.for_each(|(_, (s, n))| dataflow.update_sighting(*s, *n));
+                out.send((step, dataflow.advance(worker))).unwrap();
             }
         })
         .unwrap()
         .join();
     });
-    let mut parts: BTreeMap<usize, Vec<Settled>> = BTreeMap::new();
+    let mut parts: BTreeMap<usize, Vec<StandingChanges>> = BTreeMap::new();
     let mut added = Added::default();
     for (step, (_, expected)) in script.iter().enumerate() {
         while parts.get(&step).is_none_or(|parts| parts.len() < 2) {
-            let (step, part) = settled
+            let (step, part) = changes
                 .recv_timeout(std::time::Duration::from_secs(120))
                 .unwrap();
             parts.entry(step).or_default().push(part);

@@ -11,7 +11,7 @@ mod sources;
 
 use std::path::Path;
 
-use atom_operators::node::{NodeKind, SpecError};
+use atom_operators::{node::NodeKind, spec::SpecError};
 
 use crate::{
     pipeline_file::{Item, NodeSpec, PipelineFile},

@@ -8,11 +8,11 @@ use atom_operators::{
     encode::EncodeSpec,
     index::IndexSpec,
     node::{NodeKind, StreamKind},
-    query::QuerySpec,
     reason::ReasonSpec,
     sample::SampleSpec,
     segment::SegmentSpec,
-    summary::SummarySpec,
+    standing::query::QuerySpec,
+    summary::spec::SummarySpec,
 };
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
@@ -125,7 +125,7 @@ pub(crate) fn query() -> KindSchema<QuerySpec> {
         output: None,
         settings: settings_of(&schema),
         example: QuerySpec::EXAMPLE,
-        default_kind: QuerySpec::of(""),
+        default_kind: QuerySpec::new(""),
         decode,
     }
 }
@@ -139,7 +139,7 @@ fn sink<S: JsonSchema + Default>(
         name: kind.name(),
         common_keys: &["kind", "inputs"],
         description: kind.about().to_owned(),
-        inputs: kind.takes(),
+        inputs: kind.inputs(),
         output: None,
         settings: settings_of(&schema_for!(S)),
         example: kind.example(),
@@ -159,8 +159,8 @@ fn node<S: JsonSchema + Default>(
         name: kind.name(),
         common_keys: &["kind", "inputs"],
         description: description(&schema),
-        inputs: kind.takes(),
-        output: Some(kind.gives()),
+        inputs: kind.inputs(),
+        output: Some(kind.output()),
         settings: settings_of(&schema),
         example,
         default_kind: kind,

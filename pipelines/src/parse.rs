@@ -9,7 +9,7 @@ mod settings;
 
 use std::path::Path;
 
-use atom_operators::query::QuerySpec;
+use atom_operators::standing::query::QuerySpec;
 use toml::de::{DeTable, DeValue};
 
 use crate::{

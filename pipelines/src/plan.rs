@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use atom_operators::{node::NodeKind, query::QuerySpec};
+use atom_operators::{node::NodeKind, standing::query::QuerySpec};
 
 use crate::{sink_settings::SinkKind, source_settings::SourceSettings, uri::Uri};
 

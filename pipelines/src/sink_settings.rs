@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use atom_operators::node::{SpecError, StreamKind};
+use atom_operators::{node::StreamKind, spec::SpecError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +80,7 @@ impl SinkKind {
     }
 
     /// Returns the streams that this sink accepts.
-    pub(crate) fn takes(&self) -> &'static [StreamKind] {
+    pub(crate) fn inputs(&self) -> &'static [StreamKind] {
         match self {
             // A summary covers a minute and a cue covers a segment, so the two would overlap in one file.
             Self::Webvtt(_) | Self::Srt(_) => &[StreamKind::Captions, StreamKind::Answers],

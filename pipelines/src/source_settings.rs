@@ -6,7 +6,7 @@
 
 use std::{ops::RangeInclusive, path::PathBuf};
 
-use atom_operators::node::SpecError;
+use atom_operators::spec::SpecError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -7,10 +7,8 @@ use atom_media::{
 };
 use atom_models::Image;
 use atom_operators::{
-    data::{MediaTime, SourceId},
-    intake::Record,
-    sample::Grid,
-    tally::Tally,
+    counters::Counters, ids::SourceId, intake::Record, media_time::MediaTime,
+    sampling_grid::SamplingGrid,
 };
 use crossbeam::channel::bounded;
 
@@ -43,11 +41,11 @@ pub fn play_all(video: &Path, size: (u32, u32)) -> Playback {
 /// Returns a request for every frame of a video, scaled to `size`.
 pub fn all_frames(video: &Path, size: (u32, u32)) -> PlaybackRequest {
     PlaybackRequest {
-        source: SourceId::of(0),
+        source: SourceId::new(0),
         location: Location::File(video.to_owned()),
         size,
         // A grid point for each millisecond, so that no two frames share one.
-        selection: FrameSelection::Grids(vec![Grid::new(1000.0, &[])]),
+        selection: FrameSelection::Grids(vec![SamplingGrid::new(1000.0, &[])]),
         from: MediaTime::default(),
         live: None,
         growing: false,
@@ -58,8 +56,8 @@ pub fn all_frames(video: &Path, size: (u32, u32)) -> PlaybackRequest {
 pub fn play(request: PlaybackRequest) -> Playback {
     init().expect("GStreamer starts");
     let (sender, records) = bounded(2);
-    let tally = Tally::default();
-    let frame_sender = FrameSender::for_recording(SourceId::of(0), sender, tally.clone());
+    let tally = Counters::default();
+    let frame_sender = FrameSender::for_recording(SourceId::new(0), sender, tally.clone());
     thread::scope(|threads| {
         let player = threads.spawn(move || {
             let result = play_recording(request, &frame_sender);
@@ -71,9 +69,9 @@ pub fn play(request: PlaybackRequest) -> Playback {
         for record in records {
             match record {
                 Record::Frame(frame) => frames.push((frame.at, Arc::new(frame.image.clone()))),
-                Record::End(ended) => (end, complete) = (ended.at, ended.whole),
+                Record::End(ended) => (end, complete) = (ended.at, ended.complete),
                 Record::Lost(failure) => errors.push(failure.fault.detail.to_string()),
-                Record::Quiet(_) => {}
+                Record::Idle(_) => {}
             }
         }
         let result = player.join().expect("the source does not panic");
@@ -84,7 +82,7 @@ pub fn play(request: PlaybackRequest) -> Playback {
             end,
             complete,
             result: result.map(drop),
-            received: tally.source(SourceId::of(0)).frames_received(),
+            received: tally.source(SourceId::new(0)).frames_received(),
         }
     })
 }

@@ -5,9 +5,8 @@ use std::{fs, io, path::Path, sync::mpsc};
 
 use atom_index::{Seal, Store};
 use atom_operators::{
-    ask::Reply,
     cancel::CancellationToken,
-    question::{Question, inbox},
+    qa::{ask::Reply, question::Question, question_source::question_channel},
 };
 use atom_pipelines::{override_sources, parse, plan};
 use atom_runtime::{
@@ -271,7 +270,7 @@ fn a_run_answers_questions_while_it_processes_a_recording() {
     let mut plan = plan(&files);
     plan.sinks.clear();
     let store = Store::open_existing(&dir.path("s.db")).unwrap();
-    let (asking, inbox) = inbox();
+    let (asking, inbox) = question_channel();
     let (answers, answered) = mpsc::channel();
     let options = RunOptions {
         questions: Some(Questions {

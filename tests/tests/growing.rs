@@ -12,7 +12,7 @@ use atom_media::{
     PlaybackRequest,
     file::{container_kind::ContainerKind, content_digest::ContentDigest},
 };
-use atom_operators::data::MediaTime;
+use atom_operators::media_time::MediaTime;
 use atom_tests::{
     generated_media,
     playback::{Playback, all_frames, play, play_all},

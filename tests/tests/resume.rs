@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use atom_media::{FrameSelection, PlaybackRequest};
-use atom_operators::{data::MediaTime, sample::Grid};
+use atom_operators::{media_time::MediaTime, sampling_grid::SamplingGrid};
 use atom_tests::{
     generated_media,
     playback::{Playback, TimedFrame, all_frames, play, play_all},
@@ -237,7 +237,12 @@ fn sparse_frames_are_the_same_as_if_all_frames_were_decoded() {
             (1.7, &[]),
             (4.0, &[3000]),
         ] {
-            let grids = || vec![Grid::new(fps, stretches), Grid::new(fps / 3.0, &[])];
+            let grids = || {
+                vec![
+                    SamplingGrid::new(fps, stretches),
+                    SamplingGrid::new(fps / 3.0, &[]),
+                ]
+            };
             let mut choice = grids();
             let chosen: Vec<_> = all
                 .frames
@@ -272,7 +277,7 @@ fn frames_far_from_the_selected_ones_are_not_decoded() {
         &["-c:v", "libx264", "-x264-params", keys],
     );
     let sparse = play(PlaybackRequest {
-        selection: FrameSelection::Grids(vec![Grid::new(0.1, &[])]),
+        selection: FrameSelection::Grids(vec![SamplingGrid::new(0.1, &[])]),
         ..all_frames(&video, SIZE)
     });
     assert_eq!(sparse.frames.len(), 2);

@@ -1,7 +1,7 @@
 //! `atom search`: selected sources, spans of wall time, hit groups, pages, and waiting for segments to be indexed.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use atom_index::{Gap, Row, Seal, Store, Why};
+use atom_index::{Gap, GapReason, Row, Seal, Store};
 use atom_tests::program::Workdir;
 use serde_json::{Value, json};
 
@@ -167,7 +167,7 @@ fn missing_parts_of_a_span_are_reported_with_the_reason() {
     let lost = Gap {
         start_ms: 4000,
         end_ms: Some(8000),
-        why: Why::Lost,
+        why: GapReason::Lost,
     };
     let failed = Row {
         failed: vec!["caption".to_owned()],

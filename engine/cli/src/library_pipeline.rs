@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use atom_operators::{keep::Keep, node::NodeKind};
+use atom_operators::{node::NodeKind, retention::RetentionPolicy};
 use atom_pipelines::{Input, PipelineFile, Plan, PlannedSource, library, override_sources, parse};
 
 /// Returns a pipeline file of the library, with this pack.
@@ -22,7 +22,7 @@ pub fn index_plan(
     store: &Path,
     pack: &str,
     sources: Vec<PlannedSource>,
-    keep: Option<Keep>,
+    keep: Option<RetentionPolicy>,
 ) -> anyhow::Result<Plan> {
     let mut files = [library_file("index", pack)?];
     override_sources(

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use atom_operators::standing::Sighting;
+use atom_operators::standing::dataflow::Sighting;
 
 use super::filter::Filter;
 use super::follow::Source;
@@ -29,10 +29,10 @@ impl Counts {
                 0 => self.counts.remove(&seen),
                 _ => self.counts.insert(seen, count),
             };
-            let total = self.totals.entry((seen.source, seen.what)).or_default();
+            let total = self.totals.entry((seen.source, seen.concept)).or_default();
             *total = (*total + count).saturating_sub(before.unwrap_or(0));
             if *total == 0 {
-                self.totals.remove(&(seen.source, seen.what));
+                self.totals.remove(&(seen.source, seen.concept));
             }
         }
     }
@@ -46,7 +46,7 @@ impl Counts {
             Some(Seen {
                 source: source.state.source.clone(),
                 hour,
-                what: self.words.word(sighting.what)?.clone(),
+                what: self.words.word(sighting.concept)?.clone(),
                 segments: *segments,
             })
         });

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use atom_operators::node::SpecError;
+use atom_operators::spec::SpecError;
 use rusqlite::ErrorCode;
 use thiserror::Error;
 

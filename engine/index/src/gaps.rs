@@ -4,7 +4,7 @@
 //! where the next row of its source begins. The stretch that is no longer kept stands above both: only a run from the
 //! beginning writes over it.
 
-use atom_operators::archive::Why;
+use atom_operators::qa::archive::GapReason;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Result, params};
 
@@ -19,13 +19,13 @@ pub struct Gap {
     /// Media time at which it ends, if that is known already.
     pub end_ms: Option<u64>,
     /// Why there is no row.
-    pub why: Why,
+    pub why: GapReason,
 }
 
 /// Why something is not there, by its word in a column.
-pub(super) fn why(row: &rusqlite::Row, column: usize) -> Result<Why> {
+pub(super) fn why(row: &rusqlite::Row, column: usize) -> Result<GapReason> {
     let word = row.get_ref(column)?.as_str()?;
-    let found = Why::ALL.into_iter().find(|why| why.name() == word);
+    let found = GapReason::ALL.into_iter().find(|why| why.name() == word);
     found.ok_or_else(|| {
         let reason = format!("expected waiting, lost, failed or expired, found {word:?}");
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, reason.into())

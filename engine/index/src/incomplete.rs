@@ -3,7 +3,7 @@
 //! Three things make a stretch incomplete: it lies after the time through which its source is complete and the source has
 //! not ended, it is a gap, or a stage gave nothing for a segment in it.
 
-use atom_operators::archive::{Incomplete, Why};
+use atom_operators::qa::archive::{CoverageGap, GapReason};
 use rusqlite::{Result, Statement, params};
 
 use super::gaps::why;
@@ -32,7 +32,7 @@ impl Store {
         source: Option<&str>,
         from_ms: Option<u64>,
         to_ms: Option<u64>,
-    ) -> std::result::Result<Vec<Incomplete>, StoreError> {
+    ) -> std::result::Result<Vec<CoverageGap>, StoreError> {
         let states = self.current(source)?;
         let span = Span {
             from_ms: from_ms.unwrap_or(0),
@@ -49,7 +49,7 @@ impl Store {
     pub fn incomplete_in(
         &self,
         chosen: &[Chosen],
-    ) -> std::result::Result<Vec<Incomplete>, StoreError> {
+    ) -> std::result::Result<Vec<CoverageGap>, StoreError> {
         let span = |chosen: &Chosen| Span {
             from_ms: chosen.from_ms,
             to_ms: chosen.to_ms.unwrap_or(u64::MAX),
@@ -63,7 +63,7 @@ impl Store {
     pub(super) fn incomplete_of<'s>(
         &self,
         wanted: impl Iterator<Item = (&'s SourceState, Span)>,
-    ) -> Result<Vec<Incomplete>> {
+    ) -> Result<Vec<CoverageGap>> {
         let mut gaps = self.connection.prepare(GAPS)?;
         let mut failed = self.connection.prepare(FAILED)?;
         let mut told = Vec::new();
@@ -96,12 +96,12 @@ fn stretches(
     statement: &mut Statement,
     state: &SourceState,
     span: Span,
-) -> Result<Vec<Incomplete>> {
+) -> Result<Vec<CoverageGap>> {
     let key = params![state.source, signed(span.from_ms), signed(span.to_ms)];
     let found = statement.query_map(key, |row| {
         let end: Option<i64> = row.get(1)?;
         let end = end.map_or(u64::MAX, unsigned).min(span.to_ms);
-        Ok(Incomplete {
+        Ok(CoverageGap {
             source: state.source.clone(),
             from_ms: unsigned(row.get(0)?).max(span.from_ms),
             to_ms: (end < u64::MAX).then_some(end),
@@ -112,22 +112,22 @@ fn stretches(
     found.collect()
 }
 
-fn waiting(state: &SourceState, span: Span) -> Option<Incomplete> {
+fn waiting(state: &SourceState, span: Span) -> Option<CoverageGap> {
     let from_ms = state.sealed_ms.max(span.from_ms);
-    (!state.ended && from_ms < span.to_ms).then(|| Incomplete {
+    (!state.ended && from_ms < span.to_ms).then(|| CoverageGap {
         source: state.source.clone(),
         from_ms,
         to_ms: (span.to_ms < u64::MAX).then_some(span.to_ms),
-        why: Why::Waiting,
+        why: GapReason::Waiting,
         stages: Vec::new(),
     })
 }
 
 /// Stretches in order, neighbours of one kind made one.
-fn merged(stretches: Vec<Incomplete>) -> Vec<Incomplete> {
-    let mut merged: Vec<Incomplete> = Vec::new();
+fn merged(stretches: Vec<CoverageGap>) -> Vec<CoverageGap> {
+    let mut merged: Vec<CoverageGap> = Vec::new();
     for next in stretches {
-        let of_one_kind = |before: &&mut Incomplete| {
+        let of_one_kind = |before: &&mut CoverageGap| {
             (before.why, &before.stages) == (next.why, &next.stages)
                 && before
                     .to_ms
@@ -154,14 +154,14 @@ mod tests {
         store: &Store,
         from: Option<u64>,
         to: Option<u64>,
-    ) -> Vec<(u64, Option<u64>, Why, usize)> {
+    ) -> Vec<(u64, Option<u64>, GapReason, usize)> {
         let told = store.incomplete(Some("door"), from, to).unwrap();
         told.into_iter()
             .map(|one| (one.from_ms, one.to_ms, one.why, one.stages.len()))
             .collect()
     }
 
-    fn gap(start_ms: u64, end_ms: Option<u64>, why: Why) -> Gap {
+    fn gap(start_ms: u64, end_ms: Option<u64>, why: GapReason) -> Gap {
         Gap {
             start_ms,
             end_ms,
@@ -179,9 +179,9 @@ mod tests {
         };
         let rows = [failed(0), failed(1000), row(2000, "x"), row(9000, "y")];
         let gaps = [
-            gap(3000, Some(4000), Why::Lost),
-            gap(4000, Some(5000), Why::Failed),
-            gap(5000, None, Why::Lost),
+            gap(3000, Some(4000), GapReason::Lost),
+            gap(4000, Some(5000), GapReason::Failed),
+            gap(5000, None, GapReason::Lost),
         ];
         let sealed = Seal {
             rows: &rows,
@@ -190,21 +190,21 @@ mod tests {
         };
         store.seal("door", "p", sealed).unwrap();
         let all = [
-            (0, Some(2000), Why::Failed, 1),
-            (3000, Some(4000), Why::Lost, 0),
-            (4000, Some(5000), Why::Failed, 0),
-            (5000, Some(9000), Why::Lost, 0),
-            (10_000, None, Why::Waiting, 0),
+            (0, Some(2000), GapReason::Failed, 1),
+            (3000, Some(4000), GapReason::Lost, 0),
+            (4000, Some(5000), GapReason::Failed, 0),
+            (5000, Some(9000), GapReason::Lost, 0),
+            (10_000, None, GapReason::Waiting, 0),
         ];
         assert_eq!(told(&store, None, None), all);
         assert_eq!(
             told(&store, Some(8500), Some(9500)),
-            [(8500, Some(9000), Why::Lost, 0)]
+            [(8500, Some(9000), GapReason::Lost, 0)]
         );
         assert_eq!(told(&store, Some(2000), Some(3000)), []);
         assert_eq!(
             told(&store, None, Some(11_000))[4],
-            (10_000, Some(11_000), Why::Waiting, 0)
+            (10_000, Some(11_000), GapReason::Waiting, 0)
         );
         assert!(store.incomplete(Some("yard"), None, None).is_err());
     }
@@ -231,7 +231,7 @@ mod tests {
     fn a_gap_without_an_end_ends_at_the_next_row_and_goes_if_a_row_stands_in_its_place() {
         let (mut store, _folder) = store();
         store.begin("door", "p").unwrap();
-        let open = gap(4000, None, Why::Lost);
+        let open = gap(4000, None, GapReason::Lost);
         let sealed = Seal {
             gaps: std::slice::from_ref(&open),
             sealed_ms: 4000,
@@ -240,14 +240,17 @@ mod tests {
         store.seal("door", "p", sealed).unwrap();
         assert_eq!(
             told(&store, None, Some(60_000))[0],
-            (4000, Some(60_000), Why::Lost, 0)
+            (4000, Some(60_000), GapReason::Lost, 0)
         );
         seal(&mut store, "door", &[row(0, "x")], 4000);
-        assert_eq!(told(&store, None, None)[0], (4000, None, Why::Lost, 0));
+        assert_eq!(
+            told(&store, None, None)[0],
+            (4000, None, GapReason::Lost, 0)
+        );
         seal(&mut store, "door", &[row(8000, "x"), row(6000, "x")], 9000);
         assert_eq!(
             told(&store, None, Some(9000)),
-            [(4000, Some(6000), Why::Lost, 0)]
+            [(4000, Some(6000), GapReason::Lost, 0)]
         );
         seal(&mut store, "door", &[row(4000, "x")], 9000);
         assert_eq!(told(&store, None, Some(9000)), []);
@@ -257,7 +260,10 @@ mod tests {
     fn the_end_of_a_source_ends_its_gaps_and_takes_those_of_earlier_runs_away() {
         let (mut store, _folder) = store();
         store.begin("door", "p").unwrap();
-        let gaps = [gap(0, Some(1000), Why::Failed), gap(5000, None, Why::Lost)];
+        let gaps = [
+            gap(0, Some(1000), GapReason::Failed),
+            gap(5000, None, GapReason::Lost),
+        ];
         let sealed = Seal {
             gaps: &gaps,
             ..Seal::default()
@@ -273,6 +279,9 @@ mod tests {
         store.seal("door", "p", again).unwrap();
         assert_eq!(told(&store, None, Some(6000)).len(), 2);
         store.finish("door", "p", 7000).unwrap();
-        assert_eq!(told(&store, None, None), [(5000, Some(7000), Why::Lost, 0)]);
+        assert_eq!(
+            told(&store, None, None),
+            [(5000, Some(7000), GapReason::Lost, 0)]
+        );
     }
 }

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use atom_operators::archive::Why;
-use atom_operators::keep::Keep;
+use atom_operators::qa::archive::GapReason;
+use atom_operators::retention::RetentionPolicy;
 use rusqlite::{Connection, OptionalExtension, Params, Result, Transaction, params};
 
 use super::write::{Shelf, signed, unsigned};
@@ -59,7 +59,11 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written; nothing changes then.
-    pub fn expire(&mut self, keep: &Keep, now_ms: i64) -> std::result::Result<usize, StoreError> {
+    pub fn expire(
+        &mut self,
+        keep: &RetentionPolicy,
+        now_ms: i64,
+    ) -> std::result::Result<usize, StoreError> {
         // Looking needs no lock that others would wait for.
         let look = surplus(&self.connection, keep, now_ms);
         if look.map_err(StoreError::at(&self.path, "read"))?.is_empty() {
@@ -141,7 +145,7 @@ pub(super) fn expired(connection: &Connection, shelf: &Shelf) -> Result<Option<S
 }
 
 /// The next segments to go: those of the first bound that does not hold.
-fn surplus(connection: &Connection, keep: &Keep, now_ms: i64) -> Result<Vec<Old>> {
+fn surplus(connection: &Connection, keep: &RetentionPolicy, now_ms: i64) -> Result<Vec<Old>> {
     if let Some(age_ms) = keep.age_ms {
         let before = now_ms.saturating_sub(signed(age_ms));
         let old = read(connection, OLDER, params![before, signed(MOST_AT_ONCE)])?;
@@ -220,7 +224,7 @@ fn tell(change: &Transaction, old: &[Old]) -> Result<()> {
         change.execute(SWALLOW, params![source, pack, start, end])?;
         change.execute(
             TELL,
-            params![source, pack, start, end, run, Why::Expired.name()],
+            params![source, pack, start, end, run, GapReason::Expired.name()],
         )?;
     }
     Ok(())

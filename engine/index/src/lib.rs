@@ -85,7 +85,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use serde::Serialize;
 
-pub use atom_operators::archive::{Incomplete, Why};
+pub use atom_operators::qa::archive::{CoverageGap, GapReason};
 pub use care::{Bytes, Compacted, Problem, Stats};
 pub use error::StoreError;
 pub use filter::{Choice, Chosen, Filter};
@@ -262,7 +262,7 @@ pub struct Hits {
     pub start_utc: BTreeMap<String, String>,
     /// What of the span that was searched is not there, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub incomplete: Vec<Incomplete>,
+    pub incomplete: Vec<CoverageGap>,
     /// What brings the hits after these, if there are more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,

@@ -1,7 +1,7 @@
 //! Keeps the matches of standing queries and the counts of what was seen in step with the rows of a store.
 //!
 //! It follows the store (see `follow`), weighs each row that comes by every query, and puts both into differential dataflow
-//! ([`atom_operators::standing`]); what comes out goes into the table of matches and becomes events (see `matches`). A
+//! ([`atom_operators::standing::dataflow`]); what comes out goes into the table of matches and becomes events (see `matches`). A
 //! query that is new is weighed against all rows in the transaction in which the others are brought up to date, so it misses
 //! none and meets none twice.
 //! Invariant: after a step, what is kept is what a program that began anew would keep.

@@ -120,7 +120,7 @@ pub(super) fn under_way(
 #[cfg(test)]
 mod tests {
     use super::super::testing::{query, row, store};
-    use super::super::{Gap, Query, Row, Seal, Why};
+    use super::super::{Gap, GapReason, Query, Row, Seal};
     use super::*;
 
     /// Writes a row of a second at the end of what is sealed under a pack.
@@ -246,7 +246,7 @@ mod tests {
         let lost = Gap {
             start_ms: 1000,
             end_ms: None,
-            why: Why::Lost,
+            why: GapReason::Lost,
         };
         let sealed = Seal {
             gaps: &[lost],

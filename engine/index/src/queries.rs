@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use atom_operators::query::QuerySpec;
+use atom_operators::standing::query::QuerySpec;
 use rusqlite::{Connection, Result, Row, Transaction, params};
 use serde::Serialize;
 
@@ -230,17 +230,17 @@ mod tests {
     #[test]
     fn queries_are_added_changed_and_removed_by_name() {
         let (mut store, _folder) = store();
-        let van = QuerySpec::of("a van");
+        let van = QuerySpec::new("a van");
         assert!(store.add_query("van", &van).unwrap());
         assert!(!store.add_query("van", &van).unwrap());
         let first = store.queries().unwrap()[0].id;
         assert!(
             store
-                .add_query("van", &QuerySpec::of("a white van"))
+                .add_query("van", &QuerySpec::new("a white van"))
                 .unwrap()
         );
         assert!(store.queries().unwrap()[0].id > first);
-        store.add_query("dog", &QuerySpec::of("a dog")).unwrap();
+        store.add_query("dog", &QuerySpec::new("a dog")).unwrap();
         assert_eq!(names(&store), ["dog", "van"]);
         store.remove_query("dog").unwrap();
         let said = store.remove_query("dog").unwrap_err().to_string();
@@ -254,9 +254,9 @@ mod tests {
     #[test]
     fn the_queries_of_a_pipeline_follow_its_file_and_leave_others_alone() {
         let (mut store, _folder) = store();
-        store.add_query("mine", &QuerySpec::of("a cat")).unwrap();
+        store.add_query("mine", &QuerySpec::new("a cat")).unwrap();
         let of = |texts: &[&str]| -> Vec<_> {
-            let named = |text: &&str| ((*text).to_owned(), QuerySpec::of(text));
+            let named = |text: &&str| ((*text).to_owned(), QuerySpec::new(text));
             texts.iter().map(named).collect()
         };
         store.set_queries("door", &of(&["van", "dog"])).unwrap();
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn what_another_keeps_under_a_name_is_not_replaced() {
         let (mut store, _folder) = store();
-        let [van, dog] = ["van", "dog"].map(QuerySpec::of);
+        let [van, dog] = ["van", "dog"].map(QuerySpec::new);
         store.add_query("mine", &van).unwrap();
         store
             .set_queries("door", &[("theirs".to_owned(), van.clone())])
@@ -299,10 +299,10 @@ mod tests {
     fn what_makes_no_sense_and_too_many_are_refused() {
         let (mut store, _folder) = store();
         for name in ["", "  ", "a\nb", "a\"b"] {
-            let said = store.add_query(name, &QuerySpec::of("x")).unwrap_err();
+            let said = store.add_query(name, &QuerySpec::new("x")).unwrap_err();
             assert!(said.to_string().contains("letters"), "{said}");
         }
-        let said = store.add_query("van", &QuerySpec::of(" ")).unwrap_err();
+        let said = store.add_query("van", &QuerySpec::new(" ")).unwrap_err();
         assert!(said.to_string().contains("query \"van\""), "{said}");
         let fill = format!(
             "WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < {MOST_QUERIES})
@@ -310,7 +310,7 @@ mod tests {
         );
         store.connection.execute_batch(&fill).unwrap();
         let said = store
-            .add_query("one more", &QuerySpec::of("x"))
+            .add_query("one more", &QuerySpec::new("x"))
             .unwrap_err();
         assert!(
             said.to_string().contains("10000 standing queries"),

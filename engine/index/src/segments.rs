@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use atom_models::YesNoScorer;
-use atom_operators::{
+use atom_operators::standing::{
+    dataflow::{Candidate, Sighting, StandingWorker},
     query::millionths,
-    standing::{Candidate, Sighting, Standing},
 };
 use rusqlite::{Result, Row};
 
@@ -62,7 +62,7 @@ struct Segment {
 /// All current segments.
 #[derive(Default)]
 pub(super) struct Segments {
-    standing: Standing,
+    standing: StandingWorker,
     queries: BTreeMap<u64, Asked>,
     segments: HashMap<i64, Segment>,
     /// Names of the sources, by number.
@@ -111,7 +111,7 @@ impl Segments {
             let scores = &mut segment.scores;
             for score in scores.extract_if(.., |(query, _)| gone.contains(query)) {
                 let candidate = candidate(&self.queries, *id, score);
-                self.standing.candidate(candidate, -1);
+                self.standing.update_candidate(candidate, -1);
             }
         }
         self.ends.retain(|(.., query, _)| !gone.contains(query));
@@ -129,7 +129,7 @@ impl Segments {
             self.queries.insert(
                 query.id,
                 Asked {
-                    stays: query.spec.stays(),
+                    stays: query.spec.stay_threshold(),
                     query,
                     measures,
                     filter,
@@ -200,7 +200,7 @@ impl Segments {
                 self.ends.insert((line, end, query, id));
             }
             let candidate = candidate(&self.queries, id, (query, score));
-            self.standing.candidate(candidate, 1);
+            self.standing.update_candidate(candidate, 1);
             segment.scores.push((query, score));
         }
     }
@@ -225,7 +225,7 @@ impl Segments {
                 if let Some(segment) = self.segments.get_mut(&id) {
                     for score in segment.scores.extract_if(.., |(other, _)| *other == query) {
                         let candidate = candidate(&self.queries, id, score);
-                        self.standing.candidate(candidate, -1);
+                        self.standing.update_candidate(candidate, -1);
                     }
                 }
             }
@@ -234,9 +234,9 @@ impl Segments {
 
     /// Lets everything take effect; gives what changed among the best of the queries.
     pub(super) fn settle(&mut self) -> Vec<Stand> {
-        let settled = self.standing.settle();
+        let settled = self.standing.advance();
         self.counts.take(settled.counts);
-        let mut best = settled.best;
+        let mut best = settled.matches;
         // What goes first: a candidate with another score goes and comes.
         best.sort_by_key(|(_, change)| *change);
         let mut changed = BTreeSet::new();
@@ -281,7 +281,7 @@ impl Segments {
         let enters = self
             .queries
             .get(&query)
-            .map(|asked| asked.query.spec.enters());
+            .map(|asked| asked.query.spec.match_threshold());
         Stand {
             query,
             segment,
@@ -319,7 +319,7 @@ impl Remember for Segments {
         let seen = words.into_iter().map(|what| Sighting {
             source: source as u32,
             hour,
-            what,
+            concept: what,
         });
         let mut segment = Segment {
             source,
@@ -330,7 +330,7 @@ impl Remember for Segments {
             scores: Vec::new(),
         };
         for seen in &segment.seen {
-            self.standing.sighting(*seen, 1);
+            self.standing.update_sighting(*seen, 1);
         }
         let likely = self.weigh(self.queries.iter(), place, row)?;
         self.take(id, &mut segment, likely);
@@ -349,15 +349,15 @@ impl Remember for Segments {
         self.gone
             .insert(id, (gone.source, gone.start_ms, gone.end_ms));
         for seen in &gone.seen {
-            self.standing.sighting(*seen, -1);
-            self.counts.words.leave(seen.what);
+            self.standing.update_sighting(*seen, -1);
+            self.counts.words.leave(seen.concept);
         }
         for (query, score) in &gone.scores {
             if let Some(end) = self.end(*query, &gone) {
                 self.ends.remove(&(gone.over.0, end, *query, id));
             }
             let candidate = candidate(&self.queries, id, (*query, *score));
-            self.standing.candidate(candidate, -1);
+            self.standing.update_candidate(candidate, -1);
         }
     }
 

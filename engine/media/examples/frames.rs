@@ -6,28 +6,26 @@ use std::{env, error::Error, thread};
 
 use atom_media::{FrameSelection, FrameSender, Location, PlaybackRequest, init, play_recording};
 use atom_operators::{
-    data::{MediaTime, SourceId},
-    intake::Record,
-    sample::Grid,
-    tally::Tally,
+    counters::Counters, ids::SourceId, intake::Record, media_time::MediaTime,
+    sampling_grid::SamplingGrid,
 };
 use crossbeam::channel::bounded;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = env::args().nth(1).ok_or("expected a video file")?;
     init()?;
-    let source = SourceId::of(0);
+    let source = SourceId::new(0);
     let request = PlaybackRequest {
         source,
         location: Location::parse(&path)?,
         size: (320, 180),
-        selection: FrameSelection::Grids(vec![Grid::new(1.0, &[])]),
+        selection: FrameSelection::Grids(vec![SamplingGrid::new(1.0, &[])]),
         from: MediaTime::default(),
         live: None,
         growing: false,
     };
     let (records_sender, records) = bounded(2);
-    let sender = FrameSender::for_recording(source, records_sender, Tally::default());
+    let sender = FrameSender::for_recording(source, records_sender, Counters::default());
     thread::scope(|threads| {
         let player = threads.spawn(move || {
             let played = play_recording(request, &sender);

@@ -1,6 +1,6 @@
 //! Decides which frames are worth converting, and counts the others as dropped by rate.
 
-use atom_operators::{data::MediaTime, tally::DropReason};
+use atom_operators::{counters::DropReason, media_time::MediaTime};
 
 use crate::{frame_sender::FrameSender, request::FrameSelection};
 
@@ -50,12 +50,12 @@ impl FrameFilter {
             return false;
         }
         let tally = sender.tally.source(sender.source);
-        tally.received(sender.samplers);
-        tally.reach(at);
+        tally.add_received(sender.samplers);
+        tally.advance_media_time(at);
         let wanted = self.selects(at);
         self.offered += 1;
         if !wanted {
-            tally.dropped(DropReason::Rate, sender.samplers);
+            tally.add_dropped(DropReason::Rate, sender.samplers);
         }
         wanted
     }
@@ -73,7 +73,7 @@ impl FrameFilter {
     /// Counts frames that no sampler wants and that were not even decoded.
     pub(crate) fn count_undecoded(&self, frames: u64, sender: &FrameSender) {
         let tally = sender.tally.source(sender.source);
-        tally.received(frames * sender.samplers);
-        tally.dropped(DropReason::Rate, frames * sender.samplers);
+        tally.add_received(frames * sender.samplers);
+        tally.add_dropped(DropReason::Rate, frames * sender.samplers);
     }
 }

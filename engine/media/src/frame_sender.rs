@@ -12,10 +12,14 @@ use std::{
 use atom_models::{Fault, Image, Reason};
 use atom_operators::{
     cancel::CancellationToken,
-    data::{End, Failure, Frame, MediaTime, SourceId, Stage},
-    flow::{Bounds, Flow},
+    counters::{Counters, DropReason},
+    credits::{CreditLimits, Credits},
+    event::SourceEnd,
+    failure::{Failure, Stage},
+    frame::Frame,
+    ids::SourceId,
     intake::Record,
-    tally::{DropReason, Tally},
+    media_time::MediaTime,
 };
 use crossbeam::channel::{Receiver, SendError, Sender, select_biased};
 
@@ -34,9 +38,9 @@ pub struct FrameSender {
     /// Number of samplers that are offered each frame.
     pub samplers: u64,
     /// Woken after each record.
-    pub flow: Arc<Flow>,
+    pub flow: Arc<Credits>,
     /// Counts the source's frames.
-    pub tally: Tally,
+    pub tally: Counters,
     /// Cancelled when the run is to end early.
     pub stop: CancellationToken,
     /// Length of the video in milliseconds once it is known, for progress; 0 before.
@@ -65,14 +69,14 @@ const END_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl FrameSender {
     /// Returns a sender for a recording that is never cancelled and has no flow control.
-    pub fn for_recording(source: SourceId, records: Sender<Record>, tally: Tally) -> Self {
+    pub fn for_recording(source: SourceId, records: Sender<Record>, tally: Counters) -> Self {
         Self {
             source,
             name: String::new(),
             records,
             queued: None,
             samplers: 1,
-            flow: Flow::new(Bounds::default()),
+            flow: Credits::new(CreditLimits::default()),
             tally,
             stop: CancellationToken::new(),
             length_ms: Arc::default(),
@@ -103,7 +107,7 @@ impl FrameSender {
             self.count_dropped(&record, DropReason::Stopped);
             return Err(Cancelled);
         }
-        self.flow.wake();
+        self.flow.wake_intake();
         Ok(())
     }
 
@@ -111,7 +115,7 @@ impl FrameSender {
     fn count_dropped(&self, record: &Record, reason: DropReason) {
         if let Record::Frame(_) = record {
             let tally = self.tally.source(self.source);
-            tally.dropped(reason, self.samplers);
+            tally.add_dropped(reason, self.samplers);
         }
     }
 
@@ -130,7 +134,7 @@ impl FrameSender {
                 break;
             };
             if let Record::Frame(_) = dropped {
-                self.flow.strain();
+                self.flow.report_overload();
             }
             self.count_dropped(&dropped, DropReason::Overload);
         }
@@ -154,7 +158,7 @@ impl FrameSender {
     pub(crate) fn report_unusable_frame(&self, at: MediaTime, why: &str) -> Result<(), Cancelled> {
         self.tally
             .source(self.source)
-            .dropped(DropReason::Undecodable, self.samplers);
+            .add_dropped(DropReason::Undecodable, self.samplers);
         self.report_fault(at, why)
     }
 
@@ -174,10 +178,10 @@ impl FrameSender {
     pub fn end(mut self, summary: PlaybackSummary) {
         // While this end of the channel is open, the sender cannot see that the graph is gone.
         self.queued = None;
-        let end = Record::End(End {
+        let end = Record::End(SourceEnd {
             source: self.source,
             at: summary.end,
-            whole: summary.complete,
+            complete: summary.complete,
         });
         let unsent = select_biased! {
             send(self.records, end) -> _ => None,
@@ -186,7 +190,7 @@ impl FrameSender {
         if let Some(end) = unsent {
             let _ = self.records.send_timeout(end, END_TIMEOUT);
         }
-        self.flow.wake();
+        self.flow.wake_intake();
     }
 }
 
@@ -194,7 +198,7 @@ impl FrameSender {
 fn is_droppable(record: &Record) -> bool {
     match record {
         Record::Frame(_) => true,
-        Record::Quiet(quiet) => quiet.why.is_none(),
+        Record::Idle(quiet) => quiet.cause.is_none(),
         Record::Lost(_) | Record::End(_) => false,
     }
 }

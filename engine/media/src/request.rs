@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use atom_operators::{
-    data::{MediaTime, SourceId},
-    sample::Grid,
-};
+use atom_operators::{ids::SourceId, media_time::MediaTime, sampling_grid::SamplingGrid};
 
 use crate::location::Location;
 
@@ -31,7 +28,7 @@ pub struct PlaybackRequest {
 #[derive(Clone, Debug)]
 pub enum FrameSelection {
     /// Those wanted by any of the samplers that read the source, each with its own grid.
-    Grids(Vec<Grid>),
+    Grids(Vec<SamplingGrid>),
     /// Those with these numbers, counted from 0 in presentation order.
     Numbers(BTreeSet<u64>),
 }

@@ -10,8 +10,8 @@ use atom_models::{
     CachedTextEncoder, Fault, Meters, ModelError, Pack, Reason, TextEncoder, VisualFeatures,
     YesNoClassifier, error_chain,
 };
-use atom_operators::{
-    archive::{Archive, Extent, Moment},
+use atom_operators::qa::{
+    archive::{Archive, Coverage, StoredSegment},
     question::Question,
 };
 
@@ -71,11 +71,11 @@ fn store_fault(error: StoreError) -> Fault {
 }
 
 /// Returns the time through which the chosen sources are complete, and their gaps.
-pub(crate) fn extent(store: &Store, chosen: &[Chosen]) -> Result<Extent, StoreError> {
+pub(crate) fn extent(store: &Store, chosen: &[Chosen]) -> Result<Coverage, StoreError> {
     let through = chosen
         .iter()
         .map(|chosen| (chosen.state.source.clone(), chosen.state.sealed_ms));
-    Ok(Extent {
+    Ok(Coverage {
         complete_through_ms: through.collect(),
         incomplete: store.incomplete_in(chosen)?,
     })
@@ -118,17 +118,17 @@ impl StoreArchive {
 }
 
 impl Archive for StoreArchive {
-    fn extent(&mut self, question: &Question) -> Result<Extent, Fault> {
+    fn coverage(&mut self, question: &Question) -> Result<Coverage, Fault> {
         extent(&self.store, &self.chosen(question)?).map_err(store_fault)
     }
 
-    fn best(
+    fn search(
         &mut self,
         question: &Question,
         words: &str,
         vector: Vec<f32>,
         limit: usize,
-    ) -> Result<Vec<Moment>, Fault> {
+    ) -> Result<Vec<StoredSegment>, Fault> {
         let query = Query {
             text: words.to_owned(),
             vectors: self.packs.vectors(words, vector)?,
@@ -154,11 +154,11 @@ impl Archive for StoreArchive {
         Ok(segments)
     }
 
-    fn each(
+    fn scan(
         &mut self,
         question: &Question,
         asked: Option<&str>,
-        visit: &mut dyn FnMut(Moment) -> Result<(), Fault>,
+        visit: &mut dyn FnMut(StoredSegment) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let chosen = self.chosen(question)?;
         let Self { store, packs, .. } = self;
@@ -187,7 +187,7 @@ impl PackReaders {
     }
 
     /// Converts a row. If another pack wrote it, that pack tells here how likely it supports an answer.
-    fn segment(&mut self, stored: StoredRow, asked: Option<&str>) -> Result<Moment, Fault> {
+    fn segment(&mut self, stored: StoredRow, asked: Option<&str>) -> Result<StoredSegment, Fault> {
         let row = stored.row;
         let features = VisualFeatures {
             embedding: row.embedding.into(),
@@ -201,14 +201,14 @@ impl PackReaders {
             }
             None => None,
         };
-        Ok(Moment {
+        Ok(StoredSegment {
             source: stored.source,
             start_ms: row.start_ms,
             end_ms: row.end_ms,
             tags: row.tags,
             caption: row.caption,
             features,
-            likely,
+            probability: likely,
         })
     }
 

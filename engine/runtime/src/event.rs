@@ -1,7 +1,7 @@
 //! The events of a run on their way to the writer, and the events of a folder's recordings.
 
 use atom_index::{Claim, QueryEvent};
-use atom_operators::{ask::Reply, data::Caption, seal::Sealed};
+use atom_operators::{caption::Caption, qa::ask::Reply, seal::SealedEvents};
 use crossbeam::channel::Sender;
 
 use crate::report::SourceReport;
@@ -12,7 +12,7 @@ pub enum OutputEvent {
     /// A caption from memory, as soon as its segment has closed. The decoder's caption replaces it.
     Draft(Caption),
     /// Everything of one tick, once it is complete.
-    Sealed(Sealed),
+    Sealed(SealedEvents),
     /// The answer to a person's question.
     Reply(Reply),
     /// A change of a folder's recording.

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use atom_operators::{offload::Crew, question::Closer};
+use atom_operators::{offload::ThreadGroup, qa::question_source::QuestionCloser};
 use atom_pipelines::Plan;
 use crossbeam::channel::Sender;
 use parking_lot::Mutex;
@@ -26,7 +26,7 @@ pub(crate) struct GraphWorker {
     /// Its token is cancelled when a module keeps failing, or the writer is gone.
     pub(crate) state: RunState,
     /// Closes people's questions when the run stops.
-    pub(crate) questions: Option<Closer>,
+    pub(crate) questions: Option<QuestionCloser>,
 }
 
 impl GraphWorker {
@@ -44,7 +44,7 @@ impl GraphWorker {
         let graph = AssertUnwindSafe(move || {
             timely::execute_directly(move |worker| {
                 let (inputs, output) = given.lock().take().expect("one worker takes the inputs");
-                let threads = Crew::default();
+                let threads = ThreadGroup::default();
                 let stop = self.state.stop.clone();
                 let send = move |event| {
                     // Without a writer there is no use in going on.
@@ -82,7 +82,7 @@ impl GraphWorker {
             stop.cancel();
         }
         if stop.is_cancelled() {
-            self.questions.iter().for_each(Closer::close);
+            self.questions.iter().for_each(QuestionCloser::close);
         }
     }
 }

@@ -1,18 +1,18 @@
 //! The health of a run's modules: a module that keeps failing ends the run.
 
 use atom_models::Fault;
-use atom_operators::offload::Health;
+use atom_operators::circuit_breaker::CircuitBreaker;
 
 /// The health of each module. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ModuleHealth {
-    pub(crate) vision: Health,
-    pub(crate) decoder: Health,
-    pub(crate) text: Health,
+    pub(crate) vision: CircuitBreaker,
+    pub(crate) decoder: CircuitBreaker,
+    pub(crate) text: CircuitBreaker,
 }
 
 impl ModuleHealth {
-    fn each(&self) -> [(&Health, &'static str); 3] {
+    fn each(&self) -> [(&CircuitBreaker, &'static str); 3] {
         [
             (&self.vision, "vision encoder"),
             (&self.decoder, "decoder"),
@@ -23,13 +23,13 @@ impl ModuleHealth {
     /// True if a module failed too often in a row.
     pub(crate) fn is_tripped(&self) -> bool {
         let mut modules = self.each().into_iter();
-        modules.any(|(health, _)| health.given_up().is_some())
+        modules.any(|(health, _)| health.tripped().is_some())
     }
 
     /// Returns an error for each module that keeps failing or that never worked: the run's results are worthless then.
     pub(crate) fn errors(&self) -> Vec<String> {
-        let error = |(health, name): (&Health, &str)| {
-            let fault: Fault = health.given_up().or_else(|| health.never_worked())?;
+        let error = |(health, name): (&CircuitBreaker, &str)| {
+            let fault: Fault = health.tripped().or_else(|| health.never_succeeded())?;
             Some(format!(
                 "the {name} failed on everything it was given: {fault}"
             ))

@@ -5,10 +5,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use atom_operators::{
-    flow::{Bounds, Flow},
-    intake::{Inlet, Record},
-    pace::Pace,
-    tick::Lane,
+    credits::{CreditLimits, Credits},
+    intake::{FrameReceiver, Record},
+    rate_control::RateFactor,
+    tick::Partition,
 };
 use atom_pipelines::Plan;
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -21,9 +21,9 @@ const PARALLEL_RECORDINGS: usize = 4;
 /// The input channels of a run, before they are opened.
 pub(crate) struct InputChannels {
     /// The flow of each live source of the plan.
-    live: Vec<(usize, Arc<Flow>)>,
+    live: Vec<(usize, Arc<Credits>)>,
     /// The flows that recordings share.
-    shared: Vec<Arc<Flow>>,
+    shared: Vec<Arc<Credits>>,
 }
 
 /// The source's end of a channel.
@@ -33,7 +33,7 @@ pub(crate) struct SourceChannel {
     /// would not notice that the graph is gone.
     pub(crate) receiver: Option<Receiver<Record>>,
     /// Counts the frames and segments in flight.
-    pub(crate) flow: Arc<Flow>,
+    pub(crate) flow: Arc<Credits>,
 }
 
 /// The sources' ends of all channels.
@@ -49,7 +49,7 @@ impl SourceChannel {
     pub(crate) fn close(self) {
         let Self { sender, flow, .. } = self;
         drop(sender);
-        flow.wake();
+        flow.wake_intake();
     }
 }
 
@@ -62,19 +62,19 @@ impl InputChannels {
         sequential: bool,
     ) -> Self {
         let (limit, bounds) = match sequential {
-            true => (1, Bounds::ONE),
-            false => (PARALLEL_RECORDINGS, Bounds::default()),
+            true => (1, CreditLimits::ONE),
+            false => (PARALLEL_RECORDINGS, CreditLimits::default()),
         };
         let mut recordings = if has_folders { limit } else { 0 };
         let mut live = Vec::new();
         for (at, (source, start)) in plan.sources.iter().zip(starts).enumerate() {
             if source.is_live() {
-                live.push((at, Flow::new(live_bounds(plan, at))));
+                live.push((at, Credits::new(live_bounds(plan, at))));
             } else {
                 recordings += usize::from(start.resume_point.is_some());
             }
         }
-        let shared = (0..recordings.min(limit)).map(|_| Flow::new(bounds));
+        let shared = (0..recordings.min(limit)).map(|_| Credits::new(bounds));
         Self {
             live,
             shared: shared.collect(),
@@ -82,33 +82,33 @@ impl InputChannels {
     }
 
     /// Returns the flows of all channels.
-    pub(crate) fn flows(&self) -> Vec<Arc<Flow>> {
+    pub(crate) fn flows(&self) -> Vec<Arc<Credits>> {
         let live = self.live.iter().map(|(_, flow)| flow);
         live.chain(&self.shared).cloned().collect()
     }
 
     /// Returns the flow of a live source of the plan.
-    pub(crate) fn live_flow(&self, source: usize) -> Option<&Arc<Flow>> {
+    pub(crate) fn live_flow(&self, source: usize) -> Option<&Arc<Credits>> {
         let mut live = self.live.iter();
         live.find(|(at, _)| *at == source).map(|(_, flow)| flow)
     }
 
     /// Returns the rate controller of each live source of the plan.
-    pub(crate) fn rate_controllers(&self) -> BTreeMap<usize, Arc<Pace>> {
+    pub(crate) fn rate_controllers(&self) -> BTreeMap<usize, Arc<RateFactor>> {
         let live = self.live.iter();
-        live.map(|(at, flow)| (*at, Arc::clone(flow.pace())))
+        live.map(|(at, flow)| (*at, Arc::clone(flow.rate())))
             .collect()
     }
 
     /// Opens the channels: returns the graph's ends and the sources' ends.
-    pub(crate) fn open(self) -> (Vec<Inlet>, SourceChannels) {
+    pub(crate) fn open(self) -> (Vec<FrameReceiver>, SourceChannels) {
         let mut receivers = Vec::new();
-        let mut open = |flow: Arc<Flow>, live: bool| {
+        let mut open = |flow: Arc<Credits>, live: bool| {
             let (sender, receiver) = bounded(2);
-            receivers.push(Inlet {
-                lane: Lane(receivers.len() as u32),
+            receivers.push(FrameReceiver {
+                partition: Partition(receivers.len() as u32),
                 records: receiver.clone(),
-                flow: Arc::clone(&flow),
+                credits: Arc::clone(&flow),
             });
             SourceChannel {
                 sender,

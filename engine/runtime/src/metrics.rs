@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 use atom_index::Became;
 use atom_media::live::connection_status::ConnectionState;
 use atom_models::Reason;
-use atom_operators::data::Stage;
+use atom_operators::failure::Stage;
 use parking_lot::Mutex;
 use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
@@ -268,7 +268,7 @@ impl Metrics {
         let name = &[source.name.as_str()][..];
         let most = |rates: &mut dyn Iterator<Item = f64>| rates.fold(0.0, f64::max);
         let now = most(&mut source.grids.iter().map(|grid| grid.fps()));
-        let wanted = most(&mut source.grids.iter().map(|grid| grid.wanted_fps()));
+        let wanted = most(&mut source.grids.iter().map(|grid| grid.configured_fps()));
         self.sample_fps.with_label_values(name).set(now);
         self.sample_fps_wanted.with_label_values(name).set(wanted);
     }
@@ -296,7 +296,7 @@ impl Metrics {
                 (jiff::Timestamp::now().as_millisecond() - start.as_millisecond()) as f64 / 1000.0
             }
             (true, None) => 0.0,
-            (false, _) => counters.reached().millis() as f64 / 1000.0,
+            (false, _) => counters.latest_media_time().millis() as f64 / 1000.0,
         };
         let lag = (reached - complete.get()).max(0.0);
         self.lag_seconds.with_label_values(name).set(lag);

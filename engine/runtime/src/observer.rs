@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use atom_index::QueryEvent;
-use atom_operators::ask::Reply;
+use atom_operators::qa::ask::Reply;
 
 use crate::{event::SourceEvent, sink::Record, status::FolderProgress};
 

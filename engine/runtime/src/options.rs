@@ -3,7 +3,10 @@
 use std::{any::Any, io, path::PathBuf, sync::Arc};
 
 use atom_models::Meters;
-use atom_operators::{archive::Archive, cancel::CancellationToken, question::Inbox};
+use atom_operators::{
+    cancel::CancellationToken,
+    qa::{archive::Archive, question_source::QuestionReceiver},
+};
 
 use crate::{metrics::Metrics, observer::Observer, resources::Modules, status::RunStatus};
 
@@ -65,7 +68,7 @@ pub type ServerHook = Box<dyn FnOnce(RunView) -> io::Result<Box<dyn Any>> + Send
 /// nobody can ask.
 pub struct Questions {
     /// Receives the questions.
-    pub inbox: Inbox,
+    pub inbox: QuestionReceiver,
     /// The subject of the questions.
     pub archive: Box<dyn Archive>,
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use atom_media::live::connection_status::Gap;
 use atom_models::{MeterReading, Meters};
 use atom_operators::{
-    tally::{DropReason, Tally, Task, TaskTally},
+    counters::{Counters, DropReason, Task, TaskCounters},
     utc::utc,
 };
 use serde::{Deserialize, Serialize};
@@ -128,9 +128,9 @@ pub struct Tokens {
 
 impl DecoderReport {
     /// Returns the counts of a run so far.
-    pub(crate) fn new(counters: &Tally) -> Self {
+    pub(crate) fn new(counters: &Counters) -> Self {
         let tasks = counters.tasks();
-        let tokens = |t: &TaskTally| Tokens {
+        let tokens = |t: &TaskCounters| Tokens {
             prefilled: t.prefilled,
             reused: t.reused,
             generated: t.generated,
@@ -139,9 +139,9 @@ impl DecoderReport {
             .iter()
             .map(|(task, counts)| (task.name(), tokens(counts)))
             .collect();
-        if counters.tokens_loaded() > 0 {
+        if counters.preloaded_tokens() > 0 {
             let loaded = Tokens {
-                prefilled: counters.tokens_loaded(),
+                prefilled: counters.preloaded_tokens(),
                 ..Tokens::default()
             };
             by_task.insert("load", loaded);

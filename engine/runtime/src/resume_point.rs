@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use atom_operators::data::{MediaTime, NodeId};
+use atom_operators::{ids::NodeId, media_time::MediaTime};
 use jiff::Timestamp;
 
 /// The media time at which a source starts in this run.

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use atom_index::{Store, StoreError};
-use atom_operators::keep::Keep;
+use atom_operators::retention::RetentionPolicy;
 use jiff::Timestamp;
 
 /// Interval between two checks of ages.
@@ -21,7 +21,7 @@ pub(crate) const IDLE_INTERVAL: Duration = Duration::from_secs(30);
 /// The retention of one index.
 #[derive(Debug)]
 pub(crate) struct RetentionTask {
-    policy: Keep,
+    policy: RetentionPolicy,
     last_age_check: Option<Instant>,
     last_size_check: Option<Instant>,
     failing: bool,
@@ -29,7 +29,7 @@ pub(crate) struct RetentionTask {
 
 impl RetentionTask {
     /// Returns a task that never checked.
-    pub(crate) fn new(policy: Keep) -> Self {
+    pub(crate) fn new(policy: RetentionPolicy) -> Self {
         Self {
             policy,
             last_age_check: None,
@@ -48,7 +48,7 @@ impl RetentionTask {
     pub(crate) fn run(&mut self, store: &mut Store) -> Result<Option<usize>, StoreError> {
         let started = Instant::now();
         let due = self.due(started);
-        if due == Keep::default() {
+        if due == RetentionPolicy::default() {
             return Ok(None);
         }
         let mut total = 0;
@@ -78,8 +78,8 @@ impl RetentionTask {
     }
 
     /// Returns the limits that are due for a check.
-    fn due(&mut self, now: Instant) -> Keep {
-        let mut due = Keep::default();
+    fn due(&mut self, now: Instant) -> RetentionPolicy {
+        let mut due = RetentionPolicy::default();
         if is_due(&mut self.last_age_check, now, AGE_INTERVAL) {
             due.age_ms = self.policy.age_ms;
         }
@@ -104,15 +104,15 @@ mod tests {
 
     #[test]
     fn ages_are_checked_every_second_and_sizes_every_ten_seconds() {
-        let policy: Keep = "1d, 1GB, 5 segments".parse().unwrap();
-        let ages: Keep = "1d".parse().unwrap();
+        let policy: RetentionPolicy = "1d, 1GB, 5 segments".parse().unwrap();
+        let ages: RetentionPolicy = "1d".parse().unwrap();
         let mut task = RetentionTask::new(policy);
         let started = Instant::now();
         let cases = [
             (0, policy),
-            (500, Keep::default()),
+            (500, RetentionPolicy::default()),
             (1000, ages),
-            (1900, Keep::default()),
+            (1900, RetentionPolicy::default()),
             (9000, ages),
             (10_000, policy),
         ];

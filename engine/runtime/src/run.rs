@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Instant};
 
 use atom_models::Pack;
-use atom_operators::question::Inbox;
+use atom_operators::qa::question_source::QuestionReceiver;
 use atom_pipelines::Plan;
 
 use crate::{
@@ -106,7 +106,10 @@ impl Run<'_> {
             graph_worker: GraphWorker {
                 plan: self.plan.clone(),
                 state: self.state.clone(),
-                questions: graph_inputs.questions.as_ref().map(Inbox::closer),
+                questions: graph_inputs
+                    .questions
+                    .as_ref()
+                    .map(QuestionReceiver::closer),
             },
             graph_inputs,
             writer: self.writer(resources.sinks, resources.index_writers, observer),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atom_operators::{flow::Bounds, node::NodeKind, sample::SampleSpec};
+use atom_operators::{credits::CreditLimits, node::NodeKind, sample::SampleSpec};
 use atom_pipelines::{Input, Plan, PlannedNode};
 
 /// Returns the samplers that read a source, each with the segment lengths below it.
@@ -19,10 +19,10 @@ pub(crate) fn samplers(
 }
 
 /// Returns the bounds of a live source's channel.
-pub(crate) fn live_bounds(plan: &Plan, source: usize) -> Bounds {
+pub(crate) fn live_bounds(plan: &Plan, source: usize) -> CreditLimits {
     let settings = &plan.sources[source].settings;
     let late_after = Duration::from_millis(settings.late_after_ms);
-    Bounds::of_live(late_after, shortest_segments(plan, source))
+    CreditLimits::live(late_after, shortest_segments(plan, source))
 }
 
 /// Returns the shortest segment length of each segment node that a source reaches.

@@ -15,10 +15,12 @@ use std::{
 use atom_media::live::connection_status::ConnectionMonitor;
 use atom_models::Meters;
 use atom_operators::{
-    data::{MediaTime, NodeId, SourceId},
-    flow::Flow,
-    sample::{Grid, SampleSpec},
-    tally::Tally,
+    counters::Counters,
+    credits::Credits,
+    ids::{NodeId, SourceId},
+    media_time::MediaTime,
+    sample::SampleSpec,
+    sampling_grid::SamplingGrid,
 };
 use atom_pipelines::Plan;
 use jiff::Timestamp;
@@ -34,11 +36,11 @@ use crate::{
 pub struct RunStatus {
     sources: Arc<RwLock<BTreeMap<SourceId, Arc<SourceStatus>>>>,
     /// The frames and segments in flight on each input channel.
-    pub(crate) channels: Arc<[Arc<Flow>]>,
+    pub(crate) channels: Arc<[Arc<Credits>]>,
     /// Counts of the recordings found in folders.
     pub(crate) folders: Arc<FolderProgress>,
     /// Counts of frames, requests and tokens.
-    pub(crate) counters: Tally,
+    pub(crate) counters: Counters,
     /// Run times of the modules.
     pub(crate) meters: Meters,
     heartbeat: Arc<Heartbeat>,
@@ -98,7 +100,7 @@ pub struct SourceStatus {
     /// Its length in milliseconds, 0 if unknown.
     pub(crate) length_ms: Arc<AtomicU64>,
     /// The grids on which it is sampled.
-    pub(crate) grids: Vec<Grid>,
+    pub(crate) grids: Vec<SamplingGrid>,
 }
 
 /// A recording found in a folder.
@@ -122,19 +124,19 @@ impl SourceStatus {
         plan: &Plan,
         at: usize,
         start: &SourceStart,
-        flow: Option<&Arc<Flow>>,
+        flow: Option<&Arc<Credits>>,
     ) -> Self {
         let planned = &plan.sources[at];
         let start_time = start.resume_point.and_then(|point| point.start_time);
         let grid = |(spec, segment_lengths): (&SampleSpec, &Vec<u64>)| {
-            let grid = Grid::new(spec.fps, segment_lengths);
+            let grid = SamplingGrid::new(spec.fps, segment_lengths);
             match flow {
-                Some(flow) => grid.paced(Arc::clone(flow.pace()), spec.least()),
+                Some(flow) => grid.with_rate(Arc::clone(flow.rate()), spec.lowest_fps()),
                 None => grid,
             }
         };
         Self {
-            id: SourceId::of(at as u32),
+            id: SourceId::new(at as u32),
             name: planned.name.clone(),
             live: planned.is_live(),
             recording: None,
@@ -204,12 +206,12 @@ struct Heartbeat {
 
 impl RunStatus {
     /// Returns the state of a run that starts now with these input channels.
-    pub(crate) fn new(channels: Vec<Arc<Flow>>, meters: Meters) -> Self {
+    pub(crate) fn new(channels: Vec<Arc<Credits>>, meters: Meters) -> Self {
         Self {
             sources: Arc::default(),
             channels: channels.into(),
             folders: Arc::default(),
-            counters: Tally::default(),
+            counters: Counters::default(),
             meters,
             heartbeat: Arc::new(Heartbeat {
                 started: Instant::now(),
@@ -228,7 +230,7 @@ impl RunStatus {
     /// Removes a source that is finished.
     pub(crate) fn remove(&self, source: SourceId) {
         self.sources.write().remove(&source);
-        self.counters.forget(source);
+        self.counters.remove_source(source);
     }
 
     /// Returns all sources that were added and not removed.

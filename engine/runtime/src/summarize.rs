@@ -6,11 +6,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use atom_index::{Chosen, Filter, SourceState, Store};
 use atom_models::{Job, PromptBuilder, Scheduler, Urgency, first_sentence};
-use atom_operators::{
-    archive::Extent,
-    data::{MediaTime, SourceId},
-    summary::Stretch,
-};
+use atom_operators::{qa::archive::Coverage, summary::sentences::condense};
 use serde::Serialize;
 use tracing::warn;
 
@@ -28,7 +24,7 @@ pub struct Summaries {
     pub summaries: Vec<SourceSummary>,
     /// The time through which each source is complete, and the gaps.
     #[serde(flatten)]
-    pub extent: Extent,
+    pub extent: Coverage,
 }
 
 /// The summary of one source.
@@ -167,7 +163,7 @@ impl Summarizer {
                 done(at, sentence);
                 continue;
             }
-            self.submit(at, group);
+            self.submit(at, &group);
         }
         let mut error = None;
         while !self.scheduler.idle() {
@@ -192,11 +188,9 @@ impl Summarizer {
     }
 
     /// Submits a group of sentences to the decoder.
-    fn submit(&mut self, at: usize, group: Vec<String>) {
-        let nowhere = (MediaTime::default(), MediaTime::default());
-        let stretch = Stretch::new(SourceId::default(), nowhere, group.len(), false, group);
+    fn submit(&mut self, at: usize, group: &[String]) {
         let job = Job {
-            prompt: self.prompts.summary_prompt(&stretch.told()),
+            prompt: self.prompts.summary_prompt(&condense(group)),
             max_tokens: self.prompts.summary_tokens(),
             urgency: Urgency::Person,
             deadline: None,

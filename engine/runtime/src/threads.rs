@@ -2,7 +2,7 @@
 
 use std::thread::{self, Scope};
 
-use atom_operators::question::Closer;
+use atom_operators::qa::question_source::QuestionCloser;
 use crossbeam::channel::{Receiver, RecvTimeoutError, unbounded};
 
 use crate::{
@@ -84,7 +84,7 @@ struct SourceThreads<'r> {
     scanner: Option<DirectoryScanner<'r>>,
     channels: SourceChannels,
     /// Closed when all sources have ended.
-    questions: Option<Closer>,
+    questions: Option<QuestionCloser>,
 }
 
 impl<'r> SourceThreads<'r> {
@@ -99,13 +99,16 @@ impl<'r> SourceThreads<'r> {
         }
         threads.spawn(move || {
             playing.into_iter().for_each(|thread| drop(thread.join()));
-            self.questions.iter().for_each(Closer::close);
+            self.questions.iter().for_each(QuestionCloser::close);
         });
     }
 }
 
 /// Returns the closer of questions that is used when all sources have ended. Without sources, those who ask close it.
-fn after_sources(context: &SourceContext, questions: Option<&Closer>) -> Option<Closer> {
+fn after_sources(
+    context: &SourceContext,
+    questions: Option<&QuestionCloser>,
+) -> Option<QuestionCloser> {
     questions
         .cloned()
         .filter(|_| !context.plan.sources.is_empty())

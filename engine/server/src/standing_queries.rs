@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use tokio::task::spawn_blocking;
 
 use atom_index::{Match, StandingQuery, Store, StoreError};
-use atom_operators::query::QuerySpec;
+use atom_operators::standing::query::QuerySpec;
 
 use crate::{app_state::AppState, error::ServerError};
 

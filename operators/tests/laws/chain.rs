@@ -1,5 +1,5 @@
-//! The whole chain of operators over fake models, with a log of what each of them gave. Every line of the log begins
-//! with its media time in ms.
+//! The whole chain of operators over fake models, with a log of the output of each. Every line of the log starts with
+//! its media time in ms.
 
 use std::{cell::RefCell, collections::BTreeMap, fmt::Debug, rc::Rc, sync::Arc};
 
@@ -8,21 +8,28 @@ use atom_models::{
     fake::{FakeDecoder, FakeVisionEncoder},
 };
 use atom_operators::{
-    caption,
-    data::*,
-    decode::{About, Asked, Decoded, Follower, Service, decode},
+    caption::Caption,
+    circuit_breaker::CircuitBreaker,
+    counters::Counters,
+    credits::{CreditLimits, Credits},
+    decode::{CaptionReader, DecodeInputs, DecodeService, decode},
+    draft::{CaptionRequest, Drafter, draft},
     encode::encode,
-    flow::{Bounds, Flow},
-    index::{Part, index},
-    minutes,
-    offload::{Crew, Health},
-    reason::{self, Asker, ReasonSpec},
-    recall::{Recall, Wish, recall},
-    sample::{SampleSpec, Sampling, sample},
-    seal::{Event, Sealed, Waiting, seal},
-    segment::{Cut, SegmentSpec, segment},
-    summary::{self, SummarySpec},
-    tally::Tally,
+    event::{EncodedEvent, IntakeEvent},
+    failure::Failure,
+    ids::{NodeId, SourceId},
+    index::{Row, RowPart, index},
+    media_time::MediaTime,
+    offload::ThreadGroup,
+    reason::{Answer, ReasonNode, ReasonSpec},
+    request::{Decoded, Subject},
+    sample::{SampleSpec, SampledSources, sample},
+    seal::{ResultEvent, SealBuffer, SealedEvents, seal},
+    segment::{Segment, SegmentEvent, SegmentKey, SegmentSpec, segment},
+    summary::{
+        spec::SummarySpec,
+        summarize::{Summary, SummaryNode},
+    },
     tick::Tick,
 };
 use timely::dataflow::{
@@ -30,7 +37,7 @@ use timely::dataflow::{
     operators::{Concat, Concatenate, Inspect, Probe, generic::operator::empty, vec::Map},
 };
 
-/// What each operator gave, by source.
+/// The output of each operator, by source.
 pub type Lines = BTreeMap<(&'static str, u32), Vec<String>>;
 
 const SEGMENTS: NodeId = NodeId(0);
@@ -38,34 +45,34 @@ const CAPTION: NodeId = NodeId(1);
 const SCENE: NodeId = NodeId(2);
 const FOLLOW: NodeId = NodeId(3);
 const SUMMARY: NodeId = NodeId(5);
-/// What the decoder gives to each node.
+/// The outputs of the decoder, by node.
 pub const DECODED: [&str; 4] = ["", "caption", "over segments", "over captions"];
 
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub sample: SampleSpec,
     pub segment: SegmentSpec,
-    /// What is asked about segments, and about captions.
+    /// The questions about segments, and about captions.
     pub asks: [&'static str; 2],
-    pub bounds: Bounds,
-    /// Whether the decoder fails always.
+    pub limits: CreditLimits,
+    /// True if the decoder always fails.
     pub broken: bool,
-    /// Whether a source says that it ends, or just vanishes.
+    /// True if a source sends its end; false if it disappears.
     pub ends: bool,
-    /// On so many lanes the sources take turns; on a lane each if it is 0.
-    pub lanes: usize,
+    /// Number of partitions that the sources share; 0 for one partition each.
+    pub partitions: usize,
 }
 
-/// What the graph and the test share.
+/// The state shared by graph and test.
 #[derive(Clone)]
 pub struct Shared {
     pub log: Rc<RefCell<Lines>>,
-    pub held: Rc<RefCell<Vec<Sealed>>>,
-    pub tally: Tally,
-    pub vision: Health,
+    pub held: Rc<RefCell<Vec<SealedEvents>>>,
+    pub counters: Counters,
+    pub vision: CircuitBreaker,
     pub sources: u32,
-    /// By lane; source n comes on lane n modulo their number.
-    pub flows: Vec<Arc<Flow>>,
+    /// By partition; source n comes on partition n modulo their number.
+    pub credits: Vec<Arc<Credits>>,
 }
 
 impl Shared {
@@ -74,21 +81,21 @@ impl Shared {
         log.entry((stage, source.planned)).or_default().push(line);
     }
 
-    /// Writes down what passes by.
+    /// Logs the records of a stream.
     fn tap<'s, D: Clone + 'static>(
         &self,
         stream: StreamVec<'s, Tick, D>,
-        tell: impl Fn(&D) -> (&'static str, SourceId, String) + 'static,
+        describe: impl Fn(&D) -> (&'static str, SourceId, String) + 'static,
     ) -> StreamVec<'s, Tick, D> {
         let shared = self.clone();
         stream.inspect(move |record| {
-            let (stage, source, line) = tell(record);
+            let (stage, source, line) = describe(record);
             shared.note(stage, source, line);
         })
     }
 }
 
-/// A decoder that never works.
+/// A decoder that always fails.
 struct Broken(FakeDecoder);
 
 impl Decoder for Broken {
@@ -121,99 +128,110 @@ fn line(at: MediaTime, what: &str, more: impl Debug) -> String {
     format!("{} {what} {more:?}", at.millis())
 }
 
-fn tell_failure(failure: &Failure) -> String {
+fn describe_failure(failure: &Failure) -> String {
     let reason = failure.fault.reason.name();
     line(failure.at, "failure", (failure.stage, reason))
 }
 
-fn tell_taken(taken: &Taken) -> String {
-    match taken {
-        Taken::Frame(frame) => line(frame.at, "frame", ()),
-        Taken::Lost(failure) => tell_failure(failure),
-        Taken::Quiet(quiet) => line(quiet.until, "quiet", quiet.from.millis()),
-        Taken::End(end) => line(end.at, "end", end.whole),
+fn describe_intake(event: &IntakeEvent) -> String {
+    match event {
+        IntakeEvent::Frame(frame) => line(frame.at, "frame", ()),
+        IntakeEvent::Lost(failure) => describe_failure(failure),
+        IntakeEvent::Idle(idle) => line(idle.until, "idle", idle.from.millis()),
+        IntakeEvent::End(end) => line(end.at, "end", end.complete),
     }
 }
 
-fn tell_seen(seen: &Seen) -> String {
-    match seen {
-        Seen::Frame(frame) => line(frame.at, "frame", &frame.features.concepts),
-        Seen::Lost(failure) => tell_failure(failure),
-        Seen::Quiet(quiet) => line(quiet.until, "quiet", quiet.from.millis()),
-        Seen::End(end) => line(end.at, "end", end.whole),
+fn describe_encoded(event: &EncodedEvent) -> String {
+    match event {
+        EncodedEvent::Frame(frame) => line(frame.at, "frame", &frame.features.concepts),
+        EncodedEvent::Lost(failure) => describe_failure(failure),
+        EncodedEvent::Idle(idle) => line(idle.until, "idle", idle.from.millis()),
+        EncodedEvent::End(end) => line(end.at, "end", end.complete),
     }
 }
 
-fn tell_cut(cut: &Cut) -> (&'static str, SourceId, String) {
-    let (source, told) = match cut {
-        Cut::Quiet(source, until) => (*source, line(*until, "quiet", ())),
-        Cut::Closed(closed) => {
+fn describe_segment(event: &SegmentEvent) -> (&'static str, SourceId, String) {
+    let (source, text) = match event {
+        SegmentEvent::Idle(source, until) => (*source, line(*until, "idle", ())),
+        SegmentEvent::Closed(closed) => {
             let frames = closed.result.as_ref().map(|s| s.frames.len());
             let frames = frames.map_err(|failure| failure.fault.reason);
-            let told = line(closed.key.start, "segment", (closed.end.millis(), frames));
-            (closed.key.source, told)
+            let text = line(closed.key.start, "segment", (closed.end.millis(), frames));
+            (closed.key.source, text)
         }
-        Cut::End(end) => (end.source, line(end.at, "end", end.whole)),
+        SegmentEvent::End(end) => (end.source, line(end.at, "end", end.complete)),
     };
-    ("segment", source, told)
+    ("segment", source, text)
 }
 
-/// What was said, and how many words were asked.
-fn tell_decoded(decoded: &Decoded) -> (&'static str, SourceId, String) {
-    let (stage, source, start) = match &decoded.item.about {
-        About::Segment(node, segment) => (DECODED[node.0], segment.key.source, segment.key.start),
-        About::Stretch(_, stretch) if stretch.span => ("span", stretch.source, stretch.start),
-        About::Stretch(_, stretch) => ("minute", stretch.source, stretch.start),
-        About::Moment(..) => unreachable!("nobody asks here"),
+/// Describes a result by its text and the number of words in its prompt.
+fn describe_decoded(decoded: &Decoded) -> (&'static str, SourceId, String) {
+    let (stage, source, start) = match &decoded.item.subject {
+        Subject::Segment(node, segment) => (DECODED[node.0], segment.key.source, segment.key.start),
+        Subject::Window(_, window) if window.span => ("span", window.source, window.start),
+        Subject::Window(_, window) => ("minute", window.source, window.start),
+        Subject::Evidence(..) => unreachable!("nobody asks here"),
     };
     let prompt = decoded.item.prompt.as_ref().map(Prompt::as_str);
     let words = prompt.unwrap_or("").split_whitespace().count();
-    let said = decoded.result.as_ref();
-    let text = said.map(|said| &said.text).map_err(|fault| fault.reason);
+    let completion = decoded.result.as_ref();
+    let text = completion
+        .map(|completion| &completion.text)
+        .map_err(|fault| fault.reason);
     (stage, source, line(start, &words.to_string(), text))
 }
 
-fn tell_row(row: &Row) -> String {
+fn describe_row(row: &Row) -> String {
     let parts = usize::from(row.caption.is_some()) + row.answers.len() + row.failed.len();
     let what = format!("row of {parts}");
     let parts = (&row.caption, &row.answers, &row.failed);
     line(row.segment.key.start, &what, parts)
 }
 
-fn tell_event(event: &Event) -> String {
+fn describe_event(event: &ResultEvent) -> String {
     match event {
-        Event::Caption(caption) => line(caption.segment.key.start, "caption", &caption.text),
-        Event::Answer(answer) => line(answer.segment.key.start, "answer", &answer.text),
-        Event::Summary(summary) => line(summary.stretch.start, "summary", &summary.text),
-        Event::Row(row) => tell_row(row),
-        Event::Failure(failure) => tell_failure(failure),
-        Event::Closed { end, .. } => line(*end, "closed", ()),
-        Event::End(end) => line(end.at, "end", end.whole),
+        ResultEvent::Caption(caption) => line(caption.segment.key.start, "caption", &caption.text),
+        ResultEvent::Answer(answer) => line(answer.segment.key.start, "answer", &answer.text),
+        ResultEvent::Summary(summary) => line(summary.window.start, "summary", &summary.text),
+        ResultEvent::Row(row) => describe_row(row),
+        ResultEvent::Failure(failure) => describe_failure(failure),
+        ResultEvent::Closed { end, .. } => line(*end, "closed", ()),
+        ResultEvent::End(end) => line(end.at, "end", end.complete),
     }
 }
 
-/// What became of a request, as event and as part of a row.
-fn result(decoded: Decoded) -> (Event, Option<Part>) {
-    if let Some(summary) = summary::finish(&decoded) {
-        return (summary.map_or_else(Event::Failure, Event::Summary), None);
+/// Returns the result of a request, as an event and as part of a row.
+fn result(decoded: Decoded) -> (ResultEvent, Option<RowPart>) {
+    if let Some(summary) = Summary::from_decoded(&decoded) {
+        return (
+            summary.map_or_else(ResultEvent::Failure, ResultEvent::Summary),
+            None,
+        );
     }
     let (event, part): (Result<_, _>, _) = if decoded.item.node() == Some(CAPTION) {
-        let caption = caption::finish(&decoded).unwrap();
-        (caption.clone().map(Event::Caption), Part::Caption(caption))
+        let caption = Caption::from_decoded(&decoded).unwrap();
+        (
+            caption.clone().map(ResultEvent::Caption),
+            RowPart::Caption(caption),
+        )
     } else {
-        let answer = reason::finish(&decoded).unwrap();
-        (answer.clone().map(Event::Answer), Part::Answer(answer))
+        let answer = Answer::from_decoded(&decoded).unwrap();
+        (
+            answer.clone().map(ResultEvent::Answer),
+            RowPart::Answer(answer),
+        )
     };
-    (event.unwrap_or_else(Event::Failure), Some(part))
+    (event.unwrap_or_else(ResultEvent::Failure), Some(part))
 }
 
 /// Captions, answers about segments and about captions, and summaries.
-fn words<'s>(
-    cuts: StreamVec<'s, Tick, Cut>,
+fn decoded<'s>(
+    events: StreamVec<'s, Tick, SegmentEvent>,
     segments: StreamVec<'s, Tick, Arc<Segment>>,
     setup: &Setup,
     shared: &Shared,
-    crew: &Crew,
+    threads: &ThreadGroup,
 ) -> StreamVec<'s, Tick, Decoded> {
     let prompts = fake::prompt_builder();
     let [scene, follow] = [(SCENE, 0), (FOLLOW, 1)].map(|(node, ask)| {
@@ -223,27 +241,27 @@ fn words<'s>(
             max_tokens,
             ..ReasonSpec::default()
         };
-        Asker::new(node, &spec, setup.segment.length_ms, &prompts)
+        ReasonNode::new(node, &spec, setup.segment.length_ms, &prompts)
     });
     let decoder = FakeDecoder::new(Arc::default());
     let decoder: Box<dyn Decoder> = match setup.broken {
         true => Box::new(Broken(decoder)),
         false => Box::new(decoder),
     };
-    let service = Service {
+    let service = DecodeService {
         scheduler: Some(Scheduler::new(decoder, SchedulerSettings::default())),
-        beginnings: vec![prompts.reason_prefix()],
-        health: Health::default(),
-        text: None,
-        text_health: Health::default(),
+        prefixes: vec![prompts.reason_prefix()],
+        decoder_breaker: CircuitBreaker::default(),
+        text_encoder: None,
+        text_breaker: CircuitBreaker::default(),
         archive: None,
-        tally: shared.tally.clone(),
+        counters: shared.counters.clone(),
         prompts: prompts.clone(),
-        followers: vec![Follower {
+        caption_readers: vec![CaptionReader {
             reads: CAPTION,
-            asker: follow,
+            node: follow,
         }],
-        summaries: vec![minutes::Asker {
+        summaries: vec![SummaryNode {
             node: SUMMARY,
             reads: vec![CAPTION],
             spec: SummarySpec {
@@ -254,92 +272,92 @@ fn words<'s>(
             prompts: prompts.clone(),
         }],
     };
-    let lookup = Recall {
+    let drafter = Drafter {
         memory: Some(Arc::new(fake::memory())),
         prompts: prompts.clone(),
     };
-    let wishes = segments.clone().map(|segment| Wish {
+    let requests = segments.clone().map(|segment| CaptionRequest {
         node: CAPTION,
         segment,
         max_tokens: 24,
     });
-    let captions = recall(wishes, lookup, crew).map(|recalled| recalled.request);
-    let answers = segments.flat_map(move |segment| scene.about_segment(&segment, &prompts));
-    let asked = Asked {
+    let captions = draft(requests, drafter, threads).map(|drafted| drafted.request);
+    let answers = segments.flat_map(move |segment| scene.segment_request(&segment, &prompts));
+    let inputs = DecodeInputs {
         requests: captions.concat(answers),
-        questions: empty(cuts.scope()),
-        cuts: cuts.map(|cut| (SUMMARY, cut)),
+        questions: empty(events.scope()),
+        segments: events.map(|event| (SUMMARY, event)),
     };
-    shared.tap(decode(asked, service, crew).0, tell_decoded)
+    shared.tap(decode(inputs, service, threads).0, describe_decoded)
 }
 
 /// The chain from records to sealed results.
 pub fn chain(
-    taken: StreamVec<'_, Tick, Taken>,
+    events: StreamVec<'_, Tick, IntakeEvent>,
     setup: &Setup,
     shared: &Shared,
-    crew: &Crew,
+    threads: &ThreadGroup,
 ) -> ProbeHandle<Tick> {
-    let sources: Vec<_> = (0..shared.sources).map(SourceId::of).collect();
-    let (scope, flows, most) = (taken.scope(), shared.flows.clone(), setup.bounds.frames);
-    let taken = shared.tap(taken, move |taken| {
-        let lane = taken.source().planned as usize % flows.len();
-        let (frames, _) = flows[lane].in_flight();
+    let sources: Vec<_> = (0..shared.sources).map(SourceId::new).collect();
+    let (scope, credits, most) = (events.scope(), shared.credits.clone(), setup.limits.frames);
+    let events = shared.tap(events, move |event| {
+        let partition = event.source().planned as usize % credits.len();
+        let (frames, _) = credits[partition].in_flight();
         assert!(frames <= most, "{frames} frames alive");
-        ("intake", taken.source(), tell_taken(taken))
+        ("intake", event.source(), describe_intake(event))
     });
-    let lost = taken.clone().flat_map(|taken| match taken {
-        Taken::Lost(failure) => Some(Event::Failure(failure)),
+    let lost = events.clone().flat_map(|event| match event {
+        IntakeEvent::Lost(failure) => Some(ResultEvent::Failure(failure)),
         _ => None,
     });
-    let from = Sampling {
+    let from = SampledSources {
         planned: sources
             .iter()
             .map(|source| (source.planned, None))
             .collect(),
-        stretches_ms: vec![setup.segment.length_ms],
+        window_lengths_ms: vec![setup.segment.length_ms],
     };
-    let sampled = sample(taken, &setup.sample, from, shared.tally.clone());
-    let sampled = shared.tap(sampled, |s| ("sample", s.source(), tell_taken(s)));
+    let sampled = sample(events, &setup.sample, from, shared.counters.clone());
+    let sampled = shared.tap(sampled, |s| ("sample", s.source(), describe_intake(s)));
     let vision = Box::new(FakeVisionEncoder::new(Arc::default()));
-    let sampled = sampled.map(|taken| (SEGMENTS, taken));
-    let (seen, failed) = encode(sampled, vision, shared.vision.clone(), crew);
-    let seen = shared.tap(seen.map(|(_, seen)| seen), |s| {
-        ("encode", s.source(), tell_seen(s))
+    let sampled = sampled.map(|event| (SEGMENTS, event));
+    let (encoded, failed) = encode(sampled, vision, shared.vision.clone(), threads);
+    let encoded = shared.tap(encoded.map(|(_, event)| event), |s| {
+        ("encode", s.source(), describe_encoded(s))
     });
-    let cuts = shared.tap(segment(seen, &setup.segment), tell_cut);
-    let segments = cuts.clone().flat_map(|cut| match cut {
-        Cut::Closed(closed) => closed.result.ok(),
-        Cut::End(_) | Cut::Quiet(..) => None,
+    let cuts = shared.tap(segment(encoded, &setup.segment), describe_segment);
+    let segments = cuts.clone().flat_map(|event| match event {
+        SegmentEvent::Closed(closed) => closed.result.ok(),
+        SegmentEvent::End(_) | SegmentEvent::Idle(..) => None,
     });
-    let results = words(cuts.clone(), segments.clone(), setup, shared, crew).map(result);
+    let results = decoded(cuts.clone(), segments.clone(), setup, shared, threads).map(result);
     let parts = results.clone().flat_map(|(_, part)| part);
-    let rows = index(segments.map(Part::Segment).concat(parts), NodeId(4), 4);
-    let rows = shared.tap(rows, |r| ("index", r.segment.key.source, tell_row(r)));
-    let closed = cuts.flat_map(|cut| match cut {
-        Cut::Closed(closed) => {
+    let rows = index(segments.map(RowPart::Segment).concat(parts), NodeId(4), 4);
+    let rows = shared.tap(rows, |r| ("index", r.segment.key.source, describe_row(r)));
+    let closed = cuts.flat_map(|event| match event {
+        SegmentEvent::Closed(closed) => {
             let SegmentKey { source, start } = closed.key;
-            let told = Event::Closed {
+            let event = ResultEvent::Closed {
                 source,
                 node: SEGMENTS,
                 start,
                 end: closed.end,
-                seen: closed.result.is_ok(),
+                has_frames: closed.result.is_ok(),
             };
-            [Some(told), closed.result.err().map(Event::Failure)]
+            [Some(event), closed.result.err().map(ResultEvent::Failure)]
         }
-        Cut::Quiet(..) => [None, None],
-        Cut::End(end) => [Some(Event::End(end)), None],
+        SegmentEvent::Idle(..) => [None, None],
+        SegmentEvent::End(end) => [Some(ResultEvent::End(end)), None],
     });
     let (closed, results) = (closed.flat_map(|e| e), results.map(|(event, _)| event));
-    let failed = failed.map(Event::Failure);
-    let all = [lost, failed, closed, results, rows.map(Event::Row)];
+    let failed = failed.map(ResultEvent::Failure);
+    let all = [lost, failed, closed, results, rows.map(ResultEvent::Row)];
     let (probe, all) = scope.concatenate(all).probe();
-    let waiting = Waiting::new(sources.into_iter().map(|s| (s.planned, vec![SEGMENTS])));
+    let buffer = SealBuffer::new(sources.into_iter().map(|s| (s.planned, vec![SEGMENTS])));
     let out = shared.clone();
-    seal(all, waiting, move |sealed| {
-        let told = sealed.events.iter().map(tell_event);
-        told.for_each(|line| out.note("seal", sealed.source, line));
+    seal(all, buffer, move |sealed| {
+        let lines = sealed.events.iter().map(describe_event);
+        lines.for_each(|line| out.note("seal", sealed.source, line));
         let through = sealed.complete_through.map_or(0, MediaTime::nanos);
         out.note("through", sealed.source, through.to_string());
         out.held.borrow_mut().push(sealed);

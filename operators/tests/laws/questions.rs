@@ -1,4 +1,4 @@
-//! People's questions: each is answered once and as if it were alone, whatever is asked beside it and whoever goes away.
+//! People's questions: each is answered once and as if it were alone, whatever is asked beside it and whoever leaves.
 
 use std::{
     cell::RefCell,
@@ -17,12 +17,16 @@ use atom_models::{
     fake::{FakeDecoder, FakeTextEncoder},
 };
 use atom_operators::{
-    archive::{Archive, Extent, Moment},
     cancel::CancellationToken,
-    decode::{Asked, Service, decode},
-    offload::{Crew, Health},
-    question::{Question, inbox, questions},
-    tally::{Tally, Task},
+    circuit_breaker::CircuitBreaker,
+    counters::{Counters, Task},
+    decode::{DecodeInputs, DecodeService, decode},
+    offload::ThreadGroup,
+    qa::{
+        archive::{Archive, Coverage, StoredSegment},
+        question::Question,
+        question_source::{question_channel, questions},
+    },
     tick::Tick,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -40,14 +44,14 @@ const ASKED: [&str; 7] = [
     "What is it to fail?",
 ];
 
-/// Ten segments of one colour each.
-struct Shelf;
+/// An archive of ten segments of one colour each.
+struct ColourArchive;
 
-fn moments() -> Vec<Moment> {
+fn segments() -> Vec<StoredSegment> {
     let colours = ["red", "green", "blue", "white", "dark"];
-    let moment = |n: usize| {
+    let segment = |n: usize| {
         let concepts: [f32; 5] = std::array::from_fn(|at| f32::from(u8::from(at == n % 5)));
-        Moment {
+        StoredSegment {
             source: "door".to_owned(),
             start_ms: n as u64 * 4000,
             end_ms: n as u64 * 4000 + 4000,
@@ -57,99 +61,100 @@ fn moments() -> Vec<Moment> {
                 embedding: concepts.into(),
                 concepts: concepts.into(),
             },
-            likely: None,
+            probability: None,
         }
     };
-    (0..10).map(moment).collect()
+    (0..10).map(segment).collect()
 }
 
-impl Archive for Shelf {
-    fn extent(&mut self, question: &Question) -> Result<Extent, Fault> {
+impl Archive for ColourArchive {
+    fn coverage(&mut self, question: &Question) -> Result<Coverage, Fault> {
         match question.source.as_deref() {
             Some("nowhere") => Err(Fault::new(Reason::Missing, "no such source")),
-            _ => Ok(Extent::default()),
+            _ => Ok(Coverage::default()),
         }
     }
 
-    fn best(
+    fn search(
         &mut self,
         _: &Question,
         words: &str,
         _: Vec<f32>,
         limit: usize,
-    ) -> Result<Vec<Moment>, Fault> {
-        let told = |moment: &Moment| words.contains(&moment.tags) || words.contains("fail");
-        Ok(moments().into_iter().filter(told).take(limit).collect())
+    ) -> Result<Vec<StoredSegment>, Fault> {
+        let matches =
+            |segment: &StoredSegment| words.contains(&segment.tags) || words.contains("fail");
+        Ok(segments().into_iter().filter(matches).take(limit).collect())
     }
 
-    fn each(
+    fn scan(
         &mut self,
         _: &Question,
         _: Option<&str>,
-        visit: &mut dyn FnMut(Moment) -> Result<(), Fault>,
+        visit: &mut dyn FnMut(StoredSegment) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        moments().into_iter().try_for_each(visit)
+        segments().into_iter().try_for_each(visit)
     }
 }
 
-/// What is asked, after how many steps, and what becomes of whoever asks.
+/// A question, the number of steps before it, and the fate of its asker.
 #[derive(Clone, Copy, Debug)]
 struct Visit {
     text: &'static str,
     steps: usize,
     late: bool,
-    dropped: bool,
+    cancelled: bool,
     nowhere: bool,
 }
 
 fn visit() -> impl Strategy<Value = Visit> {
     let odd = || prop_oneof![7 => Just(false), 1 => Just(true)];
     (select(&ASKED), 0..9usize, odd(), odd(), odd()).prop_map(
-        |(text, steps, late, dropped, nowhere)| Visit {
+        |(text, steps, late, cancelled, nowhere)| Visit {
             text,
             steps,
             late,
-            dropped,
+            cancelled,
             nowhere,
         },
     )
 }
 
-/// Asks all that; gives the answer to each, and the tally.
-fn answers(visits: &[Visit]) -> (Vec<Result<String, Reason>>, Tally) {
+/// Asks all questions; returns the answer to each, and the counters.
+fn answers(visits: &[Visit]) -> (Vec<Result<String, Reason>>, Counters) {
     let visits = visits.to_vec();
     timely::execute_directly(move |worker| {
         let prompts = fake::prompt_builder();
-        let (asking, inbox) = inbox();
-        let (crew, tally) = (Crew::default(), Tally::default());
+        let (sender, receiver) = question_channel();
+        let (threads, counters) = (ThreadGroup::default(), Counters::default());
         let replies = Rc::new(RefCell::new(Vec::new()));
-        let told = Rc::clone(&replies);
+        let log = Rc::clone(&replies);
         let probe = worker.dataflow::<Tick, _, _>(|scope| {
-            let service = Service {
+            let service = DecodeService {
                 scheduler: Some(Scheduler::new(
                     Box::new(FakeDecoder::new(Arc::default())),
                     SchedulerSettings::default(),
                 )),
-                beginnings: vec![prompts.ask_prefix()],
-                health: Health::default(),
-                text: Some(Box::new(CachedTextEncoder::new(Box::new(
+                prefixes: vec![prompts.ask_prefix()],
+                decoder_breaker: CircuitBreaker::default(),
+                text_encoder: Some(Box::new(CachedTextEncoder::new(Box::new(
                     FakeTextEncoder::new(Arc::default()),
                 )))),
-                text_health: Health::default(),
-                archive: Some(Box::new(Shelf)),
-                tally: tally.clone(),
+                text_breaker: CircuitBreaker::default(),
+                archive: Some(Box::new(ColourArchive)),
+                counters: counters.clone(),
                 prompts,
-                followers: Vec::new(),
+                caption_readers: Vec::new(),
                 summaries: Vec::new(),
             };
-            let asked = Asked {
+            let inputs = DecodeInputs {
                 requests: empty(scope),
-                questions: questions(scope, Some(inbox)),
-                cuts: empty(scope),
+                questions: questions(scope, Some(receiver)),
+                segments: empty(scope),
             };
-            let (_, replies) = decode(asked, service, &crew);
+            let (_, replies) = decode(inputs, service, &threads);
             replies
-                .inspect(move |reply| told.borrow_mut().push(reply.clone()))
+                .inspect(move |reply| log.borrow_mut().push(reply.clone()))
                 .probe()
                 .0
         });
@@ -158,16 +163,16 @@ fn answers(visits: &[Visit]) -> (Vec<Result<String, Reason>>, Tally) {
                 worker.step();
             }
             let question = Question {
-                // Where it ends, beyond everything, tells which one it is.
+                // The upper bound, beyond all segments, identifies the question.
                 to_ms: Some(1_000_000 + n as u64),
                 source: visit.nowhere.then(|| "nowhere".to_owned()),
                 deadline: visit.late.then(Instant::now),
-                dropped: token(visit.dropped),
+                cancellation: token(visit.cancelled),
                 ..Question::new(visit.text).unwrap()
             };
-            assert!(asking.ask(question));
+            assert!(sender.ask(question));
         }
-        drop(asking);
+        drop(sender);
         let deadline = Instant::now() + Duration::from_secs(60);
         while !probe.done() {
             worker.step_or_park(Some(Duration::from_millis(10)));
@@ -177,13 +182,13 @@ fn answers(visits: &[Visit]) -> (Vec<Result<String, Reason>>, Tally) {
         for reply in replies.take() {
             let result = reply
                 .result
-                .map(|finding| finding.text)
+                .map(|answer| answer.text)
                 .map_err(|fault| fault.reason);
             let before = found.insert(reply.question.to_ms.unwrap(), result);
             assert!(before.is_none(), "answered twice");
         }
-        crew.join();
-        (found.into_values().collect(), tally)
+        threads.join();
+        (found.into_values().collect(), counters)
     })
 }
 
@@ -200,7 +205,7 @@ fn plainly(text: &'static str) -> Visit {
         text,
         steps: 0,
         late: false,
-        dropped: false,
+        cancelled: false,
         nowhere: false,
     }
 }
@@ -208,7 +213,7 @@ fn plainly(text: &'static str) -> Visit {
 #[test]
 fn questions_of_each_form_are_answered_from_what_is_stored() {
     let visits: Vec<_> = ASKED.into_iter().map(plainly).collect();
-    let (told, _) = answers(&visits);
+    let (answered, _) = answers(&visits);
     let expected = [
         Ok("Yes.".to_owned()),
         Ok("Yes.".to_owned()),
@@ -218,61 +223,61 @@ fn questions_of_each_form_are_answered_from_what_is_stored() {
         Ok("In short: Something red (2 times).".to_owned()),
         Ok("Not seen.".to_owned()),
     ];
-    for ((asked, told), expected) in ASKED.iter().zip(&told).zip(&expected) {
-        assert_eq!(told, expected, "{asked}");
+    for ((asked, answer), expected) in ASKED.iter().zip(&answered).zip(&expected) {
+        assert_eq!(answer, expected, "{asked}");
     }
 }
 
 #[test]
-fn an_answer_can_be_heard_as_it_grows() {
+fn an_answer_is_streamed_while_it_is_generated() {
     let prompts = fake::prompt_builder();
-    let (hearing, heard) = mpsc::channel();
+    let (partial_text, texts) = mpsc::channel();
     let runs = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&runs);
     timely::execute_directly(move |worker| {
-        let (asking, inbox) = inbox();
-        let crew = Crew::default();
+        let (sender, receiver) = question_channel();
+        let threads = ThreadGroup::default();
         worker.dataflow::<Tick, _, _>(|scope| {
-            let service = Service {
+            let service = DecodeService {
                 scheduler: Some(Scheduler::new(
                     Box::new(FakeDecoder::new(Arc::default())),
                     SchedulerSettings::default(),
                 )),
-                beginnings: Vec::new(),
-                health: Health::default(),
-                text: Some(Box::new(FakeTextEncoder::new(Arc::default()))),
-                text_health: Health::default(),
-                archive: Some(Box::new(Shelf)),
-                tally: Tally::default(),
+                prefixes: Vec::new(),
+                decoder_breaker: CircuitBreaker::default(),
+                text_encoder: Some(Box::new(FakeTextEncoder::new(Arc::default()))),
+                text_breaker: CircuitBreaker::default(),
+                archive: Some(Box::new(ColourArchive)),
+                counters: Counters::default(),
                 prompts,
-                followers: Vec::new(),
+                caption_readers: Vec::new(),
                 summaries: Vec::new(),
             };
-            let asked = Asked {
+            let inputs = DecodeInputs {
                 requests: empty(scope),
-                questions: questions(scope, Some(inbox)),
-                cuts: empty(scope),
+                questions: questions(scope, Some(receiver)),
+                segments: empty(scope),
             };
-            decode(asked, service, &crew).1.inspect(move |_| {
+            decode(inputs, service, &threads).1.inspect(move |_| {
                 count.fetch_add(1, SeqCst);
             });
         });
-        asking.ask(Question {
-            hearing: Some(hearing),
+        sender.ask(Question {
+            partial_text: Some(partial_text),
             ..Question::new("What can be seen?").unwrap()
         });
-        drop(asking);
+        drop(sender);
         while worker.has_dataflows() {
             worker.step_or_park(Some(Duration::from_millis(10)));
         }
-        crew.join();
+        threads.join();
     });
-    let heard: Vec<String> = heard.into_iter().collect();
+    let texts: Vec<String> = texts.into_iter().collect();
     assert_eq!(runs.load(SeqCst), 1);
-    assert!(heard.len() > 3 && heard[0] == "In", "{heard:?}");
+    assert!(texts.len() > 3 && texts[0] == "In", "{texts:?}");
     assert!(
-        heard.windows(2).all(|two| two[1].starts_with(&two[0])),
-        "{heard:?}"
+        texts.windows(2).all(|two| two[1].starts_with(&two[0])),
+        "{texts:?}"
     );
 }
 
@@ -281,18 +286,18 @@ proptest! {
 
     #[test]
     fn each_question_is_answered_once_and_as_if_it_were_alone(visits in vec(visit(), 1..12)) {
-        let (told, tally) = answers(&visits);
-        prop_assert_eq!(told.len(), visits.len());
-        for (visit, told) in visits.iter().zip(&told) {
-            let expected = match (visit.dropped, visit.late, visit.nowhere) {
+        let (answered, counters) = answers(&visits);
+        prop_assert_eq!(answered.len(), visits.len());
+        for (visit, answer) in visits.iter().zip(&answered) {
+            let expected = match (visit.cancelled, visit.late, visit.nowhere) {
                 (true, _, _) => Err(Reason::Cancelled),
                 (_, true, _) => Err(Reason::Late),
                 (_, _, true) => Err(Reason::Missing),
                 _ => answers(&[plainly(visit.text)]).0.remove(0),
             };
-            prop_assert_eq!(told, &expected, "{:?}", visit);
+            prop_assert_eq!(answer, &expected, "{:?}", visit);
         }
-        let asked = tally.tasks().get(&Task::Ask).map_or(0, |tally| tally.requests);
+        let asked = counters.tasks().get(&Task::Ask).map_or(0, |task| task.requests);
         prop_assert!(asked <= 4 * visits.len() as u64);
     }
 }

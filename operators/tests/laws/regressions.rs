@@ -1,17 +1,21 @@
-//! What the laws once found broken: one test for each fault, named after its symptom.
+//! Faults that the laws once found: one test for each, named after its symptom.
 
 use std::{sync::Arc, time::Instant};
 
 use atom_models::{Fault, Image, Reason};
 use atom_operators::{
-    data::{Failure, Frame, MediaTime, NodeId, SourceId, Stage, Taken},
-    flow::{Bounds, Flow},
-    intake::{Inlet, Record, intake},
+    counters::Task,
+    credits::{CreditLimits, Credits},
+    event::IntakeEvent,
+    failure::{Failure, Stage},
+    frame::Frame,
+    ids::{NodeId, SourceId},
+    intake::{FrameReceiver, Record, intake},
+    media_time::MediaTime,
     sample::SampleSpec,
-    seal::{Event, Waiting},
+    seal::{ResultEvent, SealBuffer},
     segment::SegmentSpec,
-    tally::Task,
-    tick::{Lane, Tick},
+    tick::{Partition, Tick},
 };
 use crossbeam::channel::unbounded;
 use timely::dataflow::operators::Inspect;
@@ -27,18 +31,18 @@ fn still() -> Setup {
         sample: SampleSpec::default(),
         segment: SegmentSpec::default(),
         asks: ["Is it red?", "Is it red?"],
-        bounds: Bounds::default(),
+        limits: CreditLimits::default(),
         broken: false,
         ends: true,
-        lanes: 0,
+        partitions: 0,
     }
 }
 
 #[test]
-fn a_vision_encoder_that_never_worked_is_known_after_the_end() {
+fn a_vision_encoder_that_never_succeeded_is_known_after_the_end() {
     let script = vec![(MediaTime::from_millis(0), Some(YELLOW))];
     let ran = run(&still(), &[script], &[(0, 9, 1)]);
-    assert!(ran.vision.never_worked().is_some());
+    assert!(ran.vision.never_succeeded().is_some());
 }
 
 #[test]
@@ -52,7 +56,7 @@ fn losses_between_failures_do_not_hide_a_broken_encoder() {
     let mut setup = still();
     setup.sample.change = 0.0;
     let ran = run(&setup, &[(0..40).map(script).collect()], &[(0, 9, 1)]);
-    assert!(ran.vision.given_up().is_some());
+    assert!(ran.vision.tripped().is_some());
 }
 
 #[test]
@@ -61,10 +65,10 @@ fn requests_that_fail_are_counted_too() {
     let asks = ["please fail", "please panic"];
     let ran = run(&Setup { asks, ..still() }, &[script], &[(0, 9, 1)]);
     let requests = |task| {
-        ran.tally
+        ran.counters
             .tasks()
             .get(&task)
-            .map_or(0, |tally| tally.requests)
+            .map_or(0, |task| task.requests)
     };
     assert_eq!((requests(Task::Caption), requests(Task::Reason)), (1, 2));
 }
@@ -85,12 +89,12 @@ fn complete_through_never_goes_back() {
 }
 
 #[test]
-fn failures_of_one_moment_are_told_in_one_order() {
-    let told = |stages: [Stage; 2]| {
-        let mut waiting = Waiting::new([(0, vec![NodeId(0)])]);
+fn failures_at_one_media_time_are_reported_in_one_order() {
+    let sealed = |stages: [Stage; 2]| {
+        let mut buffer = SealBuffer::new([(0, vec![NodeId(0)])]);
         for stage in stages {
             let (source, at, fault) = (
-                SourceId::of(0),
+                SourceId::new(0),
                 MediaTime::default(),
                 Fault::new(Reason::Model, ""),
             );
@@ -100,51 +104,54 @@ fn failures_of_one_moment_are_told_in_one_order() {
                 at,
                 fault,
             };
-            waiting.push(Tick::at(Lane(0), 0), Event::Failure(failure));
+            buffer.push(Tick::new(Partition(0), 0), ResultEvent::Failure(failure));
         }
-        format!("{:?}", waiting.release(|_| true))
+        format!("{:?}", buffer.release(|_| true))
     };
     assert_eq!(
-        told([Stage::Caption, Stage::Reason]),
-        told([Stage::Reason, Stage::Caption])
+        sealed([Stage::Caption, Stage::Reason]),
+        sealed([Stage::Reason, Stage::Caption])
     );
 }
 
 #[test]
-fn the_intake_is_woken_when_places_come_back_on_other_threads() {
-    let flow = Flow::new(Bounds {
+fn the_intake_is_woken_when_permits_come_back_on_other_threads() {
+    let credits = Credits::new(CreditLimits {
         frames: 2,
         segments: 1,
         late_after: None,
     });
     let (sender, records) = unbounded();
-    let (out, frames) = unbounded::<Taken>();
+    let (out, frames) = unbounded::<IntakeEvent>();
     for n in 0..200_000 {
         let at = MediaTime::from_nanos(n);
-        let frame = Frame::new(SourceId::of(0), at, Image::filled(1, 1, [0; 3]));
+        let frame = Frame::new(SourceId::new(0), at, Image::filled(1, 1, [0; 3]));
         sender.send(Record::Frame(frame)).unwrap();
     }
     for frames in [frames.clone(), frames] {
         std::thread::spawn(move || frames.iter().for_each(drop));
     }
     timely::execute_directly(move |worker| {
-        let inlet = Inlet {
-            lane: Lane(0),
+        let receiver = FrameReceiver {
+            partition: Partition(0),
             records: records.clone(),
-            flow: Arc::clone(&flow),
+            credits: Arc::clone(&credits),
         };
         worker.dataflow::<Tick, _, _>(|scope| {
-            let taken = intake(scope, vec![inlet]);
-            taken.inspect(move |taken| out.send(taken.clone()).unwrap());
+            let events = intake(scope, vec![receiver]);
+            events.inspect(move |event| out.send(event.clone()).unwrap());
         });
         while !records.is_empty() {
-            let (before, begun) = (records.len(), Instant::now());
+            let (before, started) = (records.len(), Instant::now());
             worker.step_or_park(Some(DEADLINE / 10));
-            let still = records.len() == before && flow.in_flight() == (0, 0);
-            let stuck = still && begun.elapsed() >= DEADLINE / 10;
-            assert!(!stuck, "{before} records wait before an open flow");
+            let still = records.len() == before && credits.in_flight() == (0, 0);
+            let stuck = still && started.elapsed() >= DEADLINE / 10;
+            assert!(
+                !stuck,
+                "{before} records wait although credits are available"
+            );
         }
         drop(sender);
-        flow.wake();
+        credits.wake_intake();
     });
 }

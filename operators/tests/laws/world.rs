@@ -1,4 +1,4 @@
-//! Sources written by hand, and one worker that is stepped.
+//! Scripted sources, and one worker that is stepped by hand.
 
 use std::{
     collections::VecDeque,
@@ -8,12 +8,17 @@ use std::{
 
 use atom_models::{Fault, Image, Reason};
 use atom_operators::{
-    data::*,
-    flow::Flow,
-    intake::{Inlet, Record, intake},
-    offload::{Crew, Health},
-    tally::Tally,
-    tick::{Lane, Tick},
+    circuit_breaker::CircuitBreaker,
+    counters::Counters,
+    credits::Credits,
+    event::{IdleHeartbeat, SourceEnd},
+    failure::{Failure, Stage},
+    frame::Frame,
+    ids::SourceId,
+    intake::{FrameReceiver, Record, intake},
+    media_time::MediaTime,
+    offload::ThreadGroup,
+    tick::{Partition, Tick},
 };
 use crossbeam::channel::{Sender, unbounded};
 use timely::{dataflow::ProbeHandle, worker::Worker};
@@ -23,17 +28,17 @@ use crate::{
     chain::{DECODED, Lines, Setup, Shared, chain},
 };
 
-/// The records of one source: when, and which colour; no colour for a lost frame.
+/// The records of one source: media time and colour of each frame; no colour for a lost frame.
 pub type Script = Vec<(MediaTime, Option<[u8; 3]>)>;
-/// Hand so many records over on a lane, then make so many steps.
+/// A turn: the partition, the number of records to send on it, and the number of worker steps after.
 pub type Turn = (usize, usize, usize);
 
-/// How long anything may take.
+/// Time limit of every wait.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// The records of a source; its end is a millisecond after the last.
+/// Returns the records of a source; its end is a millisecond after the last one.
 fn records(source: u32, script: &Script, ends: bool) -> VecDeque<Record> {
-    let source = SourceId::of(source);
+    let source = SourceId::new(source);
     let record = |&(at, colour): &(_, Option<_>)| match colour {
         Some(rgb) => Record::Frame(Frame::new(source, at, Image::filled(16, 16, rgb))),
         None => Record::Lost(Failure {
@@ -44,51 +49,55 @@ fn records(source: u32, script: &Script, ends: bool) -> VecDeque<Record> {
         }),
     };
     let last = script.last().map_or(0, |(at, _)| at.nanos() + 1_000_000);
-    let (at, whole) = (MediaTime::from_nanos(last), true);
-    let end = ends.then_some(Record::End(End { source, at, whole }));
+    let (at, complete) = (MediaTime::from_nanos(last), true);
+    let end = ends.then_some(Record::End(SourceEnd {
+        source,
+        at,
+        complete,
+    }));
     let mut before = None;
     let records = script.iter().flat_map(|shot| {
-        let quiet = before
+        let idle = before
             .replace(shot.0)
-            .and_then(|from| quiet_between(source, from, shot.0));
-        quiet.into_iter().chain([record(shot)])
+            .and_then(|from| idle_between(source, from, shot.0));
+        idle.into_iter().chain([record(shot)])
     });
     records.chain(end).collect()
 }
 
-/// What a live source says of a long time without frames.
-fn quiet_between(source: SourceId, from: MediaTime, to: MediaTime) -> Option<Record> {
+/// Returns the heartbeat of a live source for a long time without frames.
+fn idle_between(source: SourceId, from: MediaTime, to: MediaTime) -> Option<Record> {
     let until = MediaTime::from_millis(to.millis().checked_sub(1)?);
-    (until.millis() >= from.millis() + 1000).then_some(Record::Quiet(Quiet {
+    (until.millis() >= from.millis() + 1000).then_some(Record::Idle(IdleHeartbeat {
         source,
         from,
         until,
-        why: None,
+        cause: None,
     }))
 }
 
-/// What is left of a world.
-pub struct Ran {
+/// The logs and counters of a finished run.
+pub struct RunLog {
     pub lines: Lines,
-    pub tally: Tally,
-    pub vision: Health,
+    pub counters: Counters,
+    pub vision: CircuitBreaker,
 }
 
-impl Ran {
-    /// What a stage gave of a source.
+impl RunLog {
+    /// Returns the output of a stage for a source.
     pub fn of(&self, stage: &'static str, source: usize) -> &[String] {
         let lines = self.lines.get(&(stage, source as u32));
         lines.map_or(&[], Vec::as_slice)
     }
 
-    /// The lines with this word.
+    /// Returns the lines that contain this word.
     pub fn with(&self, stage: &'static str, source: usize, word: &str) -> Vec<&str> {
         let lines = self.of(stage, source).iter().map(String::as_str);
         lines.filter(|line| line.contains(word)).collect()
     }
 }
 
-/// A running graph with what was not yet handed over.
+/// A running graph with the records that were not sent yet.
 pub struct World<'w> {
     worker: &'w mut Worker,
     senders: Vec<Option<Sender<Record>>>,
@@ -96,73 +105,80 @@ pub struct World<'w> {
     steps: usize,
     pub todo: Vec<VecDeque<Record>>,
     pub shared: Shared,
-    /// Whether sealed results are kept.
+    /// True if sealed results are held.
     pub holding: bool,
 }
 
-/// Builds the graph for these sources, lets `live` do its part, and runs everything dry, which every law demands.
+/// Builds the graph for these sources, runs `live`, and then runs the graph dry, as every law demands.
 pub fn world(
     setup: &Setup,
     scripts: &[Script],
     live: impl FnOnce(&mut World) + Send + Sync + 'static,
-) -> Ran {
-    quiet();
+) -> RunLog {
+    silence_expected_panics();
     let (setup, scripts) = (setup.clone(), scripts.to_vec());
     timely::execute_directly(move |worker| {
-        let crew = Crew::default();
-        let mut world = World::new(worker, &setup, &scripts, &crew);
+        let threads = ThreadGroup::default();
+        let mut world = World::new(worker, &setup, &scripts, &threads);
         live(&mut world);
         world.finish();
-        crew.join();
+        threads.join();
         let mut lines = world.shared.log.take();
-        // The decoder works on several requests at a time: which of a source is done first is left open.
+        // The decoder works on several requests at a time: their order within a source is undefined.
         for ((stage, _), lines) in &mut lines {
             if DECODED.contains(stage) || ["minute", "span", "index"].contains(stage) {
                 lines.sort_by_key(|line| at(line));
             }
         }
-        Ran {
+        RunLog {
             lines,
-            tally: world.shared.tally,
+            counters: world.shared.counters,
             vision: world.shared.vision,
         }
     })
 }
 
-/// Hands everything over in these turns.
-pub fn run(setup: &Setup, scripts: &[Script], turns: &[Turn]) -> Ran {
+/// Runs the graph, with the records sent in these turns.
+pub fn run(setup: &Setup, scripts: &[Script], turns: &[Turn]) -> RunLog {
     let turns = turns.to_vec();
     world(setup, scripts, move |world| world.play(&turns))
 }
 
 impl<'w> World<'w> {
-    fn new(worker: &'w mut Worker, setup: &Setup, scripts: &[Script], crew: &Crew) -> Self {
-        let lanes = match setup.lanes {
+    fn new(
+        worker: &'w mut Worker,
+        setup: &Setup,
+        scripts: &[Script],
+        threads: &ThreadGroup,
+    ) -> Self {
+        let partitions = match setup.partitions {
             0 => scripts.len(),
-            lanes => lanes.min(scripts.len()),
+            partitions => partitions.min(scripts.len()),
         };
         let shared = Shared {
             log: Default::default(),
             held: Default::default(),
-            tally: Tally::default(),
-            vision: Health::default(),
+            counters: Counters::default(),
+            vision: CircuitBreaker::default(),
             sources: scripts.len() as u32,
-            flows: (0..lanes).map(|_| Flow::new(setup.bounds)).collect(),
+            credits: (0..partitions)
+                .map(|_| Credits::new(setup.limits))
+                .collect(),
         };
-        let channels = (0..lanes).map(|_| unbounded());
+        let channels = (0..partitions).map(|_| unbounded());
         let (senders, channels): (Vec<_>, Vec<_>) = channels.map(|(s, r)| (Some(s), r)).unzip();
-        let inlets = (0..).zip(channels).zip(&shared.flows);
-        let inlets = inlets.map(|((lane, records), flow)| Inlet {
-            lane: Lane(lane),
+        let receivers = (0..).zip(channels).zip(&shared.credits);
+        let receivers = receivers.map(|((partition, records), credits)| FrameReceiver {
+            partition: Partition(partition),
             records,
-            flow: Arc::clone(flow),
+            credits: Arc::clone(credits),
         });
         let probe = worker.dataflow::<Tick, _, _>(|scope| {
-            chain(intake(scope, inlets.collect()), setup, &shared, crew)
+            chain(intake(scope, receivers.collect()), setup, &shared, threads)
         });
-        let mut todo: Vec<VecDeque<_>> = (0..lanes).map(|_| VecDeque::new()).collect();
+        let mut todo: Vec<VecDeque<_>> = (0..partitions).map(|_| VecDeque::new()).collect();
         for (source, script) in scripts.iter().enumerate() {
-            todo[source % lanes].extend(records(source as u32, script, setup.ends));
+            todo[source % partitions].extend(records(source as u32, script, setup.ends));
         }
         World {
             worker,
@@ -175,38 +191,44 @@ impl<'w> World<'w> {
         }
     }
 
-    /// Hands over so many records on a lane, and hangs up after the last end.
-    fn hand(&mut self, lane: usize, count: usize) {
-        let count = count.min(self.todo[lane].len());
+    /// Sends `count` records on a partition, and hangs up after the last end.
+    fn send(&mut self, partition: usize, count: usize) {
+        let count = count.min(self.todo[partition].len());
         let mut ended = false;
-        for record in self.todo[lane].drain(..count) {
+        for record in self.todo[partition].drain(..count) {
             if let Record::Frame(frame) = &record {
-                self.shared.tally.source(frame.source).received(1);
+                self.shared.counters.source(frame.source).add_received(1);
             }
             ended = matches!(record, Record::End(_));
-            self.senders[lane].as_ref().unwrap().send(record).unwrap();
-            self.shared.flows[lane].wake();
+            self.senders[partition]
+                .as_ref()
+                .unwrap()
+                .send(record)
+                .unwrap();
+            self.shared.credits[partition].wake_intake();
         }
-        if ended && self.todo[lane].is_empty() {
-            self.senders[lane] = None;
-            self.shared.flows[lane].wake();
+        if ended && self.todo[partition].is_empty() {
+            self.senders[partition] = None;
+            self.shared.credits[partition].wake_intake();
         }
     }
 
-    /// Hands everything over in these turns.
+    /// Sends all records in these turns.
     pub fn play(&mut self, turns: &[Turn]) {
-        for (lane, batch, steps) in turns.iter().cycle() {
-            let lanes = 0..self.todo.len();
-            let open: Vec<_> = lanes.filter(|lane| !self.todo[*lane].is_empty()).collect();
+        for (partition, batch, steps) in turns.iter().cycle() {
+            let partitions = 0..self.todo.len();
+            let open: Vec<_> = partitions
+                .filter(|partition| !self.todo[*partition].is_empty())
+                .collect();
             if open.is_empty() {
                 break;
             }
-            self.hand(open[lane % open.len()], *batch);
+            self.send(open[partition % open.len()], *batch);
             (0..*steps).for_each(|_| self.step(Duration::ZERO));
         }
     }
 
-    /// One step; results are let go unless they are held.
+    /// Steps the worker; results are dropped unless they are held.
     fn step(&mut self, wait: Duration) {
         self.steps += 1;
         self.worker.step_or_park(Some(wait));
@@ -215,7 +237,7 @@ impl<'w> World<'w> {
         }
     }
 
-    /// Steps until it is so, or fails.
+    /// Steps until `holds` is true; fails after the deadline.
     pub fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !holds(self) {
@@ -225,26 +247,29 @@ impl<'w> World<'w> {
         }
     }
 
-    /// The lanes that the frontier still waits for.
-    pub fn frontier(&self) -> Vec<Option<Lane>> {
-        let lanes = |frontier: timely::progress::frontier::AntichainRef<Tick>| {
-            frontier.iter().map(|tick| tick.lane()).collect()
+    /// Returns the partitions that the frontier still waits for.
+    pub fn frontier(&self) -> Vec<Option<Partition>> {
+        let partitions = |frontier: timely::progress::frontier::AntichainRef<Tick>| {
+            frontier.iter().map(|tick| tick.partition()).collect()
         };
-        self.probe.with_frontier(lanes)
+        self.probe.with_frontier(partitions)
     }
 
-    /// Whether nothing is in flight.
+    /// Returns true if nothing is in flight.
     pub fn idle(&self) -> bool {
-        let mut flows = self.shared.flows.iter();
-        flows.all(|flow| flow.in_flight() == (0, 0))
+        let mut credits = self.shared.credits.iter();
+        credits.all(|credits| credits.in_flight() == (0, 0))
     }
 
-    /// Hands over the rest, closes everything and runs dry: nothing may be held then.
+    /// Sends the rest, closes everything and runs dry: nothing may be held then.
     fn finish(&mut self) {
         self.holding = false;
         self.play(&[(0, 5, 1)]);
         self.senders.clear();
-        self.shared.flows.iter().for_each(|flow| flow.wake());
+        self.shared
+            .credits
+            .iter()
+            .for_each(|credits| credits.wake_intake());
         let before = self.steps;
         self.until("the end", |world| !world.worker.has_dataflows());
         let records: usize = self.shared.log.borrow().values().map(Vec::len).sum();
@@ -254,8 +279,8 @@ impl<'w> World<'w> {
     }
 }
 
-/// Panics that are asked for are not told.
-pub fn quiet() {
+/// Suppresses the messages of panics that the scripts ask for.
+pub fn silence_expected_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let loud = std::panic::take_hook();

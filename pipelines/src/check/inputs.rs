@@ -77,11 +77,11 @@ fn consumers(file: &PipelineFile) -> Vec<Consumer<'_>> {
         }
     }
     let nodes = file.nodes.iter().map(|node| {
-        let kind = (node.kind.name(), node.kind.takes());
+        let kind = (node.kind.name(), node.kind.inputs());
         consumer("node", node, Some(kind))
     });
     let sinks = file.sinks.iter().map(|sink| {
-        let kind = (sink.kind.name(), sink.kind.takes());
+        let kind = (sink.kind.name(), sink.kind.inputs());
         consumer("sink", sink, Some(kind))
     });
     let unparsed_nodes = file.unparsed_nodes.iter();
@@ -95,7 +95,7 @@ fn consumers(file: &PipelineFile) -> Vec<Consumer<'_>> {
 
 fn producer(file: &PipelineFile, name: &str) -> Producer {
     if let Some(node) = file.node(name) {
-        return Producer::Sends(node.kind.gives());
+        return Producer::Sends(node.kind.output());
     }
     if file.source(name).is_some() {
         return Producer::Sends(StreamKind::Frames);

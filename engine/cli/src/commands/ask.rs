@@ -16,10 +16,13 @@ use anyhow::anyhow;
 use atom_index::{Filter, Store};
 use atom_models::Fault;
 use atom_operators::{
-    ask::Reply,
     cancel::CancellationToken,
-    finding::{Finding, Rest},
-    question::{Question, inbox},
+    qa::{
+        answer::{Citation, QuestionAnswer},
+        ask::Reply,
+        question::Question,
+        question_source::question_channel,
+    },
 };
 use atom_pipelines::Plan;
 use atom_runtime::{
@@ -77,7 +80,7 @@ impl Ask {
         let stop = cancel_on_ctrl_c()?;
         let (partial_answers, partial_answer) = channel();
         let question = self.question(partial_answers, stop.clone())?;
-        let (asking, inbox) = inbox();
+        let (asking, inbox) = question_channel();
         asking.ask(question);
         drop(asking);
         let progress = thread::spawn(move || {
@@ -111,14 +114,14 @@ impl Ask {
             from_ms: filter.from_ms,
             to_ms: filter.to_ms,
             deadline: within.map(|within| Instant::now() + within),
-            hearing: Some(partial_answers),
+            partial_text: Some(partial_answers),
             // Ctrl-C drops the question: nobody waits for its answer then.
-            dropped: stop,
+            cancellation: stop,
             ..Question::new(&self.question)?
         })
     }
 
-    fn print(&self, answer: Result<Finding, Fault>) -> anyhow::Result<ExitCode> {
+    fn print(&self, answer: Result<QuestionAnswer, Fault>) -> anyhow::Result<ExitCode> {
         let finding = answer.map_err(|fault| anyhow!("no answer: {}", fault.detail))?;
         match self.json {
             true => {
@@ -171,11 +174,11 @@ struct AnswerObject<'t> {
     kind: &'static str,
     ask: &'t str,
     #[serde(flatten)]
-    finding: &'t Finding,
+    finding: &'t QuestionAnswer,
 }
 
 /// Sends the reply to the question through a channel.
-struct ReplySender(Sender<Result<Finding, Fault>>);
+struct ReplySender(Sender<Result<QuestionAnswer, Fault>>);
 
 impl Observer for ReplySender {
     fn result(&mut self, _: &Record) -> io::Result<()> {
@@ -195,7 +198,7 @@ impl Observer for ReplySender {
     }
 }
 
-fn print_text(finding: &Finding) -> anyhow::Result<()> {
+fn print_text(finding: &QuestionAnswer) -> anyhow::Result<()> {
     match finding.probability {
         Some(probability) => {
             print_line(&format!("{} ({:.0} %)", finding.text, probability * 100.0))?
@@ -206,13 +209,13 @@ fn print_text(finding: &Finding) -> anyhow::Result<()> {
         print_line(&segment_line(segment))?;
     }
     print_completeness(
-        &finding.extent.complete_through_ms,
-        &finding.extent.incomplete,
+        &finding.coverage.complete_through_ms,
+        &finding.coverage.incomplete,
     );
     Ok(())
 }
 
-fn segment_line(segment: &Rest) -> String {
+fn segment_line(segment: &Citation) -> String {
     let times = time_range(segment.start_ms, Some(segment.end_ms));
     let line = format!("  {times}  {}  {}", segment.source, segment.text);
     match (&segment.answer, segment.probability) {

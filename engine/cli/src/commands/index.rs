@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use atom_operators::keep::Keep;
+use atom_operators::retention::RetentionPolicy;
 use atom_pipelines::{Plan, PlannedSource, SourceSettings, Uri};
 use atom_runtime::{RunOptions, RunOutcome, run};
 use clap::Args;
@@ -46,7 +46,7 @@ pub struct Index {
     keep_gone: bool,
     /// Keep only so much of the index: an age (min, h, d, w), a size (MB, GB, TB), a number of segments, or several with commas between.
     #[arg(long, value_name = "HOW MUCH")]
-    keep: Option<Keep>,
+    keep: Option<RetentionPolicy>,
 }
 
 impl Index {

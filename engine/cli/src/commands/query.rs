@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use atom_index::{Filter, Lookout, StandingQuery, Store};
-use atom_operators::query::QuerySpec;
+use atom_operators::standing::query::QuerySpec;
 use clap::{Args, Subcommand};
 use jiff::{Span, SpanRelativeTo, Unit};
 use serde_json::json;
@@ -54,10 +54,10 @@ struct AddArgs {
     /// What is looked for, as "a delivery van at the gate", or a question to be answered with yes.
     text: String,
     /// So many matches are kept, the best.
-    #[arg(long, value_name = "N", default_value_t = QuerySpec::of("").best)]
+    #[arg(long, value_name = "N", default_value_t = QuerySpec::new("").best)]
     best: u32,
     /// How likely the text must be true of a segment, 0.05 to 1.
-    #[arg(long, value_name = "SHARE", default_value_t = QuerySpec::of("").threshold)]
+    #[arg(long, value_name = "SHARE", default_value_t = QuerySpec::new("").threshold)]
     threshold: f64,
     /// How far back matches are kept before the newest segment, as 30min, 24h or 7d; without it, for ever.
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]

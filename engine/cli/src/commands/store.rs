@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use atom_index::{PackStats, SourceState, Stats, Store, id_of};
-use atom_operators::data::MediaTime;
+use atom_operators::media_time::MediaTime;
 use clap::{Args, Subcommand};
 use serde_json::json;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use atom_operators::{
-    archive::{Incomplete, Why},
-    data::MediaTime,
+    media_time::MediaTime,
+    qa::archive::{CoverageGap, GapReason},
 };
 
 use super::eprint_line;
@@ -13,10 +13,10 @@ use super::eprint_line;
 const MAX_LINES: usize = 20;
 
 /// Prints how far sources are complete, and which stretches are missing and why, on stderr.
-pub fn print_completeness(complete_through_ms: &BTreeMap<String, u64>, incomplete: &[Incomplete]) {
+pub fn print_completeness(complete_through_ms: &BTreeMap<String, u64>, incomplete: &[CoverageGap]) {
     let (waiting, missing): (Vec<_>, Vec<_>) = incomplete
         .iter()
-        .partition(|stretch| stretch.why == Why::Waiting);
+        .partition(|stretch| stretch.why == GapReason::Waiting);
     for (source, through) in complete_through_ms.iter().take(MAX_LINES) {
         let rest = match waiting.iter().any(|stretch| stretch.source == *source) {
             true => "; the rest is not indexed yet",
@@ -29,8 +29,8 @@ pub fn print_completeness(complete_through_ms: &BTreeMap<String, u64>, incomplet
     for stretch in missing.iter().take(MAX_LINES) {
         let times = time_range(stretch.from_ms, stretch.to_ms);
         let reason = match stretch.why {
-            Why::Lost => "the source gave no pictures".to_owned(),
-            Why::Expired => "it is no longer kept".to_owned(),
+            GapReason::Lost => "the source gave no pictures".to_owned(),
+            GapReason::Expired => "it is no longer kept".to_owned(),
             _ if stretch.stages.is_empty() => "nothing could be made of it".to_owned(),
             _ => format!("failed: {}", stretch.stages.join(", ")),
         };

@@ -4,7 +4,7 @@ use std::io;
 
 use atom_index::QueryEvent;
 use atom_models::error_chain;
-use atom_operators::data::MediaTime;
+use atom_operators::media_time::MediaTime;
 use atom_runtime::{
     Observer, Progress, SourceEvent,
     sink::{Record, RecordKind, Sink, SinkError},

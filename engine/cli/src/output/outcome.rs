@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use atom_operators::data::MediaTime;
+use atom_operators::media_time::MediaTime;
 use atom_runtime::RunOutcome;
 
 use super::eprint_line;

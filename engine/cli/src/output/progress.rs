@@ -8,7 +8,7 @@ use std::{
     sync::{LazyLock, atomic::Ordering::SeqCst},
 };
 
-use atom_operators::data::MediaTime;
+use atom_operators::media_time::MediaTime;
 use atom_runtime::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 

@@ -1,10 +1,10 @@
 use super::super::testing::{found, row, seal, store};
-use super::super::{Gap, Incomplete, Seal};
+use super::super::{CoverageGap, Gap, Seal};
 use super::*;
 
 const HOUR_MS: i64 = 3_600_000;
 
-fn keep(text: &str) -> Keep {
+fn keep(text: &str) -> RetentionPolicy {
     text.parse().unwrap()
 }
 
@@ -31,12 +31,12 @@ fn left(store: &Store) -> Vec<(String, u64)> {
         .collect()
 }
 
-fn told(store: &Store, source: &str) -> Vec<(u64, Option<u64>, Why)> {
+fn told(store: &Store, source: &str) -> Vec<(u64, Option<u64>, GapReason)> {
     let told = store.incomplete(Some(source), None, Some(60_000)).unwrap();
-    let brief = |one: Incomplete| (one.from_ms, one.to_ms, one.why);
+    let brief = |one: CoverageGap| (one.from_ms, one.to_ms, one.why);
     told.into_iter()
         .map(brief)
-        .filter(|one| one.2 != Why::Waiting)
+        .filter(|one| one.2 != GapReason::Waiting)
         .collect()
 }
 
@@ -59,7 +59,7 @@ fn a_segment_goes_when_its_end_is_older_than_the_age() {
         left(&store),
         [("door".to_owned(), 2000), ("door".to_owned(), 3000)]
     );
-    assert_eq!(told(&store, "door"), [(0, Some(2000), Why::Expired)]);
+    assert_eq!(told(&store, "door"), [(0, Some(2000), GapReason::Expired)]);
     assert_eq!(
         expire(&mut store, "1h", at(-5 * HOUR_MS)),
         0,
@@ -70,7 +70,7 @@ fn a_segment_goes_when_its_end_is_older_than_the_age() {
         2,
         "a clock that is far ahead"
     );
-    assert_eq!(told(&store, "door"), [(0, Some(4000), Why::Expired)]);
+    assert_eq!(told(&store, "door"), [(0, Some(4000), GapReason::Expired)]);
     assert_eq!(store.check().unwrap(), []);
 }
 
@@ -108,8 +108,8 @@ fn of_too_many_segments_those_written_first_go_and_all_that_belongs_to_them() {
         left(&store),
         kept.map(|(source, start)| (source.to_owned(), start))
     );
-    assert_eq!(told(&store, "door"), [(0, Some(1000), Why::Expired)]);
-    assert_eq!(told(&store, "yard"), [(0, Some(1000), Why::Expired)]);
+    assert_eq!(told(&store, "door"), [(0, Some(1000), GapReason::Expired)]);
+    assert_eq!(told(&store, "yard"), [(0, Some(1000), GapReason::Expired)]);
     assert!(found(&store, "ball").is_empty());
     assert_eq!(store.summary("door", "p", 0, 60_000).unwrap(), None);
     assert_eq!(number(&store, "SELECT count(*) FROM thumbnails"), 0);
@@ -132,7 +132,7 @@ fn what_went_of_a_source_is_one_stretch_that_grows_and_takes_other_gaps_in() {
         let lost = Gap {
             start_ms: second * 1000 + 1000,
             end_ms: None,
-            why: Why::Lost,
+            why: GapReason::Lost,
         };
         let sealed = Seal {
             rows: &rows(second..second + 1),
@@ -143,8 +143,8 @@ fn what_went_of_a_source_is_one_stretch_that_grows_and_takes_other_gaps_in() {
         expire(&mut store, "2 segments", 0);
     }
     let expected = [
-        (0, Some(22_000), Why::Expired),
-        (22_000, Some(60_000), Why::Lost),
+        (0, Some(22_000), GapReason::Expired),
+        (22_000, Some(60_000), GapReason::Lost),
     ];
     assert_eq!(told(&store, "door"), expected);
     assert_eq!(number(&store, "SELECT count(*) FROM gaps"), 4);
@@ -159,7 +159,7 @@ fn a_run_that_goes_on_does_not_bring_back_what_is_no_longer_kept() {
     let failed = Gap {
         start_ms: 0,
         end_ms: Some(1000),
-        why: Why::Failed,
+        why: GapReason::Failed,
     };
     let again = Seal {
         rows: &rows(0..6),
@@ -170,7 +170,7 @@ fn a_run_that_goes_on_does_not_bring_back_what_is_no_longer_kept() {
     store.finish("door", "p", 6000).unwrap();
     let starts: Vec<_> = left(&store).into_iter().map(|(_, start)| start).collect();
     assert_eq!(starts, [3000, 4000, 5000]);
-    assert_eq!(told(&store, "door"), [(0, Some(3000), Why::Expired)]);
+    assert_eq!(told(&store, "door"), [(0, Some(3000), GapReason::Expired)]);
     assert!(store.begin("door", "p").unwrap().ended);
 }
 
@@ -195,7 +195,7 @@ fn a_run_from_the_beginning_brings_everything_back_until_it_goes_again() {
         .unwrap();
     store.finish("door", "p", 4000).unwrap();
     assert_eq!(expire(&mut store, "2 segments", 0), 2);
-    assert_eq!(told(&store, "door"), [(0, Some(2000), Why::Expired)]);
+    assert_eq!(told(&store, "door"), [(0, Some(2000), GapReason::Expired)]);
     assert_eq!(store.check().unwrap(), []);
 }
 

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use atom_models::Pack;
-use atom_operators::query::QuerySpec;
+use atom_operators::standing::query::QuerySpec;
 use rusqlite::Connection;
 
 use super::super::testing::store;
@@ -56,7 +56,7 @@ fn a_new_query_meets_each_stored_segment_once_and_then_those_that_come() {
     let mut lookout = lookout(&store);
     seal(&mut store, "door", &[row(0, 1.0), row(1000, 0.0)]);
     lookout.step().unwrap();
-    store.add_query("red", &QuerySpec::of("red")).unwrap();
+    store.add_query("red", &QuerySpec::new("red")).unwrap();
     seal(&mut store, "door", &[row(2000, 0.9)]);
     lookout.step().unwrap();
     seal(&mut store, "door", &[row(3000, 0.8), row(4000, 0.2)]);
@@ -75,7 +75,7 @@ fn a_program_that_begins_anew_finds_the_same_and_tells_nothing_again() {
             "red",
             &QuerySpec {
                 best: 2,
-                ..QuerySpec::of("red")
+                ..QuerySpec::new("red")
             },
         )
         .unwrap();
@@ -99,7 +99,7 @@ fn a_program_that_begins_anew_finds_the_same_and_tells_nothing_again() {
 #[test]
 fn who_looks_and_finds_nothing_new_writes_nothing() {
     let (mut store, _folder) = store();
-    store.add_query("red", &QuerySpec::of("red")).unwrap();
+    store.add_query("red", &QuerySpec::new("red")).unwrap();
     seal(&mut store, "door", &[row(0, 1.0)]);
     let mut lookout = lookout(&store);
     lookout.step().unwrap();
@@ -113,7 +113,7 @@ fn who_looks_and_finds_nothing_new_writes_nothing() {
 #[test]
 fn a_pack_whose_rows_come_later_weighs_them_and_one_that_is_not_there_takes_nothing_away() {
     let (mut store, _folder) = store();
-    store.add_query("red", &QuerySpec::of("red")).unwrap();
+    store.add_query("red", &QuerySpec::new("red")).unwrap();
     let mut lookout = Lookout::new(Store::open(store.path()).unwrap(), None);
     lookout.step().unwrap();
     seal(&mut store, "door", &[row(0, 1.0)]);
@@ -134,10 +134,10 @@ fn a_pack_whose_rows_come_later_weighs_them_and_one_that_is_not_there_takes_noth
 #[test]
 fn a_pack_and_a_query_that_come_between_two_looks_take_nothing_from_older_queries() {
     let (mut store, _folder) = store();
-    store.add_query("red", &QuerySpec::of("red")).unwrap();
+    store.add_query("red", &QuerySpec::new("red")).unwrap();
     let mut lookout = Lookout::new(Store::open(store.path()).unwrap(), None);
     lookout.step().unwrap();
-    store.add_query("green", &QuerySpec::of("green")).unwrap();
+    store.add_query("green", &QuerySpec::new("green")).unwrap();
     seal(&mut store, "door", &[row(0, 1.0), row(1000, 0.0)]);
     lookout.step().unwrap();
     let door = |start: u64| ("door".to_owned(), start);
@@ -150,7 +150,7 @@ fn a_recording_that_is_replaced_by_a_shorter_one_is_not_too_old() {
     let (mut store, _folder) = store();
     let red = QuerySpec {
         within_seconds: Some(5),
-        ..QuerySpec::of("red")
+        ..QuerySpec::new("red")
     };
     store.add_query("red", &red).unwrap();
     let (mut lookout, mut began_before) = (lookout(&store), lookout(&store));
@@ -186,7 +186,7 @@ fn a_recording_that_is_replaced_by_a_shorter_one_is_not_too_old() {
 #[test]
 fn what_could_not_be_written_is_written_the_next_time() {
     let (mut store, folder) = store();
-    store.add_query("red", &QuerySpec::of("red")).unwrap();
+    store.add_query("red", &QuerySpec::new("red")).unwrap();
     seal(&mut store, "door", &[row(0, 1.0)]);
     let mut lookout = lookout(&store);
     lookout.step().unwrap();
@@ -207,7 +207,7 @@ fn what_could_not_be_written_is_written_the_next_time() {
 #[test]
 fn two_programs_over_one_store_tell_each_event_once() {
     let (mut store, _folder) = store();
-    store.add_query("red", &QuerySpec::of("red")).unwrap();
+    store.add_query("red", &QuerySpec::new("red")).unwrap();
     let (mut one, mut two) = (lookout(&store), lookout(&store));
     for start in 0..20 {
         let red = if start % 3 == 2 { 1.0 } else { 0.0 };
@@ -227,7 +227,7 @@ fn what_is_older_than_the_span_leaves_when_something_newer_comes() {
     let (mut store, _folder) = store();
     let hour = QuerySpec {
         within_seconds: Some(3600),
-        ..QuerySpec::of("red")
+        ..QuerySpec::new("red")
     };
     store.add_query("red", &hour).unwrap();
     store.set_start("door", 1_000_000_000_000).unwrap();
@@ -252,7 +252,7 @@ fn a_clock_that_was_ahead_and_jumps_back_does_not_end_a_query() {
     let (mut store, _folder) = store();
     let hour = QuerySpec {
         within_seconds: Some(3600),
-        ..QuerySpec::of("red")
+        ..QuerySpec::new("red")
     };
     store.add_query("red", &hour).unwrap();
     let now = Timestamp::now().as_millisecond();
@@ -290,7 +290,7 @@ fn change(store: &mut Store, chance: &mut fastrand::Rng) {
                 } else {
                     vec!["*r*".to_owned()]
                 },
-                ..QuerySpec::of(["red", "green"][chance.usize(0..2)])
+                ..QuerySpec::new(["red", "green"][chance.usize(0..2)])
             };
             let name = ["a", "b", "c"][chance.usize(0..3)];
             store.add_query(name, &spec).unwrap();

@@ -1,6 +1,6 @@
 //! What holds of matches and their events.
 
-use atom_operators::query::QuerySpec;
+use atom_operators::standing::query::QuerySpec;
 
 use super::super::testing::{row, seal, store};
 use super::*;
@@ -30,7 +30,7 @@ fn told(store: &Store) -> Vec<(Became, u64)> {
 fn with_query() -> (Store, tempfile::TempDir) {
     let (mut store, folder) = store();
     seal(&mut store, "door", &[row(1000, "a van")], 2000);
-    store.add_query("van", &QuerySpec::of("a van")).unwrap();
+    store.add_query("van", &QuerySpec::new("a van")).unwrap();
     (store, folder)
 }
 

@@ -12,12 +12,16 @@ use std::{
 
 use atom_models::{Image, Meters, ModelError, Pack, Scheduler, SchedulerSettings};
 use atom_operators::{
-    data::{End, Frame, MediaTime, SourceId},
-    flow::{Bounds, Flow},
-    intake::{Inlet, Record},
-    offload::{Crew, Health},
-    tally::Tally,
-    tick::Lane,
+    circuit_breaker::CircuitBreaker,
+    counters::Counters,
+    credits::{CreditLimits, Credits},
+    event::SourceEnd,
+    frame::Frame,
+    ids::SourceId,
+    intake::{FrameReceiver, Record},
+    media_time::MediaTime,
+    offload::ThreadGroup,
+    tick::Partition,
 };
 use atom_pipelines::{Plan, library, parse, plan};
 use crossbeam::channel::{Receiver, unbounded};
@@ -79,11 +83,11 @@ fn three_branches(sources: usize) -> Plan {
     plan(&[parse(Path::new("graph.toml"), &text).expect("it is a pipeline file")])
 }
 
-fn receivers(sources: usize, frames: u64) -> Vec<Inlet> {
-    let receiver = |n| Inlet {
-        lane: Lane(n as u32),
-        records: records(SourceId::of(n as u32), frames),
-        flow: Flow::new(Bounds::default()),
+fn receivers(sources: usize, frames: u64) -> Vec<FrameReceiver> {
+    let receiver = |n| FrameReceiver {
+        partition: Partition(n as u32),
+        records: records(SourceId::new(n as u32), frames),
+        credits: Credits::new(CreditLimits::default()),
     };
     (0..sources).map(receiver).collect()
 }
@@ -98,10 +102,10 @@ fn records(source: SourceId, frames: u64) -> Receiver<Record> {
             .send(Record::Frame(frame))
             .expect("the receiver is here");
     }
-    let end = End {
+    let end = SourceEnd {
         source,
         at: MediaTime::from_millis(frames * 500),
-        whole: true,
+        complete: true,
     };
     sender.send(Record::End(end)).expect("the receiver is here");
     records
@@ -111,7 +115,7 @@ fn records(source: SourceId, frames: u64) -> Receiver<Record> {
 fn run_graph(
     plan: Plan,
     pack: &Pack,
-    receivers: Vec<Inlet>,
+    receivers: Vec<FrameReceiver>,
     profiler: Option<OperatorProfiler>,
 ) -> Result<Duration, ModelError> {
     let inputs = graph_inputs(pack, receivers)?;
@@ -123,7 +127,7 @@ fn run_graph(
         }
         let inputs = inputs.lock().unwrap_or_else(PoisonError::into_inner).take();
         let inputs = inputs.expect("one worker takes the inputs once");
-        let threads = Crew::default();
+        let threads = ThreadGroup::default();
         let start = Instant::now();
         let builder = GraphBuilder {
             plan: &plan,
@@ -139,21 +143,21 @@ fn run_graph(
     }))
 }
 
-fn graph_inputs(pack: &Pack, receivers: Vec<Inlet>) -> Result<GraphInputs, ModelError> {
+fn graph_inputs(pack: &Pack, receivers: Vec<FrameReceiver>) -> Result<GraphInputs, ModelError> {
     let meters = Meters::default();
     let decoder = pack.decoder(meters.decoder)?;
     Ok(GraphInputs {
         receivers,
         rate_controllers: BTreeMap::new(),
         vision: Some(pack.vision(meters.vision)?),
-        vision_health: Health::default(),
+        vision_health: CircuitBreaker::default(),
         language: LanguageModules {
             decoder: Some(Scheduler::new(decoder, SchedulerSettings::default())),
             ..LanguageModules::default()
         },
         questions: None,
         prompts: pack.prompts().clone(),
-        counters: Tally::default(),
+        counters: Counters::default(),
     })
 }
 

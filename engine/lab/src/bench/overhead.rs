@@ -14,9 +14,7 @@ use std::{
 
 use atom_models::{ModelError, Pack};
 use atom_operators::{
-    data::{MediaTime, SourceId},
-    sample::Grid,
-    tally::Tally,
+    counters::Counters, ids::SourceId, media_time::MediaTime, sampling_grid::SamplingGrid,
 };
 use crossbeam::channel::bounded;
 use serde::Serialize;
@@ -195,16 +193,16 @@ fn beside_video(
 fn decode_video(settings: &OverheadSettings, pack: &Pack) -> Result<Duration, MediaError> {
     let start = Instant::now();
     let request = PlaybackRequest {
-        source: SourceId::of(0),
+        source: SourceId::new(0),
         location: Location::parse(&settings.video.to_string_lossy())?,
         size: pack.frame_size(),
-        selection: FrameSelection::Grids(vec![Grid::new(2.0, &[4000])]),
+        selection: FrameSelection::Grids(vec![SamplingGrid::new(2.0, &[4000])]),
         from: MediaTime::default(),
         live: None,
         growing: false,
     };
     let (sender, records) = bounded(2);
-    let frames = FrameSender::for_recording(SourceId::of(0), sender, Tally::default());
+    let frames = FrameSender::for_recording(SourceId::new(0), sender, Counters::default());
     thread::scope(|threads| {
         threads.spawn(move || records.into_iter().for_each(drop));
         let played = play_recording(request, &frames);

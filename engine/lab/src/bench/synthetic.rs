@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use atom_models::{ModelError, Pack, TextEncoder};
-use atom_operators::query::QuerySpec;
+use atom_operators::standing::query::QuerySpec;
 use fastrand::Rng;
 
 use atom_index::{Lookout, Query, Row, Scale, Seal, Store, StoreError, id_of};
@@ -159,7 +159,7 @@ pub fn topic_queries(count: u64) -> Vec<(String, QuerySpec)> {
 
 /// Returns a standing query about a topic.
 pub fn topic_query(n: u64) -> QuerySpec {
-    QuerySpec::of(&format!("topic {n}"))
+    QuerySpec::new(&format!("topic {n}"))
 }
 
 /// A text encoder that embeds the number of a topic.

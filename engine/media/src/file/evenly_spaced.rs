@@ -8,10 +8,8 @@ use std::{collections::BTreeSet, path::Path};
 
 use atom_models::Image;
 use atom_operators::{
-    cancel::CancellationToken,
-    data::{MediaTime, SourceId},
-    intake::Record,
-    tally::Tally,
+    cancel::CancellationToken, counters::Counters, ids::SourceId, intake::Record,
+    media_time::MediaTime,
 };
 use crossbeam::channel::{Receiver, unbounded};
 
@@ -85,12 +83,12 @@ impl Pass {
         stop: &CancellationToken,
     ) -> Result<Self, MediaError> {
         init()?;
-        let source = SourceId::of(0);
+        let source = SourceId::new(0);
         // The channel has room for all wanted frames, so no second thread is needed.
         let (records_sender, records) = unbounded();
         let sender = FrameSender {
             stop: stop.clone(),
-            ..FrameSender::for_recording(source, records_sender, Tally::default())
+            ..FrameSender::for_recording(source, records_sender, Counters::default())
         };
         let request = PlaybackRequest {
             source,
@@ -112,7 +110,7 @@ impl Pass {
             match record {
                 Record::Frame(frame) => images.push(frame.image),
                 Record::Lost(failure) => warnings.push(failure.fault.detail.to_string()),
-                Record::Quiet(_) | Record::End(_) => {}
+                Record::Idle(_) | Record::End(_) => {}
             }
         }
         Self {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom_operators::data::MediaTime;
+use atom_operators::media_time::MediaTime;
 use gstreamer as gst;
 
 use super::playback_state::{PlaybackState, PlaybackStop};

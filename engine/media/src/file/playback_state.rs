@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use atom_operators::data::MediaTime;
+use atom_operators::media_time::MediaTime;
 use gstreamer as gst;
 
 use crate::{

@@ -7,7 +7,7 @@
 
 use std::mem;
 
-use atom_operators::data::MediaTime;
+use atom_operators::media_time::MediaTime;
 
 /// The most bytes that may wait; a stream with rarer keyframes is decoded whole.
 const MAX_WAITING_BYTES: usize = 64 << 20;

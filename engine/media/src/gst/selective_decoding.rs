@@ -10,7 +10,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
 };
 
-use atom_operators::data::MediaTime;
+use atom_operators::media_time::MediaTime;
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_video as gst_video;
 use parking_lot::Mutex;

@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, sync::OnceLock};
 
-use atom_operators::{data::MediaTime, utc::utc};
+use atom_operators::{media_time::MediaTime, utc::utc};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;

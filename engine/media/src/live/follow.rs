@@ -11,9 +11,7 @@ use std::{
 
 use atom_models::{Fault, Reason};
 use atom_operators::{
-    data::{MediaTime, Quiet},
-    intake::Record,
-    pace::Governor,
+    event::IdleHeartbeat, intake::Record, media_time::MediaTime, rate_control::RateController,
 };
 use gstreamer as gst;
 use jiff::Timestamp;
@@ -95,7 +93,7 @@ struct Follower<'s> {
     filter: FrameFilter,
     converter: FrameConverter,
     clock: MediaClock,
-    governor: Governor,
+    governor: RateController,
     backoff: Backoff,
     transport: Transport,
     /// True if a frame ever came.
@@ -124,7 +122,7 @@ impl<'s> Follower<'s> {
             filter: FrameFilter::new(request.selection, request.from),
             converter: FrameConverter::new(request.size),
             clock: MediaClock::new(settings.sealed),
-            governor: Governor::new(settings.min_rate_share, now),
+            governor: RateController::new(settings.min_rate_share, now),
             backoff: Backoff::new(first, longest),
             transport: Transport::default(),
             ever_connected: false,
@@ -350,11 +348,11 @@ impl<'s> Follower<'s> {
         let media_now = self.clock.now(now).unwrap_or_default();
         let until = MediaTime::from_nanos(media_now.nanos().saturating_sub(MAX_DELAY)).max(from);
         self.clock.advance_floor(until);
-        self.sender.send(Record::Quiet(Quiet {
+        self.sender.send(Record::Idle(IdleHeartbeat {
             source: self.sender.source,
             from,
             until,
-            why,
+            cause: why,
         }))
     }
 
@@ -371,8 +369,8 @@ impl<'s> Follower<'s> {
 
     /// Adjusts the sampling rate to the load.
     fn adjust_rate(&mut self) {
-        let overloaded = self.sender.flow.was_strained();
-        let pace = self.sender.flow.pace();
+        let overloaded = self.sender.flow.take_overload();
+        let pace = self.sender.flow.rate();
         if let Some(share) = self.governor.observe(Instant::now(), overloaded, pace) {
             info!(source = %self.sender.name, share, "sampling rate changed");
         }

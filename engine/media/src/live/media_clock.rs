@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use atom_operators::data::MediaTime;
+use atom_operators::media_time::MediaTime;
 
 /// The most that the camera's clock may drift from the system's.
 const MAX_DRIFT: Duration = Duration::from_secs(2);

@@ -4,15 +4,19 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use atom_models::{PromptBuilder, VisionEncoder};
 use atom_operators::{
-    change::Changes,
-    data::{Caption, Failure, NodeId, Stage, Taken},
-    intake::{Inlet, intake},
+    answer_changes::AnswerChanges,
+    caption::Caption,
+    circuit_breaker::CircuitBreaker,
+    counters::Counters,
+    event::IntakeEvent,
+    failure::{Failure, Stage},
+    ids::NodeId,
+    intake::{FrameReceiver, intake},
     node::NodeKind,
-    offload::{Crew, Health},
-    pace::Pace,
-    question::{Inbox, questions},
-    seal::{Event, Waiting, seal},
-    tally::Tally,
+    offload::ThreadGroup,
+    qa::question_source::{QuestionReceiver, questions},
+    rate_control::RateFactor,
+    seal::{ResultEvent, SealBuffer, seal},
     tick::Tick,
 };
 use atom_pipelines::{Input, Plan};
@@ -27,21 +31,21 @@ use crate::event::OutputEvent;
 /// Everything that the graph of a plan works with.
 pub struct GraphInputs {
     /// The receiving ends of the input channels.
-    pub receivers: Vec<Inlet>,
+    pub receivers: Vec<FrameReceiver>,
     /// The rate controller of each live source of the plan.
-    pub rate_controllers: BTreeMap<usize, Arc<Pace>>,
+    pub rate_controllers: BTreeMap<usize, Arc<RateFactor>>,
     /// The vision encoder, if the plan encodes.
     pub vision: Option<Box<dyn VisionEncoder>>,
     /// The health of the vision encoder.
-    pub vision_health: Health,
+    pub vision_health: CircuitBreaker,
     /// The decoder and everything it works with.
     pub language: LanguageModules,
     /// People's questions, if any can be asked.
-    pub questions: Option<Inbox>,
+    pub questions: Option<QuestionReceiver>,
     /// Builds prompts.
     pub prompts: PromptBuilder,
     /// Counts of frames, requests and tokens.
-    pub counters: Tally,
+    pub counters: Counters,
 }
 
 /// Builder of a plan's graph.
@@ -49,7 +53,7 @@ pub struct GraphBuilder<'p> {
     /// The plan.
     pub plan: &'p Plan,
     /// Gets the threads of the modules.
-    pub threads: &'p Crew,
+    pub threads: &'p ThreadGroup,
 }
 
 impl GraphBuilder<'_> {
@@ -90,12 +94,12 @@ impl GraphBuilder<'_> {
 }
 
 /// Returns the state of the seal at the start.
-fn waiting(plan: &Plan) -> Waiting {
+fn waiting(plan: &Plan) -> SealBuffer {
     let changes = nodes(plan).filter_map(|(node, kind)| match kind {
-        NodeKind::Reason(spec) => Some((node, Changes::of(spec)?)),
+        NodeKind::Reason(spec) => Some((node, AnswerChanges::new(spec)?)),
         _ => None,
     });
-    Waiting::new(segment_nodes_by_source(plan)).with_changes(changes.collect())
+    SealBuffer::new(segment_nodes_by_source(plan)).with_changes(changes.collect())
 }
 
 /// Returns the segment nodes that each source of the plan reaches.
@@ -113,18 +117,18 @@ fn segment_nodes_by_source(plan: &Plan) -> Vec<(u32, Vec<NodeId>)> {
 }
 
 /// Returns the event that the intake itself reports, if any.
-fn intake_event(taken: Taken) -> Option<Event> {
+fn intake_event(taken: IntakeEvent) -> Option<ResultEvent> {
     match taken {
-        Taken::Frame(_) => None,
-        Taken::Lost(failure) => Some(Event::Failure(failure)),
-        Taken::Quiet(quiet) => quiet.why.map(|fault| {
-            Event::Failure(Failure {
+        IntakeEvent::Frame(_) => None,
+        IntakeEvent::Lost(failure) => Some(ResultEvent::Failure(failure)),
+        IntakeEvent::Idle(quiet) => quiet.cause.map(|fault| {
+            ResultEvent::Failure(Failure {
                 stage: Stage::Source,
                 source: quiet.source,
                 at: quiet.from,
                 fault,
             })
         }),
-        Taken::End(end) => Some(Event::End(end)),
+        IntakeEvent::End(end) => Some(ResultEvent::End(end)),
     }
 }

@@ -4,15 +4,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use atom_models::{PromptBuilder, VisionEncoder};
 use atom_operators::{
-    data::{NodeId, Seen, Taken},
+    circuit_breaker::CircuitBreaker,
+    counters::Counters,
     encode::encode,
+    event::{EncodedEvent, IntakeEvent},
+    ids::NodeId,
     node::NodeKind,
-    offload::{Crew, Health},
-    pace::Pace,
-    sample::{Sampling, sample},
-    seal::Event,
-    segment::{Cut, segment},
-    tally::Tally,
+    offload::ThreadGroup,
+    rate_control::RateFactor,
+    sample::{SampledSources, sample},
+    seal::ResultEvent,
+    segment::{SegmentEvent, segment},
     tick::Tick,
 };
 use atom_pipelines::{Input, Plan};
@@ -28,10 +30,10 @@ pub(super) struct PartialGraph<'s, 'p> {
     pub(super) scope: Scope<'s, Tick>,
     pub(super) plan: &'p Plan,
     pub(super) prompts: PromptBuilder,
-    pub(super) threads: &'p Crew,
-    pub(super) counters: Tally,
+    pub(super) threads: &'p ThreadGroup,
+    pub(super) counters: Counters,
     /// Streams of events for the seal.
-    pub(super) events: Vec<Stream<'s, Event>>,
+    pub(super) events: Vec<Stream<'s, ResultEvent>>,
 }
 
 impl<'s> PartialGraph<'s, '_> {
@@ -62,9 +64,9 @@ impl<'s> PartialGraph<'s, '_> {
     /// Adds the sample nodes.
     pub(super) fn sample(
         &self,
-        intake: &Stream<'s, Taken>,
-        rate_controllers: &BTreeMap<usize, Arc<Pace>>,
-    ) -> StreamsByNode<'s, Taken> {
+        intake: &Stream<'s, IntakeEvent>,
+        rate_controllers: &BTreeMap<usize, Arc<RateFactor>>,
+    ) -> StreamsByNode<'s, IntakeEvent> {
         let mut streams = Vec::new();
         for (node, kind) in nodes(self.plan) {
             let NodeKind::Sample(spec) = kind else {
@@ -72,11 +74,11 @@ impl<'s> PartialGraph<'s, '_> {
             };
             let planned = &self.plan.nodes[node.0];
             let sources = self.plan.sources_of(Input::Node(node.0)).into_iter();
-            let sampling = Sampling {
+            let sampling = SampledSources {
                 planned: sources
                     .map(|at| (at as u32, rate_controllers.get(&at).cloned()))
                     .collect(),
-                stretches_ms: planned.segment_lengths_ms.clone(),
+                window_lengths_ms: planned.segment_lengths_ms.clone(),
             };
             let counters = self.counters.clone();
             let samples = sample(intake.clone(), spec, sampling, counters);
@@ -88,10 +90,10 @@ impl<'s> PartialGraph<'s, '_> {
     /// Adds the encode nodes: all send their samples through the one encoder.
     pub(super) fn encode(
         &mut self,
-        samples: &StreamsByNode<'s, Taken>,
+        samples: &StreamsByNode<'s, IntakeEvent>,
         vision: Box<dyn VisionEncoder>,
-        health: Health,
-    ) -> StreamsByNode<'s, Seen> {
+        health: CircuitBreaker,
+    ) -> StreamsByNode<'s, EncodedEvent> {
         let mut encoders = Vec::new();
         let mut inputs = Vec::new();
         for (node, kind) in nodes(self.plan) {
@@ -106,7 +108,7 @@ impl<'s> PartialGraph<'s, '_> {
         }
         let input = self.scope.concatenate(inputs);
         let (encoded, failures) = encode(input, vision, health, self.threads);
-        self.events.push(failures.map(Event::Failure));
+        self.events.push(failures.map(ResultEvent::Failure));
         encoders
             .into_iter()
             .map(|node| (node, part_of(&encoded, node)))
@@ -114,7 +116,10 @@ impl<'s> PartialGraph<'s, '_> {
     }
 
     /// Adds the segment nodes.
-    pub(super) fn segment(&mut self, encoded: &StreamsByNode<'s, Seen>) -> StreamsByNode<'s, Cut> {
+    pub(super) fn segment(
+        &mut self,
+        encoded: &StreamsByNode<'s, EncodedEvent>,
+    ) -> StreamsByNode<'s, SegmentEvent> {
         let mut streams = Vec::new();
         for (node, kind) in nodes(self.plan) {
             let NodeKind::Segment(spec) = kind else {
@@ -134,18 +139,18 @@ impl<'s> PartialGraph<'s, '_> {
 }
 
 /// Returns the events of a segment: it closed, and maybe failed.
-fn segment_events(node: NodeId, cut: Cut) -> Vec<Event> {
-    let Cut::Closed(closed) = cut else {
+fn segment_events(node: NodeId, cut: SegmentEvent) -> Vec<ResultEvent> {
+    let SegmentEvent::Closed(closed) = cut else {
         return Vec::new();
     };
-    let seen = closed.result.is_ok();
-    let failure = closed.result.err().map(Event::Failure);
-    let closed = Event::Closed {
+    let has_frames = closed.result.is_ok();
+    let failure = closed.result.err().map(ResultEvent::Failure);
+    let closed = ResultEvent::Closed {
         source: closed.key.source,
         node,
         start: closed.key.start,
         end: closed.end,
-        seen,
+        has_frames,
     };
     [closed].into_iter().chain(failure).collect()
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use atom_operators::{
-    data::{NodeId, Segment},
+    ids::NodeId,
     node::NodeKind,
-    segment::Cut,
+    segment::{Segment, SegmentEvent},
     tick::Tick,
 };
 use atom_pipelines::Plan;
@@ -45,9 +45,9 @@ pub(super) fn nodes(plan: &Plan) -> impl Iterator<Item = (NodeId, &NodeKind)> {
 }
 
 /// Returns the segment of an event, if it closed one that has a result.
-pub(super) fn closed_segment(cut: Cut) -> Option<Arc<Segment>> {
+pub(super) fn closed_segment(cut: SegmentEvent) -> Option<Arc<Segment>> {
     match cut {
-        Cut::Closed(closed) => closed.result.ok(),
+        SegmentEvent::Closed(closed) => closed.result.ok(),
         _ => None,
     }
 }

@@ -5,21 +5,20 @@ use std::sync::Arc;
 
 use atom_models::{CaptionMemory, Scheduler, TextEncoder};
 use atom_operators::{
-    archive::Archive,
-    ask::Reply,
-    caption,
-    data::{Answer, Caption, NodeId, Outcome},
-    decode::{Asked, Decoded, Follower, Request, Service, decode},
-    index::{Part, index},
-    minutes,
+    caption::Caption,
+    circuit_breaker::CircuitBreaker,
+    decode::{CaptionReader, DecodeInputs, DecodeService, decode},
+    draft::{CaptionRequest, Drafted, Drafter, draft},
+    failure::Outcome,
+    ids::NodeId,
+    index::{RowPart, index},
     node::NodeKind,
-    offload::Health,
-    question::Question,
-    reason::{self, Asker, ReasonSpec},
-    recall::{Recall, Recalled, Wish, recall},
-    seal::Event,
-    segment::Cut,
-    summary,
+    qa::{archive::Archive, ask::Reply, question::Question},
+    reason::{Answer, ReasonNode, ReasonSpec},
+    request::{Decoded, Request},
+    seal::ResultEvent,
+    segment::SegmentEvent,
+    summary::summarize::{Summary, SummaryNode},
 };
 use timely::dataflow::operators::{Concatenate, vec::Map};
 
@@ -34,11 +33,11 @@ pub struct LanguageModules {
     /// The decoder, if the plan needs it.
     pub decoder: Option<Scheduler>,
     /// The health of the decoder.
-    pub decoder_health: Health,
+    pub decoder_health: CircuitBreaker,
     /// The text encoder, if the graph needs it.
     pub text: Option<Box<dyn TextEncoder>>,
     /// The health of the text encoder.
-    pub text_health: Health,
+    pub text_health: CircuitBreaker,
     /// The caption memory, if the pack has one.
     pub memory: Option<Arc<CaptionMemory>>,
     /// The subject of people's questions.
@@ -49,7 +48,7 @@ impl<'s> PartialGraph<'s, '_> {
     /// Adds everything that the decoder works on. Drafts are passed on at once. Returns the replies to people's questions.
     pub(super) fn add_text_branches(
         &mut self,
-        segments: &StreamsByNode<'s, Cut>,
+        segments: &StreamsByNode<'s, SegmentEvent>,
         questions: Stream<'s, Arc<Question>>,
         language: LanguageModules,
         mut drafts: impl FnMut(&Caption) + 'static,
@@ -61,29 +60,32 @@ impl<'s> PartialGraph<'s, '_> {
             recalled.request
         }));
         let summaries = self.summary_nodes();
-        let asked = Asked {
+        let asked = DecodeInputs {
             requests: self.scope.concatenate(requests),
             questions,
-            cuts: self.summarized_segments(segments, &summaries),
+            segments: self.summarized_segments(segments, &summaries),
         };
         let service = self.decoder_service(segments, language, summaries);
         let (decoded, replies) = decode(asked, service, self.threads);
-        let texts: StreamsByNode<'s, Part> = nodes(self.plan)
+        let texts: StreamsByNode<'s, RowPart> = nodes(self.plan)
             .filter_map(|(node, kind)| Some((node, texts_of(&decoded, node, kind)?)))
             .collect();
         let text_events = texts
             .iter()
             .map(|(_, stream)| stream.clone().flat_map(text_event));
         self.events.extend(text_events);
-        let summaries = decoded.flat_map(|decoded| summary::finish(&decoded));
-        let summary_events = summaries.map(|summary| result_event(summary, Event::Summary));
+        let summaries = decoded.flat_map(|decoded| Summary::from_decoded(&decoded));
+        let summary_events = summaries.map(|summary| result_event(summary, ResultEvent::Summary));
         self.events.push(summary_events);
         self.add_index_nodes(segments, &texts);
         replies
     }
 
     /// Returns the requests of the reason nodes that read segments.
-    fn reason_requests(&self, segments: &StreamsByNode<'s, Cut>) -> Vec<Stream<'s, Request>> {
+    fn reason_requests(
+        &self,
+        segments: &StreamsByNode<'s, SegmentEvent>,
+    ) -> Vec<Stream<'s, Request>> {
         let mut requests = Vec::new();
         for (node, kind) in nodes(self.plan) {
             let NodeKind::Reason(spec) = kind else {
@@ -91,7 +93,7 @@ impl<'s> PartialGraph<'s, '_> {
             };
             for segments in self.input_streams(node, segments) {
                 let (asker, prompts) = (self.asker(node, spec), self.prompts.clone());
-                let ask = move |segment| asker.about_segment(&segment, &prompts);
+                let ask = move |segment| asker.segment_request(&segment, &prompts);
                 requests.push(segments.flat_map(move |cut| closed_segment(cut).and_then(&ask)));
             }
         }
@@ -101,9 +103,9 @@ impl<'s> PartialGraph<'s, '_> {
     /// Returns the requests of the caption nodes, with the captions that the memory recalls.
     fn recalled(
         &self,
-        segments: &StreamsByNode<'s, Cut>,
+        segments: &StreamsByNode<'s, SegmentEvent>,
         memory: Option<Arc<CaptionMemory>>,
-    ) -> Stream<'s, Recalled> {
+    ) -> Stream<'s, Drafted> {
         let mut wishes = Vec::new();
         for (node, kind) in nodes(self.plan) {
             let NodeKind::Caption(spec) = kind else {
@@ -111,7 +113,7 @@ impl<'s> PartialGraph<'s, '_> {
             };
             let limit = self.prompts.caption_tokens();
             let max_tokens = spec.max_tokens.unwrap_or(limit);
-            let wish = move |segment| Wish {
+            let wish = move |segment| CaptionRequest {
                 node,
                 segment,
                 max_tokens,
@@ -120,19 +122,19 @@ impl<'s> PartialGraph<'s, '_> {
                 wishes.push(segments.flat_map(move |cut| closed_segment(cut).map(wish)));
             }
         }
-        let lookup = Recall {
+        let lookup = Drafter {
             memory,
             prompts: self.prompts.clone(),
         };
-        recall(self.scope.concatenate(wishes), lookup, self.threads)
+        draft(self.scope.concatenate(wishes), lookup, self.threads)
     }
 
     /// Returns the streams of segments that a node reads.
     fn input_streams(
         &self,
         node: NodeId,
-        segments: &StreamsByNode<'s, Cut>,
-    ) -> Vec<Stream<'s, Cut>> {
+        segments: &StreamsByNode<'s, SegmentEvent>,
+    ) -> Vec<Stream<'s, SegmentEvent>> {
         let inputs = self.inputs_of(node).into_iter();
         inputs
             .filter_map(|input| stream_of(segments, input))
@@ -141,12 +143,11 @@ impl<'s> PartialGraph<'s, '_> {
 
     fn decoder_service(
         &self,
-        segments: &StreamsByNode<'s, Cut>,
+        segments: &StreamsByNode<'s, SegmentEvent>,
         language: LanguageModules,
-        summaries: Vec<minutes::Asker>,
-    ) -> Service {
-        let generates =
-            |kind: &NodeKind| matches!(kind, NodeKind::Reason(spec) if !spec.judged(&self.prompts));
+        summaries: Vec<SummaryNode>,
+    ) -> DecodeService {
+        let generates = |kind: &NodeKind| matches!(kind, NodeKind::Reason(spec) if !spec.answered_by_text_encoder(&self.prompts));
         let reason = nodes(self.plan)
             .any(|(_, kind)| generates(kind))
             .then(|| self.prompts.reason_prefix());
@@ -155,22 +156,22 @@ impl<'s> PartialGraph<'s, '_> {
             .is_some()
             .then(|| self.prompts.ask_prefix());
         let summary = (!summaries.is_empty()).then(|| self.prompts.summary_prefix());
-        Service {
+        DecodeService {
             scheduler: language.decoder,
-            beginnings: reason.into_iter().chain(ask).chain(summary).collect(),
-            health: language.decoder_health,
-            text: language.text,
-            text_health: language.text_health,
+            prefixes: reason.into_iter().chain(ask).chain(summary).collect(),
+            decoder_breaker: language.decoder_health,
+            text_encoder: language.text,
+            text_breaker: language.text_health,
             archive: language.archive,
-            tally: self.counters.clone(),
+            counters: self.counters.clone(),
             prompts: self.prompts.clone(),
-            followers: self.followers(segments),
+            caption_readers: self.followers(segments),
             summaries,
         }
     }
 
     /// Returns the reason nodes that read the text of another node.
-    fn followers(&self, segments: &StreamsByNode<'s, Cut>) -> Vec<Follower> {
+    fn followers(&self, segments: &StreamsByNode<'s, SegmentEvent>) -> Vec<CaptionReader> {
         let mut found = Vec::new();
         for (node, kind) in nodes(self.plan) {
             let NodeKind::Reason(spec) = kind else {
@@ -178,26 +179,26 @@ impl<'s> PartialGraph<'s, '_> {
             };
             let inputs = self.inputs_of(node).into_iter();
             let texts = inputs.filter(|input| stream_of(segments, *input).is_none());
-            found.extend(texts.map(|reads| Follower {
+            found.extend(texts.map(|reads| CaptionReader {
                 reads,
-                asker: self.asker(node, spec),
+                node: self.asker(node, spec),
             }));
         }
         found
     }
 
-    fn asker(&self, node: NodeId, spec: &ReasonSpec) -> Asker {
+    fn asker(&self, node: NodeId, spec: &ReasonSpec) -> ReasonNode {
         let segment_nodes = self.segment_nodes(&self.inputs_of(node)).into_iter();
         let lengths = segment_nodes.filter_map(|at| match &self.plan.nodes[at.0].kind {
             NodeKind::Segment(segment) => Some(segment.length_ms),
             _ => None,
         });
-        Asker::new(node, spec, lengths.min().unwrap_or(1), &self.prompts)
+        ReasonNode::new(node, spec, lengths.min().unwrap_or(1), &self.prompts)
     }
 
-    fn summary_nodes(&self) -> Vec<minutes::Asker> {
+    fn summary_nodes(&self) -> Vec<SummaryNode> {
         let asker = |(node, kind): (NodeId, &NodeKind)| match kind {
-            NodeKind::Summary(spec) => Some(minutes::Asker {
+            NodeKind::Summary(spec) => Some(SummaryNode {
                 node,
                 reads: self.inputs_of(node),
                 spec: spec.clone(),
@@ -211,11 +212,11 @@ impl<'s> PartialGraph<'s, '_> {
     /// Returns the segments that each summary node summarizes.
     fn summarized_segments(
         &self,
-        segments: &StreamsByNode<'s, Cut>,
-        summaries: &[minutes::Asker],
-    ) -> Stream<'s, (NodeId, Cut)> {
+        segments: &StreamsByNode<'s, SegmentEvent>,
+        summaries: &[SummaryNode],
+    ) -> Stream<'s, (NodeId, SegmentEvent)> {
         let mut streams = Vec::new();
-        for minutes::Asker { node, reads, .. } in summaries {
+        for SummaryNode { node, reads, .. } in summaries {
             let node = *node;
             for at in self.segment_nodes(reads) {
                 if let Some(segments) = stream_of(segments, at) {
@@ -228,8 +229,8 @@ impl<'s> PartialGraph<'s, '_> {
 
     fn add_index_nodes(
         &mut self,
-        segments: &StreamsByNode<'s, Cut>,
-        texts: &StreamsByNode<'s, Part>,
+        segments: &StreamsByNode<'s, SegmentEvent>,
+        texts: &StreamsByNode<'s, RowPart>,
     ) {
         for (node, kind) in nodes(self.plan) {
             let NodeKind::Index(_) = kind else { continue };
@@ -244,12 +245,12 @@ impl<'s> PartialGraph<'s, '_> {
                 }
             }
             let rows = index(self.scope.concatenate(parts), node, count);
-            self.events.push(rows.map(Event::Row));
+            self.events.push(rows.map(ResultEvent::Row));
         }
     }
 
     /// Returns the reason nodes among these that may not ask about every segment.
-    fn silent(&self, inputs: &[NodeId]) -> Vec<Asker> {
+    fn silent(&self, inputs: &[NodeId]) -> Vec<ReasonNode> {
         let asker = |node: &NodeId| match &self.plan.nodes[node.0].kind {
             NodeKind::Reason(spec) => Some(self.asker(*node, spec)),
             _ => None,
@@ -259,13 +260,13 @@ impl<'s> PartialGraph<'s, '_> {
 }
 
 /// Returns the parts of an index row that are known when a segment closes: the segment, and the nodes that will not answer.
-fn segment_parts(cut: Cut, silent: &[Asker]) -> Vec<Part> {
+fn segment_parts(cut: SegmentEvent, silent: &[ReasonNode]) -> Vec<RowPart> {
     let Some(segment) = closed_segment(cut) else {
         return Vec::new();
     };
-    let not_asking = silent.iter().filter(|asker| !asker.asks(&segment));
-    let mut parts: Vec<_> = not_asking.map(|_| Part::Nothing(segment.key)).collect();
-    parts.push(Part::Segment(segment));
+    let not_asking = silent.iter().filter(|asker| !asker.selects(&segment));
+    let mut parts: Vec<_> = not_asking.map(|_| RowPart::Empty(segment.key)).collect();
+    parts.push(RowPart::Segment(segment));
     parts
 }
 
@@ -274,10 +275,14 @@ fn texts_of<'s>(
     decoded: &Stream<'s, Decoded>,
     node: NodeId,
     kind: &NodeKind,
-) -> Option<Stream<'s, Part>> {
+) -> Option<Stream<'s, RowPart>> {
     let part = match kind {
-        NodeKind::Caption(_) => |decoded: &Decoded| caption::finish(decoded).map(Part::Caption),
-        NodeKind::Reason(_) => |decoded: &Decoded| reason::finish(decoded).map(Part::Answer),
+        NodeKind::Caption(_) => {
+            |decoded: &Decoded| Caption::from_decoded(decoded).map(RowPart::Caption)
+        }
+        NodeKind::Reason(_) => {
+            |decoded: &Decoded| Answer::from_decoded(decoded).map(RowPart::Answer)
+        }
         _ => return None,
     };
     let belongs = move |decoded: &Decoded| decoded.item.node() == Some(node);
@@ -288,15 +293,19 @@ fn texts_of<'s>(
     )
 }
 
-fn text_event(part: Part) -> Option<Event> {
+fn text_event(part: RowPart) -> Option<ResultEvent> {
     let event = match part {
-        Part::Segment(_) | Part::Nothing(_) => return None,
-        Part::Caption(caption) => result_event(caption, Event::Caption as fn(Caption) -> Event),
-        Part::Answer(answer) => result_event(answer, Event::Answer as fn(Answer) -> Event),
+        RowPart::Segment(_) | RowPart::Empty(_) => return None,
+        RowPart::Caption(caption) => {
+            result_event(caption, ResultEvent::Caption as fn(Caption) -> ResultEvent)
+        }
+        RowPart::Answer(answer) => {
+            result_event(answer, ResultEvent::Answer as fn(Answer) -> ResultEvent)
+        }
     };
     Some(event)
 }
 
-fn result_event<T>(result: Outcome<T>, event: fn(T) -> Event) -> Event {
-    result.map_or_else(Event::Failure, event)
+fn result_event<T>(result: Outcome<T>, event: fn(T) -> ResultEvent) -> ResultEvent {
+    result.map_or_else(ResultEvent::Failure, event)
 }

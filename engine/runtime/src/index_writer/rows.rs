@@ -1,8 +1,13 @@
 //! Converts segments to rows and gaps of an index.
 
-use atom_index::{Gap, Why};
+use atom_index::{Gap, GapReason};
 use atom_models::{PromptBuilder, Reason};
-use atom_operators::data::{Failure, MediaTime, Row, Segment, Stage};
+use atom_operators::{
+    failure::{Failure, Stage},
+    index::Row,
+    media_time::MediaTime,
+    segment::Segment,
+};
 
 /// Quality of thumbnails as JPEG: small pictures need no more.
 const JPEG_QUALITY: u8 = 70;
@@ -43,7 +48,7 @@ pub(crate) fn lost_gap(failure: &Failure) -> Option<Gap> {
     is_loss.then(|| Gap {
         start_ms: failure.at.millis(),
         end_ms: None,
-        why: Why::Lost,
+        why: GapReason::Lost,
     })
 }
 
@@ -52,6 +57,6 @@ pub(crate) fn undecodable_gap(start: MediaTime, end: MediaTime) -> Gap {
     Gap {
         start_ms: start.millis(),
         end_ms: Some(end.millis()),
-        why: Why::Failed,
+        why: GapReason::Failed,
     }
 }

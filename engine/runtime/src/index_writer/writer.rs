@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use atom_index::{Gap, Seal, Store, StoreError};
 use atom_operators::{
     cancel::CancellationToken,
-    data::{NodeId, SourceId},
+    ids::{NodeId, SourceId},
 };
 use jiff::Timestamp;
 

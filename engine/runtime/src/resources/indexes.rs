@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use atom_index::Store;
 use atom_models::Pack;
-use atom_operators::{data::NodeId, node::NodeKind};
+use atom_operators::{ids::NodeId, node::NodeKind};
 use atom_pipelines::{Input, Plan};
 use sha2::{Digest, Sha256};
 

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use atom_operators::{
-    data::{MediaTime, NodeId},
-    node::NodeKind,
-    segment::SLACK,
+    ids::NodeId, media_time::MediaTime, node::NodeKind, segment::START_TOLERANCE,
 };
 use atom_pipelines::{Input, Plan};
 use jiff::Timestamp;
@@ -144,7 +142,7 @@ fn resume_live(
     }
     // A segment may start up to this long before its first frame; no two may start at the same time.
     if point.stored_through > MediaTime::default() {
-        let from = point.stored_through.millis() + SLACK.millis() + 1;
+        let from = point.stored_through.millis() + START_TOLERANCE.millis() + 1;
         point.from = MediaTime::from_millis(from);
     }
     Ok(point)

@@ -1,6 +1,6 @@
 //! Opens the sinks of a plan.
 
-use atom_operators::data::NodeId;
+use atom_operators::ids::NodeId;
 use atom_pipelines::{Plan, PlannedSink, SinkKind};
 
 use crate::{

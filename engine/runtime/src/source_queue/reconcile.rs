@@ -13,7 +13,7 @@ use atom_media::{
     file::{content_digest::ContentDigest, recording_start::recording_start},
     folder::FileState,
 };
-use atom_operators::data::NodeId;
+use atom_operators::ids::NodeId;
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use tracing::debug;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use atom_media::{FrameSelection, FrameSender, LiveSettings, Location, PlaybackRequest, folder};
-use atom_operators::data::SourceId;
+use atom_operators::ids::SourceId;
 
 use crate::{
     error::RuntimeError,
@@ -59,7 +59,7 @@ impl<'r> PlaybackBuilder<'r> {
 
     /// Prepares a source of the plan.
     pub(super) fn planned(&self, source: usize, channel: &mut SourceChannel) -> Option<Playback> {
-        let status = self.context.status.source(SourceId::of(source as u32))?;
+        let status = self.context.status.source(SourceId::new(source as u32))?;
         let location = self.locations[source].clone()?;
         let point = self.resume_points[source].unwrap_or_default();
         Some(self.playback(&status, location, &point, channel))
@@ -158,7 +158,7 @@ impl<'r> PlaybackBuilder<'r> {
     fn live_settings(&self, source: usize, point: &ResumePoint) -> LiveSettings {
         let plan = self.context.plan;
         let settings = &plan.sources[source].settings;
-        let shares = samplers(plan, source).map(|(spec, _)| spec.least() / spec.fps);
+        let shares = samplers(plan, source).map(|(spec, _)| spec.lowest_fps() / spec.fps);
         LiveSettings {
             stall_timeout: Duration::from_millis(settings.stall_ms),
             retry: (

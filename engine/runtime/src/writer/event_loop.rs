@@ -10,9 +10,14 @@ use std::sync::{
 use atom_index::{QueryEvent, Store, StoreError};
 use atom_models::Reason;
 use atom_operators::{
-    data::{Answer, Caption, End, Failure, MediaTime, Segment, Stage},
-    seal::{Event, Sealed},
-    summary::Summary,
+    caption::Caption,
+    event::SourceEnd,
+    failure::{Failure, Stage},
+    media_time::MediaTime,
+    reason::Answer,
+    seal::{ResultEvent, SealedEvents},
+    segment::Segment,
+    summary::summarize::Summary,
 };
 use tracing::{debug, warn};
 
@@ -93,7 +98,7 @@ impl Writer {
         }
     }
 
-    fn seal(&mut self, sealed: Sealed) {
+    fn seal(&mut self, sealed: SealedEvents) {
         let source = self.state.status.source_of_result(sealed.source);
         let mut tick = SealedTick::default();
         for event in sealed.events {
@@ -102,7 +107,7 @@ impl Writer {
         let progress = self.totals.progress(&source);
         let through = sealed.complete_through.unwrap_or_default();
         progress.complete_through = through.max(progress.complete_through);
-        progress.ended |= tick.end.is_some_and(|end| end.whole);
+        progress.ended |= tick.end.is_some_and(|end| end.complete);
         tick.progress = *progress;
         self.indexes.store(&mut self.totals, &source, &tick);
         for row in &tick.rows {
@@ -119,32 +124,32 @@ impl Writer {
     }
 
     /// Publishes a result of a sealed tick, or adds it to the part of the tick that goes into the indexes.
-    fn handle_result(&mut self, source: &SourceStatus, event: Event, tick: &mut SealedTick) {
+    fn handle_result(&mut self, source: &SourceStatus, event: ResultEvent, tick: &mut SealedTick) {
         match event {
-            Event::Caption(caption) => self.caption(&caption),
-            Event::Answer(answer) => self.answer(&answer),
-            Event::Summary(summary) => self.summary(&summary),
-            Event::Row(row) => tick.rows.push(row),
-            Event::Failure(failure) => {
+            ResultEvent::Caption(caption) => self.caption(&caption),
+            ResultEvent::Answer(answer) => self.answer(&answer),
+            ResultEvent::Summary(summary) => self.summary(&summary),
+            ResultEvent::Row(row) => tick.rows.push(row),
+            ResultEvent::Failure(failure) => {
                 let gap = lost_gap(&failure);
                 tick.gaps.extend(gap.map(|gap| (None, gap)));
                 self.failure(&failure);
             }
-            Event::Closed {
+            ResultEvent::Closed {
                 node,
                 start,
                 end,
-                seen,
+                has_frames,
                 ..
             } => {
                 self.state.metrics.segment(source.label());
                 self.totals.progress(source).segments += 1;
-                if !seen {
+                if !has_frames {
                     let gap = undecodable_gap(start, end);
                     tick.gaps.push((Some(node), gap));
                 }
             }
-            Event::End(end) => tick.end = Some(end),
+            ResultEvent::End(end) => tick.end = Some(end),
         }
     }
 
@@ -176,15 +181,15 @@ impl Writer {
     }
 
     fn summary(&mut self, summary: &Summary) {
-        let stretch = &summary.stretch;
+        let window = &summary.window;
         let text = SpanText {
             node: summary.node,
-            source: stretch.source,
-            start: stretch.start,
-            end: stretch.end,
+            source: window.source,
+            start: window.start,
+            end: window.end,
             text: &summary.text,
         };
-        let span = stretch.span;
+        let span = window.span;
         let kind = |node: &str| RecordKind::Summary {
             node: node.to_owned(),
             span,
@@ -208,7 +213,7 @@ impl Writer {
         &mut self,
         source: &SourceStatus,
         recording: &FolderRecording,
-        (end, progress): (End, SealProgress),
+        (end, progress): (SourceEnd, SealProgress),
     ) {
         let report = SourceReport::new(&self.state.status, source, progress);
         let finished = &mut self.totals.finished;
@@ -220,14 +225,14 @@ impl Writer {
             false => drop(finished.insert(source.name.clone(), report.clone())),
         }
         self.state.metrics.frames(source.label(), &report);
-        let ended = end.whole || recording.growing;
+        let ended = end.complete || recording.growing;
         self.totals.note_end(source, ended, progress);
         self.state.status.remove(source.id);
         self.state.status.folders.finish(recording.bytes);
         self.source_event(&SourceEvent::Finished {
             name: source.name.clone(),
             report,
-            ended: end.whole,
+            ended: end.complete,
             growing: recording.growing,
         });
     }
@@ -273,7 +278,7 @@ impl Writer {
 
     /// Notes the latency of a result about a segment.
     fn note_latency(&mut self, branch: Branch, segment: &Segment) {
-        let latency = segment.closed.elapsed();
+        let latency = segment.closed_at.elapsed();
         self.state.metrics.latency(branch, latency);
         self.outputs.observer.latency(branch.name(), latency);
         let _in_segment = segment.span.enter();

@@ -5,7 +5,7 @@
 
 use atom_index::{Gap, Store, StoreError};
 use atom_models::{PromptBuilder, Reason, error_chain};
-use atom_operators::data::{End, NodeId, Row, Stage};
+use atom_operators::{event::SourceEnd, failure::Stage, ids::NodeId, index::Row};
 use tracing::{debug, warn};
 
 use super::totals::WriterTotals;
@@ -33,7 +33,7 @@ pub(super) struct SealedTick {
     pub(super) gaps: Vec<(Option<NodeId>, Gap)>,
     pub(super) progress: SealProgress,
     /// The end of the source, if the tick brought it.
-    pub(super) end: Option<End>,
+    pub(super) end: Option<SourceEnd>,
 }
 
 impl Indexes {

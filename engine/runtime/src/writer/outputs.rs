@@ -5,7 +5,12 @@
 use std::{collections::BTreeMap, io};
 
 use atom_models::{Reason, error_chain};
-use atom_operators::data::{MediaTime, NodeId, Segment, SourceId, Stage};
+use atom_operators::{
+    failure::Stage,
+    ids::{NodeId, SourceId},
+    media_time::MediaTime,
+    segment::Segment,
+};
 
 use super::totals::WriterTotals;
 use crate::{

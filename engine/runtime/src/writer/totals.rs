@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use atom_models::Reason;
-use atom_operators::data::{SourceId, Stage};
+use atom_operators::{failure::Stage, ids::SourceId};
 
 use crate::{
     metrics::Metrics,

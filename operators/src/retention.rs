@@ -1,53 +1,53 @@
-//! How much of an index is kept, as people write it: `30d, 20GB`.
+//! The retention policy of an index, as written in pipeline files: `30d, 20GB`.
 //!
-//! Invariant: a `Keep` has at least one bound, and each fits a signed number of 64 bits, as stores count.
+//! Invariant: a parsed policy has at least one limit, and each limit fits a signed 64-bit number, as databases count.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Bounds on what an index holds; what is beyond any of them goes.
+/// Limits on the contents of an index; segments beyond any of them are removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Keep {
-    /// The age of a segment at most, in milliseconds since its end.
+pub struct RetentionPolicy {
+    /// Highest age of a segment, in milliseconds since its end.
     pub age_ms: Option<u64>,
-    /// The size of the store at most, in bytes.
+    /// Largest size of the store, in bytes.
     pub bytes: Option<u64>,
-    /// The number of segments at most.
+    /// Largest number of segments.
     pub segments: Option<u64>,
 }
 
-/// Why a text says nothing about what is kept.
+/// The reason why a text is not a retention policy.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum KeepError {
-    /// There is no number.
+pub enum RetentionError {
+    /// The number or the unit is missing.
     #[error(
         "{0:?} is no amount, expected a whole number and a unit, as in \"30d\", \"20GB\" or \"100000 segments\""
     )]
     Amount(String),
-    /// The unit is none of ours.
+    /// The unit is unknown.
     #[error(
         "{0:?} is no unit, expected min, h, d or w for an age, MB, GB or TB for a size, or segments"
     )]
     Unit(String),
-    /// Zero.
+    /// The amount is zero.
     #[error("{0:?} would keep nothing, expected 1 or more")]
     Nothing(String),
-    /// More than can be counted.
+    /// The amount is too large.
     #[error(
         "{0:?} is more than can be counted, expected less; without this key everything is kept"
     )]
     TooMuch(String),
-    /// Two bounds of one kind.
+    /// Two limits have the same kind.
     #[error("{0:?} is a second {1}, expected at most one age, one size and one number of segments")]
     Twice(String, &'static str),
 }
 
-/// What a unit measures.
+/// The quantity that a unit measures.
 #[derive(Clone, Copy)]
-enum Measure {
+enum Quantity {
     Age,
     Size,
     Number,
@@ -56,72 +56,72 @@ enum Measure {
 const MINUTE_MS: u64 = 60_000;
 const MEGABYTE: u64 = 1_000_000;
 
-/// All units; of each measure the largest first.
-const UNITS: [(&str, Measure, u64); 9] = [
-    ("w", Measure::Age, 7 * 24 * 60 * MINUTE_MS),
-    ("d", Measure::Age, 24 * 60 * MINUTE_MS),
-    ("h", Measure::Age, 60 * MINUTE_MS),
-    ("min", Measure::Age, MINUTE_MS),
-    ("TB", Measure::Size, 1_000_000 * MEGABYTE),
-    ("GB", Measure::Size, 1000 * MEGABYTE),
-    ("MB", Measure::Size, MEGABYTE),
-    ("segments", Measure::Number, 1),
-    ("segment", Measure::Number, 1),
+/// All units; the largest of each quantity first.
+const UNITS: [(&str, Quantity, u64); 9] = [
+    ("w", Quantity::Age, 7 * 24 * 60 * MINUTE_MS),
+    ("d", Quantity::Age, 24 * 60 * MINUTE_MS),
+    ("h", Quantity::Age, 60 * MINUTE_MS),
+    ("min", Quantity::Age, MINUTE_MS),
+    ("TB", Quantity::Size, 1_000_000 * MEGABYTE),
+    ("GB", Quantity::Size, 1000 * MEGABYTE),
+    ("MB", Quantity::Size, MEGABYTE),
+    ("segments", Quantity::Number, 1),
+    ("segment", Quantity::Number, 1),
 ];
 
-impl FromStr for Keep {
-    type Err = KeepError;
+impl FromStr for RetentionPolicy {
+    type Err = RetentionError;
 
-    fn from_str(text: &str) -> Result<Self, KeepError> {
-        let mut keep = Self::default();
+    fn from_str(text: &str) -> Result<Self, RetentionError> {
+        let mut policy = Self::default();
         for part in text.split(',').map(str::trim) {
-            let (measure, amount) = amount(part)?;
-            let (bound, name) = match measure {
-                Measure::Age => (&mut keep.age_ms, "age"),
-                Measure::Size => (&mut keep.bytes, "size"),
-                Measure::Number => (&mut keep.segments, "number of segments"),
+            let (quantity, amount) = parse_amount(part)?;
+            let (limit, name) = match quantity {
+                Quantity::Age => (&mut policy.age_ms, "age"),
+                Quantity::Size => (&mut policy.bytes, "size"),
+                Quantity::Number => (&mut policy.segments, "number of segments"),
             };
-            if bound.replace(amount).is_some() {
-                return Err(KeepError::Twice(part.to_owned(), name));
+            if limit.replace(amount).is_some() {
+                return Err(RetentionError::Twice(part.to_owned(), name));
             }
         }
-        Ok(keep)
+        Ok(policy)
     }
 }
 
-fn amount(part: &str) -> Result<(Measure, u64), KeepError> {
+fn parse_amount(part: &str) -> Result<(Quantity, u64), RetentionError> {
     let digits = part.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = part.split_at(digits);
     let unit = unit.trim();
     if number.is_empty() || unit.is_empty() {
-        return Err(KeepError::Amount(part.to_owned()));
+        return Err(RetentionError::Amount(part.to_owned()));
     }
     let known = UNITS.iter().find(|(name, ..)| *name == unit);
-    let (_, measure, each) = known.ok_or_else(|| KeepError::Unit(unit.to_owned()))?;
+    let (_, quantity, each) = known.ok_or_else(|| RetentionError::Unit(unit.to_owned()))?;
     let number: Option<u64> = number.parse().ok();
     let amount = number.and_then(|number| number.checked_mul(*each));
     match amount.filter(|amount| i64::try_from(*amount).is_ok()) {
-        Some(0) => Err(KeepError::Nothing(part.to_owned())),
-        Some(amount) => Ok((*measure, amount)),
-        None => Err(KeepError::TooMuch(part.to_owned())),
+        Some(0) => Err(RetentionError::Nothing(part.to_owned())),
+        Some(amount) => Ok((*quantity, amount)),
+        None => Err(RetentionError::TooMuch(part.to_owned())),
     }
 }
 
-impl TryFrom<String> for Keep {
-    type Error = KeepError;
+impl TryFrom<String> for RetentionPolicy {
+    type Error = RetentionError;
 
-    fn try_from(text: String) -> Result<Self, KeepError> {
+    fn try_from(text: String) -> Result<Self, RetentionError> {
         text.parse()
     }
 }
 
-impl From<Keep> for String {
-    fn from(keep: Keep) -> Self {
-        keep.to_string()
+impl From<RetentionPolicy> for String {
+    fn from(policy: RetentionPolicy) -> Self {
+        policy.to_string()
     }
 }
 
-impl fmt::Display for Keep {
+impl fmt::Display for RetentionPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let age = self.age_ms.map(|ms| in_unit(ms, &UNITS[..4]));
         let size = self.bytes.map(|bytes| in_unit(bytes, &UNITS[4..7]));
@@ -131,8 +131,8 @@ impl fmt::Display for Keep {
     }
 }
 
-/// An amount in the largest unit of which it is a multiple.
-fn in_unit(amount: u64, units: &[(&str, Measure, u64)]) -> String {
+/// Formats an amount in the largest unit that divides it.
+fn in_unit(amount: u64, units: &[(&str, Quantity, u64)]) -> String {
     let whole = units
         .iter()
         .find(|(_, _, each)| amount.is_multiple_of(*each));
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_ages_sizes_and_numbers_alone_and_together() {
+    fn parses_ages_sizes_and_numbers_alone_and_together() {
         let day = 24 * 60 * MINUTE_MS;
         let cases = [
             ("90min", (Some(90 * MINUTE_MS), None, None)),
@@ -162,26 +162,26 @@ mod tests {
             ),
         ];
         for (text, (age_ms, bytes, segments)) in cases {
-            let keep = Keep {
+            let policy = RetentionPolicy {
                 age_ms,
                 bytes,
                 segments,
             };
-            assert_eq!(text.parse(), Ok(keep), "{text}");
+            assert_eq!(text.parse(), Ok(policy), "{text}");
         }
     }
 
     #[test]
-    fn what_is_written_reads_back_as_the_same() {
+    fn a_formatted_policy_parses_to_the_same_policy() {
         for text in ["90min, 3 segments", "2w", "1TB", "36h, 1500MB"] {
-            let keep: Keep = text.parse().unwrap();
-            assert_eq!(keep.to_string(), text);
-            assert_eq!(Keep::try_from(String::from(keep)), Ok(keep));
+            let policy: RetentionPolicy = text.parse().unwrap();
+            assert_eq!(policy.to_string(), text);
+            assert_eq!(RetentionPolicy::try_from(String::from(policy)), Ok(policy));
         }
     }
 
     #[test]
-    fn says_what_is_wrong_with_a_text_and_what_was_expected() {
+    fn an_error_names_the_fault_and_the_expected_form() {
         let cases = [
             ("", "\"\" is no amount"),
             ("30", "\"30\" is no amount"),
@@ -200,9 +200,9 @@ mod tests {
             ("1 segment, 2 segments", "is a second number of segments"),
         ];
         for (text, part) in cases {
-            let told = text.parse::<Keep>().unwrap_err().to_string();
-            assert!(told.contains(part), "{text}: {told}");
-            assert!(told.contains("expected"), "{told}");
+            let message = text.parse::<RetentionPolicy>().unwrap_err().to_string();
+            assert!(message.contains(part), "{text}: {message}");
+            assert!(message.contains("expected"), "{message}");
         }
     }
 }

@@ -1,31 +1,31 @@
-//! What a standing query asks for: a text, how many matches, how sure, and how far back.
+//! The settings of a standing query: its text, the number of matches, the threshold and the time span.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::node::{SpecError, require};
+use crate::spec::{SpecError, require};
 
-/// A segment that matches already stays until it is less likely than this share of the threshold: one that is near the
-/// threshold does not come and go with every correction of its caption or its pictures.
-const STAYS: f64 = 0.8;
+/// Share of the threshold below which a matching segment ceases to match (hysteresis): a segment near the threshold does
+/// not come and go with every correction of its caption or its features.
+const STAY_FACTOR: f64 = 0.8;
 
-/// Keeps the best matches of a text up to date, and tells what comes and goes.
+/// Keeps the best matches of a text up to date, and reports which come and go.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuerySpec {
-    /// What is looked for, as "a delivery van at the gate" or as a question to be answered with yes.
+    /// Description to match, as "a delivery van at the gate", or a question to be answered with yes.
     pub text: String,
-    /// How many matches are kept, the best; from 1 to 1000.
+    /// Number of best matches that are kept, 1 to 1000.
     #[serde(default = "best")]
     pub best: u32,
-    /// How likely the text must be true of a segment for it to match, by the pack's own measure; from 0.05 to 1. Raising it
+    /// Lowest probability that the text is true of a segment for it to match, by the pack's own measure; 0.05 to 1. A higher value
     /// gives fewer matches, and fewer wrong ones.
     #[serde(default = "threshold")]
     pub threshold: f64,
-    /// How far back matches are kept, in seconds before the newest segment. Without it, for ever.
+    /// Time span in which matches are kept, in seconds before the newest segment; unlimited if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within_seconds: Option<u64>,
-    /// Sources that are looked at, by their names in the index; * stands for any characters. Without it, all.
+    /// Sources to match, by their names in the index; * stands for any characters. All sources if absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
 }
@@ -39,13 +39,13 @@ fn threshold() -> f64 {
 }
 
 impl QuerySpec {
-    /// Smallest useful text of a query.
+    /// Smallest useful settings of a query.
     pub const EXAMPLE: &str = "text = \"a delivery van at the gate\"\n";
-    /// The longest text, in characters: the text encoder reads no more than some hundred words.
-    pub const LONGEST: usize = 1000;
+    /// Largest length of the text, in characters: the text encoder reads no more than some hundred words.
+    pub const MAX_CHARS: usize = 1000;
 
-    /// The usual settings with this text.
-    pub fn of(text: &str) -> Self {
+    /// Creates a query with default settings.
+    pub fn new(text: &str) -> Self {
         Self {
             text: text.to_owned(),
             best: best(),
@@ -66,7 +66,7 @@ impl QuerySpec {
         )?;
         let length = self.text.chars().count();
         require(
-            length <= Self::LONGEST,
+            length <= Self::MAX_CHARS,
             "text",
             format!("{length} characters long"),
             "at most 1000 characters",
@@ -79,7 +79,7 @@ impl QuerySpec {
         )?;
         let sure = (0.05..=1.0).contains(&self.threshold);
         require(sure, "threshold", self.threshold, "0.05 to 1")?;
-        // Three hundred years: beyond that milliseconds since 1970 run out of room.
+        // Three hundred years: beyond that, milliseconds since 1970 overflow.
         let span = self.within_seconds.unwrap_or(1);
         require(
             (1..=10_000_000_000).contains(&span),
@@ -89,17 +89,17 @@ impl QuerySpec {
         )
     }
 
-    /// How likely a segment must be to begin to match, in millionths.
-    pub fn enters(&self) -> u32 {
+    /// Returns the probability from which a segment starts to match, in millionths.
+    pub fn match_threshold(&self) -> u32 {
         millionths(self.threshold)
     }
 
-    /// How likely a segment must be to go on matching, in millionths.
-    pub fn stays(&self) -> u32 {
-        millionths(self.threshold * STAYS)
+    /// Returns the probability from which a matching segment goes on matching, in millionths.
+    pub fn stay_threshold(&self) -> u32 {
+        millionths(self.threshold * STAY_FACTOR)
     }
 
-    /// The question whose answer is yes where the text is true.
+    /// Returns the yes-or-no question that is true where the text is.
     pub fn question(&self) -> String {
         let text = self.text.trim();
         match text.ends_with('?') {
@@ -109,7 +109,7 @@ impl QuerySpec {
     }
 }
 
-/// A share from 0 to 1 as a whole number, which has an order and is equal in every run.
+/// Converts a share from 0 to 1 to millionths: whole numbers have a total order and are equal in every run.
 pub fn millionths(share: f64) -> u32 {
     (share.clamp(0.0, 1.0) * 1e6).round() as u32
 }
@@ -119,13 +119,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_makes_no_sense_is_refused_by_its_key() {
-        let good = QuerySpec::of("a van");
+    fn an_invalid_setting_is_rejected_by_its_key() {
+        let good = QuerySpec::new("a van");
         assert!(good.check().is_ok());
         let wrong: [(&str, QuerySpec); 7] = [
-            ("text", QuerySpec::of("")),
-            ("text", QuerySpec::of(" ?! ")),
-            ("text", QuerySpec::of(&"van ".repeat(300))),
+            ("text", QuerySpec::new("")),
+            ("text", QuerySpec::new(" ?! ")),
+            ("text", QuerySpec::new(&"van ".repeat(300))),
             (
                 "best",
                 QuerySpec {
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_text_becomes_a_question_and_a_question_stays_one() {
-        let question = |text| QuerySpec::of(text).question();
+        let question = |text| QuerySpec::new(text).question();
         assert_eq!(
             question(" a van at the gate. "),
             "Is there a van at the gate?"
@@ -171,8 +171,11 @@ mod tests {
     }
 
     #[test]
-    fn what_matches_stays_until_it_is_clearly_below_the_threshold() {
-        let spec = QuerySpec::of("a van");
-        assert_eq!((spec.enters(), spec.stays()), (500_000, 400_000));
+    fn a_match_stays_until_it_is_clearly_below_the_threshold() {
+        let spec = QuerySpec::new("a van");
+        assert_eq!(
+            (spec.match_threshold(), spec.stay_threshold()),
+            (500_000, 400_000)
+        );
     }
 }

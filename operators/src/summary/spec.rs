@@ -1,0 +1,72 @@
+//! The settings of a summary node.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::spec::{SpecError, check_max_tokens, require};
+
+/// Summarises every minute, and every longer span.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SummarySpec {
+    /// Length of the shorter windows, 1,000 to 3,600,000 ms; they start at its multiples.
+    pub length_ms: u64,
+    /// Length of the longer windows, which are summarised from the shorter ones: a multiple of `length_ms`, at most a day; 0 for
+    /// none. A longer window that holds a single shorter one is left out.
+    pub span_ms: u64,
+    /// Highest number of new tokens for each summary, 1 to 256; the pack's own limit if absent.
+    pub max_tokens: Option<usize>,
+}
+
+impl Default for SummarySpec {
+    fn default() -> Self {
+        Self {
+            length_ms: 60_000,
+            span_ms: 600_000,
+            max_tokens: None,
+        }
+    }
+}
+
+impl SummarySpec {
+    /// Smallest useful settings of this node in a pipeline file.
+    pub const EXAMPLE: &str = "kind = \"summary\"\ninputs = [\"captions\"]\n";
+
+    /// Rejects lengths outside their ranges.
+    pub fn check(&self) -> Result<(), SpecError> {
+        let range = (1000..=3_600_000).contains(&self.length_ms);
+        require(range, "length_ms", self.length_ms, "1000 to 3600000")?;
+        let multiple = self.span_ms.is_multiple_of(self.length_ms)
+            && self.span_ms != self.length_ms
+            && self.span_ms <= 86_400_000;
+        require(
+            multiple,
+            "span_ms",
+            self.span_ms,
+            "0, or at least twice length_ms, a multiple of it, and at most 86400000",
+        )?;
+        check_max_tokens(self.max_tokens)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_must_be_longer_than_minutes() {
+        let check = |length_ms, span_ms| {
+            SummarySpec {
+                length_ms,
+                span_ms,
+                max_tokens: None,
+            }
+            .check()
+        };
+        assert!(check(60_000, 0).is_ok() && check(60_000, 120_000).is_ok());
+        assert_eq!(check(0, 0).unwrap_err().key, "length_ms");
+        for wrong in [60_000, 90_000, 86_460_000] {
+            assert_eq!(check(60_000, wrong).unwrap_err().key, "span_ms");
+        }
+    }
+}
