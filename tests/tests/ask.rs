@@ -97,7 +97,7 @@ fn yes_no_when_and_how_often_questions_are_answered_by_counting() {
 }
 
 #[test]
-fn source_and_span_bound_what_is_asked_about() {
+fn a_question_is_limited_to_a_source_and_a_span() {
     let dir = indexed();
     let answer = ask(&dir, &["Is it red?", "--source", "blue.mkv"]);
     assert_eq!(answer["text"], "No: in none of 2 segments.");

@@ -113,7 +113,7 @@ fn three_branches_share_one_encoder_and_one_decoder() {
 }
 
 #[test]
-fn two_pipelines_over_one_source_still_look_once() {
+fn two_pipelines_with_one_source_encode_each_frame_once() {
     let dir = Workdir::new();
     dir.write("three.toml", pipeline_text::built_in("three-branches"));
     let other = pipeline_text::built_in("caption")
@@ -139,7 +139,7 @@ fn two_pipelines_over_one_source_still_look_once() {
 }
 
 #[test]
-fn pipelines_with_other_settings_share_the_modules_but_not_the_frames() {
+fn pipelines_with_different_settings_share_the_modules_but_not_the_frames() {
     let dir = Workdir::new();
     let two = pipeline_text::built_in("caption").replace("fps = 2", "fps = 2\nchange = 0");
     dir.write("two.toml", two);

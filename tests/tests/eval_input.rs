@@ -97,7 +97,7 @@ fn dataset_with_red(content: impl AsRef<[u8]>) -> Workdir {
 }
 
 #[test]
-fn files_that_cannot_be_decoded_are_named() {
+fn files_that_cannot_be_decoded_are_reported() {
     for content in [
         b"no image at all".as_slice(),
         &[0x89, b'P', b'N', b'G'],
@@ -207,7 +207,7 @@ fn the_output_never_overwrites_an_input() {
 }
 
 #[test]
-fn a_pack_that_is_not_installed_is_named() {
+fn a_pack_that_is_not_installed_is_reported() {
     let dir = dataset();
     let output = dir.atom(&["eval", "caption", "dataset", "--pack", "none"]);
     assert_eq!(

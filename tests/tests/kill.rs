@@ -115,41 +115,41 @@ fn assert_survives_kills(arguments: &[&str], max_kills: u64, make: impl Fn() -> 
         assert_eq!(now, states, "round {round}");
         dir.atom(&["store", "check", "--store", "s.db"]).ok();
     }
-    println!("{kills} kills, {amid_rows} of them amid the rows: 0 lost, 0 doubled");
+    println!("{kills} kills, {amid_rows} of them amid the rows: 0 lost, 0 duplicated");
     assert!(amid_rows > 0, "no kill came amid the rows");
 }
 
 #[test]
-fn of_the_fake_pack_at_any_moment() {
+fn indexing_with_the_fake_pack_survives_kills() {
     let arguments = ["index", "clips", "--pack", "fake", "--store", "s.db"];
     assert_survives_kills(&arguments, 3, || clips(60.0));
 }
 
 #[test]
-fn of_the_default_pack_at_any_moment() {
+fn indexing_with_the_default_pack_survives_kills() {
     let arguments = ["index", "clips", "--store", "s.db"];
-    // Short ones: what takes time here is loading the models again and again.
+    // Short clips, because loading the models takes most of the time.
     let make = || clips(1.2).with_cache(&pack_cache::installed());
     assert_survives_kills(&arguments, 1, make);
 }
 
 #[test]
-fn while_recordings_are_moved_and_replaced() {
+fn indexing_moved_and_replaced_recordings_survives_kills() {
     let arguments = ["index", "clips", "--pack", "fake", "--store", "s.db"];
-    let changed = |dir: &Workdir| {
+    let change = |dir: &Workdir| {
         fs::rename(dir.path("clips/a.mp4"), dir.path("clips/deep/z.mp4")).unwrap();
         fs::copy(dir.path("clips/b.mkv"), dir.path("clips/c.ts")).unwrap();
         fs::remove_file(dir.path("clips/deep/f.avi")).unwrap();
     };
     let undisturbed = clips(20.0);
-    changed(&undisturbed);
+    change(&undisturbed);
     undisturbed.atom(&arguments).ok();
     let expected = contents(&undisturbed);
     let mut random = fastrand::Rng::with_seed(7);
     for round in 0..rounds().div_ceil(4) {
         let dir = clips(20.0);
         dir.atom(&arguments).ok();
-        changed(&dir);
+        change(&dir);
         for _ in 0..3 {
             let process = dir.start(&arguments);
             thread::sleep(Duration::from_millis(random.u64(0..400)));

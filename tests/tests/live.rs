@@ -104,7 +104,7 @@ fn a_camera_cut_again_and_again_reconnects_each_time_and_the_other_never_pauses(
     assert_eq!(start_utc("cut"), cut["start_utc"]);
     start_utc("other");
     starts(&captions(&output, "cut"));
-    // No caption lies within a gap.
+    // No caption is within a gap.
     for gap in cut["gaps"].as_array().unwrap() {
         let [from, to] = ["from_ms", "to_ms"].map(|key| gap[key].as_u64().unwrap());
         assert!(from < to, "{gap}");

@@ -168,15 +168,15 @@ fn a_missing_codec_is_reported_with_its_package() {
 }
 
 #[test]
-fn an_address_that_cannot_be_listened_on_is_refused_before_anything_starts() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = taken.local_addr().unwrap().to_string();
+fn an_unusable_listen_address_is_rejected_before_the_run_starts() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = listener.local_addr().unwrap().to_string();
     let dir = Workdir::new();
     dir.write("live.toml", pipeline(&[("door", "test://ball")], ""));
     dir.write("empty", "");
     for (arguments, words) in [
         (
-            vec![taken.as_str()],
+            vec![in_use.as_str()],
             ["cannot listen on", "another program"],
         ),
         (
@@ -200,7 +200,7 @@ fn an_address_that_cannot_be_listened_on_is_refused_before_anything_starts() {
 }
 
 #[test]
-fn a_web_address_is_a_recording_or_a_stream_by_its_name() {
+fn the_file_extension_of_a_web_address_decides_between_recording_and_stream() {
     let video = generated_media::moving("served.mp4", 2.0, &["-movflags", "+faststart"]);
     let bytes = std::fs::read(video).unwrap();
     let server = TcpListener::bind("127.0.0.1:0").unwrap();

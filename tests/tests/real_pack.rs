@@ -1,14 +1,19 @@
 //! The installed pack `mini` on a real video, as after `make setup`.
 #![allow(clippy::unwrap_used, missing_docs, clippy::print_stdout)]
 
-use std::{cell::RefCell, collections::BTreeMap, path::Path};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+};
 
 use atom_index::{Hit, Query, Store, wanted_text};
 use atom_models::{Meters, Pack, TextEncoder};
 use atom_pipelines::library;
 use atom_tests::{
     pack_cache,
-    program::{Workdir, path_str, workspace},
+    program::{Workdir, path_str},
     subtitles,
 };
 use serde_json::{Value, json};
@@ -67,7 +72,7 @@ fn a_real_video_is_captioned_and_found_from_any_folder() {
         command.env_clear();
         // Only the variables of a login shell, and those that set the cache of the tests.
         for kept in ["HOME", "ATOM_CACHE", "XDG_CACHE_HOME"] {
-            if let Some(value) = std::env::var_os(kept) {
+            if let Some(value) = env::var_os(kept) {
                 command.env(kept, value);
             }
         }
@@ -105,37 +110,47 @@ fn the_installed_pack_is_valid() {
 }
 
 #[test]
-fn search_finds_the_scenes_of_the_shared_recording() {
-    let folder = workspace().join("../shared/data/recording");
-    if !folder.is_dir() {
-        println!("skipped: ../shared is absent");
+fn search_finds_the_scenes_of_an_annotated_recording() {
+    // A folder with `recording.mp4` and `timeline.json`, the list of its scenes with their captions.
+    let Some(folder) = env::var_os("ATOM_TEST_RECORDING").map(PathBuf::from) else {
+        println!("skipped: ATOM_TEST_RECORDING is not set");
         return;
-    }
+    };
     let dir = workdir();
     let video = folder.join("recording.mp4");
     dir.atom(&["index", path_str(&video), "--store", "s.db"])
         .ok();
-    let finder = Finder::open(&dir.path("s.db"));
+    let searcher = Searcher::open(&dir.path("s.db"));
     let scenes = timeline(&folder);
-    let (mut hit, mut first, mut fifth, mut asked) = (0, 0, 0, 0);
+    let (mut scenes_found, mut at_rank_1, mut at_rank_5, mut queries) = (0, 0, 0, 0);
     for scene in &scenes {
         let sentences = scene["captions"].as_array().unwrap().iter();
         let mut ranks = Vec::new();
         for sentence in sentences {
-            ranks.push(finder.rank(sentence.as_str().unwrap(), scene));
+            ranks.push(searcher.rank(sentence.as_str().unwrap(), scene));
         }
-        let within = |most: usize| ranks.iter().flatten().filter(|rank| **rank <= most).count();
-        first += within(1);
-        fifth += within(5);
-        asked += ranks.len();
-        hit += usize::from(within(5) > 0);
+        let within = |limit: usize| {
+            ranks
+                .iter()
+                .flatten()
+                .filter(|rank| **rank <= limit)
+                .count()
+        };
+        at_rank_1 += within(1);
+        at_rank_5 += within(5);
+        queries += ranks.len();
+        scenes_found += usize::from(within(5) > 0);
         println!("{}: ranks {ranks:?}", scene["clip"]);
     }
     println!(
-        "{hit} of {} scenes at rank 5 by one of their sentences; of {asked} sentences {first} at rank 1, {fifth} at rank 5",
+        "{scenes_found} of {} scenes at rank 5 by one of their sentences; of {queries} sentences {at_rank_1} at rank 1, {at_rank_5} at rank 5",
         scenes.len()
     );
-    assert!(hit >= 10, "only {hit} of {} scenes", scenes.len());
+    assert!(
+        scenes_found >= 10,
+        "only {scenes_found} of {} scenes",
+        scenes.len()
+    );
 }
 
 fn timeline(folder: &Path) -> Vec<Value> {
@@ -143,13 +158,13 @@ fn timeline(folder: &Path) -> Vec<Value> {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Searches as `atom search` does, with the text encoder loaded once for all sentences.
-struct Finder {
+/// A search like that of `atom search`, with the text encoder loaded once for all sentences.
+struct Searcher {
     store: Store,
     encoder: RefCell<Box<dyn TextEncoder>>,
 }
 
-impl Finder {
+impl Searcher {
     fn open(store: &Path) -> Self {
         let encoder = Pack::open("mini").unwrap().text(Meters::default().text);
         Self {
@@ -158,7 +173,7 @@ impl Finder {
         }
     }
 
-    /// The place, from 1, of the first hit whose middle lies in the scene.
+    /// Returns the rank, counted from 1, of the first hit whose middle is inside the scene.
     fn rank(&self, sentence: &str, scene: &Value) -> Option<usize> {
         let vector = self.encoder.borrow_mut().embed(&wanted_text(sentence));
         let query = Query {
@@ -171,6 +186,6 @@ impl Finder {
         let ms = |key: &str| scene[key].as_u64().unwrap();
         let scene = ms("start_ms")..ms("end_ms");
         let inside = |hit: &Hit| scene.contains(&((hit.start_ms + hit.end_ms) / 2));
-        hits.iter().position(inside).map(|at| at + 1)
+        hits.iter().position(inside).map(|index| index + 1)
     }
 }

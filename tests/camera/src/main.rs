@@ -27,7 +27,7 @@ const PATTERN_SECONDS: u32 = 20;
 /// The time to wait for a command when no fault is active.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// Serves a video as a live network camera on this machine, and misbehaves when told to.
+/// Serves a video as a live network camera on this machine, and causes faults on request.
 ///
 /// Example: atom-camera street.mp4 --port 8554, then on stdin: stall 5
 #[derive(Parser)]
