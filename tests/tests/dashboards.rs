@@ -16,6 +16,7 @@ use atom_tests::{
     live_run::{StatusClient, http_get, pipeline},
     program::{Process, Workdir, workspace},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -106,15 +107,6 @@ fn prometheus_data(prometheus: SocketAddr, path: &str) -> Option<Value> {
     (status == 200).then(|| serde_json::from_str::<Value>(&body).unwrap()["data"].clone())
 }
 
-fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric();
-    let escape = |byte: u8| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    text.bytes().map(escape).collect()
-}
-
 /// Returns all queries of the dashboard, with its variables replaced.
 fn queries() -> Vec<String> {
     let text = fs::read_to_string(folder().join("grafana/atom.json")).unwrap();
@@ -144,6 +136,46 @@ fn queries() -> Vec<String> {
     found.into_iter().map(filled).collect()
 }
 
+/// Starts Prometheus with the repository's configuration, changed to scrape one run every second.
+fn start_prometheus(dir: &Workdir, scraped: SocketAddr, listen: SocketAddr) -> Process {
+    let configuration = fs::read_to_string(folder().join("prometheus.yml")).unwrap();
+    let configuration = configuration
+        .replace("127.0.0.1:9600", &scraped.to_string())
+        .replace("5s", "1s")
+        .replace("4s", "1s")
+        .replace("rules/", &format!("{}/rules/", folder().display()));
+    let file = dir.write("prometheus.yml", configuration);
+    let mut command = Command::new(tool("prometheus"));
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            dir.path("data").display()
+        ))
+        .arg(format!("--web.listen-address={listen}"));
+    Process::start(command)
+}
+
+/// Waits until every query has a result.
+#[track_caller]
+fn wait_for_data(prometheus: &Process, address: SocketAddr, queries: &[String]) {
+    let empty = |query: &&String| {
+        let query = utf8_percent_encode(query, NON_ALPHANUMERIC);
+        let data = prometheus_data(address, &format!("/api/v1/query?query={query}"));
+        data.is_none_or(|data| data["result"].as_array().is_none_or(Vec::is_empty))
+    };
+    let start = Instant::now();
+    loop {
+        let missing: Vec<_> = queries.iter().filter(empty).collect();
+        if missing.is_empty() {
+            return;
+        }
+        let late = start.elapsed() > Duration::from_secs(90);
+        assert!(!late, "no data for {missing:#?}\n{prometheus}");
+        thread::sleep(Duration::from_secs(1));
+    }
+}
+
 #[test]
 fn a_real_prometheus_has_data_for_every_panel() {
     let dir = Workdir::new();
@@ -160,39 +192,10 @@ fn a_real_prometheus_has_data_for_every_panel() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let configuration = fs::read_to_string(folder().join("prometheus.yml")).unwrap();
-    let configuration = configuration
-        .replace("127.0.0.1:9600", &client.address().to_string())
-        .replace("5s", "1s")
-        .replace("4s", "1s")
-        .replace("rules/", &format!("{}/rules/", folder().display()));
-    let file = dir.write("prometheus.yml", configuration);
-    let mut command = Command::new(tool("prometheus"));
-    command
-        .arg(format!("--config.file={}", file.display()))
-        .arg(format!(
-            "--storage.tsdb.path={}",
-            dir.path("data").display()
-        ))
-        .arg(format!("--web.listen-address={free}"));
-    let prometheus = Process::start(command);
+    let prometheus = start_prometheus(&dir, client.address(), free);
     let queries = queries();
     assert!(queries.len() > 20, "{queries:#?}");
-    let start = Instant::now();
-    let empty = |query: &&String| {
-        let path = format!("/api/v1/query?query={}", escaped(query));
-        let data = prometheus_data(free, &path).unwrap_or_default();
-        data["result"].as_array().is_none_or(Vec::is_empty)
-    };
-    loop {
-        let missing: Vec<_> = queries.iter().filter(empty).collect();
-        if missing.is_empty() {
-            break;
-        }
-        let late = start.elapsed() > Duration::from_secs(90);
-        assert!(!late, "no data for {missing:#?}\n{prometheus}");
-        thread::sleep(Duration::from_secs(1));
-    }
+    wait_for_data(&prometheus, free, &queries);
     let targets = prometheus_data(free, "/api/v1/targets").unwrap();
     assert_eq!(targets["activeTargets"][0]["health"], "up", "{targets}");
     let rules = prometheus_data(free, "/api/v1/rules").unwrap();

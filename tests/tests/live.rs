@@ -38,6 +38,50 @@ fn starts(captions: &[Value]) -> Vec<u64> {
     starts
 }
 
+/// Returns the number of threads and of open file descriptors of a run.
+fn resources(client: &StatusClient) -> [f64; 2] {
+    ["process_threads", "process_open_fds"].map(|metric| client.metric(metric, &[]))
+}
+
+/// Cuts and restores a proxy, and waits each time until the source `cut` has reconnected.
+///
+/// Simulates outages of 0.1 to 30 s twenty times faster, in proportion to the reconnect delays of the source.
+fn cut_repeatedly(proxy: &FaultProxy, client: &StatusClient, cuts: u64) {
+    let mut random = fastrand::Rng::with_seed(7);
+    for n in 1..=cuts {
+        thread::sleep(Duration::from_millis(random.u64(100..600)));
+        proxy.cut();
+        thread::sleep(Duration::from_millis(random.u64(5..1500)));
+        proxy.restore();
+        client.wait_until("it reconnects", |client| {
+            client.connection_count("cut") == n + 1
+        });
+    }
+}
+
+/// Returns the recording start time of captions, and asserts that all of them have the same.
+#[track_caller]
+fn start_utc(captions: &[Value]) -> Value {
+    let mut times = captions.iter().map(|caption| &caption["start_utc"]);
+    let first = times.next().unwrap();
+    assert!(times.all(|time| time == first));
+    first.clone()
+}
+
+/// Asserts that no caption is within one of the reported gaps.
+#[track_caller]
+fn assert_no_caption_in_gaps(captions: &[Value], gaps: &Value) {
+    for gap in gaps.as_array().unwrap() {
+        let [from, to] = ["from_ms", "to_ms"].map(|key| gap[key].as_u64().unwrap());
+        assert!(from < to, "{gap}");
+        let inside = |caption: &&Value| {
+            caption["start_ms"].as_u64().unwrap() > from
+                && caption["end_ms"].as_u64().unwrap() <= to
+        };
+        assert_eq!(captions.iter().find(inside), None, "{gap}");
+    }
+}
+
 #[test]
 fn a_camera_cut_again_and_again_reconnects_each_time_and_the_other_never_pauses() {
     let cuts = std::env::var("ATOM_CUTS").map_or(20, |cuts| cuts.parse().unwrap());
@@ -51,37 +95,14 @@ fn a_camera_cut_again_and_again_reconnects_each_time_and_the_other_never_pauses(
         client.connection_count("cut") == 1 && client.connection_count("other") == 1
     });
     thread::sleep(Duration::from_secs(2));
-    let resources = |client: &StatusClient| {
-        ["process_threads", "process_open_fds"].map(|m| client.metric(m, &[]))
-    };
     let before = resources(&client);
-    // Realistic outages of 0.1 to 30 s, twenty times faster, in proportion to the reconnect delays of the source.
-    let mut seed = 7_u64;
-    let mut random_delay = |from: u64, to: u64| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        Duration::from_millis(from + (seed >> 33) % (to - from))
-    };
-    for n in 1..=cuts {
-        thread::sleep(random_delay(100, 600));
-        proxy.cut();
-        thread::sleep(random_delay(5, 1500));
-        proxy.restore();
-        client.wait_until("it reconnects", |client| {
-            client.connection_count("cut") == n + 1
-        });
-    }
+    cut_repeatedly(&proxy, &client, cuts);
     thread::sleep(Duration::from_secs(2));
     let after = resources(&client);
     let output = process.interrupt().ok();
-    for (name, (before, after)) in ["threads", "descriptors"]
-        .iter()
-        .zip(before.into_iter().zip(after))
-    {
-        println!("{name}: {before} before, {after} after {cuts} cuts");
-        assert!(
-            after <= before + 2.0,
-            "{name}: {before} before, {after} after"
-        );
+    println!("threads and descriptors: {before:?} before, {after:?} after {cuts} cuts");
+    for (before, after) in before.into_iter().zip(after) {
+        assert!(after <= before + 2.0, "{before} before, {after} after");
     }
     let report = dir.report("r.json");
     let cut = &report["sources"]["cut"]["live"];
@@ -90,31 +111,14 @@ fn a_camera_cut_again_and_again_reconnects_each_time_and_the_other_never_pauses(
     // On a slow machine, a connection may be lost once more before it delivers a frame.
     let lost = report["failures"]["source"]["lost"].as_u64();
     assert!(lost.is_some_and(|lost| lost >= cuts), "{report}");
-    let times = starts(&captions(&output, "other"));
+    let [cut_captions, other_captions] = ["cut", "other"].map(|source| captions(&output, source));
+    let times = starts(&other_captions);
     let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
     assert!(longest.unwrap() <= 1000, "{longest:?} in {times:?}");
-    let start_utc = |source: &str| {
-        let starts: Vec<_> = captions(&output, source)
-            .iter()
-            .map(|caption| caption["start_utc"].clone())
-            .collect();
-        assert!(starts.windows(2).all(|pair| pair[0] == pair[1]));
-        starts[0].clone()
-    };
-    assert_eq!(start_utc("cut"), cut["start_utc"]);
-    start_utc("other");
-    starts(&captions(&output, "cut"));
-    // No caption is within a gap.
-    for gap in cut["gaps"].as_array().unwrap() {
-        let [from, to] = ["from_ms", "to_ms"].map(|key| gap[key].as_u64().unwrap());
-        assert!(from < to, "{gap}");
-        let inside = |caption: &&Value| {
-            caption["start_ms"].as_u64().unwrap() > from
-                && caption["end_ms"].as_u64().unwrap() <= to
-        };
-        let captions = captions(&output, "cut");
-        assert_eq!(captions.iter().find(inside), None, "{gap}");
-    }
+    assert_eq!(start_utc(&cut_captions), cut["start_utc"]);
+    start_utc(&other_captions);
+    starts(&cut_captions);
+    assert_no_caption_in_gaps(&cut_captions, &cut["gaps"]);
     for source in ["cut", "other"] {
         assert_frames_accounted(&report, source);
     }
