@@ -175,7 +175,7 @@ fn the_cost_is_measured_for_each_growing_dimension() {
     let plot = fs::read_to_string(dir.path("scale.svg")).unwrap();
     for sweep in sweeps {
         let (of, power) = (sweep["of"].as_str().unwrap(), &sweep["power"]);
-        assert!(sweep["output"].as_str().unwrap().contains(of), "{sweep}");
+        assert!(sweep["said"].as_str().unwrap().contains(of), "{sweep}");
         assert!(plot.contains(of) && power.is_f64(), "{sweep}");
     }
 }
