@@ -28,12 +28,12 @@ pub struct KvShape {
 
 impl KvShape {
     /// Returns the numbers of one token in all parts.
-    pub fn width(self) -> usize {
+    pub(crate) fn width(self) -> usize {
         self.parts * self.heads * self.dim
     }
 
     /// Returns the bytes of one token.
-    pub fn bytes(self) -> usize {
+    pub(crate) fn bytes(self) -> usize {
         self.width() * size_of::<f32>()
     }
 }
@@ -102,7 +102,7 @@ impl KvCache {
     }
 
     /// Returns the bytes held.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.lengths.len() * self.capacity * self.shape.bytes()
     }
 
@@ -179,7 +179,7 @@ impl KvCache {
     }
 
     /// Returns some tokens of a row, one after the other, each with all its parts.
-    pub fn tokens(&self, row: usize, range: Range<usize>) -> Vec<f32> {
+    pub(crate) fn tokens(&self, row: usize, range: Range<usize>) -> Vec<f32> {
         let (dim, heads) = (self.shape.dim, self.shape.heads);
         let parts: Vec<&[f32]> = self.parts.iter().map(TensorBuffer::as_slice).collect();
         let mut tokens = Vec::with_capacity(range.len() * self.shape.width());

@@ -56,7 +56,7 @@ pub struct MeterReading {
 
 impl Meter {
     /// Counts one load that started at `start` and ends now.
-    pub fn loaded(&self, start: Instant) {
+    pub(crate) fn loaded(&self, start: Instant) {
         self.loads.fetch_add(1, Relaxed);
         self.notify(ModuleSpan {
             load: true,
@@ -66,7 +66,7 @@ impl Meter {
     }
 
     /// Runs `work` over `items` items and counts it, even if it panics.
-    pub fn run<T>(&self, items: usize, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn run<T>(&self, items: usize, work: impl FnOnce() -> T) -> T {
         let _guard = RunGuard {
             meter: self,
             items,

@@ -1,7 +1,7 @@
 """Writes what the stages found into the pack's folder trained/: the only results of training that are kept.
 
     heads.npz             maps from features to concepts and index vector; centre and shrinking of the text space
-    concepts.tsv          a line for each concept: word, usual score, deviation
+    concepts.tsv          a line for each concept: word, mean score, deviation
     memory.safetensors    `codes` i8 [n, 384], `scale` f32 [n], `picture` i32 [n]; vector = codes × scale
     memory.txt            the caption of each row
     adapter.npz           low-rank weights of the decoder, float16

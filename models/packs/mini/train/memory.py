@@ -2,7 +2,7 @@
 
 Writes WORK/memory.npz and WORK/memory.txt. Only COCO captions of 5 to 14 words are kept (CC BY 4.0; the other texts may not be
 passed on), with their vectors in 8 bits. The memory gives the draft caption of a segment and the examples in the decoder's prompt;
-`nearest` and `draft` are what the engine does too (models/src/memory.rs).
+`nearest` and `draft` are what the engine does too (models/src/text/caption_memory.rs).
 """
 import numpy as np
 
