@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use atom_index::{Hit, Query, Store, wanted_text};
+use atom_index::{Hit, Query, Store, text_to_embed};
 use atom_models::{Meters, Pack, TextEncoder};
 use atom_pipelines::library;
 use atom_tests::{
@@ -175,7 +175,7 @@ impl Searcher {
 
     /// Returns the rank, counted from 1, of the first hit whose middle is inside the scene.
     fn rank(&self, sentence: &str, scene: &Value) -> Option<usize> {
-        let vector = self.encoder.borrow_mut().embed(&wanted_text(sentence));
+        let vector = self.encoder.borrow_mut().embed(&text_to_embed(sentence));
         let query = Query {
             text: sentence.to_owned(),
             vectors: BTreeMap::from([(Pack::open("mini").unwrap().id(), vector.unwrap())]),

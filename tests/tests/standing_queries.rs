@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, io::Write, net::TcpStream, thread, time::Duration};
 
-use atom_index::{Became, QueryEvent, Store};
+use atom_index::{MatchChange, QueryEvent, Store};
 use atom_tests::{
     generated_media,
     live_run::StatusClient,
@@ -81,7 +81,7 @@ fn segments_of_a_deleted_recording_leave_the_matches() {
         .into_iter()
         .map(|event| (event.event, event.segment.start_ms))
         .collect();
-    use Became::{Left, Matched};
+    use MatchChange::{Left, Matched};
     assert_eq!(
         changes,
         [(Matched, 0), (Matched, 8000), (Left, 0), (Left, 8000)]
@@ -184,7 +184,7 @@ fn kills_neither_lose_nor_duplicate_events() {
         assert!(
             found_events
                 .iter()
-                .all(|event| event.event == Became::Matched),
+                .all(|event| event.event == MatchChange::Matched),
             "{found_events:?}"
         );
         let found: BTreeSet<_> = found_events.iter().map(key).collect();

@@ -1,4 +1,4 @@
-//! What can go wrong with a store, said so that the reader knows what to do.
+//! Errors of a store, worded so that the reader knows what to do.
 //!
 //! SQLite's own codes are translated here and only here; every message names the file.
 
@@ -9,11 +9,14 @@ use atom_operators::spec::SpecError;
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
-/// A store that could not be opened, written or read, or a query that makes no sense.
+/// Names of known sources that an error lists.
+const MAX_LISTED_SOURCES: usize = 8;
+
+/// A store that could not be opened, written or read, or an invalid query.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The folder the store should stand in is not there.
+    /// The folder for a new store is missing.
     #[error("cannot make store {path:?}: there is no folder {folder:?}. Make the folder first")]
     FolderMissing {
         /// The store.
@@ -24,7 +27,7 @@ pub enum StoreError {
     /// There is no store to read.
     #[error("there is no store at {path:?}. Make one with `atom index PATH --store FILE`")]
     Missing {
-        /// Where it was looked for.
+        /// The path.
         path: PathBuf,
     },
     /// The path names a folder.
@@ -33,7 +36,7 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
-    /// The file is no SQLite file.
+    /// The file is not an SQLite file.
     #[error(
         "{path:?} is not a store: it is not an SQLite file. Name another file; this one was left as it is"
     )]
@@ -63,7 +66,7 @@ pub enum StoreError {
         /// The version this Atom reads.
         known: u32,
     },
-    /// Someone else wrote for longer than we wait.
+    /// Another process wrote for longer than we wait.
     #[error(
         "store {path:?} is locked by another process. Wait until that has ended, or stop it, and try again"
     )]
@@ -71,7 +74,7 @@ pub enum StoreError {
         /// The store.
         path: PathBuf,
     },
-    /// A standing query has a name that cannot be one.
+    /// A standing query has an invalid name.
     #[error(
         "a query cannot be named {name:?}; expected 1 to 100 letters, digits, spaces, dots, _ and -"
     )]
@@ -79,12 +82,12 @@ pub enum StoreError {
         /// The name as given.
         name: String,
     },
-    /// A standing query asks for something that makes no sense.
+    /// A standing query has invalid settings.
     #[error("query {name:?} was refused")]
     Query {
         /// Its name.
         name: String,
-        /// What is wrong with it.
+        /// The problem with its settings.
         source: SpecError,
     },
     /// There is no room for another query.
@@ -92,18 +95,18 @@ pub enum StoreError {
         "the store has {most} standing queries already, the most there can be. Remove some with `atom query remove NAME`"
     )]
     TooManyQueries {
-        /// So many there can be.
+        /// The largest number of queries.
         most: u64,
     },
-    /// A standing query has the name of another one, which somebody else keeps.
+    /// Another owner has a standing query of this name.
     #[error(
         "query {name:?} is kept by {} and asks for something else. Choose another name, or first: atom query remove {name:?}",
         owner.as_ref().map_or("hand".to_owned(), |owner| format!("pipeline {owner:?}"))
     )]
-    QueryTaken {
+    QueryNameInUse {
         /// Its name.
         name: String,
-        /// The pipeline whose it is; nothing of one that was added by hand.
+        /// The pipeline that owns it; `None` if it was added by hand.
         owner: Option<String>,
     },
     /// There is no such query.
@@ -111,7 +114,7 @@ pub enum StoreError {
     UnknownQuery {
         /// The name as given.
         name: String,
-        /// Those that are there.
+        /// The names that exist.
         known: Vec<String>,
     },
     /// The file or its folder cannot be written.
@@ -130,12 +133,12 @@ pub enum StoreError {
         /// The store.
         path: PathBuf,
     },
-    /// The file does not hang together.
+    /// The file is corrupt.
     #[error("store {path:?} is damaged. Restore a copy, or remove the file and index again")]
     Damaged {
         /// The store.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's error.
         source: rusqlite::Error,
     },
     /// The file could not be opened at all.
@@ -143,25 +146,25 @@ pub enum StoreError {
     CannotOpen {
         /// The store.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's error.
         source: rusqlite::Error,
     },
-    /// The file could not be read before opening.
+    /// The file system refused to read the file.
     #[error("cannot read store {path:?}")]
     Unreadable {
         /// The store.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Any other failure of SQLite.
     #[error("cannot {attempt} store {path:?}")]
     Sqlite {
-        /// What was attempted, as the beginning of a sentence about the store.
+        /// The attempted action, as the beginning of a sentence about the store.
         attempt: &'static str,
         /// The store.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's error.
         source: rusqlite::Error,
     },
     /// No run of the source under this pack began, or a run with another pack has replaced it.
@@ -171,13 +174,13 @@ pub enum StoreError {
     NotBegun {
         /// The source.
         name: String,
-        /// The pack it was to be written under.
+        /// The pack of the run.
         pack: String,
     },
     /// The query asks for nothing.
     #[error("query {text:?} holds no word to look for. Write at least one word without a minus")]
     EmptyQuery {
-        /// What was asked.
+        /// The text of the query.
         text: String,
     },
     /// The query wants no hits.
@@ -186,12 +189,12 @@ pub enum StoreError {
     /// The query's span ends before it begins.
     #[error("the span from {from_ms} ms to {to_ms} ms ends before it begins. Swap the two times")]
     InvertedSpan {
-        /// Where it begins, in milliseconds.
+        /// Beginning, in milliseconds.
         from_ms: u64,
-        /// Where it ends, in milliseconds.
+        /// End, in milliseconds.
         to_ms: u64,
     },
-    /// What stands beside the store cannot be read.
+    /// The store is on a read-only medium and has changes in its log.
     #[error(
         "store {path:?} cannot be read where it is: it is read-only and has changes in its log. Copy it with its -wal file to a folder that can be written"
     )]
@@ -199,33 +202,33 @@ pub enum StoreError {
         /// The store.
         path: PathBuf,
     },
-    /// A backup would write over something.
+    /// A backup would overwrite a file.
     #[error(
         "there is something at {path:?} already, and a backup never overwrites. Name another file"
     )]
     Exists {
-        /// Where the backup was to go.
+        /// The path of the backup.
         path: PathBuf,
     },
-    /// A backup cannot be put in its place.
+    /// A backup cannot be written.
     #[error("cannot write the backup {path:?}. See that its folder is there and can be written")]
     Backup {
-        /// Where the backup was to go.
+        /// The path of the backup.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The query's span of wall time ends before it begins.
-    #[error("the span ends before it begins. Swap the two moments")]
-    InvertedMoments,
-    /// The token of a page is none, or one of another query.
+    #[error("the span ends before it begins. Swap the two times")]
+    InvertedWallTimes,
+    /// The token of a page is invalid, or belongs to another query.
     #[error(
         "{token:?} is no page of this search: {reason}. Give what `next` of the page before was, with the same query"
     )]
     Page {
         /// The token.
         token: String,
-        /// What is wrong with it.
+        /// The problem with it.
         reason: &'static str,
     },
     /// The query names a source the store does not hold.
@@ -233,14 +236,14 @@ pub enum StoreError {
     UnknownSource {
         /// The store.
         path: PathBuf,
-        /// What was asked for.
+        /// The name as given.
         name: String,
         /// Some of the names it has, separated by commas.
         known: String,
     },
 }
 
-/// Which names there are, in a few words.
+/// Lists names in a few words.
 fn listed(known: &[String]) -> String {
     let shown = known.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
     match known.len() {
@@ -252,13 +255,31 @@ fn listed(known: &[String]) -> String {
 }
 
 impl StoreError {
-    /// Whether waiting may help.
-    pub fn may_pass(&self) -> bool {
+    /// Returns true if waiting may help.
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Locked { .. } | Self::DiskFull { .. })
     }
 
-    /// A translator of SQLite's errors for one attempt, fit for `map_err`.
-    pub(super) fn at<'p>(
+    /// Creates the error for a source that is missing, naming some of those that exist.
+    pub(crate) fn unknown_source<'n>(
+        path: &Path,
+        name: &str,
+        sources: impl Iterator<Item = &'n str>,
+    ) -> Self {
+        let mut known: Vec<&str> = sources.collect();
+        if known.len() > MAX_LISTED_SOURCES {
+            known.truncate(MAX_LISTED_SOURCES);
+            known.push("...");
+        }
+        Self::UnknownSource {
+            path: path.to_path_buf(),
+            name: name.to_owned(),
+            known: known.join(", "),
+        }
+    }
+
+    /// Returns a translator of SQLite's errors for one attempted action, for use with `map_err`.
+    pub(crate) fn at<'p>(
         path: &'p Path,
         attempt: &'static str,
     ) -> impl Fn(rusqlite::Error) -> Self + use<'p> {
@@ -302,22 +323,22 @@ mod tests {
         ];
         for (code, words) in cases {
             let raw = Error::SqliteFailure(ffi::Error::new(code), None);
-            let said = StoreError::at(Path::new("a/b.db"), "write to")(raw).to_string();
-            assert!(said.contains(words), "code {code}: {said}");
-            assert!(said.contains("a/b.db"), "code {code}: {said}");
-            assert!(!said.ends_with('.'), "code {code}: {said}");
+            let message = StoreError::at(Path::new("a/b.db"), "write to")(raw).to_string();
+            assert!(message.contains(words), "code {code}: {message}");
+            assert!(message.contains("a/b.db"), "code {code}: {message}");
+            assert!(!message.ends_with('.'), "code {code}: {message}");
         }
     }
 
     #[test]
-    fn a_full_file_is_told_apart_from_other_failures() {
+    fn a_full_disk_has_an_error_of_its_own() {
         let full = Connection::open_in_memory().unwrap();
         full.execute_batch("CREATE TABLE t(x); PRAGMA max_page_count = 2;")
             .unwrap();
         let raw = full
             .execute("INSERT INTO t VALUES (zeroblob(100000))", [])
             .unwrap_err();
-        let told = StoreError::at(Path::new("full.db"), "write to")(raw);
-        assert!(matches!(told, StoreError::DiskFull { .. }));
+        let error = StoreError::at(Path::new("full.db"), "write to")(raw);
+        assert!(matches!(error, StoreError::DiskFull { .. }));
     }
 }

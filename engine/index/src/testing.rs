@@ -1,20 +1,25 @@
-//! What the tests of several files build stores and queries with.
+//! Stores and queries for the tests of this crate.
 
 use std::collections::BTreeMap;
 
+use atom_operators::qa::archive::CoverageGap;
 use tempfile::{TempDir, tempdir};
 
-use super::{Query, Row, Seal, Store};
+use crate::catalog;
+use crate::filter::Filter;
+use crate::row::{Row, Seal};
+use crate::search::query::Query;
+use crate::store::Store;
 
-/// A new store, and the folder that lives as long as it.
-pub(super) fn store() -> (Store, TempDir) {
+/// Creates a store in a temporary folder, which is removed when it is dropped.
+pub(crate) fn store() -> (Store, TempDir) {
     let folder = tempdir().unwrap();
     let store = Store::open(&folder.path().join("atom.db")).unwrap();
     (store, folder)
 }
 
-/// A row of one second with a caption.
-pub(super) fn row(start_ms: u64, caption: &str) -> Row {
+/// Creates a row of one second with a caption.
+pub(crate) fn row(start_ms: u64, caption: &str) -> Row {
     Row {
         start_ms,
         end_ms: start_ms + 1000,
@@ -24,13 +29,13 @@ pub(super) fn row(start_ms: u64, caption: &str) -> Row {
 }
 
 /// Begins a run over a source under the pack "p", if there is none, and seals rows.
-pub(super) fn seal(store: &mut Store, source: &str, rows: &[Row], sealed_ms: u64) {
+pub(crate) fn seal(store: &mut Store, source: &str, rows: &[Row], sealed_ms: u64) {
     store.begin(source, "p").unwrap();
     store.seal(source, "p", Seal::of(rows, sealed_ms)).unwrap();
 }
 
-/// A query for some words alone.
-pub(super) fn query(text: &str) -> Query {
+/// Creates a query for words alone.
+pub(crate) fn query(text: &str) -> Query {
     Query {
         text: text.to_owned(),
         limit: 10,
@@ -38,13 +43,38 @@ pub(super) fn query(text: &str) -> Query {
     }
 }
 
-/// The vector of a query, made by one pack.
-pub(super) fn vectors(pack: &str, vector: [f32; 2]) -> BTreeMap<String, Vec<f32>> {
+/// Returns the vector of a query, made by one pack.
+pub(crate) fn vectors(pack: &str, vector: [f32; 2]) -> BTreeMap<String, Vec<f32>> {
     BTreeMap::from([(pack.to_owned(), vector.to_vec())])
 }
 
-/// Starts of the hits for some words.
-pub(super) fn found(store: &Store, text: &str) -> Vec<u64> {
+/// Returns the starts of the hits for some words.
+pub(crate) fn found(store: &Store, text: &str) -> Vec<u64> {
     let hits = store.search(&query(text)).unwrap().hits;
     hits.into_iter().map(|hit| hit.start_ms).collect()
+}
+
+/// Returns the missing stretches within a span of a source.
+pub(crate) fn incomplete(
+    store: &Store,
+    source: &str,
+    from_ms: Option<u64>,
+    to_ms: Option<u64>,
+) -> Vec<CoverageGap> {
+    let filter = Filter {
+        sources: vec![source.to_owned()],
+        from_ms,
+        to_ms,
+        ..Filter::default()
+    };
+    let selected = store.select(&filter).unwrap().sources;
+    store.incomplete(&selected).unwrap()
+}
+
+/// Removes a source. Returns true if there was one.
+pub(crate) fn remove_source(store: &mut Store, source: &str) -> bool {
+    let removed = store.write("remove a source from", |change| {
+        Ok(catalog::files::remove_source(change, source)?)
+    });
+    removed.unwrap() > 0
 }

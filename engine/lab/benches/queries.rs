@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atom_index::{Lookout, Store};
+use atom_index::{StandingQueryMaintainer, Store};
 use atom_lab::bench::synthetic::{self, DIMENSIONS, TopicIndex};
 use atom_models::Pack;
 use tempfile::tempdir;
@@ -56,7 +56,7 @@ fn opened(
     folder: &Path,
     segments: u64,
     queries: u64,
-) -> Result<(Store, Lookout, Duration), Box<dyn std::error::Error>> {
+) -> Result<(Store, StandingQueryMaintainer, Duration), Box<dyn std::error::Error>> {
     let path = folder.join("atom.db");
     let mut store = TopicIndex::new(pack).create(&path, segments)?;
     store.set_queries("bench", &synthetic::topic_queries(queries))?;
@@ -119,7 +119,7 @@ fn add_a_million(pack: &Pack, out: &mut impl Write) -> BenchResult {
         steps.push(start.elapsed());
         if (first + 100) % 100_000 == 0 {
             let memory = resident_bytes() as f64 / 1e6;
-            let kept = maintainer.count();
+            let kept = maintainer.segment_count();
             let step = millis(percentile(&mut steps, 50));
             writeln!(
                 out,

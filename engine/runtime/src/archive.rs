@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use atom_index::{Chosen, Filter, Query, Store, StoreError, StoredRow, id_of};
+use atom_index::{Filter, Query, SelectedSource, Store, StoreError, StoredRow, pack_id};
 use atom_models::{
     CachedTextEncoder, Fault, Meters, ModelError, Pack, Reason, TextEncoder, VisualFeatures,
     YesNoClassifier, error_chain,
@@ -71,13 +71,13 @@ fn store_fault(error: StoreError) -> Fault {
 }
 
 /// Returns the time through which the chosen sources are complete, and their gaps.
-pub(crate) fn extent(store: &Store, chosen: &[Chosen]) -> Result<Coverage, StoreError> {
+pub(crate) fn extent(store: &Store, chosen: &[SelectedSource]) -> Result<Coverage, StoreError> {
     let through = chosen
         .iter()
         .map(|chosen| (chosen.state.source.clone(), chosen.state.sealed_ms));
     Ok(Coverage {
         complete_through_ms: through.collect(),
-        incomplete: store.incomplete_in(chosen)?,
+        incomplete: store.incomplete(chosen)?,
     })
 }
 
@@ -108,10 +108,10 @@ impl StoreArchive {
         }
     }
 
-    fn chosen(&self, question: &Question) -> Result<Vec<Chosen>, Fault> {
+    fn chosen(&self, question: &Question) -> Result<Vec<SelectedSource>, Fault> {
         let choice = self
             .store
-            .choose(&self.filter_for(question))
+            .select(&self.filter_for(question))
             .map_err(store_fault)?;
         Ok(choice.sources)
     }
@@ -193,7 +193,7 @@ impl PackReaders {
             embedding: row.embedding.into(),
             concepts: row.concepts.into(),
         };
-        let asked = asked.filter(|_| id_of(&stored.pack) != self.own);
+        let asked = asked.filter(|_| pack_id(&stored.pack) != self.own);
         let likely = match asked {
             Some(asked) => {
                 let pack = self.pack(&stored.pack)?;
@@ -213,7 +213,7 @@ impl PackReaders {
     }
 
     fn pack(&mut self, pack: &str) -> Result<&mut PackReader, Fault> {
-        let id = id_of(pack);
+        let id = pack_id(pack);
         // Another pack may have written rows since the question was asked.
         let missing = || format!("the index is of pack {id} by now, too; ask again");
         self.others

@@ -1,6 +1,6 @@
 //! The events of a run on their way to the writer, and the events of a folder's recordings.
 
-use atom_index::{Claim, QueryEvent};
+use atom_index::{QueryEvent, Reconciliation};
 use atom_operators::{caption::Caption, qa::ask::Reply, seal::SealedEvents};
 use crossbeam::channel::Sender;
 
@@ -69,13 +69,13 @@ pub enum SourceEvent {
 
 impl SourceEvent {
     /// Returns the event of a reconciliation, if it is worth one.
-    pub(crate) fn of_claim(name: &str, claim: Claim) -> Option<Self> {
+    pub(crate) fn of_claim(name: &str, claim: Reconciliation) -> Option<Self> {
         let name = name.to_owned();
         match claim {
-            Claim::Moved(from) => Some(Self::Renamed { from, to: name }),
-            Claim::Replaced => Some(Self::Replaced(name)),
-            Claim::Grown => Some(Self::Grown(name)),
-            Claim::New | Claim::Known | Claim::Taken => None,
+            Reconciliation::Moved(from) => Some(Self::Renamed { from, to: name }),
+            Reconciliation::Replaced => Some(Self::Replaced(name)),
+            Reconciliation::Grown => Some(Self::Grown(name)),
+            Reconciliation::New | Reconciliation::Unchanged | Reconciliation::NameInUse => None,
         }
     }
 }

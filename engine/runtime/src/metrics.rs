@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use atom_index::Became;
+use atom_index::MatchChange;
 use atom_media::live::connection_status::ConnectionState;
 use atom_models::Reason;
 use atom_operators::failure::Stage;
@@ -137,7 +137,7 @@ impl Metrics {
                 .failures
                 .with_label_values(&[stage.name(), reason.name()]);
         }
-        for event in Became::ALL {
+        for event in MatchChange::ALL {
             let _ = self.query_events.with_label_values(&[event.name()]);
         }
         for (module, meter) in status.meters.each() {
@@ -190,7 +190,7 @@ impl Metrics {
     }
 
     /// Counts a match that a standing query gained or lost.
-    pub(crate) fn query_event(&self, event: Became) {
+    pub(crate) fn query_event(&self, event: MatchChange) {
         self.query_events.with_label_values(&[event.name()]).inc();
     }
 

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use atom_index::{Lookout, QueryEvent, Scale, Store, StoreError};
+use atom_index::{PackScorer, QueryEvent, StandingQueryMaintainer, Store, StoreError};
 use atom_models::{Pack, SharedTextEncoder, error_chain};
 use atom_operators::node::NodeKind;
 use atom_pipelines::Plan;
@@ -39,13 +39,13 @@ pub(crate) struct StandingQueries {
 /// An index with standing queries, before its maintenance starts.
 struct QueriedIndex {
     store: Store,
-    scorers: Scale,
+    scorer: PackScorer,
     last_event: u64,
 }
 
 /// An index whose standing queries are maintained.
 struct MaintainedIndex {
-    maintainer: Lookout,
+    maintainer: StandingQueryMaintainer,
     /// The newest event that was sent.
     last_event: u64,
     /// True if the last step failed.
@@ -71,8 +71,8 @@ impl StandingQueries {
             if let NodeKind::Index(spec) = &node.kind
                 && !indexes.contains_key(&spec.store)
             {
-                let scorers = Scale::new(pack, Box::new(text.clone()));
-                let index = QueriedIndex::open(&spec.store, plan, scorers)?;
+                let scorer = PackScorer::new(pack, Box::new(text.clone()));
+                let index = QueriedIndex::open(&spec.store, plan, scorer)?;
                 indexes.insert(spec.store.clone(), index);
             }
         }
@@ -122,8 +122,12 @@ impl StandingQueries {
         }
         if changed {
             let maintainers = || indexes.iter().map(|index| &index.maintainer);
-            metrics.queries(maintainers().map(Lookout::queries).sum());
-            let totals = maintainers().flat_map(Lookout::totals);
+            metrics.queries(
+                maintainers()
+                    .map(StandingQueryMaintainer::query_count)
+                    .sum(),
+            );
+            let totals = maintainers().flat_map(StandingQueryMaintainer::totals);
             let labelled = totals.filter(|((source, _), _)| self.labelled_sources.contains(source));
             metrics.seen(&labelled.collect());
         }
@@ -131,7 +135,7 @@ impl StandingQueries {
 }
 
 impl QueriedIndex {
-    fn open(path: &Path, plan: &Plan, scorers: Scale) -> Result<Self, StoreError> {
+    fn open(path: &Path, plan: &Plan, scorer: PackScorer) -> Result<Self, StoreError> {
         let mut store = Store::open(path)?;
         let queries = plan.queries.iter();
         for planned in queries.filter(|planned| planned.stores.contains(path)) {
@@ -140,7 +144,7 @@ impl QueriedIndex {
         Ok(Self {
             last_event: store.newest_event()?,
             store,
-            scorers,
+            scorer,
         })
     }
 }
@@ -149,7 +153,7 @@ impl MaintainedIndex {
     fn new(index: QueriedIndex) -> Self {
         Self {
             last_event: index.last_event,
-            maintainer: Lookout::new(index.store, Some(index.scorers)),
+            maintainer: StandingQueryMaintainer::new(index.store, Some(index.scorer)),
             failed: false,
         }
     }
@@ -176,7 +180,7 @@ impl MaintainedIndex {
         always_count: bool,
         send: &mut impl FnMut(QueryEvent),
     ) -> Result<bool, StoreError> {
-        let idle = !always_count && self.maintainer.queries() == 0;
+        let idle = !always_count && self.maintainer.query_count() == 0;
         if idle && self.maintainer.store().queries()?.is_empty() {
             return Ok(false);
         }

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use atom_index::{Chosen, Filter, SourceState, Store};
+use atom_index::{Filter, SelectedSource, SourceState, Store};
 use atom_models::{Job, PromptBuilder, Scheduler, Urgency, first_sentence};
 use atom_operators::{qa::archive::Coverage, summary::sentences::condense};
 use serde::Serialize;
@@ -81,7 +81,7 @@ impl Summarizer {
         store: &mut Store,
         filter: &Filter,
     ) -> Result<Summaries, RuntimeError> {
-        let chosen = store.choose(filter)?.sources;
+        let chosen = store.select(filter)?.sources;
         let mut summaries = Vec::new();
         for chosen in &chosen {
             let minutes = self.minutes(store, chosen)?;
@@ -107,7 +107,7 @@ impl Summarizer {
     fn minutes(
         &mut self,
         store: &mut Store,
-        chosen: &Chosen,
+        chosen: &SelectedSource,
     ) -> Result<Vec<MinuteSummary>, RuntimeError> {
         let SourceState { source, pack, .. } = &chosen.state;
         let (mut done, mut open) = (BTreeMap::new(), Vec::new());
@@ -128,7 +128,7 @@ impl Summarizer {
             // Stored at once, so that no finished minute is lost if the program ends now. An index that cannot be written can be
             // summarized all the same.
             if minute.whole
-                && let Err(error) = store.keep_summary(source, pack, bounds(minute.number), text)
+                && let Err(error) = store.save_summary(source, pack, bounds(minute.number), text)
             {
                 warn!(%error, "the summary of a minute is not stored");
             }
@@ -215,7 +215,10 @@ impl CaptionedMinute {
 }
 
 /// Returns the captions of a span by minute; a segment without a caption gives its tags.
-fn captioned_minutes(store: &Store, chosen: &Chosen) -> Result<Vec<CaptionedMinute>, RuntimeError> {
+fn captioned_minutes(
+    store: &Store,
+    chosen: &SelectedSource,
+) -> Result<Vec<CaptionedMinute>, RuntimeError> {
     let state = &chosen.state;
     let mut minutes: BTreeMap<u64, CaptionedMinute> = BTreeMap::new();
     store.visit(

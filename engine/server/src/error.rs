@@ -87,7 +87,7 @@ impl ServerError {
             Self::Index(error) => match error {
                 StoreError::UnknownQuery { .. } => StatusCode::NOT_FOUND,
                 StoreError::Query { .. } | StoreError::QueryName { .. } => StatusCode::BAD_REQUEST,
-                StoreError::TooManyQueries { .. } | StoreError::QueryTaken { .. } => {
+                StoreError::TooManyQueries { .. } | StoreError::QueryNameInUse { .. } => {
                     StatusCode::CONFLICT
                 }
                 _ => StatusCode::SERVICE_UNAVAILABLE,

@@ -44,7 +44,7 @@ impl ScopeArgs {
         let path = index_path(self.store.as_deref(), false)?;
         let store = Store::open_existing(&path)?;
         self.wait(&store)?;
-        let left_out = store.choose(&self.filter())?.without_start;
+        let left_out = store.select(&self.filter())?.without_start;
         if !left_out.is_empty() {
             eprint_line(&format!(
                 "left out, because it is not known when they began: {}",

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use atom_index::{Filter, Lookout, StandingQuery, Store};
+use atom_index::{Filter, StandingQuery, StandingQueryMaintainer, Store};
 use atom_operators::standing::query::QuerySpec;
 use clap::{Args, Subcommand};
 use jiff::{Span, SpanRelativeTo, Unit};
@@ -192,7 +192,7 @@ pub fn update_matches(store: Store) -> anyhow::Result<Store> {
         eprint_line("nothing is indexed yet; what will be is looked at as it comes");
     }
     let path = store.path().to_owned();
-    Lookout::new(store, None).step()?;
+    StandingQueryMaintainer::new(store, None).step()?;
     Ok(Store::open_existing(&path)?)
 }
 

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use atom_index::{Hits, Moment, Query, Store, wanted_text};
+use atom_index::{HitGroup, Hits, Query, Store, text_to_embed};
 use atom_models::{Meters, Pack};
 use clap::Args;
 use serde::Serialize;
@@ -48,7 +48,7 @@ impl Search {
     /// Prints the hits, best first, and how far each source is complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let store = self.scope.open()?;
-        let text = wanted_text(&self.query);
+        let text = text_to_embed(&self.query);
         let vectors = match text.trim().is_empty() {
             true => BTreeMap::new(),
             false => self.vectors(&store, &text)?,
@@ -62,7 +62,7 @@ impl Search {
         })?;
         match self.json {
             true => {
-                let moments = self.moments.then(|| hits.moments());
+                let moments = self.moments.then(|| hits.groups());
                 let object = SearchResult { hits, moments };
                 print_line(&serde_json::to_string(&object)?)?;
             }
@@ -94,11 +94,11 @@ struct SearchResult {
     #[serde(flatten)]
     hits: Hits,
     #[serde(skip_serializing_if = "Option::is_none")]
-    moments: Option<Vec<Moment>>,
+    moments: Option<Vec<HitGroup>>,
 }
 
 fn print(hits: &Hits) -> anyhow::Result<()> {
-    for moment in hits.moments() {
+    for moment in hits.groups() {
         let times = time_range(moment.start_ms, Some(moment.end_ms));
         let best = &hits.hits[moment.hits[0]];
         print_line(&format!(

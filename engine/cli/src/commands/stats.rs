@@ -10,8 +10,8 @@ use std::{
 
 use anyhow::Context;
 use atom_index::{
-    Chosen, Lookout, Store,
-    stats::{Hour, Seen, What, most_frequent, only},
+    SelectedSource, StandingQueryMaintainer, Store,
+    stats::{Hour, Term, TermCount, containing, most_frequent},
 };
 use clap::Args;
 use jiff::tz::TimeZone;
@@ -62,10 +62,10 @@ impl Stats {
     /// Prints or draws the statistics, and reports how far each source is complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let (store, filter) = (self.scope.open()?, self.scope.filter());
-        let chosen = store.choose(&filter)?.sources;
-        let mut lookout = Lookout::counting(Store::open_existing(store.path())?);
-        lookout.step()?;
-        let seen = only(lookout.seen(&filter), &self.only);
+        let chosen = store.select(&filter)?.sources;
+        let mut maintainer = StandingQueryMaintainer::counting(Store::open_existing(store.path())?);
+        maintainer.step()?;
+        let seen = containing(maintainer.counts(&filter), &self.only);
         if self.json {
             print_line(&self.json_object(&store, &chosen, &seen)?.to_string())?;
         } else {
@@ -77,13 +77,13 @@ impl Stats {
             eprint_line(&format!("the heat map is {}", path.display()));
         }
         if !self.json {
-            print_completeness(&complete_through(&chosen), &store.incomplete_in(&chosen)?);
+            print_completeness(&complete_through(&chosen), &store.incomplete(&chosen)?);
         }
         Ok(ExitCode::SUCCESS)
     }
 
     /// Prints the table or the heat map; nothing if only an SVG is wanted.
-    fn print(&self, seen: &[Seen]) -> anyhow::Result<()> {
+    fn print(&self, seen: &[TermCount]) -> anyhow::Result<()> {
         let zone = TimeZone::system();
         let terminal = TerminalOptions {
             columns: columns(),
@@ -104,8 +104,8 @@ impl Stats {
     fn json_object(
         &self,
         store: &Store,
-        chosen: &[Chosen],
-        seen: &[Seen],
+        chosen: &[SelectedSource],
+        seen: &[TermCount],
     ) -> anyhow::Result<Value> {
         let seen = match self.top {
             Some(top) => &most_frequent(seen.to_vec(), top as usize),
@@ -115,7 +115,7 @@ impl Stats {
             "seen": seen.iter().map(seen_object).collect::<Vec<_>>(),
             "complete_through_ms": complete_through(chosen),
         });
-        let incomplete = store.incomplete_in(chosen)?;
+        let incomplete = store.incomplete(chosen)?;
         if !incomplete.is_empty() {
             object["incomplete"] = serde_json::to_value(incomplete)?;
         }
@@ -128,15 +128,15 @@ impl Stats {
 }
 
 /// Returns the JSON object of a thing in an hour of a source.
-fn seen_object(seen: &Seen) -> Value {
+fn seen_object(seen: &TermCount) -> Value {
     let mut object = json!({"source": seen.source, "segments": seen.segments});
     match seen.hour {
         Hour::Wall(_) => object["hour_utc"] = json!(seen.hour.utc()),
         Hour::Media(hour) => object["media_hour"] = json!(hour),
     }
-    match &seen.what {
-        What::Concept(word) => object["concept"] = json!(word),
-        What::Answer { ask, text } => {
+    match &seen.term {
+        Term::Concept(word) => object["concept"] = json!(word),
+        Term::Answer { ask, text } => {
             object["ask"] = json!(ask);
             object["answer"] = json!(text);
         }
@@ -145,8 +145,8 @@ fn seen_object(seen: &Seen) -> Value {
 }
 
 /// Returns the time through which each source is complete, in milliseconds.
-fn complete_through(chosen: &[Chosen]) -> BTreeMap<String, u64> {
-    let through = |one: &Chosen| (one.state.source.clone(), one.state.sealed_ms);
+fn complete_through(chosen: &[SelectedSource]) -> BTreeMap<String, u64> {
+    let through = |one: &SelectedSource| (one.state.source.clone(), one.state.sealed_ms);
     chosen.iter().map(through).collect()
 }
 

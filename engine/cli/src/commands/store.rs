@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use atom_index::{PackStats, SourceState, Stats, Store, id_of};
+use atom_index::{PackStats, SourceState, Store, StoreStats, pack_id};
 use atom_operators::media_time::MediaTime;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -86,7 +86,7 @@ impl Care {
     }
 }
 
-fn lines(stats: &Stats) -> String {
+fn lines(stats: &StoreStats) -> String {
     let packs = stats.packs.iter().map(of_pack);
     let under_way = stats.under_way.iter().map(of_source);
     let lines = [totals(stats)].into_iter().chain(packs).chain(under_way);
@@ -108,14 +108,14 @@ fn of_source(state: &SourceState) -> String {
     format!(
         "indexing again {}: {} complete through {}{}",
         state.source,
-        id_of(&state.pack),
+        pack_id(&state.pack),
         MediaTime::from_millis(state.sealed_ms),
         if state.current { ", in use" } else { "" }
     )
 }
 
-fn totals(stats: &Stats) -> String {
-    let Stats { bytes, .. } = stats;
+fn totals(stats: &StoreStats) -> String {
+    let StoreStats { bytes, .. } = stats;
     format!(
         "{} sources, {} segments, {:.2} hours\n\
         {} bytes, {:.0} for each segment\n  text {}\n  full text {}\n  vectors {}\n  thumbnails {}\n\

@@ -63,7 +63,7 @@ impl Watch {
         }
         let mut last_version = None;
         while !stop.is_cancelled() {
-            let version = store.version()?;
+            let version = store.data_version()?;
             if last_version.replace(version) != Some(version) {
                 last_event = self.print_events(&store, last_event)?;
             }

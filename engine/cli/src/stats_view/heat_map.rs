@@ -5,7 +5,7 @@
 
 use jiff::tz::TimeZone;
 
-use atom_index::stats::{Hour, Seen, What, by_frequency};
+use atom_index::stats::{Hour, Term, TermCount, by_frequency};
 
 /// Hours that a column may cover; beyond these, one week doubled any number of times.
 const COLUMN_HOURS: [i64; 10] = [1, 2, 3, 4, 6, 8, 12, 24, 48, 96];
@@ -91,24 +91,25 @@ impl HeatMap {
 
 /// Returns the heat maps of the `top` most frequent things, by the clock and then by the time of videos, each with at
 /// most `columns` columns.
-pub fn heat_maps(seen: &[Seen], top: usize, columns: usize, zone: &TimeZone) -> Vec<HeatMap> {
-    let (clock, media): (Vec<&Seen>, Vec<&Seen>) = seen.iter().partition(|one| one.hour.is_wall());
+pub fn heat_maps(seen: &[TermCount], top: usize, columns: usize, zone: &TimeZone) -> Vec<HeatMap> {
+    let (clock, media): (Vec<&TermCount>, Vec<&TermCount>) =
+        seen.iter().partition(|one| one.hour.is_wall());
     [clock, media]
         .into_iter()
         .filter_map(|seen| heat_map(&seen, top, columns.max(1) as i64, zone))
         .collect()
 }
 
-fn heat_map(seen: &[&Seen], top: usize, columns: i64, zone: &TimeZone) -> Option<HeatMap> {
+fn heat_map(seen: &[&TermCount], top: usize, columns: i64, zone: &TimeZone) -> Option<HeatMap> {
     let hours = seen.iter().map(|one| one.hour);
     let (first, last) = (hours.clone().min()?, hours.max()?);
     let offset = first.ahead(zone);
     let column = |hour: Hour, size: i64| (hour.number() + offset).div_euclid(size);
     let size = column_sizes().find(|size| column(last, *size) - column(first, *size) < columns)?;
     let (left, right) = (column(first, size), column(last, size));
-    let row = |(what, _): (&What, u64)| {
+    let row = |(what, _): (&Term, u64)| {
         let mut cells = vec![0; (right - left + 1) as usize];
-        for one in seen.iter().filter(|one| one.what == *what) {
+        for one in seen.iter().filter(|one| one.term == *what) {
             cells[(column(one.hour, size) - left) as usize] += one.segments;
         }
         HeatMapRow {
@@ -154,7 +155,7 @@ mod tests {
     /// Midnight of 2026-11-23 (UTC).
     const MIDNIGHT: i64 = 498_720;
 
-    fn only(seen: &[Seen], columns: usize, zone: &TimeZone) -> HeatMap {
+    fn only(seen: &[TermCount], columns: usize, zone: &TimeZone) -> HeatMap {
         let mut maps = heat_maps(seen, 10, columns, zone);
         assert_eq!(maps.len(), 1);
         maps.remove(0)
@@ -181,7 +182,7 @@ mod tests {
 
     #[test]
     fn hundreds_of_hours_are_merged_into_columns_that_start_at_local_midnight() {
-        let all: Vec<Seen> = (0..300)
+        let all: Vec<TermCount> = (0..300)
             .map(|hour| seen("door", MIDNIGHT + 5 + hour, "dog", 1))
             .collect();
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
@@ -203,7 +204,7 @@ mod tests {
     fn days_keep_their_dates_after_clocks_are_put_back() {
         // Berlin put its clocks back on 2026-10-25.
         let midnight = MIDNIGHT - 30 * 24 - 2;
-        let all: Vec<Seen> = (0..20)
+        let all: Vec<TermCount> = (0..20)
             .map(|day| seen("door", midnight + day * 24 + 5, "dog", 1))
             .collect();
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
@@ -220,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_clock_and_the_time_of_videos_have_a_heat_map_each() {
-        let media = Seen {
+        let media = TermCount {
             hour: Hour::Media(4),
             ..seen("clip", 0, "dog", 1)
         };

@@ -18,14 +18,14 @@ pub use terminal::{TerminalOptions, terminal_heat_map};
 
 #[cfg(test)]
 mod tests {
-    use atom_index::stats::{Hour, Seen, What};
+    use atom_index::stats::{Hour, Term, TermCount};
 
     /// Returns so many segments of a thing in an hour of the clock.
-    pub(super) fn seen(source: &str, hour: i64, word: &str, segments: u64) -> Seen {
-        Seen {
+    pub(super) fn seen(source: &str, hour: i64, word: &str, segments: u64) -> TermCount {
+        TermCount {
             source: source.to_owned(),
             hour: Hour::Wall(hour),
-            what: What::Concept(word.to_owned()),
+            term: Term::Concept(word.to_owned()),
             segments,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
-use atom_index::stats::{Hour, Seen, What, by_frequency};
+use atom_index::stats::{Hour, Term, TermCount, by_frequency};
 
 use super::label::{isolated, shortened};
 use crate::output::{TableColumn, borderless_table};
@@ -24,18 +24,18 @@ const MIN_NAME_WIDTH: usize = 8;
 
 /// Returns the table of the `top` most frequent things, and the table of all sources, in lines of at most `columns`
 /// columns. Hours are those in which the first and the last segment start.
-pub fn summary_table(seen: &[Seen], top: usize, columns: usize, zone: &TimeZone) -> String {
+pub fn summary_table(seen: &[TermCount], top: usize, columns: usize, zone: &TimeZone) -> String {
     let ranked = by_frequency(seen);
     let table = |rows| aligned(rows, columns);
     let mut things = vec![header("what", "segments")];
     for (what, segments) in ranked.iter().take(top) {
-        let hours = seen.iter().filter(|one| one.what == **what);
+        let hours = seen.iter().filter(|one| one.term == **what);
         let hours = hours.map(|one| one.hour);
         things.push(row(what.label(), *segments, hours, zone));
     }
     let mut sources = vec![header("source", "things")];
     for (source, of_source) in by_source(seen) {
-        let different: BTreeSet<&What> = of_source.iter().map(|one| &one.what).collect();
+        let different: BTreeSet<&Term> = of_source.iter().map(|one| &one.term).collect();
         let hours = of_source.iter().map(|one| one.hour);
         sources.push(row(source.to_owned(), different.len() as u64, hours, zone));
     }
@@ -46,8 +46,8 @@ pub fn summary_table(seen: &[Seen], top: usize, columns: usize, zone: &TimeZone)
     format!("{}\n{more}\n{}\n", table(things), table(sources))
 }
 
-fn by_source(seen: &[Seen]) -> BTreeMap<&str, Vec<&Seen>> {
-    let mut sources: BTreeMap<&str, Vec<&Seen>> = BTreeMap::new();
+fn by_source(seen: &[TermCount]) -> BTreeMap<&str, Vec<&TermCount>> {
+    let mut sources: BTreeMap<&str, Vec<&TermCount>> = BTreeMap::new();
     for one in seen {
         sources.entry(&one.source).or_default().push(one);
     }
@@ -100,7 +100,7 @@ mod tests {
             seen("yard", 498_721, "dog", 3),
             seen("door", 498_720, "red", 1),
         ];
-        all.push(Seen {
+        all.push(TermCount {
             hour: Hour::Media(3),
             ..seen("clip", 0, "自転車", 4)
         });

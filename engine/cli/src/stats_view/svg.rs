@@ -4,7 +4,7 @@
 
 use jiff::tz::TimeZone;
 
-use atom_index::stats::Seen;
+use atom_index::stats::TermCount;
 
 use super::{
     heat_map::{HeatMap, heat_maps, hours_in_words},
@@ -30,7 +30,7 @@ const MAX_NAME_WIDTH: usize = 40;
 const FOOTER_HEIGHT: usize = 88;
 
 /// Returns an SVG of the heat maps of the `top` most frequent things, one below the other.
-pub fn svg_heat_map(seen: &[Seen], top: usize, zone: &TimeZone) -> String {
+pub fn svg_heat_map(seen: &[TermCount], top: usize, zone: &TimeZone) -> String {
     let maps = heat_maps(seen, top, MAX_COLUMNS, zone);
     let rows = maps.iter().flat_map(|map| &map.rows);
     let longest = rows.map(|row| width(&row.label)).max().unwrap_or(0);
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn hundreds_of_hours_and_long_names_fit_on_a_page() {
-        let all: Vec<Seen> = (0..900)
+        let all: Vec<TermCount> = (0..900)
             .map(|hour| seen("door", MIDNIGHT + hour, &"word ".repeat(60), 1))
             .collect();
         let svg = svg_heat_map(&all, 9, &TimeZone::UTC);

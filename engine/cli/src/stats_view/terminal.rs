@@ -4,7 +4,7 @@
 
 use jiff::tz::TimeZone;
 
-use atom_index::stats::Seen;
+use atom_index::stats::TermCount;
 
 use super::{
     heat_map::{HeatMap, heat_maps, hours_in_words},
@@ -33,7 +33,7 @@ pub struct TerminalOptions {
 
 /// Returns the heat maps of the `top` most frequent things, one below the other.
 pub fn terminal_heat_map(
-    seen: &[Seen],
+    seen: &[TermCount],
     top: usize,
     terminal: TerminalOptions,
     zone: &TimeZone,
@@ -155,7 +155,7 @@ mod tests {
 
     const MIDNIGHT: i64 = 498_720;
 
-    fn drawn(seen: &[Seen], columns: usize, colour: bool) -> String {
+    fn drawn(seen: &[TermCount], columns: usize, colour: bool) -> String {
         let terminal = TerminalOptions { columns, colour };
         terminal_heat_map(seen, 9, terminal, &TimeZone::UTC)
     }
@@ -199,7 +199,7 @@ dog ██████ 1
             "כלב גדול",
         ]
         .map(str::to_owned);
-        let all: Vec<Seen> = (0..700)
+        let all: Vec<TermCount> = (0..700)
             .map(|n| {
                 seen(
                     "door",

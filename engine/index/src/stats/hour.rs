@@ -1,4 +1,4 @@
-//! Hours of the clock and hours of a video, in words.
+//! Hours of wall time and hours of a video, as text.
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
@@ -7,15 +7,15 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 pub enum Hour {
     /// Hours since 1970 (UTC).
     Wall(i64),
-    /// Hours of media time, of a source of which it is not known when it began.
+    /// Hours of media time, of a source without a start time.
     Media(u64),
 }
 
 impl Hour {
-    /// Its length in milliseconds.
+    /// Length of an hour in milliseconds.
     pub const MS: i64 = 3_600_000;
 
-    /// The hour in which something begins, by when its source began if that is known.
+    /// Returns the hour of a media time, given the start time of its source if it has one.
     pub fn of(start_utc_ms: Option<i64>, start_ms: u64) -> Self {
         let media = i64::try_from(start_ms).unwrap_or(i64::MAX);
         match start_utc_ms {
@@ -24,12 +24,12 @@ impl Hour {
         }
     }
 
-    /// Whether it is an hour of the clock.
+    /// Returns true for an hour of wall time.
     pub fn is_wall(self) -> bool {
         matches!(self, Self::Wall(_))
     }
 
-    /// Its number among hours of its kind.
+    /// Returns its number among hours of its kind.
     pub fn number(self) -> i64 {
         match self {
             Self::Wall(hour) => hour,
@@ -37,7 +37,7 @@ impl Hour {
         }
     }
 
-    /// The hour of the same kind with another number.
+    /// Returns the hour of the same kind with another number.
     pub fn with_number(self, number: i64) -> Self {
         match self {
             Self::Wall(_) => Self::Wall(number),
@@ -45,19 +45,19 @@ impl Hour {
         }
     }
 
-    /// So many hours the clocks of a time zone are ahead of UTC then; whole ones.
+    /// Returns how many whole hours a time zone is ahead of UTC at this hour.
     pub fn ahead(self, zone: &TimeZone) -> i64 {
         let seconds = self.zoned(zone).map_or(0, |at| at.offset().seconds());
         i64::from(seconds).div_euclid(Self::MS / 1000)
     }
 
-    /// The day, as the clocks of a time zone tell it; nothing of media time.
+    /// Returns the date in a time zone; `None` for media time.
     pub fn date(self, zone: &TimeZone) -> Option<String> {
         self.zoned(zone)
             .map(|at| at.strftime("%Y-%m-%d").to_string())
     }
 
-    /// The time of day at which it begins, or the time of the video.
+    /// Returns the time of day at which it begins, or the time of the video.
     pub fn time(self, zone: &TimeZone) -> String {
         match self.zoned(zone) {
             Some(at) => at.strftime("%H:%M").to_string(),
@@ -65,7 +65,7 @@ impl Hour {
         }
     }
 
-    /// Day and time.
+    /// Returns date and time.
     pub fn text(self, zone: &TimeZone) -> String {
         match self.date(zone) {
             Some(date) => format!("{date} {}", self.time(zone)),
@@ -73,7 +73,7 @@ impl Hour {
         }
     }
 
-    /// When it begins (UTC), as JSON has it; nothing of media time.
+    /// Returns its beginning in UTC, as JSON has it; `None` for media time.
     pub fn utc(self) -> Option<String> {
         self.zoned(&TimeZone::UTC)
             .map(|at| at.timestamp().to_string())
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_segment_begins_in_an_hour_of_the_clock_if_its_source_has_a_start() {
+    fn hours_are_those_of_wall_time_if_the_source_has_a_start_time() {
         assert_eq!(Hour::of(Some(3_599_999), 0), Hour::Wall(0));
         assert_eq!(Hour::of(Some(3_599_999), 1), Hour::Wall(1));
         assert_eq!(Hour::of(Some(-1), 0), Hour::Wall(-1));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_is_told_as_the_clocks_of_the_place_show_it() {
+    fn an_hour_is_formatted_in_the_local_time_zone() {
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         let india = TimeZone::get("Asia/Kolkata").unwrap();
         // 2026-11-22 23:00 UTC

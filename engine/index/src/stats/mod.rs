@@ -1,6 +1,6 @@
 //! Counts of what was seen when: how many segments of each hour show a concept or got an answer.
 //!
-//! Invariant: an hour of the clock and an hour of a video are never put on one line of time.
+//! Invariant: hours of wall time and hours of a video are never put on one time axis.
 
 mod hour;
 
@@ -8,25 +8,25 @@ use std::collections::BTreeMap;
 
 pub use hour::Hour;
 
-/// So many segments of one source and one hour have something in common.
+/// The number of segments of one source and one hour that have a term in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seen {
+pub struct TermCount {
     /// Name of the source.
     pub source: String,
     /// The hour in which the segments begin.
     pub hour: Hour,
-    /// What they have in common.
-    pub what: What,
-    /// How many they are.
+    /// The term they have in common.
+    pub term: Term,
+    /// The number of segments.
     pub segments: u64,
 }
 
-/// What segments have in common.
+/// A property that segments have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum What {
-    /// They show it.
+pub enum Term {
+    /// A concept that they show.
     Concept(String),
-    /// A question about them got this answer.
+    /// An answer to a question about them.
     Answer {
         /// The question.
         ask: String,
@@ -35,8 +35,8 @@ pub enum What {
     },
 }
 
-impl What {
-    /// It in words, on one line.
+impl Term {
+    /// Formats the term on one line.
     pub fn label(&self) -> String {
         let words = match self {
             Self::Concept(word) => word.clone(),
@@ -46,34 +46,34 @@ impl What {
     }
 }
 
-/// Leaves only what has one of these words in its name, in whatever case; without words all of it.
-pub fn only(mut seen: Vec<Seen>, words: &[String]) -> Vec<Seen> {
+/// Keeps the counts whose label contains one of these words, in any case; without words all of them.
+pub fn containing(mut counts: Vec<TermCount>, words: &[String]) -> Vec<TermCount> {
     let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
     if !words.is_empty() {
-        seen.retain(|one| {
-            let label = one.what.label().to_lowercase();
+        counts.retain(|count| {
+            let label = count.term.label().to_lowercase();
             words.iter().any(|word| label.contains(word))
         });
     }
-    seen
+    counts
 }
 
-/// Leaves only the most frequent things, so many of them.
-pub fn most_frequent(mut seen: Vec<Seen>, top: usize) -> Vec<Seen> {
-    let frequent: Vec<What> = by_frequency(&seen)
+/// Keeps the counts of the `top` most frequent terms.
+pub fn most_frequent(mut counts: Vec<TermCount>, top: usize) -> Vec<TermCount> {
+    let frequent: Vec<Term> = by_frequency(&counts)
         .into_iter()
         .take(top)
-        .map(|(what, _)| what.clone())
+        .map(|(term, _)| term.clone())
         .collect();
-    seen.retain(|one| frequent.contains(&one.what));
-    seen
+    counts.retain(|count| frequent.contains(&count.term));
+    counts
 }
 
-/// All things with their segments, the most frequent first; equal ones by name.
-pub fn by_frequency<'s>(seen: impl IntoIterator<Item = &'s Seen>) -> Vec<(&'s What, u64)> {
-    let mut totals: BTreeMap<&What, u64> = BTreeMap::new();
-    for one in seen {
-        *totals.entry(&one.what).or_default() += one.segments;
+/// Returns all terms with their total segments, the most frequent first; equal ones by name.
+pub fn by_frequency<'s>(counts: impl IntoIterator<Item = &'s TermCount>) -> Vec<(&'s Term, u64)> {
+    let mut totals: BTreeMap<&Term, u64> = BTreeMap::new();
+    for count in counts {
+        *totals.entry(&count.term).or_default() += count.segments;
     }
     let mut totals: Vec<_> = totals.into_iter().collect();
     totals.sort_by_key(|(_, segments)| std::cmp::Reverse(*segments));
@@ -84,27 +84,26 @@ pub fn by_frequency<'s>(seen: impl IntoIterator<Item = &'s Seen>) -> Vec<(&'s Wh
 mod tests {
     use super::*;
 
-    /// So many segments of a thing in an hour of the clock.
-    pub(super) fn seen(source: &str, hour: i64, word: &str, segments: u64) -> Seen {
-        Seen {
+    fn count(source: &str, hour: i64, concept: &str, segments: u64) -> TermCount {
+        TermCount {
             source: source.to_owned(),
             hour: Hour::Wall(hour),
-            what: What::Concept(word.to_owned()),
+            term: Term::Concept(concept.to_owned()),
             segments,
         }
     }
 
     #[test]
-    fn the_most_frequent_things_stay_in_all_hours_and_sources() {
+    fn the_most_frequent_terms_stay_in_all_hours_and_sources() {
         let all = vec![
-            seen("door", 1, "dog", 2),
-            seen("door", 2, "dog", 2),
-            seen("yard", 1, "cat", 3),
-            seen("yard", 1, "cow", 1),
+            count("door", 1, "dog", 2),
+            count("door", 2, "dog", 2),
+            count("yard", 1, "cat", 3),
+            count("yard", 1, "cow", 1),
         ];
         assert_eq!(most_frequent(all.clone(), 2), all[..3]);
         assert_eq!(most_frequent(all.clone(), 1), all[..2]);
-        assert_eq!(only(all.clone(), &["CO".to_owned()]), all[3..]);
-        assert_eq!(only(all.clone(), &[]), all);
+        assert_eq!(containing(all.clone(), &["CO".to_owned()]), all[3..]);
+        assert_eq!(containing(all.clone(), &[]), all);
     }
 }

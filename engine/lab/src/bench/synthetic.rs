@@ -9,7 +9,9 @@ use atom_models::{ModelError, Pack, TextEncoder};
 use atom_operators::standing::query::QuerySpec;
 use fastrand::Rng;
 
-use atom_index::{Lookout, Query, Row, Scale, Seal, Store, StoreError, id_of};
+use atom_index::{
+    PackScorer, Query, Row, Seal, StandingQueryMaintainer, Store, StoreError, pack_id,
+};
 
 /// Dimensions of a vector.
 pub const DIMENSIONS: usize = 384;
@@ -53,7 +55,7 @@ pub fn search(rng: &mut Rng, ranks: [usize; 3]) -> Query {
 
 /// Returns a query vector for the pack of segments with random words.
 pub fn query_vectors(vector: Vec<f32>) -> BTreeMap<String, Vec<f32>> {
-    BTreeMap::from([(id_of(PACK).to_owned(), vector)])
+    BTreeMap::from([(pack_id(PACK).to_owned(), vector)])
 }
 
 fn word(rank: usize) -> String {
@@ -145,9 +147,12 @@ impl TopicIndex {
 ///
 /// # Errors
 /// If the index cannot be opened.
-pub fn open_maintainer(path: &Path, pack: &Pack) -> Result<Lookout, StoreError> {
-    let scale = Scale::new(pack, Box::new(TopicEncoder));
-    Ok(Lookout::new(Store::open(path)?, Some(scale)))
+pub fn open_maintainer(path: &Path, pack: &Pack) -> Result<StandingQueryMaintainer, StoreError> {
+    let scorer = PackScorer::new(pack, Box::new(TopicEncoder));
+    Ok(StandingQueryMaintainer::new(
+        Store::open(path)?,
+        Some(scorer),
+    ))
 }
 
 /// Returns standing queries, each about a topic.

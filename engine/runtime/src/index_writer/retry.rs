@@ -37,7 +37,7 @@ pub(super) fn retrying(
     let mut retry = Retry::default();
     loop {
         match write() {
-            Err(error) if error.may_pass() && !stop.is_cancelled() => retry.wait(&error, stop),
+            Err(error) if error.is_transient() && !stop.is_cancelled() => retry.wait(&error, stop),
             result => return result,
         }
     }

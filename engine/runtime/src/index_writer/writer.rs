@@ -77,7 +77,8 @@ impl IndexWriter {
         let Some(time) = start_time.filter(|_| !self.start_times.contains(&source)) else {
             return Ok(());
         };
-        self.store.keep_start(&key.source, time.as_millisecond())?;
+        self.store
+            .set_start_once(&key.source, time.as_millisecond())?;
         self.start_times.insert(source);
         Ok(())
     }

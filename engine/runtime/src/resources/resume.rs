@@ -97,7 +97,7 @@ fn resume_recording(
         let Some(key) = request.row_keys.get(&writer.node) else {
             continue;
         };
-        if request.resume && writer.store.is_expired(&key.source)? {
+        if request.resume && writer.store.is_fully_expired(&key.source)? {
             continue;
         }
         let stored = writer.store.begin(&key.source, &key.pack)?;
@@ -134,7 +134,7 @@ fn resume_live(
         writer.store.begin(&key.source, &key.pack)?;
         // An earlier recording of this name may have ended; a live source never does.
         let sealed_ms = writer.store.reopen(&key.source)?;
-        let start_ms = writer.store.starts()?.get(&key.source).copied();
+        let start_ms = writer.store.start_times()?.get(&key.source).copied();
         let start_time = start_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
         // The earlier of two start times suits both indexes.
         point.start_time = point.start_time.into_iter().chain(start_time).min();

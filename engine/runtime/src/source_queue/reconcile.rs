@@ -8,7 +8,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use atom_index::{Claim, Found, text_of};
+use atom_index::{DiscoveredFile, Reconciliation, path_to_text};
 use atom_media::{
     file::{content_digest::ContentDigest, recording_start::recording_start},
     folder::FileState,
@@ -84,7 +84,7 @@ impl<'r> Reconciler<'r> {
         loop {
             match self.reconcile_once(job, events) {
                 Err(RuntimeError::Store(error))
-                    if watched && error.may_pass() && !stop.is_cancelled() =>
+                    if watched && error.is_transient() && !stop.is_cancelled() =>
                 {
                     retry.wait(&error, stop);
                 }
@@ -150,8 +150,8 @@ impl<'r> Reconciler<'r> {
             }
             let mut name = job.name.clone();
             let mut claim = self.claim_name(writer, &name, file)?;
-            if claim == Claim::Taken {
-                name = text_of(file.path);
+            if claim == Reconciliation::NameInUse {
+                name = path_to_text(file.path);
                 claim = self.claim_name(writer, &name, file)?;
             }
             if let Some(event) = SourceEvent::of_claim(&name, claim) {
@@ -167,18 +167,18 @@ impl<'r> Reconciler<'r> {
         writer: &mut IndexWriter,
         name: &str,
         file: &FileIdentity,
-    ) -> Result<Claim, RuntimeError> {
-        let found = Found {
+    ) -> Result<Reconciliation, RuntimeError> {
+        let found = DiscoveredFile {
             name,
             path: file.path,
             content: &file.content,
             touched: &file.touched,
             start_utc_ms: file.start_utc_ms,
             grown_from: &|old| has_grown_from(old, file.path),
-            stays: &|other| other.is_file() || self.is_in_use(other),
-            holds: &|other, content| has_content(other, content) || self.is_in_use(other),
+            exists: &|other| other.is_file() || self.is_in_use(other),
+            has_content: &|other, content| has_content(other, content) || self.is_in_use(other),
         };
-        Ok(writer.store.claim(&found)?)
+        Ok(writer.store.reconcile(&found)?)
     }
 
     /// Returns the stored content of a file that was not written to since it was indexed: it need not be read again then.
@@ -186,14 +186,14 @@ impl<'r> Reconciler<'r> {
         let writers = self.writers.lock();
         let mut places = writers
             .iter()
-            .filter_map(|writer| writer.store.place(&job.name).ok().flatten());
+            .filter_map(|writer| writer.store.file_of(&job.name).ok().flatten());
         let same = places.find(|place| place.path == job.file.path && place.touched == touched);
         same.map(|place| place.content)
     }
 
     /// Waits until nothing of sources with the names of a recording is in the graph any more; false if the run stops before.
     fn wait_until_out_of_graph(&self, job: &FolderJob) -> bool {
-        let full_name = text_of(&job.file.path);
+        let full_name = path_to_text(&job.file.path);
         while self.is_in_graph(&[&job.name, &full_name]) {
             if self.context.stop.wait(POLL_INTERVAL) {
                 return false;
@@ -223,7 +223,7 @@ impl<'r> Reconciler<'r> {
     pub(super) fn remove_rows(&self, path: &Path, events: &EventSender) -> bool {
         let mut removed = true;
         for writer in self.writers.lock().iter_mut() {
-            match writer.store.forget_file(path) {
+            match writer.store.remove_file(path) {
                 Ok(sources) => sources.into_iter().for_each(|source| {
                     events.send(OutputEvent::Source(SourceEvent::Removed(source)))
                 }),
@@ -241,7 +241,7 @@ impl<'r> Reconciler<'r> {
         let writers = self.writers.lock();
         let files = |writer: &IndexWriter| {
             let planned: Vec<usize> = writer.source_names.keys().copied().collect();
-            let places = writer.store.places().unwrap_or_default().into_iter();
+            let places = writer.store.files().unwrap_or_default().into_iter();
             places
                 .map(|place| (place.path, planned.clone()))
                 .collect::<Vec<_>>()

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use atom_index::text_of;
+use atom_index::path_to_text;
 use atom_media::{
     file::container_kind::ContainerKind,
     folder::{
@@ -175,7 +175,7 @@ impl<'r> DirectoryScanner<'r> {
 impl ScannedFolder {
     /// Returns the name of a recording in the index.
     fn name(&self, path: &Path) -> String {
-        let name = text_of(self.recordings.index_name(path));
+        let name = path_to_text(self.recordings.index_name(path));
         format!("{}{name}", self.prefix)
     }
 

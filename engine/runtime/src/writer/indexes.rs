@@ -92,7 +92,7 @@ impl Indexes {
             match removed {
                 Ok(0) => {}
                 Ok(segments) => debug!(segments, "removed what is no longer kept"),
-                Err(error) if error.may_pass() => {
+                Err(error) if error.is_transient() => {
                     if newly_failing {
                         warn!(
                             "{}; it is tried again until that has passed",

@@ -1,0 +1,12 @@
+//! The file catalog: which file each source is, and what happened to a file since it was indexed.
+//!
+//! A recording is known by its content: one that was moved keeps its rows under its new name, one that was replaced loses
+//! them, one that has grown goes on. All of that is decided and done in one transaction, so that no crash leaves rows under
+//! two names or under none.
+
+pub(crate) mod file;
+pub(crate) mod files;
+mod path_text;
+mod reconcile;
+
+pub use path_text::path_to_text;

@@ -1,0 +1,19 @@
+//! The id of a pack within the key of its rows.
+
+/// Returns name and version of a pack from the key of its rows, NAME-VERSION-SETTINGS.
+///
+/// Vectors of different ids cannot be compared; those of one id can, whatever the settings were.
+pub fn pack_id(pack: &str) -> &str {
+    pack.rsplit_once('-').map_or(pack, |(id, _settings)| id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_follow_the_last_dash() {
+        assert_eq!(pack_id("mini-1.0-rc1-00ff00ff"), "mini-1.0-rc1");
+        assert_eq!(pack_id("p"), "p");
+    }
+}

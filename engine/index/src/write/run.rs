@@ -1,0 +1,223 @@
+//! Begins, restarts, reopens and finishes runs.
+
+use rusqlite::params;
+
+use super::gaps::finish_gaps;
+use super::seal::run_key;
+use crate::error::StoreError;
+use crate::source_state::Progress;
+use crate::sql::signed;
+use crate::store::{Abort, Store};
+
+const BEGIN: &str = "
+    INSERT INTO sources (source, pack, run) VALUES (?1, ?2, (SELECT 1 + last FROM runs))
+    ON CONFLICT DO UPDATE SET run = run
+    RETURNING sealed_ms, ended";
+
+/// The tables whose rows belong to a source and a pack.
+const TABLES_BY_PACK: [&str; 4] = ["sources", "gaps", "segments", "summaries"];
+
+impl Store {
+    /// Registers a run over `source` and returns the progress of earlier ones under the same `pack`.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub fn begin(&mut self, source: &str, pack: &str) -> Result<Progress, StoreError> {
+        self.write("begin a run in", |change| {
+            Ok(change.query_row(BEGIN, params![source, pack], |row| {
+                Ok(Progress {
+                    sealed_ms: row.get(0)?,
+                    ended: row.get(1)?,
+                })
+            })?)
+        })
+    }
+
+    /// Starts a run from the beginning: nothing counts as sealed any more, the source has not ended, and its pack is the newest.
+    ///
+    /// Rows and gaps of earlier runs stay until those of equal key replace them, or until `finish` removes the rest.
+    ///
+    /// # Errors
+    /// If the store cannot be written, or the run was not begun.
+    pub fn restart(&mut self, source: &str, pack: &str) -> Result<(), StoreError> {
+        self.write("restart a run in", |change| {
+            let updated = change.execute(
+                "UPDATE sources SET run = (SELECT 1 + last FROM runs), sealed_ms = 0, ended = 0
+                    WHERE source = ?1 AND pack = ?2",
+                params![source, pack],
+            )?;
+            match updated {
+                0 => Err(Abort::not_begun(source, pack)),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Marks a source as live, whatever it was before: rows of all its packs are current from now on. Returns the media time before
+    /// which any of them has rows, in milliseconds.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub fn reopen(&mut self, source: &str) -> Result<u64, StoreError> {
+        self.write("begin a run in", |change| {
+            change.execute(
+                "UPDATE sources SET ended = 0, live = 1 WHERE source = ?1",
+                [source],
+            )?;
+            let through = "SELECT coalesce(max(sealed_ms), 0) FROM sources WHERE source = ?1";
+            Ok(change.query_row(through, [source], |row| row.get(0))?)
+        })
+    }
+
+    /// Records that `source` ended at `end_ms`.
+    ///
+    /// Removes what other packs and settings made of the source, and the rows and gaps that begin at or after its end or stem
+    /// from runs before the last restart.
+    ///
+    /// # Errors
+    /// If the store cannot be written, or the run was not begun; nothing changes then.
+    pub fn finish(&mut self, source: &str, pack: &str, end_ms: u64) -> Result<(), StoreError> {
+        self.write("finish a run in", |change| {
+            let key = run_key(change, source, pack)?;
+            change.execute(
+                "UPDATE sources SET ended = 1, live = 0, sealed_ms = ?3 WHERE source = ?1 AND pack = ?2",
+                params![source, pack, signed(end_ms)],
+            )?;
+            for table in TABLES_BY_PACK {
+                let remove = format!("DELETE FROM {table} WHERE source = ?1 AND pack <> ?2");
+                change.execute(&remove, params![source, pack])?;
+            }
+            change.execute(
+                "DELETE FROM segments WHERE source = ?1 AND pack = ?2 AND (run < ?3 OR start_ms >= ?4)",
+                params![source, pack, key.run, signed(end_ms)],
+            )?;
+            Ok(finish_gaps(change, &key, end_ms)?)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::row::Seal;
+    use crate::source_state::SourceState;
+    use crate::testing::{found, row, store};
+
+    fn starts(store: &Store) -> Vec<(String, u64)> {
+        let rows = store.rows(None, None, None).unwrap();
+        rows.into_iter().map(|r| (r.pack, r.row.start_ms)).collect()
+    }
+
+    fn keys(pack: &str, starts: &[u64]) -> Vec<(String, u64)> {
+        let starts = starts.iter();
+        starts.map(|start| (pack.to_owned(), *start)).collect()
+    }
+
+    #[test]
+    fn a_run_goes_on_where_the_last_seal_left_it() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("atom.db");
+        let mut store = Store::open(&path).unwrap();
+        let fresh = Progress {
+            sealed_ms: 0,
+            ended: false,
+        };
+        assert_eq!(store.begin("door", "a").unwrap(), fresh);
+        store
+            .seal("door", "a", Seal::of(&[row(0, "one")], 4000))
+            .unwrap();
+        store.seal("door", "a", Seal::of(&[], 2000)).unwrap();
+        drop(store);
+        let mut store = Store::open(&path).unwrap();
+        let left = Progress {
+            sealed_ms: 4000,
+            ended: false,
+        };
+        assert_eq!(store.begin("door", "a").unwrap(), left);
+        store.finish("door", "a", 3900).unwrap();
+        let done = Progress {
+            sealed_ms: 3900,
+            ended: true,
+        };
+        assert_eq!(store.begin("door", "a").unwrap(), done);
+    }
+
+    #[test]
+    fn a_restart_keeps_old_rows_until_they_are_replaced_or_the_run_finishes() {
+        let (mut store, _folder) = store();
+        store.begin("door", "a").unwrap();
+        store
+            .seal(
+                "door",
+                "a",
+                Seal::of(&[row(0, "old"), row(2000, "old"), row(4000, "old")], 6000),
+            )
+            .unwrap();
+        store.finish("door", "a", 6000).unwrap();
+        store.restart("door", "a").unwrap();
+        assert_eq!(store.sources().unwrap()[0].sealed_ms, 0);
+        assert_eq!(starts(&store), keys("a", &[0, 2000, 4000]));
+        store
+            .seal("door", "a", Seal::of(&[row(0, "new")], 4000))
+            .unwrap();
+        store.begin("door", "a").unwrap();
+        store
+            .seal("door", "a", Seal::of(&[row(4000, "new")], 6000))
+            .unwrap();
+        assert_eq!(found(&store, "old"), [2000]);
+        store.finish("door", "a", 6000).unwrap();
+        assert_eq!(starts(&store), keys("a", &[0, 4000]));
+    }
+
+    #[test]
+    fn new_settings_are_read_only_once_they_have_replaced_the_old_ones() {
+        let (mut store, _folder) = store();
+        store.begin("door", "p-old").unwrap();
+        store
+            .seal("door", "p-old", Seal::of(&[row(0, "ball")], 4000))
+            .unwrap();
+        store.begin("door", "p-new").unwrap();
+        assert_eq!(
+            starts(&store),
+            keys("p-old", &[0]),
+            "there is nothing new yet"
+        );
+        store.begin("door", "p-old").unwrap();
+        store.finish("door", "p-old", 4000).unwrap();
+        store.begin("door", "p-new").unwrap();
+        store
+            .seal(
+                "door",
+                "p-new",
+                Seal::of(&[row(0, "cube"), row(1000, "cube")], 2000),
+            )
+            .unwrap();
+        assert_eq!(starts(&store), keys("p-old", &[0]));
+        assert!(found(&store, "cube").is_empty());
+        store.finish("door", "p-new", 2000).unwrap();
+        assert_eq!(starts(&store), keys("p-new", &[0, 1000]));
+        let only = SourceState {
+            source: "door".to_owned(),
+            pack: "p-new".to_owned(),
+            sealed_ms: 2000,
+            ended: true,
+            current: true,
+            live: false,
+        };
+        assert_eq!(store.sources().unwrap(), [only]);
+    }
+
+    #[test]
+    fn a_run_that_never_began_is_refused() {
+        let (mut store, _folder) = store();
+        for refused in [
+            store.seal("door", "a", Seal::of(&[], 1)),
+            store.restart("door", "a"),
+            store.finish("door", "a", 1),
+        ] {
+            assert!(matches!(refused, Err(StoreError::NotBegun { .. })));
+        }
+    }
+}
