@@ -222,10 +222,10 @@ fn a_store_of_a_newer_version_is_not_changed() {
     bytes[60..64].copy_from_slice(&99u32.to_be_bytes()); // the user version, in SQLite's file format
     dir.write("s.db", &bytes);
     dir.atom(&index)
-        .fails_with(&["s.db", "version 99", "newer"]);
+        .fails_with(&["s.db", "version 99", "this Atom reads version"]);
     let search = ["search", "red", "--store", "s.db"];
     dir.atom(&search)
-        .fails_with(&["s.db", "version 99", "newer"]);
+        .fails_with(&["s.db", "version 99", "this Atom reads version"]);
     assert_eq!(fs::read(dir.path("s.db")).unwrap(), bytes);
 }
 
