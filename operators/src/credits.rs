@@ -122,7 +122,7 @@ impl Credits {
         self.overloaded.swap(false, SeqCst)
     }
 
-    /// Returns true if another record may be taken in.
+    /// Returns true if the intake may admit another record.
     pub fn available(&self) -> bool {
         self.frames.load(SeqCst) < self.limits.frames
             && self.segments.load(SeqCst) < self.limits.segments

@@ -19,7 +19,7 @@ pub(crate) struct DecoderWorker {
     prefixes: Vec<Prompt>,
     counters: Counters,
     active: BTreeMap<u64, ActiveRequest>,
-    /// Requests that never reach the scheduler, or are taken from it.
+    /// Requests that never reach the scheduler, or are cancelled.
     rejected: Vec<(u64, Fault)>,
 }
 

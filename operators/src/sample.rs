@@ -93,7 +93,7 @@ impl SampleSpec {
 
 /// The core: decides about the frames of one source.
 #[derive(Clone, Debug)]
-pub(crate) struct Sampler {
+struct Sampler {
     grid: SamplingGrid,
     change: f64,
     keep_every_ms: u64,

@@ -71,7 +71,7 @@ impl Question {
     /// Fails if nobody waits for it, or its deadline has passed.
     pub fn check_wanted(&self) -> Result<(), Fault> {
         if self.cancellation.is_cancelled() {
-            let detail = "whoever asked does not wait for it any more";
+            let detail = "nobody waits for the answer any more";
             return Err(Fault::new(Reason::Cancelled, detail));
         }
         let over = self
@@ -79,7 +79,7 @@ impl Question {
             .and_then(|deadline| Instant::now().checked_duration_since(deadline));
         match over {
             Some(over) => {
-                let detail = format!("not found {} ms after it was of use", over.as_millis());
+                let detail = format!("not found {} ms after its deadline", over.as_millis());
                 Err(Fault::new(Reason::Late, detail))
             }
             None => Ok(()),

@@ -144,7 +144,7 @@ pub fn questions<'s>(
             let mut n = 0;
             move |output| {
                 while let Some((receiver, capability)) = &mut open {
-                    // Read before the questions, so that every question sent before the closing is taken.
+                    // Read before the questions, so that every question sent before the closing is admitted.
                     let closed = receiver.closer.is_closed();
                     match receiver.questions.try_recv() {
                         Ok(question) => {

@@ -33,10 +33,7 @@ impl SummaryWindow {
     /// Fails if the window has no sentence.
     pub fn prompt(&self, prompts: &PromptBuilder) -> Result<Prompt, Fault> {
         match self.sentences.is_empty() {
-            true => Err(Fault::new(
-                Reason::Missing,
-                "nothing was said in this stretch",
-            )),
+            true => Err(Fault::new(Reason::Missing, "the window has no captions")),
             false => Ok(prompts.summary_prompt(&self.text())),
         }
     }
