@@ -47,10 +47,31 @@ pub enum RuntimeError {
     /// The decoder failed on a summary.
     #[error("the decoder failed")]
     Decoder(#[source] atom_models::Fault),
-    /// A thread of the graph panicked.
-    #[error("the graph failed: {part} panicked")]
+    /// A sink failed while the run went on.
+    #[error("sink {name:?} was closed after an error")]
+    SinkClosed {
+        /// The sink's name in its pipeline file.
+        name: String,
+        /// The error of the sink.
+        #[source]
+        source: crate::sink::SinkError,
+    },
+    /// The observer failed.
+    #[error("cannot write results to stdout")]
+    Observer(#[source] io::Error),
+    /// A module failed too often in a row, or never worked.
+    #[error("the {module} failed on everything it was given")]
+    Module {
+        /// The module.
+        module: &'static str,
+        /// The last failure.
+        #[source]
+        source: atom_models::Fault,
+    },
+    /// A thread of the run panicked.
+    #[error("{part} panicked")]
     Panicked {
-        /// The part of the graph that the thread works for.
+        /// The part of the run that the thread works for.
         part: &'static str,
     },
 }

@@ -1,7 +1,8 @@
 //! The health of a run's modules: a module that keeps failing ends the run.
 
-use atom_models::Fault;
 use atom_operators::circuit_breaker::CircuitBreaker;
+
+use crate::error::RuntimeError;
 
 /// The health of each module. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -27,12 +28,10 @@ impl ModuleHealth {
     }
 
     /// Returns an error for each module that keeps failing or that never worked: the run's results are worthless then.
-    pub(crate) fn errors(&self) -> Vec<String> {
-        let error = |(health, name): (&CircuitBreaker, &str)| {
-            let fault: Fault = health.tripped().or_else(|| health.never_succeeded())?;
-            Some(format!(
-                "the {name} failed on everything it was given: {fault}"
-            ))
+    pub(crate) fn errors(&self) -> Vec<RuntimeError> {
+        let error = |(health, module): (&CircuitBreaker, &'static str)| {
+            let source = health.tripped().or_else(|| health.never_succeeded())?;
+            Some(RuntimeError::Module { module, source })
         };
         self.each().into_iter().filter_map(error).collect()
     }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, mem, time::Instant};
 
+use atom_models::error_chain;
+
 use crate::{
+    error::RuntimeError,
     process,
     report::{self, DecoderReport, Report, SourceReport},
     resume_point::SourceStart,
@@ -16,12 +19,17 @@ pub struct RunOutcome {
     /// Counts and times.
     pub report: Report,
     /// Errors; empty if the run succeeded.
-    pub errors: Vec<String>,
+    pub errors: Vec<RuntimeError>,
     /// Sources that were not processed to their end, with the time through which they are complete, in milliseconds.
     pub incomplete: BTreeMap<String, u64>,
 }
 
 impl RunOutcome {
+    /// Returns the errors as text, each with its causes.
+    pub fn error_messages(&self) -> Vec<String> {
+        self.errors.iter().map(|error| error_chain(error)).collect()
+    }
+
     /// Returns the outcome of a run whose planned sources started like this.
     pub(crate) fn new(
         status: &RunStatus,

@@ -68,9 +68,7 @@ impl RunThreads<'_> {
             source_events.send(OutputEvent::AllSealed);
             drop(source_events);
             let mut totals = writing.join().unwrap_or_else(|_| WriterTotals::of_panic());
-            totals
-                .errors
-                .extend(worked.err().map(|error| error.to_string()));
+            totals.errors.extend(worked.err());
             totals
         });
         totals.errors.splice(0..0, workers.into_errors());

@@ -99,7 +99,10 @@ impl Ask {
         clear_progress();
         match answer.try_recv() {
             Ok(answer) => self.print(answer),
-            Err(_) => Err(anyhow!("no answer came: {}", outcome.errors.join("; "))),
+            Err(_) => Err(anyhow!(
+                "no answer came: {}",
+                outcome.error_messages().join("; ")
+            )),
         }
     }
 

@@ -19,7 +19,7 @@ pub fn report_outcome(outcome: &RunOutcome) -> ExitCode {
             counts.join(", ")
         ));
     }
-    for error in &outcome.errors {
+    for error in outcome.error_messages() {
         eprint_line(&format!("error: {error}"));
     }
     for (source, complete_through_ms) in &outcome.incomplete {

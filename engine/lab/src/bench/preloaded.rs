@@ -105,7 +105,7 @@ pub fn run_preloaded(files: &[PipelineFile], modules: Modules) -> Result<RunTime
         ..RunOptions::new(CancellationToken::new(), Box::new(NullObserver))
     };
     let outcome = run(&plan(files), options)?;
-    if let Some(error) = outcome.errors.first() {
+    if let Some(error) = outcome.error_messages().first() {
         return Err(LabError::Run(error.clone()));
     }
     let ready = ready.lock().unwrap_or_else(PoisonError::into_inner).take();

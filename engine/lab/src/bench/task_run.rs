@@ -199,7 +199,11 @@ fn failures(outcome: &RunOutcome) -> String {
         .failures
         .iter()
         .map(|(stage, reasons)| format!("{stage}: {reasons:?}"));
-    let all: Vec<_> = outcome.errors.iter().cloned().chain(by_stage).collect();
+    let all: Vec<_> = outcome
+        .error_messages()
+        .into_iter()
+        .chain(by_stage)
+        .collect();
     all.join("; ")
 }
 

@@ -229,7 +229,7 @@ impl<'r> Reconciler<'r> {
                 }),
                 Err(error) => {
                     removed = false;
-                    debug!(%error, "what is gone is removed later");
+                    debug!(%error, "rows of a removed file stay for now");
                 }
             }
         }

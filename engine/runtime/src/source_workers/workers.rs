@@ -35,7 +35,7 @@ pub(crate) struct SourceWorkers<'r> {
     queue: &'r SourceQueue,
     builder: PlaybackBuilder<'r>,
     /// Errors by source.
-    errors: Mutex<BTreeMap<String, String>>,
+    errors: Mutex<BTreeMap<String, RuntimeError>>,
 }
 
 impl<'r> SourceWorkers<'r> {
@@ -70,7 +70,7 @@ impl<'r> SourceWorkers<'r> {
                 while let Some(job) = self.queue.next() {
                     let work = AssertUnwindSafe(|| self.work(&job, &mut channel, &events));
                     if catch_unwind(work).is_err() {
-                        self.note_error(job.name(), &PANICKED, job.is_from_folder());
+                        self.note_error(job.name(), PANICKED, job.is_from_folder());
                     }
                     self.queue.finish(&job);
                 }
@@ -82,7 +82,7 @@ impl<'r> SourceWorkers<'r> {
     }
 
     /// Returns the errors of sources that could not be played.
-    pub(crate) fn into_errors(self) -> Vec<String> {
+    pub(crate) fn into_errors(self) -> Vec<RuntimeError> {
         self.errors.into_inner().into_values().collect()
     }
 
@@ -94,7 +94,7 @@ impl<'r> SourceWorkers<'r> {
         match playback {
             Ok(Some(playback)) => self.play(playback, job.is_from_folder()),
             Ok(None) => {}
-            Err(error) => self.note_error(job.name(), &error, job.is_from_folder()),
+            Err(error) => self.note_error(job.name(), error, job.is_from_folder()),
         }
     }
 
@@ -114,7 +114,7 @@ impl<'r> SourceWorkers<'r> {
                 // A file of a folder that was removed meanwhile is not an error.
                 let removed = from_folder && file.is_some_and(|file| !file.exists());
                 if !removed {
-                    self.note_error(&name, &error, from_folder);
+                    self.note_error(&name, error, from_folder);
                 }
                 PlaybackSummary::default()
             }
@@ -124,14 +124,13 @@ impl<'r> SourceWorkers<'r> {
     }
 
     /// Notes an error. That of a folder's recording is logged at once, since the run may go on for days.
-    fn note_error(&self, source: &str, error: &RuntimeError, from_folder: bool) {
-        let message = error_chain(error);
+    fn note_error(&self, source: &str, error: RuntimeError, from_folder: bool) {
         if from_folder {
-            warn!("{message}");
+            warn!("{}", error_chain(&error));
         }
         let mut errors = self.errors.lock();
         if errors.len() < MAX_ERRORS {
-            errors.insert(source.to_owned(), message);
+            errors.insert(source.to_owned(), error);
         }
     }
 }

@@ -91,7 +91,7 @@ impl Indexes {
             let newly_failing = task.note_failure(removed.is_err());
             match removed {
                 Ok(0) => {}
-                Ok(segments) => debug!(segments, "removed what is no longer kept"),
+                Ok(segments) => debug!(segments, "removed expired segments"),
                 Err(error) if error.is_transient() => {
                     if newly_failing {
                         warn!(
@@ -113,9 +113,11 @@ impl Indexes {
     fn fail(&self, totals: &mut WriterTotals, errors: Vec<StoreError>) {
         for error in errors {
             totals.count_failure(Stage::Store, Reason::Write);
+            // Two indexes on a full disk fail alike.
             let message = error_chain(&error);
-            if !totals.errors.contains(&message) {
-                totals.errors.push(message);
+            let mut errors = totals.errors.iter();
+            if !errors.any(|other| error_chain(other) == message) {
+                totals.errors.push(error.into());
             }
             self.state.stop.cancel();
         }

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, io};
 
-use atom_models::{Reason, error_chain};
+use atom_models::Reason;
 use atom_operators::{
     failure::Stage,
     ids::{NodeId, SourceId},
@@ -14,6 +14,7 @@ use atom_operators::{
 
 use super::totals::WriterTotals;
 use crate::{
+    error::RuntimeError,
     observer::{NullObserver, Observer},
     run_state::RunState,
     sink::{Record, RecordKind, Sink, SinkError},
@@ -116,9 +117,10 @@ impl Outputs {
             Ok(()) => true,
             Err(error) => {
                 totals.count_failure(Stage::Sink, Reason::Write);
-                let (name, error) = (&open.name, error_chain(&error));
-                let message = format!("sink {name:?} was closed after an error: {error}");
-                totals.errors.push(message);
+                totals.errors.push(RuntimeError::SinkClosed {
+                    name: open.name.clone(),
+                    source: error,
+                });
                 false
             }
         });
@@ -137,8 +139,7 @@ impl Outputs {
             totals.observer_gone = true;
         } else {
             totals.count_failure(Stage::Sink, Reason::Write);
-            let message = format!("cannot write results to stdout: {error}");
-            totals.errors.push(message);
+            totals.errors.push(RuntimeError::Observer(error));
         }
         self.state.stop.cancel();
         self.observer = Box::new(NullObserver);

@@ -6,6 +6,7 @@ use atom_models::Reason;
 use atom_operators::{failure::Stage, ids::SourceId};
 
 use crate::{
+    error::RuntimeError,
     metrics::Metrics,
     report::SourceReport,
     status::{SealProgress, SourceStatus},
@@ -30,7 +31,7 @@ pub(crate) struct WriterTotals {
     /// Failures by stage and reason.
     pub(crate) failures: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     /// Errors that make the run fail.
-    pub(crate) errors: Vec<String>,
+    pub(crate) errors: Vec<RuntimeError>,
     /// True if the run ended because the observer went away.
     pub(crate) observer_gone: bool,
     /// Counts failures too.
@@ -49,7 +50,7 @@ impl WriterTotals {
     /// Returns totals of a writer that panicked.
     pub(crate) fn of_panic() -> Self {
         Self {
-            errors: vec!["the writer of results panicked".into()],
+            errors: vec![RuntimeError::Panicked { part: "the writer" }],
             ..Self::default()
         }
     }
