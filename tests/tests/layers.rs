@@ -1,4 +1,5 @@
-//! The layers of the workspace: which crate may use which, and which file may name which outside crate.
+//! The layers of the workspace: which crate may use which, which file may name which outside crate, and no import cycle
+//! between the files of a crate.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -8,8 +9,9 @@ use std::{
 };
 
 use atom_tests::{
+    imports::Imports,
     program::workspace,
-    rust_files::{in_workspace, metadata, paths},
+    rust_files::{crates, in_workspace, metadata, paths},
 };
 
 /// The crates in order; each uses only crates before it.
@@ -116,6 +118,17 @@ fn files_and_folders_that_may_name_a_crate_exist() {
         .filter(|place| !workspace().join(place).exists())
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn no_crate_has_an_import_cycle_between_its_files() {
+    let mut cycles = BTreeMap::new();
+    for found in crates() {
+        if let Some(cycle) = Imports::of(&found.files).shortest_cycle() {
+            cycles.insert(found.name, cycle.join(" -> "));
+        }
+    }
+    assert!(cycles.is_empty(), "{cycles:#?}");
 }
 
 /// Returns true if code, not a comment, names the crate in a path or a `use`; `gstreamer` stands for its whole family.
