@@ -22,6 +22,7 @@ pub struct ScopeArgs {
     sources: Vec<String>,
     /// Only what is shown at or after this time: seconds or [HH:]MM:SS of the video, or a moment as "2026-11-22 14:05".
     #[arg(long, value_name = "T", value_parser = parse_time)]
+    #[allow(rustdoc::broken_intra_doc_links, reason = "clap prints the brackets")]
     from: Option<TimeArg>,
     /// Only what is shown before this time.
     #[arg(long, value_name = "T", value_parser = parse_time)]
