@@ -51,7 +51,8 @@ const BAR_HEIGHT: i32 = 18;
 /// Pixels from the top of a row to that of the next one.
 const ROW_HEIGHT: i32 = 24;
 
-type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
+/// The outcome of drawing.
+pub(super) type DrawResult = Result<(), DrawingAreaErrorKind<io::Error>>;
 
 /// Draws timelines as SVG.
 ///
@@ -89,7 +90,7 @@ impl Chart<'_> {
         LEFT + (seconds / self.longest * width).round() as i32
     }
 
-    fn panel(&self, top: i32, timeline: &Timeline) -> Drawn {
+    fn panel(&self, top: i32, timeline: &Timeline) -> DrawResult {
         let title = format!("{}: {:.1} s", timeline.name, timeline.seconds);
         self.text(&title, (LEFT, top + 8), 13)?;
         let first_row = top + TITLE_HEIGHT;
@@ -111,7 +112,7 @@ impl Chart<'_> {
     }
 
     /// Draws the bars of a module.
-    fn row(&self, y: i32, timeline: &Timeline, (module, colour): (&str, RGBColor)) -> Drawn {
+    fn row(&self, y: i32, timeline: &Timeline, (module, colour): (&str, RGBColor)) -> DrawResult {
         self.text(module, (8, y + 3), 13)?;
         let frame = [(LEFT, y), (self.x(self.longest), y + BAR_HEIGHT)];
         let background = BLACK.mix(0.04).filled();
@@ -127,7 +128,7 @@ impl Chart<'_> {
         Ok(())
     }
 
-    fn legend(&self, top: i32) -> Drawn {
+    fn legend(&self, top: i32) -> DrawResult {
         let corners = [(LEFT, top), (LEFT + 14, top + 14)];
         self.area
             .draw(&Rectangle::new(corners, LOADING_COLOUR.filled()))?;
@@ -135,7 +136,7 @@ impl Chart<'_> {
         self.text(words, (LEFT + 20, top + 1), 12)
     }
 
-    fn text(&self, text: &str, position: (i32, i32), size: i32) -> Drawn {
+    fn text(&self, text: &str, position: (i32, i32), size: i32) -> DrawResult {
         self.area
             .draw(&Text::new(text, position, ("sans-serif", size)))
     }

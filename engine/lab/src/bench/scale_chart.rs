@@ -1,14 +1,13 @@
 //! Charts of how cost grows as SVG: a panel for each sweep, both axes logarithmic, so that a power law is a line.
 
-use std::{io, ops::Range};
+use std::ops::Range;
 
 use plotters::{
     coord::{Shift, combinators::LogCoord},
-    drawing::DrawingAreaErrorKind,
     prelude::*,
 };
 
-use super::sweep::Sweep;
+use super::{gantt_chart::DrawResult, sweep::Sweep};
 use crate::LabError;
 
 const WIDTH: u32 = 1000;
@@ -23,7 +22,6 @@ const MIN_COST: f64 = 1e-6;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type LogChart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<LogCoord<f64>, LogCoord<f64>>>;
-type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
 
 /// Draws sweeps as SVG.
 ///
@@ -44,7 +42,7 @@ pub fn scale_chart(sweeps: &[Sweep]) -> Result<String, LabError> {
     Ok(svg)
 }
 
-fn draw_panel(area: &Area<'_>, sweep: &Sweep) -> Drawn {
+fn draw_panel(area: &Area<'_>, sweep: &Sweep) -> DrawResult {
     let Some(bounds) = Bounds::of(sweep) else {
         return Ok(());
     };
@@ -105,7 +103,7 @@ impl Bounds {
 }
 
 /// Draws the cost if it grew in proportion from the first point, up to where the line leaves the panel.
-fn draw_proportion(chart: &mut LogChart<'_, '_>, bounds: Bounds) -> Drawn {
+fn draw_proportion(chart: &mut LogChart<'_, '_>, bounds: Bounds) -> DrawResult {
     let Bounds {
         first,
         last,
@@ -120,7 +118,7 @@ fn draw_proportion(chart: &mut LogChart<'_, '_>, bounds: Bounds) -> Drawn {
 }
 
 /// Draws the medians with their values, and the range of the rounds.
-fn draw_costs(chart: &mut LogChart<'_, '_>, sweep: &Sweep) -> Drawn {
+fn draw_costs(chart: &mut LogChart<'_, '_>, sweep: &Sweep) -> DrawResult {
     let points = || {
         let points = sweep.points.iter();
         points.map(|point| (point.value as f64, point.cost))
