@@ -270,11 +270,11 @@ fn a_run_answers_questions_while_it_processes_a_recording() {
     let mut plan = plan(&files);
     plan.sinks.clear();
     let store = Store::open_existing(&dir.path("s.db")).unwrap();
-    let (asking, inbox) = question_channel();
+    let (asking, receiver) = question_channel();
     let (answers, answered) = mpsc::channel();
     let options = RunOptions {
         questions: Some(Questions {
-            inbox,
+            receiver,
             archive: Box::new(StoreArchive::new(store, "fake-1".to_owned())),
         }),
         ..RunOptions::new(CancellationToken::new(), Box::new(Listener(answers)))

@@ -70,14 +70,17 @@ fn store_fault(error: StoreError) -> Fault {
     Fault::new(Reason::Missing, error_chain(&error))
 }
 
-/// Returns the time through which the chosen sources are complete, and their gaps.
-pub(crate) fn extent(store: &Store, chosen: &[SelectedSource]) -> Result<Coverage, StoreError> {
-    let through = chosen
+/// Returns the time through which the selected sources are complete, and their gaps.
+pub(crate) fn coverage_of(
+    store: &Store,
+    selected: &[SelectedSource],
+) -> Result<Coverage, StoreError> {
+    let through = selected
         .iter()
-        .map(|chosen| (chosen.state.source.clone(), chosen.state.sealed_ms));
+        .map(|selected| (selected.state.source.clone(), selected.state.sealed_ms));
     Ok(Coverage {
         complete_through_ms: through.collect(),
-        incomplete: store.incomplete(chosen)?,
+        incomplete: store.incomplete(selected)?,
     })
 }
 
@@ -108,18 +111,18 @@ impl StoreArchive {
         }
     }
 
-    fn chosen(&self, question: &Question) -> Result<Vec<SelectedSource>, Fault> {
-        let choice = self
+    fn selected(&self, question: &Question) -> Result<Vec<SelectedSource>, Fault> {
+        let selection = self
             .store
             .select(&self.filter_for(question))
             .map_err(store_fault)?;
-        Ok(choice.sources)
+        Ok(selection.sources)
     }
 }
 
 impl Archive for StoreArchive {
     fn coverage(&mut self, question: &Question) -> Result<Coverage, Fault> {
-        extent(&self.store, &self.chosen(question)?).map_err(store_fault)
+        coverage_of(&self.store, &self.selected(question)?).map_err(store_fault)
     }
 
     fn search(
@@ -160,12 +163,12 @@ impl Archive for StoreArchive {
         asked: Option<&str>,
         visit: &mut dyn FnMut(StoredSegment) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        let chosen = self.chosen(question)?;
+        let selected = self.selected(question)?;
         let Self { store, packs, .. } = self;
-        for chosen in chosen {
-            let source = Some(&*chosen.state.source);
+        for selected in selected {
+            let source = Some(&*selected.state.source);
             let mut failed = Ok(());
-            let visited = store.visit(source, Some(chosen.from_ms), chosen.to_ms, &mut |row| {
+            let visited = store.visit(source, Some(selected.from_ms), selected.to_ms, &mut |row| {
                 failed = packs.segment(row, asked).and_then(&mut *visit);
                 failed.is_ok()
             });
@@ -194,7 +197,7 @@ impl PackReaders {
             concepts: row.concepts.into(),
         };
         let asked = asked.filter(|_| pack_id(&stored.pack) != self.own);
-        let likely = match asked {
+        let probability = match asked {
             Some(asked) => {
                 let pack = self.pack(&stored.pack)?;
                 Some(pack.probability(asked, &features)?)
@@ -208,7 +211,7 @@ impl PackReaders {
             tags: row.tags,
             caption: row.caption,
             features,
-            probability: likely,
+            probability,
         })
     }
 

@@ -69,9 +69,9 @@ pub enum SourceEvent {
 
 impl SourceEvent {
     /// Returns the event of a reconciliation, if it is worth one.
-    pub(crate) fn of_claim(name: &str, claim: Reconciliation) -> Option<Self> {
+    pub(crate) fn of_reconciliation(name: &str, reconciliation: Reconciliation) -> Option<Self> {
         let name = name.to_owned();
-        match claim {
+        match reconciliation {
             Reconciliation::Moved(from) => Some(Self::Renamed { from, to: name }),
             Reconciliation::Replaced => Some(Self::Replaced(name)),
             Reconciliation::Grown => Some(Self::Grown(name)),

@@ -93,8 +93,8 @@ impl InputChannels {
         live.find(|(at, _)| *at == source).map(|(_, flow)| flow)
     }
 
-    /// Returns the rate controller of each live source of the plan.
-    pub(crate) fn rate_controllers(&self) -> BTreeMap<usize, Arc<RateFactor>> {
+    /// Returns the rate factor of each live source of the plan.
+    pub(crate) fn rate_factors(&self) -> BTreeMap<usize, Arc<RateFactor>> {
         let live = self.live.iter();
         live.map(|(at, flow)| (*at, Arc::clone(flow.rate())))
             .collect()

@@ -68,7 +68,7 @@ pub type ServerHook = Box<dyn FnOnce(RunView) -> io::Result<Box<dyn Any>> + Send
 /// nobody can ask.
 pub struct Questions {
     /// Receives the questions.
-    pub inbox: QuestionReceiver,
+    pub receiver: QuestionReceiver,
     /// The subject of the questions.
     pub archive: Box<dyn Archive>,
 }

@@ -128,27 +128,27 @@ impl Run<'_> {
         questions: Option<Questions>,
     ) -> (SourceChannels, GraphInputs) {
         let health = &self.state.health;
-        let (inbox, archive) = questions
-            .map(|questions| (questions.inbox, questions.archive))
+        let (receiver, archive) = questions
+            .map(|questions| (questions.receiver, questions.archive))
             .unzip();
         let text = modules.graph_needs_text.then_some(modules.text);
         let language = LanguageModules {
             decoder: modules.decoder,
-            decoder_health: health.decoder.clone(),
+            decoder_breaker: health.decoder.clone(),
             text: text.map(|text| Box::new(text) as _),
-            text_health: health.text.clone(),
+            text_breaker: health.text.clone(),
             memory: modules.memory,
             archive,
         };
-        let rate_controllers = channels.rate_controllers();
+        let rate_factors = channels.rate_factors();
         let (receivers, channels) = channels.open();
         let inputs = GraphInputs {
             receivers,
-            rate_controllers,
+            rate_factors,
             vision: modules.vision,
-            vision_health: health.vision.clone(),
+            vision_breaker: health.vision.clone(),
             language,
-            questions: inbox,
+            questions: receiver,
             prompts: self.pack.prompts().clone(),
             counters: self.state.status.counters.clone(),
         };

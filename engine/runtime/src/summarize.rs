@@ -10,7 +10,7 @@ use atom_operators::{qa::archive::Coverage, summary::sentences::condense};
 use serde::Serialize;
 use tracing::warn;
 
-use crate::{archive::extent, error::RuntimeError};
+use crate::{archive::coverage_of, error::RuntimeError};
 
 /// Length of a minute.
 const MINUTE_MS: u64 = 60_000;
@@ -99,7 +99,7 @@ impl Summarizer {
         }
         Ok(Summaries {
             summaries,
-            extent: extent(store, &chosen)?,
+            extent: coverage_of(store, &chosen)?,
         })
     }
 

@@ -80,7 +80,7 @@ impl Ask {
         let stop = cancel_on_ctrl_c()?;
         let (partial_answers, partial_answer) = channel();
         let question = self.question(partial_answers, stop.clone())?;
-        let (asking, inbox) = question_channel();
+        let (asking, receiver) = question_channel();
         asking.ask(question);
         drop(asking);
         let progress = thread::spawn(move || {
@@ -90,7 +90,7 @@ impl Ask {
         });
         let (answers, answer) = channel();
         let options = RunOptions {
-            questions: Some(Questions { inbox, archive }),
+            questions: Some(Questions { receiver, archive }),
             ..RunOptions::new(stop, Box::new(ReplySender(answers)))
         };
         let outcome = run(&plan, options)?;

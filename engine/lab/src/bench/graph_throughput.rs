@@ -148,9 +148,9 @@ fn graph_inputs(pack: &Pack, receivers: Vec<FrameReceiver>) -> Result<GraphInput
     let decoder = pack.decoder(meters.decoder)?;
     Ok(GraphInputs {
         receivers,
-        rate_controllers: BTreeMap::new(),
+        rate_factors: BTreeMap::new(),
         vision: Some(pack.vision(meters.vision)?),
-        vision_health: CircuitBreaker::default(),
+        vision_breaker: CircuitBreaker::default(),
         language: LanguageModules {
             decoder: Some(Scheduler::new(decoder, SchedulerSettings::default())),
             ..LanguageModules::default()

@@ -32,12 +32,12 @@ use crate::event::OutputEvent;
 pub struct GraphInputs {
     /// The receiving ends of the input channels.
     pub receivers: Vec<FrameReceiver>,
-    /// The rate controller of each live source of the plan.
-    pub rate_controllers: BTreeMap<usize, Arc<RateFactor>>,
+    /// The rate factor of each live source of the plan.
+    pub rate_factors: BTreeMap<usize, Arc<RateFactor>>,
     /// The vision encoder, if the plan encodes.
     pub vision: Option<Box<dyn VisionEncoder>>,
-    /// The health of the vision encoder.
-    pub vision_health: CircuitBreaker,
+    /// Opens when the vision encoder keeps failing.
+    pub vision_breaker: CircuitBreaker,
     /// The decoder and everything it works with.
     pub language: LanguageModules,
     /// People's questions, if any can be asked.
@@ -73,9 +73,9 @@ impl GraphBuilder<'_> {
             counters: inputs.counters,
             events: vec![intake.clone().flat_map(intake_event)],
         };
-        let samples = graph.sample(&intake, &inputs.rate_controllers);
+        let samples = graph.sample(&intake, &inputs.rate_factors);
         let encoded = match inputs.vision {
-            Some(vision) => graph.encode(&samples, vision, inputs.vision_health),
+            Some(vision) => graph.encode(&samples, vision, inputs.vision_breaker),
             None => Vec::new(),
         };
         let segments = graph.segment(&encoded);
@@ -87,14 +87,14 @@ impl GraphBuilder<'_> {
         replies.inspect(move |reply| reply_output(OutputEvent::Reply(reply.clone())));
         seal(
             scope.concatenate(graph.events),
-            waiting(self.plan),
+            seal_buffer(self.plan),
             move |sealed| output(OutputEvent::Sealed(sealed)),
         );
     }
 }
 
 /// Returns the state of the seal at the start.
-fn waiting(plan: &Plan) -> SealBuffer {
+fn seal_buffer(plan: &Plan) -> SealBuffer {
     let changes = nodes(plan).filter_map(|(node, kind)| match kind {
         NodeKind::Reason(spec) => Some((node, AnswerChanges::new(spec)?)),
         _ => None,
@@ -117,15 +117,15 @@ fn segment_nodes_by_source(plan: &Plan) -> Vec<(u32, Vec<NodeId>)> {
 }
 
 /// Returns the event that the intake itself reports, if any.
-fn intake_event(taken: IntakeEvent) -> Option<ResultEvent> {
-    match taken {
+fn intake_event(event: IntakeEvent) -> Option<ResultEvent> {
+    match event {
         IntakeEvent::Frame(_) => None,
         IntakeEvent::Lost(failure) => Some(ResultEvent::Failure(failure)),
-        IntakeEvent::Idle(quiet) => quiet.cause.map(|fault| {
+        IntakeEvent::Idle(heartbeat) => heartbeat.cause.map(|fault| {
             ResultEvent::Failure(Failure {
                 stage: Stage::Source,
-                source: quiet.source,
-                at: quiet.from,
+                source: heartbeat.source,
+                at: heartbeat.from,
                 fault,
             })
         }),

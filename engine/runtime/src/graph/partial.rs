@@ -65,7 +65,7 @@ impl<'s> PartialGraph<'s, '_> {
     pub(super) fn sample(
         &self,
         intake: &Stream<'s, IntakeEvent>,
-        rate_controllers: &BTreeMap<usize, Arc<RateFactor>>,
+        rate_factors: &BTreeMap<usize, Arc<RateFactor>>,
     ) -> StreamsByNode<'s, IntakeEvent> {
         let mut streams = Vec::new();
         for (node, kind) in nodes(self.plan) {
@@ -76,7 +76,7 @@ impl<'s> PartialGraph<'s, '_> {
             let sources = self.plan.sources_of(Input::Node(node.0)).into_iter();
             let sampling = SampledSources {
                 planned: sources
-                    .map(|at| (at as u32, rate_controllers.get(&at).cloned()))
+                    .map(|at| (at as u32, rate_factors.get(&at).cloned()))
                     .collect(),
                 window_lengths_ms: planned.segment_lengths_ms.clone(),
             };
@@ -130,7 +130,7 @@ impl<'s> PartialGraph<'s, '_> {
             let segments = segment(self.scope.concatenate(inputs.collect::<Vec<_>>()), spec);
             let events = segments
                 .clone()
-                .flat_map(move |cut| segment_events(node, cut));
+                .flat_map(move |event| segment_events(node, event));
             self.events.push(events);
             streams.push((node, segments));
         }
@@ -139,8 +139,8 @@ impl<'s> PartialGraph<'s, '_> {
 }
 
 /// Returns the events of a segment: it closed, and maybe failed.
-fn segment_events(node: NodeId, cut: SegmentEvent) -> Vec<ResultEvent> {
-    let SegmentEvent::Closed(closed) = cut else {
+fn segment_events(node: NodeId, event: SegmentEvent) -> Vec<ResultEvent> {
+    let SegmentEvent::Closed(closed) = event else {
         return Vec::new();
     };
     let has_frames = closed.result.is_ok();

@@ -45,8 +45,8 @@ pub(super) fn nodes(plan: &Plan) -> impl Iterator<Item = (NodeId, &NodeKind)> {
 }
 
 /// Returns the segment of an event, if it closed one that has a result.
-pub(super) fn closed_segment(cut: SegmentEvent) -> Option<Arc<Segment>> {
-    match cut {
+pub(super) fn closed_segment(event: SegmentEvent) -> Option<Arc<Segment>> {
+    match event {
         SegmentEvent::Closed(closed) => closed.result.ok(),
         _ => None,
     }

@@ -32,12 +32,12 @@ use super::{
 pub struct LanguageModules {
     /// The decoder, if the plan needs it.
     pub decoder: Option<Scheduler>,
-    /// The health of the decoder.
-    pub decoder_health: CircuitBreaker,
+    /// Opens when the decoder keeps failing.
+    pub decoder_breaker: CircuitBreaker,
     /// The text encoder, if the graph needs it.
     pub text: Option<Box<dyn TextEncoder>>,
-    /// The health of the text encoder.
-    pub text_health: CircuitBreaker,
+    /// Opens when the text encoder keeps failing.
+    pub text_breaker: CircuitBreaker,
     /// The caption memory, if the pack has one.
     pub memory: Option<Arc<CaptionMemory>>,
     /// The subject of people's questions.
@@ -54,19 +54,19 @@ impl<'s> PartialGraph<'s, '_> {
         mut drafts: impl FnMut(&Caption) + 'static,
     ) -> Stream<'s, Reply> {
         let mut requests = self.reason_requests(segments);
-        let recalled = self.recalled(segments, language.memory.clone());
-        requests.push(recalled.map(move |recalled| {
-            recalled.draft.iter().for_each(&mut drafts);
-            recalled.request
+        let drafted = self.drafted(segments, language.memory.clone());
+        requests.push(drafted.map(move |drafted| {
+            drafted.draft.iter().for_each(&mut drafts);
+            drafted.request
         }));
         let summaries = self.summary_nodes();
-        let asked = DecodeInputs {
+        let inputs = DecodeInputs {
             requests: self.scope.concatenate(requests),
             questions,
             segments: self.summarized_segments(segments, &summaries),
         };
         let service = self.decoder_service(segments, language, summaries);
-        let (decoded, replies) = decode(asked, service, self.threads);
+        let (decoded, replies) = decode(inputs, service, self.threads);
         let texts: StreamsByNode<'s, RowPart> = nodes(self.plan)
             .filter_map(|(node, kind)| Some((node, texts_of(&decoded, node, kind)?)))
             .collect();
@@ -92,41 +92,41 @@ impl<'s> PartialGraph<'s, '_> {
                 continue;
             };
             for segments in self.input_streams(node, segments) {
-                let (asker, prompts) = (self.asker(node, spec), self.prompts.clone());
-                let ask = move |segment| asker.segment_request(&segment, &prompts);
-                requests.push(segments.flat_map(move |cut| closed_segment(cut).and_then(&ask)));
+                let (reason_node, prompts) = (self.reason_node(node, spec), self.prompts.clone());
+                let ask = move |segment| reason_node.segment_request(&segment, &prompts);
+                requests.push(segments.flat_map(move |event| closed_segment(event).and_then(&ask)));
             }
         }
         requests
     }
 
-    /// Returns the requests of the caption nodes, with the captions that the memory recalls.
-    fn recalled(
+    /// Returns the requests of the caption nodes, with the drafts that the memory gives.
+    fn drafted(
         &self,
         segments: &StreamsByNode<'s, SegmentEvent>,
         memory: Option<Arc<CaptionMemory>>,
     ) -> Stream<'s, Drafted> {
-        let mut wishes = Vec::new();
+        let mut requests = Vec::new();
         for (node, kind) in nodes(self.plan) {
             let NodeKind::Caption(spec) = kind else {
                 continue;
             };
             let limit = self.prompts.caption_tokens();
             let max_tokens = spec.max_tokens.unwrap_or(limit);
-            let wish = move |segment| CaptionRequest {
+            let request = move |segment| CaptionRequest {
                 node,
                 segment,
                 max_tokens,
             };
             for segments in self.input_streams(node, segments) {
-                wishes.push(segments.flat_map(move |cut| closed_segment(cut).map(wish)));
+                requests.push(segments.flat_map(move |event| closed_segment(event).map(request)));
             }
         }
-        let lookup = Drafter {
+        let drafter = Drafter {
             memory,
             prompts: self.prompts.clone(),
         };
-        draft(self.scope.concatenate(wishes), lookup, self.threads)
+        draft(self.scope.concatenate(requests), drafter, self.threads)
     }
 
     /// Returns the streams of segments that a node reads.
@@ -159,19 +159,19 @@ impl<'s> PartialGraph<'s, '_> {
         DecodeService {
             scheduler: language.decoder,
             prefixes: reason.into_iter().chain(ask).chain(summary).collect(),
-            decoder_breaker: language.decoder_health,
+            decoder_breaker: language.decoder_breaker,
             text_encoder: language.text,
-            text_breaker: language.text_health,
+            text_breaker: language.text_breaker,
             archive: language.archive,
             counters: self.counters.clone(),
             prompts: self.prompts.clone(),
-            caption_readers: self.followers(segments),
+            caption_readers: self.caption_readers(segments),
             summaries,
         }
     }
 
     /// Returns the reason nodes that read the text of another node.
-    fn followers(&self, segments: &StreamsByNode<'s, SegmentEvent>) -> Vec<CaptionReader> {
+    fn caption_readers(&self, segments: &StreamsByNode<'s, SegmentEvent>) -> Vec<CaptionReader> {
         let mut found = Vec::new();
         for (node, kind) in nodes(self.plan) {
             let NodeKind::Reason(spec) = kind else {
@@ -181,13 +181,13 @@ impl<'s> PartialGraph<'s, '_> {
             let texts = inputs.filter(|input| stream_of(segments, *input).is_none());
             found.extend(texts.map(|reads| CaptionReader {
                 reads,
-                node: self.asker(node, spec),
+                node: self.reason_node(node, spec),
             }));
         }
         found
     }
 
-    fn asker(&self, node: NodeId, spec: &ReasonSpec) -> ReasonNode {
+    fn reason_node(&self, node: NodeId, spec: &ReasonSpec) -> ReasonNode {
         let segment_nodes = self.segment_nodes(&self.inputs_of(node)).into_iter();
         let lengths = segment_nodes.filter_map(|at| match &self.plan.nodes[at.0].kind {
             NodeKind::Segment(segment) => Some(segment.length_ms),
@@ -197,7 +197,7 @@ impl<'s> PartialGraph<'s, '_> {
     }
 
     fn summary_nodes(&self) -> Vec<SummaryNode> {
-        let asker = |(node, kind): (NodeId, &NodeKind)| match kind {
+        let summary_node = |(node, kind): (NodeId, &NodeKind)| match kind {
             NodeKind::Summary(spec) => Some(SummaryNode {
                 node,
                 reads: self.inputs_of(node),
@@ -206,7 +206,7 @@ impl<'s> PartialGraph<'s, '_> {
             }),
             _ => None,
         };
-        nodes(self.plan).filter_map(asker).collect()
+        nodes(self.plan).filter_map(summary_node).collect()
     }
 
     /// Returns the segments that each summary node summarizes.
@@ -220,7 +220,7 @@ impl<'s> PartialGraph<'s, '_> {
             let node = *node;
             for at in self.segment_nodes(reads) {
                 if let Some(segments) = stream_of(segments, at) {
-                    streams.push(segments.map(move |cut| (node, cut)));
+                    streams.push(segments.map(move |event| (node, event)));
                 }
             }
         }
@@ -241,7 +241,7 @@ impl<'s> PartialGraph<'s, '_> {
             for at in self.segment_nodes(&inputs) {
                 if let Some(segments) = stream_of(segments, at) {
                     let silent = self.silent(&inputs);
-                    parts.push(segments.flat_map(move |cut| segment_parts(cut, &silent)));
+                    parts.push(segments.flat_map(move |event| segment_parts(event, &silent)));
                 }
             }
             let rows = index(self.scope.concatenate(parts), node, count);
@@ -251,20 +251,20 @@ impl<'s> PartialGraph<'s, '_> {
 
     /// Returns the reason nodes among these that may not ask about every segment.
     fn silent(&self, inputs: &[NodeId]) -> Vec<ReasonNode> {
-        let asker = |node: &NodeId| match &self.plan.nodes[node.0].kind {
-            NodeKind::Reason(spec) => Some(self.asker(*node, spec)),
+        let reason_node = |node: &NodeId| match &self.plan.nodes[node.0].kind {
+            NodeKind::Reason(spec) => Some(self.reason_node(*node, spec)),
             _ => None,
         };
-        inputs.iter().filter_map(asker).collect()
+        inputs.iter().filter_map(reason_node).collect()
     }
 }
 
 /// Returns the parts of an index row that are known when a segment closes: the segment, and the nodes that will not answer.
-fn segment_parts(cut: SegmentEvent, silent: &[ReasonNode]) -> Vec<RowPart> {
-    let Some(segment) = closed_segment(cut) else {
+fn segment_parts(event: SegmentEvent, silent: &[ReasonNode]) -> Vec<RowPart> {
+    let Some(segment) = closed_segment(event) else {
         return Vec::new();
     };
-    let not_asking = silent.iter().filter(|asker| !asker.selects(&segment));
+    let not_asking = silent.iter().filter(|node| !node.selects(&segment));
     let mut parts: Vec<_> = not_asking.map(|_| RowPart::Empty(segment.key)).collect();
     parts.push(RowPart::Segment(segment));
     parts

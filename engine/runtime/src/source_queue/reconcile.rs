@@ -154,7 +154,7 @@ impl<'r> Reconciler<'r> {
                 name = path_to_text(file.path);
                 claim = self.claim_name(writer, &name, file)?;
             }
-            if let Some(event) = SourceEvent::of_claim(&name, claim) {
+            if let Some(event) = SourceEvent::of_reconciliation(&name, claim) {
                 events.send(OutputEvent::Source(event));
             }
             names.insert(writer.node, name);
@@ -184,11 +184,11 @@ impl<'r> Reconciler<'r> {
     /// Returns the stored content of a file that was not written to since it was indexed: it need not be read again then.
     fn content_if_untouched(&self, job: &FolderJob, touched: &str) -> Option<String> {
         let writers = self.writers.lock();
-        let mut places = writers
+        let mut files = writers
             .iter()
             .filter_map(|writer| writer.store.file_of(&job.name).ok().flatten());
-        let same = places.find(|place| place.path == job.file.path && place.touched == touched);
-        same.map(|place| place.content)
+        let same = files.find(|file| file.path == job.file.path && file.touched == touched);
+        same.map(|file| file.content)
     }
 
     /// Waits until nothing of sources with the names of a recording is in the graph any more; false if the run stops before.
@@ -241,9 +241,13 @@ impl<'r> Reconciler<'r> {
         let writers = self.writers.lock();
         let files = |writer: &IndexWriter| {
             let planned: Vec<usize> = writer.source_names.keys().copied().collect();
-            let places = writer.store.files().unwrap_or_default().into_iter();
-            places
-                .map(|place| (place.path, planned.clone()))
+            let files = writer.store.files().unwrap_or_else(|error| {
+                debug!(%error, "cannot list the files of the index");
+                Vec::new()
+            });
+            files
+                .into_iter()
+                .map(|file| (file.path, planned.clone()))
                 .collect::<Vec<_>>()
         };
         writers.iter().flat_map(files).collect()
