@@ -49,13 +49,13 @@ impl FrameFilter {
         if !at.reaches(self.from) {
             return false;
         }
-        let tally = sender.tally.source(sender.source);
-        tally.add_received(sender.samplers);
-        tally.advance_media_time(at);
+        let counters = sender.counters.source(sender.source);
+        counters.add_received(sender.samplers);
+        counters.advance_media_time(at);
         let wanted = self.selects(at);
         self.offered += 1;
         if !wanted {
-            tally.add_dropped(DropReason::Rate, sender.samplers);
+            counters.add_dropped(DropReason::Rate, sender.samplers);
         }
         wanted
     }
@@ -72,8 +72,8 @@ impl FrameFilter {
 
     /// Counts frames that no sampler wants and that were not even decoded.
     pub(crate) fn count_undecoded(&self, frames: u64, sender: &FrameSender) {
-        let tally = sender.tally.source(sender.source);
-        tally.add_received(frames * sender.samplers);
-        tally.add_dropped(DropReason::Rate, frames * sender.samplers);
+        let counters = sender.counters.source(sender.source);
+        counters.add_received(frames * sender.samplers);
+        counters.add_dropped(DropReason::Rate, frames * sender.samplers);
     }
 }

@@ -38,9 +38,9 @@ pub struct FrameSender {
     /// Number of samplers that are offered each frame.
     pub samplers: u64,
     /// Woken after each record.
-    pub flow: Arc<Credits>,
+    pub credits: Arc<Credits>,
     /// Counts the source's frames.
-    pub tally: Counters,
+    pub counters: Counters,
     /// Cancelled when the run is to end early.
     pub stop: CancellationToken,
     /// Length of the video in milliseconds once it is known, for progress; 0 before.
@@ -69,15 +69,15 @@ const END_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl FrameSender {
     /// Returns a sender for a recording that is never cancelled and has no flow control.
-    pub fn for_recording(source: SourceId, records: Sender<Record>, tally: Counters) -> Self {
+    pub fn for_recording(source: SourceId, records: Sender<Record>, counters: Counters) -> Self {
         Self {
             source,
             name: String::new(),
             records,
             queued: None,
             samplers: 1,
-            flow: Credits::new(CreditLimits::default()),
-            tally,
+            credits: Credits::new(CreditLimits::default()),
+            counters,
             stop: CancellationToken::new(),
             length_ms: Arc::default(),
             connection: Arc::default(),
@@ -107,15 +107,15 @@ impl FrameSender {
             self.count_dropped(&record, DropReason::Stopped);
             return Err(Cancelled);
         }
-        self.flow.wake_intake();
+        self.credits.wake_intake();
         Ok(())
     }
 
     /// Counts a record that never reaches the graph, if it is a frame.
     fn count_dropped(&self, record: &Record, reason: DropReason) {
         if let Record::Frame(_) = record {
-            let tally = self.tally.source(self.source);
-            tally.add_dropped(reason, self.samplers);
+            let counters = self.counters.source(self.source);
+            counters.add_dropped(reason, self.samplers);
         }
     }
 
@@ -134,7 +134,7 @@ impl FrameSender {
                 break;
             };
             if let Record::Frame(_) = dropped {
-                self.flow.report_overload();
+                self.credits.report_overload();
             }
             self.count_dropped(&dropped, DropReason::Overload);
         }
@@ -156,7 +156,7 @@ impl FrameSender {
 
     /// Reports a frame that arrived but cannot be used, and counts it as dropped.
     pub(crate) fn report_unusable_frame(&self, at: MediaTime, why: &str) -> Result<(), Cancelled> {
-        self.tally
+        self.counters
             .source(self.source)
             .add_dropped(DropReason::Undecodable, self.samplers);
         self.report_fault(at, why)
@@ -190,7 +190,7 @@ impl FrameSender {
         if let Some(end) = unsent {
             let _ = self.records.send_timeout(end, END_TIMEOUT);
         }
-        self.flow.wake_intake();
+        self.credits.wake_intake();
     }
 }
 
@@ -198,7 +198,7 @@ impl FrameSender {
 fn is_droppable(record: &Record) -> bool {
     match record {
         Record::Frame(_) => true,
-        Record::Idle(quiet) => quiet.cause.is_none(),
+        Record::Idle(heartbeat) => heartbeat.cause.is_none(),
         Record::Lost(_) | Record::End(_) => false,
     }
 }

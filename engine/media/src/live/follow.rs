@@ -2,7 +2,7 @@
 //!
 //! The source is reconnected after an error, after the end of its stream, and when no frame comes for a while. Only an error
 //! that no retry cures (a wrong password, a missing plugin, no video) ends a source, and only if it never gave a frame and is
-//! the only one. Invariant: while no frames come, the graph is told so every second, so that nothing waits for them.
+//! the only one. Invariant: while no frames come, the graph gets a heartbeat every second, so that nothing waits for them.
 
 use std::{
     convert::Infallible,
@@ -38,9 +38,9 @@ use crate::{
 
 /// Time that a pull, or a wait for the next attempt, lasts before everything else is checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// Interval at which the graph is told that no frames come, and at which damaged frames are reported.
+/// Interval at which the graph gets a heartbeat while no frames come, and at which damaged frames are reported.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// The latest that a frame may arrive, in nanoseconds: the graph is told of no silence that is more recent.
+/// The latest that a frame may arrive, in nanoseconds: no heartbeat covers a more recent time.
 const MAX_DELAY: u64 = 500_000_000;
 
 /// Follows the source until the run ends.
@@ -93,7 +93,7 @@ struct Follower<'s> {
     filter: FrameFilter,
     converter: FrameConverter,
     clock: MediaClock,
-    governor: RateController,
+    rate_controller: RateController,
     backoff: Backoff,
     transport: Transport,
     /// True if a frame ever came.
@@ -105,8 +105,8 @@ struct Follower<'s> {
     last_heard: Instant,
     /// The last frame before the connection was lost, and the reason.
     lost: Option<(MediaTime, String)>,
-    /// Time at which the graph was last told that no frames come.
-    silence_reported: Instant,
+    /// Time of the last heartbeat.
+    last_heartbeat: Instant,
     /// Time at which a damaged frame was last reported.
     damage_reported: Option<Instant>,
 }
@@ -122,7 +122,7 @@ impl<'s> Follower<'s> {
             filter: FrameFilter::new(request.selection, request.from),
             converter: FrameConverter::new(request.size),
             clock: MediaClock::new(settings.sealed),
-            governor: RateController::new(settings.min_rate_share, now),
+            rate_controller: RateController::new(settings.min_rate_share, now),
             backoff: Backoff::new(first, longest),
             transport: Transport::default(),
             ever_connected: false,
@@ -130,7 +130,7 @@ impl<'s> Follower<'s> {
             frames: 0,
             last_heard: now,
             lost: None,
-            silence_reported: now,
+            last_heartbeat: now,
             damage_reported: None,
         }
     }
@@ -267,7 +267,7 @@ impl<'s> Follower<'s> {
                 warn!(source = %self.sender.name, "stalled");
             }
         }
-        Ok(self.report_silence(None)?)
+        Ok(self.send_heartbeat(None)?)
     }
 
     /// Reports the loss of a connection, and waits before the next attempt.
@@ -280,13 +280,13 @@ impl<'s> Follower<'s> {
             _ => self.backoff.next_wait(fastrand::f64()),
         };
         let fault = self.report_loss(error, wait);
-        self.report_silence(fault)?;
+        self.send_heartbeat(fault)?;
         let until = Instant::now() + wait;
         while let Some(left) = until.checked_duration_since(Instant::now()) {
             if self.sender.stop.wait(left.min(POLL_INTERVAL)) {
                 return Err(Cancelled);
             }
-            self.report_silence(None)?;
+            self.send_heartbeat(None)?;
             self.adjust_rate();
         }
         Ok(())
@@ -332,15 +332,15 @@ impl<'s> Follower<'s> {
         before == Transport::Tcp && self.transport == Transport::Udp
     }
 
-    /// Tells the graph that no frames come: at once with a new reason, else once a second.
-    fn report_silence(&mut self, why: Option<Fault>) -> Result<(), Cancelled> {
+    /// Sends a heartbeat while no frames come: at once with a new reason, else once a second.
+    fn send_heartbeat(&mut self, why: Option<Fault>) -> Result<(), Cancelled> {
         let now = Instant::now();
         let silent = !self.connected || now.duration_since(self.last_heard) >= REPORT_INTERVAL;
-        let due = silent && now.duration_since(self.silence_reported) >= REPORT_INTERVAL;
+        let due = silent && now.duration_since(self.last_heartbeat) >= REPORT_INTERVAL;
         if why.is_none() && !due {
             return Ok(());
         }
-        self.silence_reported = now;
+        self.last_heartbeat = now;
         let from = self
             .lost
             .as_ref()
@@ -369,9 +369,12 @@ impl<'s> Follower<'s> {
 
     /// Adjusts the sampling rate to the load.
     fn adjust_rate(&mut self) {
-        let overloaded = self.sender.flow.take_overload();
-        let pace = self.sender.flow.rate();
-        if let Some(share) = self.governor.observe(Instant::now(), overloaded, pace) {
+        let overloaded = self.sender.credits.take_overload();
+        let rate = self.sender.credits.rate();
+        if let Some(share) = self
+            .rate_controller
+            .observe(Instant::now(), overloaded, rate)
+        {
             info!(source = %self.sender.name, share, "sampling rate changed");
         }
     }

@@ -145,7 +145,7 @@ impl<'r> PlaybackBuilder<'r> {
             name: source.name.clone(),
             queued: live.and_then(|_| channel.receiver.take()),
             samplers: source.grids.len() as u64,
-            flow: Arc::clone(&channel.flow),
+            credits: Arc::clone(&channel.flow),
             stop: self.context.stop.clone(),
             length_ms: Arc::clone(&source.length_ms),
             connection: Arc::clone(&source.connection),
