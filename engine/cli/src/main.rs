@@ -11,7 +11,7 @@ use clap::Parser;
 mod args;
 mod commands;
 mod index_packs;
-mod library_pipeline;
+mod library_file;
 mod logging;
 mod output;
 mod signals;

@@ -11,7 +11,7 @@ use atom_runtime::{
 use clap::{Args, ValueEnum};
 
 use crate::{
-    library_pipeline::library_file,
+    library_file::library_file,
     output::{ResultFormat, RunPrinter, report_outcome},
     signals::cancel_on_ctrl_c,
 };

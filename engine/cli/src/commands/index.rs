@@ -1,18 +1,19 @@
 //! `atom index`: makes recordings searchable, and continues where it stopped.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use atom_operators::retention::RetentionPolicy;
-use atom_pipelines::{Plan, PlannedSource, SourceSettings, Uri};
-use atom_runtime::{RunOptions, RunOutcome, run};
+use atom_operators::{node::NodeKind, retention::RetentionPolicy};
+use atom_pipelines::{Input, Plan, PlannedSource, SourceSettings, Uri, override_sources};
+use atom_runtime::{RunOptions, run};
 use clap::Args;
 
 use crate::{
     args::index_path,
-    library_pipeline::index_plan,
+    library_file::library_file,
     output::{ResultFormat, RunPrinter, eprint_line, report_outcome},
     signals::cancel_on_ctrl_c,
 };
@@ -50,12 +51,17 @@ pub struct Index {
 }
 
 impl Index {
-    /// Indexes all recordings that are not indexed yet.
+    /// Indexes all recordings that are not indexed yet, until Ctrl-C with `--watch`.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let store = index_path(self.store.as_deref(), true)?;
         let sources = self.paths.iter().map(|path| self.source(path));
         let plan = index_plan(&store, &self.pack, sources.collect(), self.keep)?;
-        let outcome = run_index_plan(&plan)?;
+        let printer = Box::new(RunPrinter::new(ResultFormat::SourceEvents));
+        let options = RunOptions {
+            resume: true,
+            ..RunOptions::new(cancel_on_ctrl_c()?, printer)
+        };
+        let outcome = run(&plan, options)?;
         eprint_line(&format!("the index is {}", store.display()));
         Ok(report_outcome(&outcome))
     }
@@ -75,12 +81,33 @@ impl Index {
     }
 }
 
-/// Runs a plan of index pipelines until everything is indexed or Ctrl-C is pressed, continuing where the index stopped.
-pub fn run_index_plan(plan: &Plan) -> anyhow::Result<RunOutcome> {
-    let printer = Box::new(RunPrinter::new(ResultFormat::SourceEvents));
-    let options = RunOptions {
-        resume: true,
-        ..RunOptions::new(cancel_on_ctrl_c()?, printer)
-    };
-    Ok(run(plan, options)?)
+/// Plans the library's index pipeline over these sources: one graph, each module loaded once.
+fn index_plan(
+    store: &Path,
+    pack: &str,
+    sources: Vec<PlannedSource>,
+    keep: Option<RetentionPolicy>,
+) -> anyhow::Result<Plan> {
+    let mut files = [library_file("index", pack)?];
+    override_sources(
+        &mut files,
+        &[("video".to_owned(), "test://black".to_owned())],
+    );
+    let mut plan = atom_pipelines::plan(&files);
+    plan.sources = sources;
+    let sources = 0..plan.sources.len();
+    // Recordings are named by their path in the folder alone.
+    let names: BTreeMap<usize, String> = sources.clone().map(|at| (at, String::new())).collect();
+    for node in &mut plan.nodes {
+        match &mut node.kind {
+            NodeKind::Sample(_) => node.inputs = sources.clone().map(Input::Source).collect(),
+            NodeKind::Index(spec) => {
+                store.clone_into(&mut spec.store);
+                spec.keep = keep;
+                node.source_names.clone_from(&names);
+            }
+            _ => {}
+        }
+    }
+    Ok(plan)
 }

@@ -80,7 +80,7 @@ pub enum Command {
     /// Tell what was seen when.
     Stats(stats::Stats),
     /// Take care of the index: check, back up, compact, see what is in it.
-    Store(store::Care),
+    Store(store::StoreCommand),
     /// Check pipeline files without running them.
     Check(check::Check),
     /// Draw pipeline files as a graph.

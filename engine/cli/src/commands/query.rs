@@ -187,7 +187,7 @@ fn format_span(seconds: u64) -> String {
 /// Updates the matches of all standing queries to what the index holds, with the packs that made it, and reopens the index.
 ///
 /// A run that writes to the index does the same.
-pub fn update_matches(store: Store) -> anyhow::Result<Store> {
+fn update_matches(store: Store) -> anyhow::Result<Store> {
     if store.packs(&Filter::default())?.is_empty() {
         eprint_line("nothing is indexed yet; what will be is looked at as it comes");
     }

@@ -33,7 +33,7 @@ pub struct Search {
     /// At most so many hits.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
-    /// The hits after those of another search of the same words, by what it told as `next`.
+    /// The hits after those of another search of the same words, by its value of `next`.
     #[arg(long, value_name = "TOKEN")]
     page: Option<String>,
     /// In JSON, also tell neighbouring hits as one moment; for people they always are.

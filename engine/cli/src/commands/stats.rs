@@ -31,7 +31,7 @@ const DEFAULT_COLUMNS: usize = 80;
 /// Tell what was seen when.
 #[derive(Args)]
 #[command(after_help = "\
-A segment counts in the hour in which it begins, and all hours are told that the span touches: by the clock of this machine's time zone if it is known when its source began, else by the
+A segment counts in the hour in which it begins, and all hours that the span touches are shown: by the clock of this machine's time zone if it is known when its source began, else by the
 time of the video.
 
 Examples:

@@ -1,4 +1,4 @@
-//! `atom store`: care of the index.
+//! `atom store`: checks, copies and compacts an index, and reports what it holds.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -16,15 +16,15 @@ Examples:
   atom store check                         whether the index is sound; exit code 1 if not
   atom store backup atom-monday.db         a copy, also while it is written
   atom store stats --json")]
-pub struct Care {
+pub struct StoreCommand {
     #[command(subcommand)]
-    what: What,
+    action: StoreAction,
     #[command(flatten)]
-    over: IndexArgs,
+    index: IndexArgs,
 }
 
 #[derive(Subcommand)]
-enum What {
+enum StoreAction {
     /// Look for anything that is wrong with it.
     Check,
     /// Copy it to a new file, also while it is written.
@@ -38,30 +38,30 @@ enum What {
     Stats,
 }
 
-impl Care {
-    /// Does it, and tells what came of it.
+impl StoreCommand {
+    /// Runs the subcommand.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let path = self.over.path(false)?;
+        let path = self.index.path(false)?;
         let mut store = Store::open_existing(&path)?;
-        match &self.what {
-            What::Check => return self.check(&store),
-            What::Backup { file } => {
+        match &self.action {
+            StoreAction::Check => return self.check(&store),
+            StoreAction::Backup { file } => {
                 store.backup(file)?;
-                let told = format!("{} is a copy of {}", file.display(), path.display());
-                self.over.print(&told, &json!({"backup": file}))?;
+                let text = format!("{} is a copy of {}", file.display(), path.display());
+                self.index.print(&text, &json!({"backup": file}))?;
             }
-            What::Compact => {
-                let done = store.compact()?;
-                let told = format!(
+            StoreAction::Compact => {
+                let sizes = store.compact()?;
+                let text = format!(
                     "{} bytes before, {} bytes after",
-                    done.before_bytes, done.after_bytes
+                    sizes.before_bytes, sizes.after_bytes
                 );
-                self.over.print(&told, &serde_json::to_value(done)?)?;
+                self.index.print(&text, &serde_json::to_value(sizes)?)?;
             }
-            What::Stats => {
+            StoreAction::Stats => {
                 let stats = store.stats()?;
-                self.over
-                    .print(&lines(&stats), &serde_json::to_value(stats)?)?;
+                let text = stats_text(&stats);
+                self.index.print(&text, &serde_json::to_value(stats)?)?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -69,31 +69,26 @@ impl Care {
 
     fn check(&self, store: &Store) -> anyhow::Result<ExitCode> {
         let problems = store.check()?;
-        let told = match problems.is_empty() {
-            true => "ok".to_owned(),
-            false => {
-                let lines = problems
-                    .iter()
-                    .map(|problem| format!("{}: {}", problem.what, problem.remedy));
-                lines.collect::<Vec<_>>().join("\n")
-            }
+        let lines = problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.what, problem.remedy));
+        let (text, code) = match problems.is_empty() {
+            true => ("ok".to_owned(), ExitCode::SUCCESS),
+            false => (lines.collect::<Vec<_>>().join("\n"), ExitCode::FAILURE),
         };
-        self.over.print(&told, &json!({"problems": problems}))?;
-        Ok(match problems.is_empty() {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        })
+        self.index.print(&text, &json!({"problems": problems}))?;
+        Ok(code)
     }
 }
 
-fn lines(stats: &StoreStats) -> String {
-    let packs = stats.packs.iter().map(of_pack);
-    let under_way = stats.under_way.iter().map(of_source);
-    let lines = [totals(stats)].into_iter().chain(packs).chain(under_way);
+fn stats_text(stats: &StoreStats) -> String {
+    let packs = stats.packs.iter().map(pack_line);
+    let reindexed = stats.under_way.iter().map(reindexed_source_line);
+    let lines = [totals(stats)].into_iter().chain(packs).chain(reindexed);
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn of_pack(pack: &PackStats) -> String {
+fn pack_line(pack: &PackStats) -> String {
     let PackStats {
         pack,
         sources,
@@ -103,8 +98,8 @@ fn of_pack(pack: &PackStats) -> String {
     format!("pack {pack}: {sources} sources, {segments} segments, in use for {current} sources")
 }
 
-/// How far one pack is with a source that is indexed again.
-fn of_source(state: &SourceState) -> String {
+/// Formats how far a source is indexed again by one of its packs.
+fn reindexed_source_line(state: &SourceState) -> String {
     format!(
         "indexing again {}: {} complete through {}{}",
         state.source,

@@ -55,10 +55,10 @@ pub fn svg_heat_map(seen: &[TermCount], top: usize, zone: &TimeZone) -> String {
 struct Drawing {
     /// The left edge of all columns.
     left: usize,
-    /// The upper edge of what is svg next.
+    /// The upper edge of what is drawn next.
     top: usize,
     width: usize,
-    /// The elements svg so far.
+    /// The elements drawn so far.
     body: String,
 }
 
