@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_has_a_path_to_text_its_own() {
+    fn every_path_has_a_text_of_its_own() {
         let odd: [&[u8]; 7] = [
             b"\\\xe9",
             b"a b.mp4",
