@@ -63,8 +63,10 @@ impl PackScorer {
         for (query, scorers) in new {
             match classifier.scorer(&query.spec.question(), &mut text) {
                 Ok(scorer) => drop(scorers.insert(self.pack.clone(), scorer)),
-                Err(error) => warn!(query = %query.name, pack = self.pack, %error,
-                    "the query matches nothing of this pack until the next start"),
+                Err(error) => {
+                    warn!(query = %query.name, pack = self.pack, error = error_chain(&error),
+                    "the query matches nothing of this pack until the next start")
+                }
             }
         }
         save_vectors(store, &self.pack, &text.new)
@@ -124,7 +126,11 @@ impl PackScorers {
                     self.open.push(scorer);
                 }
                 Err(error) => {
-                    warn!(pack = id, %error, "what the pack made matches no standing query until the next start");
+                    warn!(
+                        pack = id,
+                        error = error_chain(&error),
+                        "what the pack made matches no standing query until the next start"
+                    );
                     self.missing.insert(id.to_owned());
                 }
             }
