@@ -8,7 +8,9 @@ use std::{
     sync::Arc,
 };
 
-use atom_models::{LazyTextEncoder, ModelError, Pack, TextEncoder, YesNoClassifier, YesNoScorer};
+use atom_models::{
+    LazyTextEncoder, ModelError, Pack, TextEncoder, YesNoClassifier, YesNoScorer, error_chain,
+};
 use rusqlite::{Connection, Result};
 use tracing::warn;
 
@@ -64,7 +66,7 @@ impl PackScorer {
             match classifier.scorer(&query.spec.question(), &mut text) {
                 Ok(scorer) => drop(scorers.insert(self.pack.clone(), scorer)),
                 Err(error) => {
-                    warn!(query = %query.name, pack = self.pack, error = error_chain(&error),
+                    warn!(query = %query.name, pack = self.pack, error = %error_chain(&error),
                     "the query matches nothing of this pack until the next start")
                 }
             }
@@ -128,7 +130,7 @@ impl PackScorers {
                 Err(error) => {
                     warn!(
                         pack = id,
-                        error = error_chain(&error),
+                        error = %error_chain(&error),
                         "what the pack made matches no standing query until the next start"
                     );
                     self.missing.insert(id.to_owned());
