@@ -56,8 +56,8 @@ pub fn all_frames(video: &Path, size: (u32, u32)) -> PlaybackRequest {
 pub fn play(request: PlaybackRequest) -> Playback {
     init().expect("GStreamer starts");
     let (sender, records) = bounded(2);
-    let tally = Counters::default();
-    let frame_sender = FrameSender::for_recording(SourceId::new(0), sender, tally.clone());
+    let counters = Counters::default();
+    let frame_sender = FrameSender::for_recording(SourceId::new(0), sender, counters.clone());
     thread::scope(|threads| {
         let player = threads.spawn(move || {
             let result = play_recording(request, &frame_sender);
@@ -82,7 +82,7 @@ pub fn play(request: PlaybackRequest) -> Playback {
             end,
             complete,
             result: result.map(drop),
-            received: tally.source(SourceId::new(0)).frames_received(),
+            received: counters.source(SourceId::new(0)).frames_received(),
         }
     })
 }

@@ -67,7 +67,7 @@ summary = "summary {captions} <|say|>"
 summary_tokens = 24
 caption_tokens = 24
 caption_beams = 1
-caption_likeness = 0.0
+caption_similarity = 0.0
 answer_tokens = 24
 
 [[files]]

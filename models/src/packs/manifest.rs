@@ -103,8 +103,8 @@ pub struct Manifest {
     #[serde(default)]
     pub(crate) choice: OptionWeights,
     /// The constraints on captions.
-    #[serde(default, rename = "restraint")]
-    pub(crate) constraints: Option<CaptionConstraints>,
+    #[serde(default, alias = "restraint")]
+    pub(crate) constrained_decoding: Option<CaptionConstraints>,
     /// The caption memory.
     #[serde(default)]
     pub(crate) memory: Option<MemoryPart>,
@@ -181,7 +181,7 @@ impl Manifest {
                 .expect("a composed manifest has [prompts]"),
             adapter: self.decoder_part().adapter,
             examples: self.memory.as_ref().map_or(0, |memory| memory.examples),
-            constraints: self.constraints.clone(),
+            constraints: self.constrained_decoding.clone(),
             yes_no: self.yes_no.clone(),
             options: self.choice,
         }

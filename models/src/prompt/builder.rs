@@ -28,14 +28,14 @@ pub(crate) struct PromptTemplates {
     /// Beams of a caption, 1 to 8; 1 is greedy search.
     pub(crate) caption_beams: usize,
     /// Weight, among those beams' texts, of the similarity with the images beside the decoder's own score.
-    #[serde(rename = "caption_likeness")]
+    #[serde(alias = "caption_likeness")]
     pub(crate) caption_similarity: f32,
     /// Template for questions: `{evidence}` stands for tags or a caption, `{question}` for the question.
     pub(crate) reason: String,
-    /// Template for a person's question about a moment known to be relevant; `{evidence}` and `{question}` as above.
+    /// Template for a person's question about a segment known to be relevant; `{evidence}` and `{question}` as above.
     pub(crate) ask: String,
     /// Function words that an answer may use besides the words of its evidence and its question; empty allows all words.
-    #[serde(default, rename = "glue")]
+    #[serde(default, alias = "glue")]
     pub(crate) function_words: Vec<String>,
     /// Template for the summary of several captions, for which `{captions}` stands.
     pub(crate) summary: String,
@@ -186,7 +186,7 @@ impl PromptBuilder {
         self.question_prompt(&self.templates.reason, similar, evidence, question)
     }
 
-    /// Builds the prompt for a person's question about a moment known to be relevant.
+    /// Builds the prompt for a person's question about a segment known to be relevant.
     pub fn ask_prompt(&self, evidence: &str, question: &str) -> Prompt {
         self.question_prompt(&self.templates.ask, "", evidence, question)
     }

@@ -9,16 +9,16 @@ use crate::{
 
 /// The weights by which one of several options is chosen: the section `[choice]` of a manifest.
 ///
-/// An option scores `likeness` × cosine with the images + `said` × mean log-probability of its tokens; its probability is
+/// An option scores `similarity` × cosine with the images + `log_probability` × mean log-probability of its tokens; its probability is
 /// its share of e^score among all options.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OptionWeights {
     /// Weight of the cosine; 0 leaves the choice to the decoder.
-    #[serde(rename = "likeness")]
+    #[serde(alias = "likeness")]
     pub(crate) similarity: f32,
     /// Weight of the decoder's mean log-probability.
-    #[serde(rename = "said")]
+    #[serde(alias = "said")]
     pub(crate) log_probability: f32,
 }
 

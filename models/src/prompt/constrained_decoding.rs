@@ -7,19 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::vision::concept::{Concept, ConceptIndex};
 
-/// The `[restraint]` section of a manifest.
+/// The `[constrained_decoding]` section of a manifest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CaptionConstraints {
     /// Concepts that a caption may name only if they are likely enough, such as colours. A word that is not a single token
     /// of the decoder is never banned.
-    pub(crate) doubted: Vec<String>,
-    /// Score from which a doubted concept is allowed.
-    pub(crate) likely: f32,
+    #[serde(alias = "doubted")]
+    pub(crate) restricted_words: Vec<String>,
+    /// Score from which a restricted word is allowed.
+    #[serde(alias = "likely")]
+    pub(crate) min_score: f32,
     /// Weight, among several captions, of the scores of the concepts that each of them names.
     pub(crate) support: f32,
     /// Score that counts as neutral; lower scores count against the caption.
-    #[serde(rename = "even")]
+    #[serde(alias = "even")]
     pub(crate) neutral: f32,
 }
 
@@ -40,12 +42,12 @@ impl ConstrainedDecoding {
 
     /// Returns the words that a caption must not use, given the concept scores.
     pub(crate) fn banned_words(&self, scores: &[f32]) -> Vec<String> {
-        let likely = |word: &String| {
+        let allowed = |word: &String| {
             let column = self.concepts.exact(word);
-            column.is_some_and(|column| scores[column] >= self.constraints.likely)
+            column.is_some_and(|column| scores[column] >= self.constraints.min_score)
         };
-        let doubted = self.constraints.doubted.iter();
-        doubted.filter(|word| !likely(word)).cloned().collect()
+        let restricted = self.constraints.restricted_words.iter();
+        restricted.filter(|word| !allowed(word)).cloned().collect()
     }
 
     /// Returns the weighted support of the concept scores for a text: above 0 if it names visible concepts, below 0 if it
@@ -68,8 +70,8 @@ mod tests {
             deviation: 1.0,
         };
         let constraints = CaptionConstraints {
-            doubted: vec!["red".to_owned(), "mauve".to_owned()],
-            likely: 0.2,
+            restricted_words: vec!["red".to_owned(), "mauve".to_owned()],
+            min_score: 0.2,
             support: 2.0,
             neutral: 0.1,
         };
@@ -78,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn bans_doubted_words_that_are_unlikely_or_no_concept() {
+    fn bans_restricted_words_that_are_unlikely_or_no_concept() {
         let banned = |scores: &[f32]| decoding().banned_words(scores);
         assert_eq!(banned(&[0.0, 0.0, 0.0, 0.3, 0.0]), ["mauve"]);
         assert_eq!(banned(&[0.9, 0.9, 0.9, 0.1, 0.9]), ["red", "mauve"]);

@@ -17,13 +17,17 @@ const UNKNOWN: &str = "something";
 #[serde(deny_unknown_fields)]
 pub(crate) struct TagRules {
     /// Score above which a word is confident.
-    pub(crate) sure: f32,
+    #[serde(alias = "sure")]
+    pub(crate) confident: f32,
     /// Score above which a word that stands out is likely.
-    pub(crate) least: f32,
+    #[serde(alias = "least")]
+    pub(crate) min_score: f32,
     /// Maximum number of words.
-    pub(crate) most: usize,
+    #[serde(alias = "most")]
+    pub(crate) max_words: usize,
     /// A word stands out by (score - mean) / deviation to this power; 0 ranks by (score - mean) alone.
-    pub(crate) power: f32,
+    #[serde(alias = "power")]
+    pub(crate) exponent: f32,
 }
 
 /// The words for an image, the likelier ones first.
@@ -66,17 +70,17 @@ impl Tagger {
         let rules = self.rules;
         let mut ranked: Vec<_> = self.concepts.iter().zip(&*features.concepts).collect();
         let salience = |(concept, score): &(&Concept, &f32)| {
-            (**score - concept.mean) / concept.deviation.powf(rules.power)
+            (**score - concept.mean) / concept.deviation.powf(rules.exponent)
         };
         // The sort is stable: of words that stand out equally, the more frequent one comes first.
         let descending = |a: f32, b: f32| b.partial_cmp(&a).unwrap_or(Ordering::Equal);
         ranked.sort_by(|a, b| descending(salience(a), salience(b)));
         // Some words that stand out are too unlikely, so two more are considered.
-        ranked.truncate(rules.most + 2);
-        ranked.retain(|(_, score)| **score > rules.least);
-        ranked.truncate(rules.most);
+        ranked.truncate(rules.max_words + 2);
+        ranked.retain(|(_, score)| **score > rules.min_score);
+        ranked.truncate(rules.max_words);
         ranked.sort_by(|a, b| descending(*a.1, *b.1));
-        let split = ranked.partition_point(|(_, score)| **score > rules.sure);
+        let split = ranked.partition_point(|(_, score)| **score > rules.confident);
         let mut confident: Vec<_> = ranked.iter().map(|(concept, _)| &*concept.word).collect();
         let likely = confident.split_off(split);
         Tags { confident, likely }
@@ -125,10 +129,10 @@ mod tests {
     #[test]
     fn names_confident_words_before_likely_ones() {
         let rules = TagRules {
-            sure: 0.5,
-            least: 0.2,
-            most: 3,
-            power: 0.5,
+            confident: 0.5,
+            min_score: 0.2,
+            max_words: 3,
+            exponent: 0.5,
         };
         let tagger = Tagger::new(fake::concepts().into(), rules);
         let tags = |concepts| tagger.text(&features(concepts));
@@ -143,10 +147,10 @@ mod tests {
         let mut concepts = fake::concepts();
         concepts[0].mean = 0.5;
         let rules = TagRules {
-            sure: 0.3,
-            least: 0.1,
-            most: 1,
-            power: 0.5,
+            confident: 0.3,
+            min_score: 0.1,
+            max_words: 1,
+            exponent: 0.5,
         };
         let tagger = Tagger::new(concepts.into(), rules);
         assert_eq!(tagger.text(&features([0.6, 0.0, 0.4, 0.0, 0.0])), "blue");

@@ -90,7 +90,7 @@ fn constraint(decoder: &mut dyn Decoder, prompt: &Prompt) -> Result<Constraint, 
     for option in prompt.options() {
         let tokens = encode(decoder, option)?;
         if tokens.is_empty() {
-            return Err(Fault::new(Reason::Model, "an empty text is no option"));
+            return Err(Fault::new(Reason::Model, "an option must not be empty"));
         }
         options.push(tokens);
     }
