@@ -49,7 +49,7 @@ indexing() {
 # Three tasks in four arrangements, on half a minute of the demo video.
 reuse() {
     recording 30 "$folder/half.mp4"
-    printf '## What sharing saves\n\n`atom bench reuse` on 30 s of 720p; [docs/guide/measuring.md](docs/guide/measuring.md) explains the four shapes.\n\n'
+    printf '## What sharing saves\n\n`atom bench reuse` on 30 s of 720p; [docs/guide/measuring.md](docs/guide/measuring.md) explains the four configurations.\n\n'
     "$atom" bench reuse "$folder/half.mp4" --rounds 3 --svg engine/lab/benches/reuse.svg
     printf '\n![When each module ran](engine/lab/benches/reuse.svg)\n\n'
     printf '## What the engine costs\n\n`atom bench overhead`, the same video.\n\n'
