@@ -19,7 +19,7 @@ pub struct Generation {
 pub struct Candidate {
     /// The new text, without the prompt, trimmed.
     pub text: String,
-    /// Log-probability divided by a power below 1 of the length, plus any terms of [`Generation::rerank`].
+    /// Log-probability divided by a power below 1 of the length, plus any terms of `Generation::rerank`.
     pub score: f32,
 }
 

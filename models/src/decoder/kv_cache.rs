@@ -68,7 +68,7 @@ impl KvCache {
         kv
     }
 
-    /// Creates one sequence that starts with `tokens`, as returned by [`KvCache::tokens`], with room for `capacity` tokens
+    /// Creates one sequence that starts with `tokens`, as returned by `KvCache::tokens`, with room for `capacity` tokens
     /// in total.
     pub fn from_tokens(shape: KvShape, tokens: &[f32], capacity: usize) -> Self {
         let count = tokens.len() / shape.width();
