@@ -10,8 +10,9 @@ use std::path::Path;
 use super::tables::VERSION;
 use crate::error::StoreError;
 
-/// "Atom" in ASCII, in the header of every store.
-pub(super) const APPLICATION_ID: u32 = 0x4174_6f6d;
+/// "AtIx" in ASCII, in the header of every store. Stores from before version 0.1 have "Atom" and are refused as foreign files, because
+/// their version numbers mean other tables.
+pub(super) const APPLICATION_ID: u32 = 0x4174_4978;
 
 /// The kind of file at a path.
 pub(super) enum FileKind {

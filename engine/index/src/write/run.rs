@@ -15,7 +15,7 @@ const BEGIN: &str = "
     RETURNING sealed_ms, ended";
 
 /// The tables whose rows belong to a source and a pack.
-const TABLES_BY_PACK: [&str; 4] = ["sources", "gaps", "segments", "summaries"];
+const TABLES_BY_PACK: [&str; 4] = ["gaps", "segments", "summaries", "sources"];
 
 impl Store {
     /// Registers a run over `source` and returns the progress of earlier ones under the same `pack`.
@@ -71,7 +71,7 @@ impl Store {
 
     /// Records that `source` ended at `end_ms`.
     ///
-    /// Removes what other packs and settings made of the source, and the rows and gaps that begin at or after its end or stem
+    /// Removes what earlier runs with other packs and settings made of the source, and the rows and gaps that begin at or after its end or stem
     /// from runs before the last restart.
     ///
     /// # Errors
@@ -84,8 +84,13 @@ impl Store {
                 params![source, pack, signed(end_ms)],
             )?;
             for table in TABLES_BY_PACK {
-                let remove = format!("DELETE FROM {table} WHERE source = ?1 AND pack <> ?2");
-                change.execute(&remove, params![source, pack])?;
+                // A newer run, which another process may be writing, stays, and so does what a camera of this name showed.
+                let remove = format!(
+                    "DELETE FROM {table} WHERE source = ?1 AND pack IN (
+                        SELECT pack FROM sources WHERE source = ?1 AND run < ?2 AND NOT live
+                    )"
+                );
+                change.execute(&remove, params![source, key.run])?;
             }
             change.execute(
                 "DELETE FROM segments WHERE source = ?1 AND pack = ?2 AND (run < ?3 OR start_ms >= ?4)",

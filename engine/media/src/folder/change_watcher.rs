@@ -3,9 +3,13 @@
 //! They are only a hint: network drives send none, and the kernel limits their number. Scans go on by the clock, so a missing
 //! notification costs time, never a recording.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use atom_operators::cancel::CancellationToken;
+use atom_pipelines::is_video_file;
 use crossbeam::{
     channel::{Receiver, bounded, never},
     select,
@@ -14,7 +18,7 @@ use notify::{
     Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode},
 };
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::recording_set::RecordingSet;
 
@@ -31,7 +35,7 @@ impl ChangeWatcher {
         // One waiting notification says all: the scan sees everything that changed.
         let (sender, changed) = bounded(1);
         let notify = move |event: notify::Result<Event>| {
-            if event.as_ref().map_or(true, is_change) {
+            if event.as_ref().is_ok_and(is_change) {
                 let _ = sender.try_send(());
             }
         };
@@ -39,12 +43,14 @@ impl ChangeWatcher {
         let mut notifier = RecommendedWatcher::new(notify, config)
             .inspect_err(|error| debug!(%error, "no change notifications"))
             .ok();
-        for set in sets {
-            if let Some(notifier) = &mut notifier
-                && let Some((folder, mode)) = watched_folder(set)
-                && let Err(error) = notifier.watch(folder, mode)
-            {
-                debug!(folder = %folder.display(), %error, "no change notifications");
+        for (folder, mode) in sets.into_iter().filter_map(watched_folder) {
+            let watched = notifier
+                .as_mut()
+                .map(|notifier| notifier.watch(folder, mode));
+            if let Some(Err(error)) = watched {
+                info!(folder = %folder.display(), %error, "no change notifications: folders are scanned by the clock");
+                // What it watches already counts against a limit that other programs share.
+                notifier = None;
             }
         }
         Self {
@@ -63,7 +69,11 @@ impl ChangeWatcher {
         }
         let left = longest.saturating_sub(shortest);
         select! {
-            recv(self.changed) -> _ => true,
+            recv(self.changed) -> change => change.is_ok() || {
+                // The notifier is gone: from now on the clock alone counts.
+                stop.wait(left);
+                false
+            },
             recv(stop.cancelled()) -> _ => false,
             default(left) => false,
         }
@@ -78,13 +88,16 @@ fn watched_folder(set: &RecordingSet) -> Option<(&Path, RecursiveMode)> {
     }
 }
 
-/// False for events that scanning and playing cause themselves.
+/// False for events that scanning and playing cause themselves, and for files that are no videos, such as an index in the folder.
 fn is_change(event: &Event) -> bool {
-    match event.kind {
+    let concerns_videos =
+        |path: &PathBuf| path.is_dir() || is_video_file(path) || path.extension().is_none();
+    let changes = match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
         EventKind::Access(_) => false,
         _ => true,
-    }
+    };
+    changes && (event.paths.is_empty() || event.paths.iter().any(concerns_videos))
 }
 
 #[cfg(test)]
@@ -117,6 +130,16 @@ mod tests {
         let watcher = ChangeWatcher::new([&set]);
         assert_eq!(list(&set).files.len(), 1);
         fs::read(folder.path().join("a.mp4")).unwrap();
+        let longest = Duration::from_millis(200);
+        assert!(!watcher.wait(Duration::ZERO, longest, &CancellationToken::new()));
+    }
+
+    #[test]
+    fn an_index_in_the_folder_is_no_change() {
+        let folder = tempdir().unwrap();
+        let set = RecordingSet::open(folder.path()).unwrap();
+        let watcher = ChangeWatcher::new([&set]);
+        fs::write(folder.path().join("atom.db-wal"), "x").unwrap();
         let longest = Duration::from_millis(200);
         assert!(!watcher.wait(Duration::ZERO, longest, &CancellationToken::new()));
     }

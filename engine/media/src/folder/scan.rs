@@ -1,7 +1,7 @@
 //! Lists the recordings of a set as they are now.
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -72,12 +72,19 @@ fn list_folder(set: &RecordingSet, listing: &mut Listing) {
                 listing.files.extend(read(entry.path()));
             }
             Ok(_) => {}
+            // A file that was removed meanwhile.
+            Err(error) if is_not_found(&error) && error.depth() > 0 => {}
             Err(error) => {
                 let path = error.path().map(Path::to_owned);
                 listing.unreadable.extend(path.zip(error.into_io_error()));
             }
         }
     }
+}
+
+fn is_not_found(error: &walkdir::Error) -> bool {
+    let source = error.io_error();
+    source.is_some_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 /// Reads a file's state; none if it is gone by now.

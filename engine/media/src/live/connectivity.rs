@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::Uri;
+use http::uri::Authority;
 
 /// Time that a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,17 +36,25 @@ pub(crate) fn unreachable_reason(uri: &str) -> Option<String> {
 
 /// Returns the host of a uri and its port, or else the scheme's usual one.
 fn host_and_port(uri: &str) -> Option<(String, u16)> {
-    let uri: Uri = uri.parse().ok()?;
-    let usual = match uri.scheme_str()?.to_ascii_lowercase().as_str() {
+    let (scheme, rest) = uri.split_once("://")?;
+    let usual = match scheme.to_ascii_lowercase().as_str() {
         "rtsp" => 554,
         "rtsps" => 322,
         "http" => 80,
         "https" => 443,
         _ => return None,
     };
+    // Only the authority counts: cameras have paths that a strict parser of uris rejects.
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let authority: Authority = authority.parse().ok()?;
+    let port = match authority.port() {
+        Some(port) => port.as_str().parse().ok()?,
+        None if authority.as_str().ends_with(':') => return None,
+        None => usual,
+    };
     // An IPv6 address stands in brackets.
-    let host = uri.host()?.trim_matches(['[', ']']);
-    Some((host.to_owned(), uri.port_u16().unwrap_or(usual)))
+    let host = authority.host().trim_matches(['[', ']']);
+    Some((host.to_owned(), port))
 }
 
 #[cfg(test)]
@@ -61,7 +69,13 @@ mod tests {
         assert_eq!(host_and_port("rtsp://cam/x"), expected("cam", 554));
         assert_eq!(host_and_port("http://[::1]:81/x"), expected("::1", 81));
         assert_eq!(host_and_port("https://h:8443"), expected("h", 8443));
-        assert_eq!(host_and_port("test://ball"), None);
+        assert_eq!(
+            host_and_port("rtsp://me:pass@cam:8554/Channel 1?a=<b>"),
+            expected("cam", 8554)
+        );
+        for wrong in ["test://ball", "rtsp://cam:99999/x", "rtsp://cam:/x", "cam"] {
+            assert_eq!(host_and_port(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

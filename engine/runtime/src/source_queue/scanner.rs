@@ -97,18 +97,26 @@ impl<'r> DirectoryScanner<'r> {
         let stop = &self.context.stop;
         self.expect_known_files();
         self.scan(true);
+        if self.folders.iter().any(|folder| folder.watch) {
+            self.watch(events);
+        }
+        while self.queue.has_unreconciled() && !stop.wait(POLL_INTERVAL) {}
+        if !stop.is_cancelled() {
+            self.remove_gone(Duration::ZERO, events);
+        }
+    }
+
+    /// Scans the watched folders again and again until the run stops.
+    fn watch(&mut self, events: &EventSender) {
+        let stop = &self.context.stop;
         let watched = self.folders.iter().filter(|folder| folder.watch);
         let watcher = ChangeWatcher::new(watched.map(|folder| &folder.recordings));
-        while self.folders.iter().any(|folder| folder.watch) && !stop.is_cancelled() {
+        while !stop.is_cancelled() {
             let started = Instant::now();
             self.scan(false);
             self.remove_gone(folder::REMOVAL_GRACE, events);
             let pause = started.elapsed() * SCAN_SHARE;
             watcher.wait(pause.max(MIN_SCAN_INTERVAL), pause.max(SCAN_INTERVAL), stop);
-        }
-        while self.queue.has_unreconciled() && !stop.wait(POLL_INTERVAL) {}
-        if !stop.is_cancelled() {
-            self.remove_gone(Duration::ZERO, events);
         }
     }
 
