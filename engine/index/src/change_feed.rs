@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Result, Row, params};
 
-use crate::pack_id::pack_id;
+use crate::pack_key::pack_id;
 use crate::source_state::SourceState;
 use crate::source_table::{current_packs, current_states, start_times};
 

@@ -9,12 +9,12 @@
 use rusqlite::types::Type;
 use rusqlite::{Result, Row};
 
-use crate::sql::unknown_value;
+use crate::column_conversion::unknown_value;
 
 /// The largest magnitude of a number.
 const MAX: f32 = 127.0;
 
-/// Weight of a caption's vector against that of its frames where both are searched as one. Measured as in `fusion`.
+/// Weight of a caption's vector against that of its frames where both are searched as one. Measured as in `rank_fusion`.
 const CAPTION: f32 = 0.4;
 
 /// A vector in 8-bit numbers.

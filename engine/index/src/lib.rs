@@ -7,10 +7,11 @@
 //! | module | holds |
 //! |---|---|
 //! | `store` | an open store |
-//! | `row`, `source_state`, `filter`, `hit`, `pack_id` | shared types |
+//! | `row`, `source_state`, `source_filter`, `hit` | the types that callers see |
+//! | `pack_key` | the key that the rows of a pack are stored under |
 //! | `error` | everything that can go wrong, with the remedy |
 //! | `schema` | the tables, and how a file is opened or refused |
-//! | `sql`, `int8_vector`, `source_table` | reading columns, vectors as bytes, the tables of sources |
+//! | `column_conversion`, `int8_vector`, `source_table` | values as columns, vectors as bytes, the tables of sources |
 //! | `write` | runs: `begin`, `restart`, `seal`, `finish` |
 //! | `read` | rows, states of sources, packs, missing stretches, summaries, waiting |
 //! | `catalog` | which file each source is, and what happened to it |
@@ -28,20 +29,20 @@
 
 mod catalog;
 mod change_feed;
+mod column_conversion;
 mod error;
-mod filter;
 mod hit;
 mod int8_vector;
 mod maintenance;
-mod pack_id;
+mod pack_key;
 mod read;
 mod retention;
 mod row;
 mod schema;
 mod search;
+mod source_filter;
 mod source_state;
 mod source_table;
-mod sql;
 mod standing;
 pub mod stats;
 mod store;
@@ -50,21 +51,22 @@ mod testing;
 mod write;
 
 pub use atom_operators::qa::archive::{CoverageGap, GapReason};
-pub use catalog::file::{CatalogFile, DiscoveredFile, Reconciliation};
+pub use catalog::catalog_file::CatalogFile;
 pub use catalog::path_to_text;
+pub use catalog::reconcile::{DiscoveredFile, Reconciliation};
 pub use error::StoreError;
-pub use filter::{Filter, SelectedSource, Selection};
 pub use hit::{Hit, Hits};
 pub use maintenance::{ByteUsage, Compaction, Problem, StoreStats};
-pub use pack_id::pack_id;
-pub use read::packs::PackStats;
+pub use pack_key::pack_id;
+pub use read::pack_stats::PackStats;
 pub use row::{Gap, Row, Seal, StoredRow};
 pub use search::hit_groups::HitGroup;
 pub use search::query::Query;
 pub use search::text_to_embed;
+pub use source_filter::{Filter, SelectedSource, Selection};
 pub use source_state::{Progress, SourceState};
 pub use standing::maintainer::StandingQueryMaintainer;
 pub use standing::matches::{Match, MatchChange, QueryEvent, SegmentSpan};
+pub use standing::pack_scorers::PackScorer;
 pub use standing::queries::{MAX_STANDING_QUERIES, StandingQuery};
-pub use standing::scorers::PackScorer;
 pub use store::Store;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::StoreError;
 use crate::schema;
-use crate::search::cache::SearchCache;
+use crate::search::cached_rows::SearchCache;
 use crate::search::tokenizer::Tokenizer;
 
 /// An index on disk, opened through one connection.

@@ -6,9 +6,9 @@ use atom_operators::qa::archive::CoverageGap;
 use tempfile::{TempDir, tempdir};
 
 use crate::catalog;
-use crate::filter::Filter;
 use crate::row::{Row, Seal};
 use crate::search::query::Query;
+use crate::source_filter::Filter;
 use crate::store::Store;
 
 /// Creates a store in a temporary folder, which is removed when it is dropped.
@@ -74,7 +74,7 @@ pub(crate) fn incomplete(
 /// Removes a source. Returns true if there was one.
 pub(crate) fn remove_source(store: &mut Store, source: &str) -> bool {
     let removed = store.write("remove a source from", |change| {
-        Ok(catalog::files::remove_source(change, source)?)
+        Ok(catalog::catalog_file::remove_source(change, source)?)
     });
     removed.unwrap() > 0
 }

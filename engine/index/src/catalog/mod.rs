@@ -4,9 +4,8 @@
 //! them, one that has grown goes on. All of that is decided and done in one transaction, so that no crash leaves rows under
 //! two names or under none.
 
-pub(crate) mod file;
-pub(crate) mod files;
+pub(crate) mod catalog_file;
 mod path_text;
-mod reconcile;
+pub(crate) mod reconcile;
 
 pub use path_text::path_to_text;

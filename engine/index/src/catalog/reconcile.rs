@@ -1,9 +1,12 @@
 //! Matches a discovered file with the catalog, and brings the rows of its source in line.
 
+use std::path::Path;
+
 use rusqlite::{Result, Transaction, params};
 
-use super::file::{CatalogFile, DiscoveredFile, Reconciliation};
-use super::files::{REMOVE_WATERMARK, TABLES_BY_SOURCE, catalog_file, file_of, remove_source};
+use super::catalog_file::{
+    CatalogFile, REMOVE_WATERMARK, TABLES_BY_SOURCE, catalog_file, file_of, remove_source,
+};
 use super::path_text::path_to_text;
 use crate::error::StoreError;
 use crate::read::start_times::set_start;
@@ -13,6 +16,43 @@ use crate::store::Store;
 const ALIKE: &str = "
     SELECT source, path, content, touched FROM files WHERE content = ?1
     UNION SELECT source, path, content, touched FROM files WHERE path = ?2";
+
+/// A recording as it was found on disk.
+pub struct DiscoveredFile<'a> {
+    /// The name it would have as a source.
+    pub name: &'a str,
+    /// Its path.
+    pub path: &'a Path,
+    /// A fingerprint of its content.
+    pub content_digest: &'a str,
+    /// A value that changes when the file is written to; while it is equal, the content need not be read again.
+    pub change_stamp: &'a str,
+    /// Its start time, in milliseconds since 1970 (UTC), if known.
+    pub start_utc_ms: Option<i64>,
+    /// Returns true if an older content is the beginning of this one.
+    pub grown_from: &'a dyn Fn(&str) -> bool,
+    /// Returns true if there is still a file at a path.
+    pub exists: &'a dyn Fn(&Path) -> bool,
+    /// Returns true if the file at a path still has this content.
+    pub has_content: &'a dyn Fn(&Path, &str) -> bool,
+}
+
+/// The outcome of matching a discovered file with the catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reconciliation {
+    /// Its name belongs to another file that still exists: nothing was changed.
+    NameInUse,
+    /// It is a new recording.
+    New,
+    /// It has not changed.
+    Unchanged,
+    /// There is more of it than before: its rows stay, and it has not ended.
+    Grown,
+    /// It is another recording under an old name: the old rows were removed.
+    Replaced,
+    /// It had this name before: its rows have moved.
+    Moved(String),
+}
 
 impl Store {
     /// Gives a source's name to a recording, and brings its rows in line with what happened to the file.
@@ -32,7 +72,7 @@ impl Store {
                 let path = path_to_text(file.path);
                 change.execute(
                     "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4)",
-                    params![file.name, path, file.content, file.touched],
+                    params![file.name, path, file.content_digest, file.change_stamp],
                 )?;
                 if let Some(start_utc_ms) = file.start_utc_ms {
                     set_start(change, file.name, start_utc_ms)?;
@@ -52,10 +92,10 @@ fn reconcile_known(
     if known.path != file.path && (file.exists)(&known.path) {
         return Ok(Reconciliation::NameInUse);
     }
-    if known.content == file.content {
+    if known.content_digest == file.content_digest {
         return Ok(Reconciliation::Unchanged);
     }
-    if (file.grown_from)(&known.content) {
+    if (file.grown_from)(&known.content_digest) {
         change.execute(
             "UPDATE sources SET ended = 0 WHERE source = ?1",
             [file.name],
@@ -70,14 +110,18 @@ fn reconcile_known(
 fn reconcile_unknown(change: &Transaction, file: &DiscoveredFile) -> Result<Reconciliation> {
     let mut alike = change.prepare(ALIKE)?;
     let alike: Vec<CatalogFile> = alike
-        .query_map(params![file.content, path_to_text(file.path)], catalog_file)?
+        .query_map(
+            params![file.content_digest, path_to_text(file.path)],
+            catalog_file,
+        )?
         .collect::<Result<_>>()?;
     let mut old_name = None;
     for other in alike {
-        if other.content != file.content {
+        if other.content_digest != file.content_digest {
             // The file had another name and other content.
             remove_source(change, &other.source)?;
-        } else if other.path == file.path || !(file.has_content)(&other.path, &other.content) {
+        } else if other.path == file.path || !(file.has_content)(&other.path, &other.content_digest)
+        {
             old_name = old_name.or(Some(other.source));
         }
     }
@@ -98,8 +142,6 @@ fn reconcile_unknown(change: &Transaction, file: &DiscoveredFile) -> Result<Reco
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::row::Seal;
     use crate::testing::{found as search, remove_source, row, store};
@@ -109,8 +151,8 @@ mod tests {
         let file = DiscoveredFile {
             name,
             path: Path::new(path),
-            content,
-            touched: "",
+            content_digest: content,
+            change_stamp: "",
             start_utc_ms: None,
             grown_from: &|old| content.starts_with(old),
             exists: &|path| !path.starts_with("gone"),
@@ -174,8 +216,8 @@ mod tests {
         let found = |start_utc_ms| DiscoveredFile {
             name: "a",
             path: Path::new("a"),
-            content: "x",
-            touched: "",
+            content_digest: "x",
+            change_stamp: "",
             start_utc_ms,
             grown_from: &|_| false,
             exists: &|_| true,

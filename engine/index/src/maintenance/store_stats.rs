@@ -8,7 +8,7 @@ use rusqlite::{Connection, Result};
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::read::packs::{PackStats, pack_stats, reindexing};
+use crate::read::pack_stats::{PackStats, pack_stats, reindexing};
 use crate::schema::VERSION;
 use crate::source_state::SourceState;
 use crate::source_table::states;

@@ -1,10 +1,10 @@
 //! Reads a store: rows, states of sources, and how complete they are.
 
-pub(crate) mod incomplete;
-pub(crate) mod packs;
+pub(crate) mod coverage_gaps;
+pub(crate) mod pack_stats;
 mod rows;
-mod select;
-mod sources;
+mod source_selection;
+mod source_states;
 pub(crate) mod start_times;
 mod summaries;
-mod wait;
+mod wait_until_complete;

@@ -4,10 +4,10 @@
 
 use rusqlite::{Result, params};
 
+use crate::column_conversion::{from_json, signed};
 use crate::error::StoreError;
 use crate::int8_vector::Int8Vector;
 use crate::row::{Row, StoredRow};
-use crate::sql::{from_json, signed};
 use crate::store::Store;
 
 /// The condition is that of `Span::admits`: a segment shares time with the span, or begins in it.

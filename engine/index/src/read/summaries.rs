@@ -4,8 +4,8 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use crate::column_conversion::signed;
 use crate::error::StoreError;
-use crate::sql::signed;
 use crate::store::Store;
 
 impl Store {

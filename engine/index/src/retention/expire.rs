@@ -6,11 +6,11 @@ use atom_operators::qa::archive::GapReason;
 use atom_operators::retention::RetentionPolicy;
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 
-use super::stretch::Stretch;
+use super::expired_stretch::ExpiredStretch;
 use super::surplus::{Surplus, surplus};
+use crate::column_conversion::signed;
 use crate::error::StoreError;
 use crate::row::RunKey;
-use crate::sql::signed;
 use crate::store::Store;
 
 const EXPIRED: &str = "
@@ -72,16 +72,19 @@ pub(crate) fn is_fully_expired(connection: &Connection, source: &str) -> Result<
 }
 
 /// Returns the stretch of a run's rows that have expired.
-pub(crate) fn expired_stretch(connection: &Connection, key: &RunKey) -> Result<Option<Stretch>> {
+pub(crate) fn expired_stretch(
+    connection: &Connection,
+    key: &RunKey,
+) -> Result<Option<ExpiredStretch>> {
     let mut find = connection.prepare(EXPIRED)?;
     let key = params![key.source, key.pack, key.run];
-    find.query_row(key, |row| Stretch::from_columns(row, 0))
+    find.query_row(key, |row| ExpiredStretch::from_columns(row, 0))
         .optional()
 }
 
 /// Merges the stretches of removed segments into the expired stretch of their run.
 fn record_expired(change: &Transaction, removed: &[Surplus]) -> Result<()> {
-    let mut stretches: BTreeMap<(&str, &str, i64), Stretch> = BTreeMap::new();
+    let mut stretches: BTreeMap<(&str, &str, i64), ExpiredStretch> = BTreeMap::new();
     for segment in removed {
         if let Some(run) = segment.run {
             let key = (segment.source.as_str(), segment.pack.as_str(), run);

@@ -6,7 +6,7 @@
 //! Invariant: no segment is removed without a stretch that records it, and removal never changes how far a source is complete.
 
 mod expire;
-mod stretch;
+mod expired_stretch;
 mod surplus;
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@
 use atom_operators::retention::RetentionPolicy;
 use rusqlite::{Connection, Params, Result, params};
 
-use super::stretch::Stretch;
-use crate::sql::signed;
+use super::expired_stretch::ExpiredStretch;
+use crate::column_conversion::signed;
 
 /// Most segments removed in one transaction, so that none is long.
 const MAX_BATCH: u64 = 1000;
@@ -41,7 +41,7 @@ pub(super) struct Surplus {
     pub(super) id: i64,
     pub(super) source: String,
     pub(super) pack: String,
-    pub(super) stretch: Stretch,
+    pub(super) stretch: ExpiredStretch,
     /// The run in which its removal is recorded as a gap, if it is to be recorded.
     pub(super) run: Option<i64>,
 }
@@ -99,7 +99,7 @@ fn read(connection: &Connection, select: &str, bounds: impl Params) -> Result<Ve
             id: row.get(0)?,
             source: row.get(1)?,
             pack: row.get(2)?,
-            stretch: Stretch::from_columns(row, 3)?,
+            stretch: ExpiredStretch::from_columns(row, 3)?,
             run: row.get(5)?,
         })
     })?;

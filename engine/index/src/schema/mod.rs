@@ -1,6 +1,6 @@
 //! The file of a store: its tables, how it is opened, and what is refused.
 
-mod header;
+mod file_header;
 mod open;
 mod tables;
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Result, TransactionBehavior};
 
-use super::header::{APPLICATION_ID, FileKind, inspect, require_version};
+use super::file_header::{APPLICATION_ID, FileKind, inspect, require_version};
 use super::tables::{TABLES, VERSION};
 use crate::error::StoreError;
 
@@ -151,7 +151,7 @@ mod tests {
     use tempfile::tempdir;
 
     use super::*;
-    use crate::schema::header::parse;
+    use crate::schema::file_header::parse;
     use crate::store::Store;
     use std::fs::File;
 

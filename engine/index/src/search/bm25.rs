@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Result};
 
-use super::cache::SearchCache;
-use super::fusion::ScoredRow;
+use super::cached_rows::SearchCache;
+use super::rank_fusion::ScoredRow;
 use super::tokenizer::Tokenizer;
 
 const K1: f64 = 1.2;

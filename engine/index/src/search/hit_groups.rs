@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::hit::Hits;
-use crate::read::incomplete::MERGE_DISTANCE_MS;
+use crate::read::coverage_gaps::MERGE_DISTANCE_MS;
 
 /// Hits of one source, each of which begins within a second of the end of the one before.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::query_text::{FtsQuery, text_to_embed};
 use crate::error::StoreError;
-use crate::filter::Filter;
+use crate::source_filter::Filter;
 
 /// A search of a store.
 #[derive(Clone, Debug, Default, PartialEq)]

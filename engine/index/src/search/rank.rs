@@ -6,9 +6,9 @@ use std::thread;
 use rusqlite::{Connection, Result};
 
 use super::bm25::WordIndex;
-use super::fusion::{DEPTH, ScoredRow, VECTOR_WEIGHT, WORD_WEIGHT, fuse, interleave};
 use super::query_text::FtsQuery;
-use super::scope::SearchScope;
+use super::rank_fusion::{DEPTH, ScoredRow, VECTOR_WEIGHT, WORD_WEIGHT, fuse, interleave};
+use super::search_scope::SearchScope;
 use super::tokenizer::Tokenizer;
 
 /// Returns all rows that match, best first.

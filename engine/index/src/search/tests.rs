@@ -3,8 +3,8 @@
 use tempfile::TempDir;
 
 use super::query::Query;
-use crate::filter::Filter;
 use crate::row::{Row, Seal};
+use crate::source_filter::Filter;
 use crate::store::Store;
 use crate::testing::{found, query, row, store, vectors};
 

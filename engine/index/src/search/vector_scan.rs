@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fusion::ScoredRow;
+use super::rank_fusion::ScoredRow;
 use crate::int8_vector::{Int8Vector, encode};
 
 /// Numbers summed side by side.

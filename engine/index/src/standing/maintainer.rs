@@ -9,15 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::delta::{ApplyOutcome, MatchDelta, MatchVersion};
+use super::match_delta::{ApplyOutcome, MatchDelta, MatchVersion};
+use super::pack_scorers::{PackScorer, PackScorers, QueryScorers};
 use super::queries::{StandingQuery, read_queries, revision};
-use super::scorers::{PackScorer, PackScorers, QueryScorers};
-use super::segments::TrackedSegments;
+use super::tracked_segments::TrackedSegments;
 use super::watermarks::read_watermarks;
 use crate::change_feed::{ChangeFeed, RowCache};
 use crate::error::StoreError;
-use crate::filter::Filter;
-use crate::pack_id::pack_id;
+use crate::pack_key::pack_id;
+use crate::source_filter::Filter;
 use crate::source_table::current_packs;
 use crate::stats::TermCount;
 use crate::store::Store;

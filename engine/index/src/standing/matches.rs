@@ -6,8 +6,8 @@ use rusqlite::types::Type;
 use rusqlite::{Result, Row, params};
 use serde::Serialize;
 
+use crate::column_conversion::{signed, unknown_value};
 use crate::error::StoreError;
-use crate::sql::{signed, unknown_value};
 use crate::store::Store;
 
 /// The kind of a query event.

@@ -7,8 +7,8 @@ use atom_operators::standing::query::QuerySpec;
 use rusqlite::{Connection, Result, Row, Transaction, params};
 use serde::Serialize;
 
+use crate::column_conversion::from_json;
 use crate::error::StoreError;
-use crate::sql::from_json;
 use crate::store::{Abort, Store};
 
 /// Most standing queries of a store: each new segment is scored by every one of them.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Result, Row, params};
 
-use crate::sql::unknown_value;
+use crate::column_conversion::unknown_value;
 
 /// Reads the stored vectors of one pack's text encoder, by text.
 pub(super) fn read_vectors(

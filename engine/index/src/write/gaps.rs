@@ -5,8 +5,8 @@
 
 use rusqlite::{Connection, Result, params};
 
+use crate::column_conversion::signed;
 use crate::row::{Gap, Row, RunKey};
-use crate::sql::signed;
 
 const WRITE: &str = "
     INSERT INTO gaps VALUES (?1, ?2, ?3, ?4, ?5, ?6)

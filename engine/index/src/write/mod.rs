@@ -5,5 +5,5 @@
 //! those already there, none lost, none twice.
 
 mod gaps;
-mod run;
-mod seal;
+mod run_lifecycle;
+mod seal_rows;

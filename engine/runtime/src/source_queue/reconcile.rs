@@ -50,9 +50,9 @@ pub(crate) struct Reconciled {
 /// The identity of a file: enough to recognize it under another name.
 struct FileIdentity<'a> {
     path: &'a Path,
-    content: String,
+    content_digest: String,
     /// Changes whenever the file is written to.
-    touched: String,
+    change_stamp: String,
     start_utc_ms: Option<i64>,
 }
 
@@ -118,9 +118,9 @@ impl<'r> Reconciler<'r> {
     /// Identifies the file of a recording. One that was not written to since it was indexed is not read again.
     fn identify<'j>(&self, job: &'j FolderJob) -> Result<FileIdentity<'j>, RuntimeError> {
         let path = &*job.file.path;
-        let touched = touched(&job.state);
-        let (content, start_time) = match self.content_if_untouched(job, &touched) {
-            Some(content) => (content, None),
+        let change_stamp = change_stamp(&job.state);
+        let (content_digest, start_time) = match self.digest_if_unchanged(job, &change_stamp) {
+            Some(digest) => (digest, None),
             None => {
                 let start_time = recording_start(path, &TimeZone::system());
                 (ContentDigest::of_file(path)?.to_string(), start_time)
@@ -128,8 +128,8 @@ impl<'r> Reconciler<'r> {
         };
         Ok(FileIdentity {
             path,
-            content,
-            touched,
+            content_digest,
+            change_stamp,
             start_utc_ms: start_time.map(|time| time.as_millisecond()),
         })
     }
@@ -171,8 +171,8 @@ impl<'r> Reconciler<'r> {
         let found = DiscoveredFile {
             name,
             path: file.path,
-            content: &file.content,
-            touched: &file.touched,
+            content_digest: &file.content_digest,
+            change_stamp: &file.change_stamp,
             start_utc_ms: file.start_utc_ms,
             grown_from: &|old| has_grown_from(old, file.path),
             exists: &|other| other.is_file() || self.is_in_use(other),
@@ -181,14 +181,15 @@ impl<'r> Reconciler<'r> {
         Ok(writer.store.reconcile(&found)?)
     }
 
-    /// Returns the stored content of a file that was not written to since it was indexed: it need not be read again then.
-    fn content_if_untouched(&self, job: &FolderJob, touched: &str) -> Option<String> {
+    /// Returns the stored digest of a file that was not written to since it was indexed: it need not be read again then.
+    fn digest_if_unchanged(&self, job: &FolderJob, change_stamp: &str) -> Option<String> {
         let writers = self.writers.lock();
         let mut files = writers
             .iter()
             .filter_map(|writer| writer.store.file_of(&job.name).ok().flatten());
-        let same = files.find(|file| file.path == job.file.path && file.touched == touched);
-        same.map(|file| file.content)
+        let same =
+            files.find(|file| file.path == job.file.path && file.change_stamp == change_stamp);
+        same.map(|file| file.content_digest)
     }
 
     /// Waits until nothing of sources with the names of a recording is in the graph any more; false if the run stops before.
@@ -276,7 +277,7 @@ fn has_grown_from(old: &str, path: &Path) -> bool {
 }
 
 /// Returns the size and time of a file as text, which changes whenever the file is written to.
-fn touched(state: &FileState) -> String {
+fn change_stamp(state: &FileState) -> String {
     let since = state.modified.duration_since(UNIX_EPOCH);
     let nanos = since.map_or(0, |since| since.as_nanos());
     format!("{} {nanos}", state.size)

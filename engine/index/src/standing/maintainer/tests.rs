@@ -7,7 +7,7 @@ use atom_operators::standing::query::QuerySpec;
 use rusqlite::Connection;
 
 use super::*;
-use crate::catalog::file::{DiscoveredFile, Reconciliation};
+use crate::catalog::reconcile::{DiscoveredFile, Reconciliation};
 use crate::row::{Row, Seal};
 use crate::testing::{remove_source, store};
 
@@ -159,8 +159,8 @@ fn a_recording_that_is_replaced_by_a_shorter_one_is_not_too_old() {
         let file = DiscoveredFile {
             name: "film",
             path: Path::new("film"),
-            content,
-            touched: "",
+            content_digest: content,
+            change_stamp: "",
             start_utc_ms: None,
             grown_from: &|_| false,
             exists: &|_| true,

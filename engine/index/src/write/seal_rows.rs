@@ -4,11 +4,11 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
 
 use super::gaps::{end_gaps, write_gaps};
+use crate::column_conversion::signed;
 use crate::error::StoreError;
 use crate::int8_vector::encode;
 use crate::retention::expired_stretch;
 use crate::row::{Row, RunKey, Seal};
-use crate::sql::signed;
 use crate::store::{Abort, Store};
 
 const WRITE_ROW: &str = "

@@ -12,17 +12,17 @@ use atom_operators::standing::{
 };
 use rusqlite::{Result, Row};
 
-use super::counts::SegmentCounts;
-use super::delta::MatchState;
+use super::match_delta::MatchState;
 use super::matches::SegmentSpan;
+use super::pack_scorers::QueryScorers;
 use super::queries::StandingQuery;
-use super::scorers::QueryScorers;
+use super::segment_counts::SegmentCounts;
 use super::watermarks::{TimelinePoint, Watermarks};
 use crate::change_feed::{FeedSource, RowCache};
-use crate::filter::Filter;
+use crate::column_conversion::from_json;
 use crate::int8_vector::Int8Vector;
-use crate::pack_id::pack_id;
-use crate::sql::from_json;
+use crate::pack_key::pack_id;
+use crate::source_filter::Filter;
 use crate::stats::Hour;
 
 macro_rules! select_rows {

@@ -9,9 +9,9 @@ use rusqlite::{Connection, Result};
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::filter::Filter;
-use crate::pack_id::pack_id;
+use crate::pack_key::pack_id;
 use crate::retention::is_fully_expired;
+use crate::source_filter::Filter;
 use crate::source_state::SourceState;
 use crate::store::Store;
 

@@ -5,17 +5,17 @@
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::bm25;
-use super::cache::SearchCache;
-use super::fusion::ScoredRow;
+use super::cached_rows::SearchCache;
 use super::page_token::PageToken;
 use super::query::Query;
 use super::query_text::{FtsQuery, any_of};
 use super::rank::rank;
-use super::scope::{SearchScope, wall_time};
+use super::rank_fusion::ScoredRow;
+use super::search_scope::{SearchScope, wall_time};
 use super::tokenizer::Tokenizer;
 use crate::error::StoreError;
 use crate::hit::{Hit, Hits};
-use crate::read::incomplete::read_incomplete;
+use crate::read::coverage_gaps::read_incomplete;
 use crate::store::Store;
 
 const TEXT: &str = "SELECT coalesce(caption, tags) FROM segments WHERE id = ?1";

@@ -9,11 +9,11 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Result, Row, Transaction, params};
 
-use super::delta::{ApplyOutcome, MatchDelta, MatchState, MatchVersion};
+use super::match_delta::{ApplyOutcome, MatchDelta, MatchState, MatchVersion};
 use super::matches::{MatchChange, SegmentSpan};
 use super::watermarks::save_watermarks;
+use crate::column_conversion::signed;
 use crate::error::StoreError;
-use crate::sql::signed;
 use crate::store::Store;
 
 const ADD_EVENT: &str =

@@ -8,7 +8,7 @@ use super::row_positions::RowPositions;
 use super::vector_scan::VectorTable;
 use crate::change_feed::{ChangeFeed, FeedSource, RowCache};
 use crate::int8_vector::{Int8Vector, join};
-use crate::pack_id::pack_id;
+use crate::pack_key::pack_id;
 
 /// Stale rows that are tolerated, besides as many as there are current ones.
 const MAX_STALE: usize = 1000;

@@ -1,4 +1,4 @@
-//! The id of a pack within the key of its rows.
+//! The key that the rows of a pack are stored under, NAME-VERSION-SETTINGS, and the id of the pack in it.
 
 /// Returns name and version of a pack from the key of its rows, NAME-VERSION-SETTINGS.
 ///

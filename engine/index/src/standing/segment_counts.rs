@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use atom_operators::standing::dataflow::Sighting;
 
-use super::terms::TermNumbers;
+use super::term_numbers::TermNumbers;
 use crate::change_feed::FeedSource;
-use crate::filter::Filter;
+use crate::source_filter::Filter;
 use crate::stats::{Hour, Term, TermCount};
 
 /// The current counts.

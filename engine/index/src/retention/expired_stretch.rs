@@ -4,14 +4,14 @@ use rusqlite::Result;
 
 use crate::row::Row;
 
-/// A stretch of a source, in milliseconds of media time.
+/// A stretch of a source whose segments have expired, in milliseconds of media time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stretch {
+pub(crate) struct ExpiredStretch {
     pub(super) start_ms: u64,
     pub(super) end_ms: u64,
 }
 
-impl Stretch {
+impl ExpiredStretch {
     /// Returns true if it contains all of a row.
     pub(crate) fn covers(self, row: &Row) -> bool {
         self.start_ms <= row.start_ms && row.end_ms <= self.end_ms

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::StoreError;
-use crate::filter::{Filter, SelectedSource};
+use crate::source_filter::{Filter, SelectedSource};
 use crate::store::Store;
 
 /// Time between two polls.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use atom_operators::utc::utc;
 use jiff::Timestamp;
 
-use super::cache::{CachedRow, SearchCache};
+use super::cached_rows::{CachedRow, SearchCache};
 use super::page_token::PageToken;
 use super::query::Query;
 use crate::change_feed::FeedSource;
-use crate::filter::Span;
+use crate::source_filter::Span;
 
 /// The sources, spans and rows that a query searches.
 pub(super) struct SearchScope<'q> {

@@ -1,7 +1,7 @@
 //! Applies a filter to the sources of a store.
 
 use crate::error::StoreError;
-use crate::filter::{Filter, SelectedSource, Selection};
+use crate::source_filter::{Filter, SelectedSource, Selection};
 use crate::source_table::start_times;
 use crate::store::Store;
 

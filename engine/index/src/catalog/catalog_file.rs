@@ -1,10 +1,9 @@
-//! Reads the catalog, and removes sources from the store.
+//! A file of the catalog: how it is read, and how it is removed with its sources.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction};
 
-use super::file::CatalogFile;
 use super::path_text::{path_from_text, path_to_text};
 use crate::error::StoreError;
 use crate::store::Store;
@@ -21,6 +20,19 @@ pub(super) const TABLES_BY_SOURCE: [&str; 6] = [
 
 /// The timeline of a source without a start time is named after it.
 pub(super) const REMOVE_WATERMARK: &str = "DELETE FROM watermarks WHERE timeline = ?1";
+
+/// A file of the catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogFile {
+    /// The source.
+    pub source: String,
+    /// Its path.
+    pub path: PathBuf,
+    /// A fingerprint of its content.
+    pub content_digest: String,
+    /// A value that changes when the file is written to.
+    pub change_stamp: String,
+}
 
 impl Store {
     /// Returns the files of all sources that have one, by source.
@@ -66,8 +78,8 @@ pub(super) fn catalog_file(row: &Row) -> Result<CatalogFile> {
     Ok(CatalogFile {
         source: row.get(0)?,
         path: path_from_text(row.get_ref(1)?.as_str()?),
-        content: row.get(2)?,
-        touched: row.get(3)?,
+        content_digest: row.get(2)?,
+        change_stamp: row.get(3)?,
     })
 }
 

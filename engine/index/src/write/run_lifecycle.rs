@@ -3,10 +3,10 @@
 use rusqlite::params;
 
 use super::gaps::finish_gaps;
-use super::seal::run_key;
+use super::seal_rows::run_key;
+use crate::column_conversion::signed;
 use crate::error::StoreError;
 use crate::source_state::Progress;
-use crate::sql::signed;
 use crate::store::{Abort, Store};
 
 const BEGIN: &str = "

@@ -6,10 +6,10 @@
 use atom_operators::qa::archive::{CoverageGap, GapReason};
 use rusqlite::{Connection, Result, Statement, params};
 
+use crate::column_conversion::{from_json, signed, why};
 use crate::error::StoreError;
-use crate::filter::{SelectedSource, Span};
+use crate::source_filter::{SelectedSource, Span};
 use crate::source_state::SourceState;
-use crate::sql::{from_json, signed, why};
 use crate::store::Store;
 
 /// Stretches of one kind that are at most this far apart are merged, in milliseconds.
