@@ -101,7 +101,7 @@ scale() {
     cargo bench --quiet --locked -p atom-lab --bench store
     say "standing queries ..."
     printf '\n'
-    cargo bench --quiet --locked -p atom-lab --bench queries
+    cargo bench --quiet --locked -p atom-lab --bench standing_queries
 } > "$folder/BENCHMARKS.md"
 mv "$folder/BENCHMARKS.md" BENCHMARKS.md
 say "wrote BENCHMARKS.md"

@@ -243,10 +243,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::{PipelineFile, library, parse, plan};
+    use crate::{PipelineFile, built_in_pipelines, parse, plan};
 
     fn branches(path: &str, ask: &str) -> PipelineFile {
-        let text = library::text("three-branches").unwrap();
+        let text = built_in_pipelines::text("three-branches").unwrap();
         let text = text.replace("[source.video]", "[source.video]\nuri = \"test://ball\"");
         parse(Path::new(path), &text.replace("What can be seen?", ask)).unwrap()
     }

@@ -14,14 +14,14 @@ mod uri;
 // From text to plan.
 mod check;
 mod load;
-mod merge;
+mod merge_nodes;
 mod parse;
 mod plan;
 
 // Text for users.
+pub mod built_in_pipelines;
 pub mod diagram;
-pub mod docs;
-pub mod library;
+pub mod kind_docs;
 mod problem;
 
 // Shared by the steps.
@@ -30,7 +30,7 @@ mod suggestion;
 
 pub use check::{check, warnings};
 pub use load::{load_files, load_plan, override_sources};
-pub use merge::plan;
+pub use merge_nodes::plan;
 pub use parse::parse;
 pub use pipeline_file::{InputSpec, Item, NodeSpec, PipelineFile, SinkSpec, SourceSpec};
 pub use plan::{Input, Plan, PlannedNode, PlannedQueries, PlannedSink, PlannedSource, SinkInput};

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     check,
-    merge::plan,
+    merge_nodes::plan,
     parse::parse_partially,
     pipeline_file::PipelineFile,
     plan::Plan,

@@ -8,7 +8,7 @@
 //! | [`numbered_video`] | videos whose frames show their number |
 //! | [`playback`] | the frames that the media crate decodes from a recording |
 //! | [`live_run`] | cameras, and an HTTP client for the status of a run |
-//! | [`subtitles`] | strict parsers of WebVTT and SRT |
+//! | [`subtitle_parsers`] | strict parsers of WebVTT and SRT |
 //! | [`pack_cache`] | the installed packs, and copies of them that a test can damage |
 //! | [`fake_pack_versions`] | further versions of the fake pack |
 //! | [`eval_dataset`] | a small dataset for `atom eval` |
@@ -26,5 +26,5 @@ pub mod pipeline_text;
 pub mod playback;
 pub mod program;
 pub mod rust_files;
-pub mod subtitles;
+pub mod subtitle_parsers;
 pub mod training_data;

@@ -1,13 +1,14 @@
 //! Pipeline files as text, for the pack `fake`, which needs no weights.
 
-use atom_pipelines::library;
+use atom_pipelines::built_in_pipelines;
 
 /// Returns a built-in pipeline, changed to the fake pack.
 ///
 /// # Panics
 /// There is no pipeline with this name.
 pub fn built_in(name: &str) -> String {
-    let text = library::text(name).unwrap_or_else(|| panic!("no built-in pipeline {name:?}"));
+    let text =
+        built_in_pipelines::text(name).unwrap_or_else(|| panic!("no built-in pipeline {name:?}"));
     text.replacen(
         &format!("name = \"{name}\"\n"),
         &format!("name = \"{name}\"\npack = \"fake\"\n"),

@@ -6,7 +6,7 @@ use std::{path::Path, process::Command};
 use atom_tests::{
     generated_media, pipeline_text,
     program::{Process, TIMEOUT, Workdir, path_str},
-    subtitles::{self, Cue},
+    subtitle_parsers::{self, Cue},
 };
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ fn converted_by_ffmpeg(path: &Path) -> Vec<Cue> {
     command.args(["-v", "error", "-i", path_str(path), "-f", "srt", "-"]);
     let output = Process::start(command).wait(TIMEOUT).ok();
     assert_eq!(output.stderr, "");
-    subtitles::srt(&output.stdout)
+    subtitle_parsers::srt(&output.stdout)
 }
 
 fn captions(dir: &Workdir, arguments: &[&str]) -> String {
@@ -40,8 +40,8 @@ fn webvtt_is_read_back_with_the_same_times_and_text() {
     let printed = captions(&dir, &[]);
     assert_eq!(captions(&dir, &["-o", "out.vtt"]), "");
     assert_eq!(dir.read("out.vtt"), printed);
-    let cues = subtitles::webvtt(&printed);
-    subtitles::assert_in_order(&cues, LENGTH_MS);
+    let cues = subtitle_parsers::webvtt(&printed);
+    subtitle_parsers::assert_in_order(&cues, LENGTH_MS);
     assert_eq!(converted_by_ffmpeg(&dir.path("out.vtt")), cues);
     let red = Cue {
         start_ms: 0,
@@ -58,10 +58,10 @@ fn srt_is_read_back_with_the_same_times_and_text() {
     let printed = captions(&dir, &["--format", "srt"]);
     captions(&dir, &["-o", "out.srt"]);
     assert_eq!(dir.read("out.srt"), printed);
-    let cues = subtitles::srt(&printed);
-    subtitles::assert_in_order(&cues, LENGTH_MS);
+    let cues = subtitle_parsers::srt(&printed);
+    subtitle_parsers::assert_in_order(&cues, LENGTH_MS);
     assert_eq!(converted_by_ffmpeg(&dir.path("out.srt")), cues);
-    assert_eq!(cues, subtitles::webvtt(&captions(&dir, &[])));
+    assert_eq!(cues, subtitle_parsers::webvtt(&captions(&dir, &[])));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn json_lines_have_the_same_content_as_the_subtitles() {
     });
     assert_eq!(
         cues.collect::<Vec<_>>(),
-        subtitles::webvtt(&captions(&dir, &[]))
+        subtitle_parsers::webvtt(&captions(&dir, &[]))
     );
     for line in lines {
         assert_eq!(line["kind"], "caption");
@@ -91,7 +91,7 @@ fn json_lines_have_the_same_content_as_the_subtitles() {
 fn the_format_option_takes_precedence_over_the_file_extension() {
     let dir = Workdir::new();
     captions(&dir, &["-o", "out.txt", "--format", "srt"]);
-    subtitles::assert_in_order(&subtitles::srt(&dir.read("out.txt")), LENGTH_MS);
+    subtitle_parsers::assert_in_order(&subtitle_parsers::srt(&dir.read("out.txt")), LENGTH_MS);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn an_existing_file_is_replaced_completely() {
     let dir = Workdir::new();
     dir.write("out.vtt", "something long and old\n".repeat(1000));
     captions(&dir, &["-o", "out.vtt"]);
-    subtitles::assert_in_order(&subtitles::webvtt(&dir.read("out.vtt")), LENGTH_MS);
+    subtitle_parsers::assert_in_order(&subtitle_parsers::webvtt(&dir.read("out.vtt")), LENGTH_MS);
 }
 
 /// Returns the kind, the start and the text of each line of a JSON lines file.

@@ -11,7 +11,7 @@ use std::{
 use atom_tests::{
     generated_media, pipeline_text,
     program::{Process, TIMEOUT, Workdir, path_str},
-    subtitles,
+    subtitle_parsers,
 };
 use serde_json::{Value, json};
 
@@ -145,12 +145,12 @@ fn ctrl_c_finishes_pending_work_and_leaves_complete_files() {
     let output = process
         .wait(TIMEOUT)
         .fails_with(&["stopping", "complete through"]);
-    let cues = subtitles::webvtt(&dir.read("captions.vtt"));
+    let cues = subtitle_parsers::webvtt(&dir.read("captions.vtt"));
     let report = dir.report("r.json");
     let through = report["sources"]["video"]["complete_through_ms"]
         .as_u64()
         .unwrap();
-    subtitles::assert_in_order(&cues, through);
+    subtitle_parsers::assert_in_order(&cues, through);
     assert_eq!(cues.len(), output.stdout.lines().count());
     assert_eq!(report["captions"], cues.len());
     assert!(through < 3_000_000, "it did not stop: {through}");

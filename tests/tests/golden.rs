@@ -7,7 +7,7 @@
 
 use std::{env, fs, path::PathBuf};
 
-use atom_pipelines::library;
+use atom_pipelines::built_in_pipelines;
 use atom_tests::{
     generated_media,
     program::{Workdir, workspace},
@@ -101,9 +101,9 @@ fn sorted(lines: &str) -> String {
 #[test]
 fn every_library_pipeline_matches_its_golden_files() {
     let mut golden = Golden::new("library");
-    for name in library::names() {
+    for name in built_in_pipelines::names() {
         let dir = workdir();
-        let text = library::text(name).unwrap();
+        let text = built_in_pipelines::text(name).unwrap();
         let file = format!("{name}.toml");
         dir.write(&file, format!("pack = \"fake\"\n{text}"));
         let source = match name {

@@ -3,7 +3,7 @@
 
 use std::{path::Path, process::Command};
 
-use atom_pipelines::{docs, library, parse};
+use atom_pipelines::{built_in_pipelines, kind_docs, parse};
 use atom_tests::{
     pipeline_text,
     program::{Process, TIMEOUT, Workdir},
@@ -12,7 +12,7 @@ use atom_tests::{
 /// Creates a directory with the built-in pipelines as files.
 fn library_files() -> Workdir {
     let dir = Workdir::new();
-    for name in library::names() {
+    for name in built_in_pipelines::names() {
         dir.write(&format!("{name}.toml"), pipeline_text::built_in(name));
     }
     dir
@@ -99,7 +99,7 @@ fn special_characters_of_the_diagram_languages_are_escaped() {
 fn docs_list_and_explain_every_kind() {
     let dir = Workdir::new();
     let all = dir.atom(&["docs"]).ok().stdout;
-    for kind in docs::kinds() {
+    for kind in kind_docs::kinds() {
         assert!(all.contains(kind), "{kind} is not in {all}");
         let one = dir.atom(&["docs", kind]).ok().stdout;
         assert!(one.contains(kind) && one.lines().count() > 3, "{one}");

@@ -10,11 +10,11 @@ use std::{
 
 use atom_index::{Hit, Query, Store, text_to_embed};
 use atom_models::{Meters, Pack, TextEncoder};
-use atom_pipelines::library;
+use atom_pipelines::built_in_pipelines;
 use atom_tests::{
     pack_cache,
     program::{Workdir, path_str},
-    subtitles,
+    subtitle_parsers,
 };
 use serde_json::{Value, json};
 
@@ -28,7 +28,10 @@ fn workdir() -> Workdir {
 #[test]
 fn three_branches_process_a_real_video() {
     let dir = workdir();
-    dir.write("three.toml", library::text("three-branches").unwrap());
+    dir.write(
+        "three.toml",
+        built_in_pipelines::text("three-branches").unwrap(),
+    );
     let source = format!("video={}", path_str(&pack_cache::demo_video()));
     let run = [
         "run",
@@ -81,8 +84,8 @@ fn a_real_video_is_captioned_and_found_from_any_folder() {
         process.wait(atom_tests::program::TIMEOUT).ok()
     };
     let bikes = pack_cache::demo_video();
-    let cues = subtitles::webvtt(&bare(&["caption", path_str(&bikes)]).stdout);
-    subtitles::assert_in_order(&cues, 10_040);
+    let cues = subtitle_parsers::webvtt(&bare(&["caption", path_str(&bikes)]).stdout);
+    subtitle_parsers::assert_in_order(&cues, 10_040);
     bare(&["index", path_str(&bikes), "--store", "s.db"]);
     let store = dir.path("s.db");
     let elsewhere = Workdir::new().with_cache(&pack_cache::installed());

@@ -7,7 +7,7 @@ use atom_tests::{
     generated_media,
     playback::play_all,
     program::{ProgramOutput, Workdir, path_str},
-    subtitles::{self, Cue},
+    subtitle_parsers::{self, Cue},
 };
 
 /// Captions a video with the fake pack.
@@ -16,7 +16,7 @@ fn caption(video: &Path) -> (Vec<Cue>, ProgramOutput) {
     let output = Workdir::new()
         .atom(&["caption", path_str(video), "--pack", "fake"])
         .ok();
-    let cues = subtitles::webvtt(&output.stdout);
+    let cues = subtitle_parsers::webvtt(&output.stdout);
     (cues, output)
 }
 
@@ -25,7 +25,7 @@ fn caption(video: &Path) -> (Vec<Cue>, ProgramOutput) {
 fn caption_completely(video: &Path, end_ms: u64) -> Vec<Cue> {
     let (cues, output) = caption(video);
     assert_eq!(output.stderr, "", "{}", video.display());
-    subtitles::assert_in_order(&cues, end_ms + 1);
+    subtitle_parsers::assert_in_order(&cues, end_ms + 1);
     let last = cues.last().unwrap().end_ms;
     assert!(
         last + 1 >= end_ms,
@@ -47,7 +47,7 @@ fn an_image_is_captioned() {
     for name in ["image.png", "image.jpg"] {
         let image = generated_media::colours_with(name, &[("blue", 1.0)], 1, &["-frames:v", "1"]);
         let (cues, _) = caption(&image);
-        subtitles::assert_in_order(&cues, 10_000);
+        subtitle_parsers::assert_in_order(&cues, 10_000);
         assert_eq!(
             (cues.len(), cues[0].text.as_str()),
             (1, "A picture of blue."),
@@ -79,7 +79,7 @@ fn a_truncated_mp4_with_its_index_at_the_start_is_captioned_up_to_the_cut() {
         0.6,
     );
     let (cues, output) = caption(&video);
-    subtitles::assert_in_order(&cues, 9000);
+    subtitle_parsers::assert_in_order(&cues, 9000);
     assert!(cues.last().unwrap().end_ms >= 4000, "{output}");
     assert!(
         output.stderr.contains("warning") || output.stderr.contains("WARN"),
@@ -105,7 +105,7 @@ fn a_truncated_fragmented_mp4_is_captioned_up_to_the_cut() {
         0.6,
     );
     let (cues, output) = caption(&video);
-    subtitles::assert_in_order(&cues, 9000);
+    subtitle_parsers::assert_in_order(&cues, 9000);
     assert!(cues.last().unwrap().end_ms >= 4000, "{output}");
 }
 
@@ -135,7 +135,7 @@ fn a_truncated_matroska_file_is_captioned_up_to_the_cut() {
         0.6,
     );
     let (cues, output) = caption(&video);
-    subtitles::assert_in_order(&cues, 9000);
+    subtitle_parsers::assert_in_order(&cues, 9000);
     assert!(cues.last().unwrap().end_ms >= 4000, "{output}");
 }
 
@@ -368,7 +368,7 @@ fn mpeg_streams_are_played_to_their_end() {
             25,
             &["-c:v", codec],
         ));
-        subtitles::assert_in_order(&cues, 6000);
+        subtitle_parsers::assert_in_order(&cues, 6000);
         assert_eq!(cues[0].text, "A picture of red.");
         assert_eq!(cues.last().unwrap().text, "A picture of blue.");
     }
@@ -382,7 +382,7 @@ fn a_video_whose_frame_size_changes_is_captioned() {
     let dir = Workdir::new();
     let both = [fs::read(small).unwrap(), fs::read(large).unwrap()].concat();
     let (cues, output) = caption(&dir.write("both.ts", both));
-    subtitles::assert_in_order(&cues, 5000);
+    subtitle_parsers::assert_in_order(&cues, 5000);
     let texts: String = cues.iter().map(|cue| cue.text.as_str()).collect();
     assert!(texts.contains("red") && texts.contains("blue"), "{output}");
 }

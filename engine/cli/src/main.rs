@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod built_in_pipeline;
 mod commands;
 mod index_packs;
-mod library_file;
 mod logging;
 mod output;
 mod signals;

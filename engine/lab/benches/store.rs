@@ -3,7 +3,7 @@
 //!
 //! These results would change a decision: if the median search of 100,000 segments takes longer than 30 ms, a flat scan
 //! over all vectors and BM25 over all rows are too slow; if fewer than nine of the ten nearest remain, 8 bits per dimension
-//! are too few. The segments are synthetic (`bench::synthetic`), with fixed seeds.
+//! are too few. The segments are synthetic (`bench::synthetic_segments`), with fixed seeds.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use std::{
 };
 
 use atom_index::{Query, Row, Store};
-use atom_lab::bench::synthetic::{
+use atom_lab::bench::synthetic_segments::{
     DIMENSIONS, PACK, WORDS, normalized, query_vectors, random_vector, row, seal, search,
 };
 use fastrand::Rng;

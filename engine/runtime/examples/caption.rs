@@ -10,7 +10,7 @@ use std::{
 };
 
 use atom_operators::cancel::CancellationToken;
-use atom_pipelines::{check, library, override_sources, parse, plan};
+use atom_pipelines::{built_in_pipelines, check, override_sources, parse, plan};
 use atom_runtime::{Observer, Progress, RunOptions, run, sink::Record};
 
 /// Prints each caption on a line of its own.
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (Some(video), Some(pack)) = (arguments.next(), arguments.next()) else {
         return Err("usage: caption VIDEO PACK".into());
     };
-    let text = library::text("caption").ok_or("the library has no caption pipeline")?;
+    let text = built_in_pipelines::text("caption").ok_or("the library has no caption pipeline")?;
     let mut pipeline = parse(Path::new("caption.toml"), text)?;
     pipeline.pack = pack;
     pipeline.sinks.clear();

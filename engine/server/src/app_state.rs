@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use atom_runtime::{RunStatus, metrics::Metrics};
 
-use crate::token::Token;
+use crate::bearer_token::BearerToken;
 
 /// The run that is served, and the token that protects it.
 #[derive(Clone)]
@@ -13,7 +13,7 @@ pub(crate) struct AppState {
     pub status: RunStatus,
     pub metrics: Arc<Metrics>,
     /// The token that requests need, if any.
-    pub token: Option<Token>,
+    pub token: Option<BearerToken>,
     /// The index files of the run.
     pub indexes: Arc<[PathBuf]>,
 }

@@ -5,19 +5,19 @@
 //! protects it.
 //!
 //! In reading order: `listener` binds an address and starts the server for a run, `http_server` is the thread that
-//! answers, `routes` has the pages and checks the `token`, `standing_queries` is the API of standing queries. `app_state`
-//! holds what handlers share, `error` maps errors to responses.
+//! answers, `routes` has the pages and checks the `bearer_token`, `standing_query_routes` is the API of standing queries.
+//! `app_state` holds what handlers share, `error` maps errors to responses.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod app_state;
+mod bearer_token;
 mod error;
 mod http_server;
 mod listener;
 mod routes;
-mod standing_queries;
-mod token;
+mod standing_query_routes;
 
+pub use bearer_token::BearerToken;
 pub use error::ServerError;
 pub use listener::{Listener, parse_address};
-pub use token::Token;

@@ -7,12 +7,14 @@ use std::{
 
 use atom_runtime::{RunView, ServerHook};
 
-use crate::{app_state::AppState, error::ServerError, http_server::HttpServer, token::Token};
+use crate::{
+    app_state::AppState, bearer_token::BearerToken, error::ServerError, http_server::HttpServer,
+};
 
 /// A bound address, and the token that requests need.
 pub struct Listener {
     listener: TcpListener,
-    token: Option<Token>,
+    token: Option<BearerToken>,
 }
 
 /// Parses an address to listen on: `ADDRESS:PORT`, or a port of the loopback address.
@@ -34,7 +36,7 @@ impl Listener {
     ///
     /// # Errors
     /// If it is in use or not of this machine, or if other machines could ask without a token.
-    pub fn bind(address: SocketAddr, token: Option<Token>) -> Result<Self, ServerError> {
+    pub fn bind(address: SocketAddr, token: Option<BearerToken>) -> Result<Self, ServerError> {
         if !address.ip().is_loopback() && token.is_none() {
             return Err(ServerError::Unprotected { address });
         }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use atom_media::live::connection_status::ConnectionStatus;
 
-use crate::{app_state::AppState, standing_queries};
+use crate::{app_state::AppState, standing_query_routes};
 
 /// Silence after which the graph's worker counts as hung; it beats several times a second.
 const HUNG_AFTER: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ pub(crate) fn router(state: AppState) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
-        .merge(standing_queries::routes())
+        .merge(standing_query_routes::routes())
         .layer(middleware::from_fn_with_state(state.clone(), require_token))
         .with_state(state)
 }

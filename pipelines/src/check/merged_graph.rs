@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use atom_operators::node::NodeKind;
 
 use crate::{
-    merge::{Merged, merge},
+    merge_nodes::{Merged, merge},
     pipeline_file::{NodeSpec, PipelineFile, SinkSpec},
     plan::{Input, Plan, PlannedSink, store_of},
     problem::Problem,

@@ -19,9 +19,9 @@ use gstreamer_rtsp_server::{
 };
 
 use crate::{
+    encoded_video::EncodedVideo,
+    fault_proxy::FaultProxy,
     pacer::{self, Pacer},
-    proxy::FaultProxy,
-    video::EncodedVideo,
 };
 
 /// The time that clients have to notice that their connection is closed.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::interleaved::Message;
+use crate::rtsp_message::RtspMessage;
 
 /// When the camera's clock restarts, its RTP timestamps go back by this many ticks of 90 kHz: 50 minutes to 6 hours.
 const CLOCK_STEPS: Range<u32> = 1 << 28..1 << 31;
@@ -62,7 +62,7 @@ impl Faults {
     }
 
     /// Applies the faults to a message from the camera; returns none if the message is lost.
-    pub fn apply(&self, mut message: Message) -> Option<Message> {
+    pub fn apply(&self, mut message: RtspMessage) -> Option<RtspMessage> {
         let (damage, clock_offset) = {
             let active = self.active.lock();
             (active.damage, active.clock_offset)

@@ -6,13 +6,13 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `video.rs` | a video as encoded frames in memory, from a file or a test pattern |
+//! | `encoded_video.rs` | a video as encoded frames in memory, from a file or a test pattern |
 //! | `pacer.rs` | the thread that sends the frames to all clients, at the video's frame rate |
 //! | `camera.rs` | the RTSP server: addresses, login, transport, start and end |
-//! | `interleaved.rs` | RTSP over TCP as messages: text and interleaved RTP packets |
+//! | `rtsp_message.rs` | RTSP over TCP as messages: text and interleaved RTP packets |
 //! | `faults.rs` | the active faults: stalls, damaged packets, restarted clocks |
-//! | `connection.rs` | one connection through the proxy |
-//! | `proxy.rs` | the proxy in front of a camera, which can also cut connections |
+//! | `proxy_connection.rs` | one connection through the proxy |
+//! | `fault_proxy.rs` | the proxy in front of a camera, which can also cut connections |
 //! | `main.rs` | the program `atom-camera`: a camera behind a proxy, controlled by commands on stdin |
 //! | `commands.rs` | the commands, and the timers that end faults |
 //!
@@ -31,13 +31,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod camera;
-mod connection;
+mod encoded_video;
+mod fault_proxy;
 mod faults;
-mod interleaved;
 mod pacer;
-mod proxy;
-mod video;
+mod proxy_connection;
+mod rtsp_message;
 
 pub use camera::{Camera, CameraOptions, Transport};
-pub use proxy::FaultProxy;
-pub use video::{EncodedVideo, VideoFormat};
+pub use encoded_video::{EncodedVideo, VideoFormat};
+pub use fault_proxy::FaultProxy;

@@ -17,7 +17,7 @@ use gstreamer::{self as gst, glib, prelude::*};
 use gstreamer_app::AppSrc;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use crate::video::{AccessUnit, EncodedVideo};
+use crate::encoded_video::{AccessUnit, EncodedVideo};
 
 /// The largest number of encoded bytes that wait for one client.
 const MAX_QUEUED_BYTES: u64 = 4 << 20;

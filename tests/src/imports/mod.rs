@@ -3,13 +3,13 @@
 //! A file uses another if its code names an item that is defined there, whatever re-exports the name goes through.
 //! Declaring a module and re-exporting from it do not count.
 
-mod modules;
+mod path_resolver;
 mod used_paths;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::rust_files::RustFile;
-use modules::Modules;
+use path_resolver::PathResolver;
 use used_paths::used_files;
 
 /// The files of a crate and which of them use which.
@@ -21,9 +21,9 @@ pub struct Imports<'f> {
 impl<'f> Imports<'f> {
     /// Analyses the files of a crate.
     pub fn of(files: &'f [RustFile]) -> Self {
-        let modules = Modules::of(files);
+        let resolver = PathResolver::of(files);
         let uses = files.iter().enumerate().map(|(index, file)| {
-            let mut used = used_files(&modules, file);
+            let mut used = used_files(&resolver, file);
             used.remove(&index);
             used
         });

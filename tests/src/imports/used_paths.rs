@@ -8,13 +8,13 @@ use syn::{
     visit::{self, Visit},
 };
 
-use super::modules::{Modules, imports};
+use super::path_resolver::{PathResolver, imports};
 use crate::rust_files::RustFile;
 
 /// Returns the indices of the files that define the items which a file names.
-pub(super) fn used_files(modules: &Modules, file: &RustFile) -> BTreeSet<usize> {
+pub(super) fn used_files(resolver: &PathResolver, file: &RustFile) -> BTreeSet<usize> {
     let mut uses = Uses {
-        modules,
+        resolver,
         here: file.module.clone(),
         found: BTreeSet::new(),
     };
@@ -24,7 +24,7 @@ pub(super) fn used_files(modules: &Modules, file: &RustFile) -> BTreeSet<usize> 
 
 /// A visitor that collects the files whose items are named.
 struct Uses<'m> {
-    modules: &'m Modules,
+    resolver: &'m PathResolver,
     here: Vec<String>,
     found: BTreeSet<usize>,
 }
@@ -33,7 +33,7 @@ impl Uses<'_> {
     /// Adds the file behind a path of at least two parts; a shorter path names an item of this module or of a `use`.
     fn note(&mut self, path: &[String]) {
         if path.len() > 1 {
-            self.found.extend(self.modules.file(&self.here, path));
+            self.found.extend(self.resolver.file(&self.here, path));
         }
     }
 

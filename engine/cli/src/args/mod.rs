@@ -1,10 +1,10 @@
 //! Arguments that several commands share.
 
 mod index;
-mod scope;
-mod source_uri;
+mod index_scope;
+mod source_override;
 mod time;
 
 pub use index::{IndexArgs, index_path};
-pub use scope::ScopeArgs;
-pub use source_uri::source_override;
+pub use index_scope::IndexScopeArgs;
+pub use source_override::source_override;

@@ -35,7 +35,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::{
-    args::ScopeArgs,
+    args::IndexScopeArgs,
     index_packs::IndexPacks,
     output::{clear_progress, print_completeness, print_line, show_partial_answer, time_range},
     signals::cancel_on_ctrl_c,
@@ -56,7 +56,7 @@ pub struct Ask {
     #[arg(value_parser = valid_question)]
     question: String,
     #[command(flatten)]
-    scope: ScopeArgs,
+    scope: IndexScopeArgs,
     /// Give up after so many seconds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     within: Option<u32>,

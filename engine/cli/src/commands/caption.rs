@@ -11,7 +11,7 @@ use atom_runtime::{
 use clap::{Args, ValueEnum};
 
 use crate::{
-    library_file::library_file,
+    built_in_pipeline::built_in_pipeline,
     output::{ResultFormat, RunPrinter, report_outcome},
     signals::cancel_on_ctrl_c,
 };
@@ -47,7 +47,7 @@ impl Caption {
     /// Captions the video, on stdout or into a file.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let format = self.format();
-        let mut file = library_file("caption", &self.pack)?;
+        let mut file = built_in_pipeline("caption", &self.pack)?;
         file.sinks.retain(|_| self.output.is_some());
         if let (Some(path), Some(sink)) = (&self.output, file.sinks.first_mut()) {
             let path = path.clone();

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use atom_pipelines::docs;
+use atom_pipelines::kind_docs;
 use clap::Args;
 
 use crate::output::{eprint_line, print_line};
@@ -18,14 +18,14 @@ impl Docs {
     /// Prints the explanation.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let text = match &self.kind {
-            Some(kind) => match docs::kind(kind) {
+            Some(kind) => match kind_docs::kind(kind) {
                 Ok(text) => text,
                 Err(unknown) => {
                     eprint_line(&format!("error: {unknown}"));
                     return Ok(ExitCode::from(2));
                 }
             },
-            None => docs::overview(),
+            None => kind_docs::overview(),
         };
         print_line(text.trim_end())?;
         Ok(ExitCode::SUCCESS)

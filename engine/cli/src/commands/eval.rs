@@ -12,10 +12,10 @@ use atom_lab::{
     LabError,
     eval::{
         CaptionEvaluation, Dataset, DatasetFile, EvaluationSummary, RetrievalEvaluation,
+        caption_leak_check::{check_leak, read_sentences},
         dataset::CAPTION_LIST,
+        evaluation_summary::Metric,
         frame_encoder::FRAMES,
-        leak_check::{check_leak, read_sentences},
-        summary::Metric,
     },
 };
 use atom_models::Pack;

@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::{
     args::index_path,
-    library_file::library_file,
+    built_in_pipeline::built_in_pipeline,
     output::{ResultFormat, RunPrinter, eprint_line, report_outcome},
     signals::cancel_on_ctrl_c,
 };
@@ -88,7 +88,7 @@ fn index_plan(
     sources: Vec<PlannedSource>,
     keep: Option<RetentionPolicy>,
 ) -> anyhow::Result<Plan> {
-    let mut files = [library_file("index", pack)?];
+    let mut files = [built_in_pipeline("index", pack)?];
     override_sources(
         &mut files,
         &[("video".to_owned(), "test://black".to_owned())],

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use atom_operators::node::NodeKind;
 use atom_pipelines::{Plan, Uri, load_files, plan, warnings};
 use atom_runtime::{RunOptions, run};
-use atom_server::{self, Listener, Token};
+use atom_server::{self, BearerToken, Listener};
 use clap::Args;
 
 use crate::{
@@ -120,10 +120,10 @@ fn files_of_plan(plan: &Plan) -> impl Iterator<Item = PathBuf> {
 }
 
 /// Reads a token from the first line of a file.
-fn read_token(path: &Path) -> anyhow::Result<Token> {
+fn read_token(path: &Path) -> anyhow::Result<BearerToken> {
     let text = fs::read_to_string(path)
         .with_context(|| format!("cannot read the token in {}", path.display()))?;
-    Token::new(text.lines().next().unwrap_or_default()).with_context(|| {
+    BearerToken::new(text.lines().next().unwrap_or_default()).with_context(|| {
         format!(
             "the first line of {} is empty, expected a token",
             path.display()

@@ -12,7 +12,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::{
-    args::ScopeArgs,
+    args::IndexScopeArgs,
     index_packs::IndexPacks,
     output::{eprint_line, print_completeness, print_line, time_range},
 };
@@ -29,7 +29,7 @@ pub struct Search {
     /// What to look for. Words in quotes stand together; a minus before a word leaves out what has it.
     query: String,
     #[command(flatten)]
-    scope: ScopeArgs,
+    scope: IndexScopeArgs,
     /// At most so many hits.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,

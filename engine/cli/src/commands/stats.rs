@@ -18,9 +18,9 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::{
-    args::ScopeArgs,
+    args::IndexScopeArgs,
     output::{eprint_line, print_completeness, print_line},
-    stats_view::{TerminalOptions, summary_table, svg_heat_map, terminal_heat_map},
+    stats_view::{TextHeatMapOptions, summary_table, svg_heat_map, text_heat_map},
 };
 
 /// Number of things in a table or heat map by default.
@@ -40,7 +40,7 @@ Examples:
   atom stats --only person --svg day.svg   a picture of when people were seen")]
 pub struct Stats {
     #[command(flatten)]
-    scope: ScopeArgs,
+    scope: IndexScopeArgs,
     /// At most so many things, the most frequent ones; 20 for people, all in JSON if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
@@ -85,7 +85,7 @@ impl Stats {
     /// Prints the table or the heat map; nothing if only an SVG is wanted.
     fn print(&self, seen: &[TermCount]) -> anyhow::Result<()> {
         let zone = TimeZone::system();
-        let terminal = TerminalOptions {
+        let options = TextHeatMapOptions {
             columns: columns(),
             colour: colour_wanted(),
         };
@@ -94,9 +94,9 @@ impl Stats {
                 eprint_line("nothing was seen");
                 return Ok(());
             }
-            (true, _) => terminal_heat_map(seen, self.top(), terminal, &zone),
+            (true, _) => text_heat_map(seen, self.top(), options, &zone),
             (false, Some(_)) => return Ok(()),
-            (false, None) => summary_table(seen, self.top(), terminal.columns, &zone),
+            (false, None) => summary_table(seen, self.top(), options.columns, &zone),
         };
         Ok(print_line(text.trim_end_matches('\n'))?)
     }

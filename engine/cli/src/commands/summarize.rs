@@ -7,7 +7,7 @@ use atom_runtime::summarize::{Summaries, Summarizer};
 use clap::Args;
 
 use crate::{
-    args::ScopeArgs,
+    args::IndexScopeArgs,
     index_packs::IndexPacks,
     output::{print_completeness, print_line, time_range},
 };
@@ -20,7 +20,7 @@ Examples:
   atom summarize --source door.mp4 --from 10:00 --to 20:00")]
 pub struct Summarize {
     #[command(flatten)]
-    scope: ScopeArgs,
+    scope: IndexScopeArgs,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,

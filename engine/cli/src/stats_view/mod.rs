@@ -1,20 +1,20 @@
 //! Draws how often things were seen, by hour: as a table and as heat maps.
 //!
-//! - `label`: names cut to a width, in any script
+//! - `label_fitting`: names cut to a width, in any script
 //! - `summary_table`: things and sources with their number of segments, first and last hour
-//! - `heat_map`: the cells of a heat map, without any drawing
-//! - `terminal`: a heat map in shades of characters
-//! - `svg`: a heat map as an SVG file
+//! - `heat_map_cells`: the cells of a heat map, without any drawing
+//! - `text_heat_map`: a heat map in shades of characters
+//! - `svg_heat_map`: a heat map as an SVG file
 
-mod heat_map;
-mod label;
+mod heat_map_cells;
+mod label_fitting;
 mod summary_table;
-mod svg;
-mod terminal;
+mod svg_heat_map;
+mod text_heat_map;
 
 pub use summary_table::summary_table;
-pub use svg::svg_heat_map;
-pub use terminal::{TerminalOptions, terminal_heat_map};
+pub use svg_heat_map::svg_heat_map;
+pub use text_heat_map::{TextHeatMapOptions, text_heat_map};
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use atom_index::stats::{Hour, Term, TermCount, by_frequency};
 
-use super::label::{isolated, shortened};
+use super::label_fitting::{isolated, shortened};
 use crate::output::{TableColumn, borderless_table};
 
 /// Width of an hour, as `2026-11-22 23:00`.
@@ -90,7 +90,7 @@ fn first_and_last(hours: impl Iterator<Item = Hour>) -> Option<(Hour, Hour)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{label::width, tests::seen};
+    use super::super::{label_fitting::width, tests::seen};
     use super::*;
 
     #[test]

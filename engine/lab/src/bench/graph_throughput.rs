@@ -23,7 +23,7 @@ use atom_operators::{
     offload::ThreadGroup,
     tick::Partition,
 };
-use atom_pipelines::{Plan, library, parse, plan};
+use atom_pipelines::{Plan, built_in_pipelines, parse, plan};
 use crossbeam::channel::{Receiver, unbounded};
 use serde::Serialize;
 use timely::{
@@ -71,7 +71,7 @@ pub fn measure(sources: usize, frames: u64) -> Result<GraphThroughput, ModelErro
 
 /// Plans the library's three branches over this number of sources.
 fn three_branches(sources: usize) -> Plan {
-    let text = library::text("three-branches").expect("the library holds it");
+    let text = built_in_pipelines::text("three-branches").expect("the library holds it");
     let names: Vec<_> = (0..sources).map(|n| format!("s{n}")).collect();
     let tables = names
         .iter()

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    shapes::{
+    process_shapes::{
         EMBEDDINGS, EMBEDDINGS_PRELOADED, EMBEDDINGS_SHARED, PER_TASK, Round, SHAPES, TWO_FILES,
     },
     task_process::ProcessOutcome,

@@ -22,8 +22,8 @@ use serde::Serialize;
 use super::{
     call_replay::{CallLog, ReplayTimes},
     graph_throughput::{self, GraphThroughput},
-    preloaded::{PreloadedModules, RunTime, run_preloaded},
-    statistics::RoundStatistics,
+    preloaded_modules::{PreloadedModules, RunTime, run_preloaded},
+    round_statistics::RoundStatistics,
     tasks::Task,
 };
 use crate::LabError;

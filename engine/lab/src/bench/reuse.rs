@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use atom_models::{Pack, ThreadCounts};
 
 use super::{
+    process_shapes::{ProcessShape, Round, SHAPES, SHARED_SHAPE},
     reuse_report::ReuseReport,
-    shapes::{Round, SHAPES, SHARED_SHAPE, Shape},
     task_process::{ProcessOptions, ProcessOutcome, TaskProcess},
 };
 use crate::LabError;
@@ -76,7 +76,10 @@ fn read_all(files: &[PathBuf]) -> Result<(), LabError> {
 }
 
 /// Runs the processes of a shape one after the other. Preloaded ones are all loaded before the first one begins.
-fn run_shape(settings: &ReuseSettings, shape: &Shape) -> Result<Vec<ProcessOutcome>, LabError> {
+fn run_shape(
+    settings: &ReuseSettings,
+    shape: &ProcessShape,
+) -> Result<Vec<ProcessOutcome>, LabError> {
     let folder = tempfile::tempdir().map_err(LabError::results_folder)?;
     let start = |tasks| {
         TaskProcess::start(&ProcessOptions {

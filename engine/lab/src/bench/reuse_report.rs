@@ -8,11 +8,11 @@ use serde::Serialize;
 use super::{
     gantt_chart::{Bar, Timeline},
     output_comparison::first_difference,
-    shapes::{
+    process_shapes::{
         EMBEDDINGS, EMBEDDINGS_PRELOADED, EMBEDDINGS_SHARED, PER_TASK, PRELOADED, REPORTED, Round,
         SEQUENTIAL, SHARED, TWO_FILES, wall_seconds,
     },
-    statistics::{RoundStatistics, percentile},
+    round_statistics::{RoundStatistics, percentile},
     task_process::ProcessOutcome,
     tasks::{Task, task_names},
 };
@@ -297,7 +297,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::bench::{shapes::SHAPES, task_run::TaskReport};
+    use crate::bench::{process_shapes::SHAPES, task_run::TaskReport};
 
     fn outcome(tasks: &'static [Task], seconds: f64, results: &[&str]) -> ProcessOutcome {
         ProcessOutcome {

@@ -15,10 +15,10 @@ use fastrand::Rng;
 use serde::Serialize;
 
 use super::{
-    preloaded::{PreloadedModules, run_preloaded},
-    statistics::percentile,
+    preloaded_modules::{PreloadedModules, run_preloaded},
+    round_statistics::percentile,
     sweep::{Costs, Sweep},
-    synthetic::{self, TopicIndex},
+    synthetic_segments::{self, TopicIndex},
     tasks::{QUESTIONS, toml_string},
 };
 use crate::LabError;
@@ -225,11 +225,11 @@ fn standing_query_costs(settings: &ScaleSettings, pack: &Pack) -> Result<Costs, 
     let topics = TopicIndex::new(pack);
     let mut next = QUERIED_SEGMENTS.min(settings.segments);
     let mut store = topics.create(&path, next)?;
-    let mut maintainer = synthetic::open_maintainer(&path, pack)?;
+    let mut maintainer = synthetic_segments::open_maintainer(&path, pack)?;
     let mut costs = Costs::new();
     for _ in 0..settings.rounds {
         for queries in [10, 30, 100, 300, 1000] {
-            store.set_queries("bench", &synthetic::topic_queries(queries))?;
+            store.set_queries("bench", &synthetic_segments::topic_queries(queries))?;
             maintainer.step()?;
             let median = median_of_repetitions(|_| {
                 topics.seal(&mut store, next..next + 1)?;
@@ -250,19 +250,22 @@ fn search_costs(settings: &ScaleSettings) -> Result<Costs, LabError> {
     let folder = tempfile::tempdir().map_err(LabError::results_folder)?;
     let mut store = Store::open(&folder.path().join("atom.db"))?;
     let (mut costs, mut filled) = (Costs::new(), 0);
-    store.begin("synthetic", synthetic::PACK)?;
+    store.begin("synthetic", synthetic_segments::PACK)?;
     for tenths in [1, 2, 5, 10, 20, 50, 100] {
         let size = (settings.segments * tenths).div_ceil(100);
         while filled < size {
             let until = size.min(filled + 1000);
-            let rows: Vec<_> = (filled..until).map(|n| synthetic::row(n, 0)).collect();
-            synthetic::seal(&mut store, "synthetic", synthetic::PACK, &rows)?;
+            let rows: Vec<_> = (filled..until)
+                .map(|n| synthetic_segments::row(n, 0))
+                .collect();
+            synthetic_segments::seal(&mut store, "synthetic", synthetic_segments::PACK, &rows)?;
             filled = until;
         }
         for round in 0..settings.rounds as u64 {
             let median = median_of_repetitions(|n| {
                 let mut rng = Rng::with_seed(round * REPETITIONS + n);
-                let query = synthetic::search(&mut rng, [30, 300, synthetic::WORDS]);
+                let query =
+                    synthetic_segments::search(&mut rng, [30, 300, synthetic_segments::WORDS]);
                 let start = Instant::now();
                 store.search(&query)?;
                 Ok(start.elapsed().as_secs_f64() * 1000.0)

@@ -151,7 +151,7 @@ fn short_number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{statistics::RoundStatistics, sweep::SweepPoint};
+    use crate::bench::{round_statistics::RoundStatistics, sweep::SweepPoint};
 
     fn sweep(varied: &'static str, points: &[(u64, f64)]) -> Sweep {
         let point = |(value, cost): &(u64, f64)| SweepPoint {

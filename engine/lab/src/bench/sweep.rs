@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::statistics::RoundStatistics;
+use super::round_statistics::RoundStatistics;
 
 /// The cost at several values of one quantity.
 #[derive(Clone, Debug, Serialize)]

@@ -14,10 +14,10 @@ use super::{
     Dataset, DatasetFile, EvaluationSummary,
     bleu::BleuCounts,
     cider::Cider,
+    evaluation_summary::{FileTimes, Metric},
     frame_encoder::FrameEncoder,
     ngrams::words,
     rouge::rouge_l,
-    summary::{FileTimes, Metric},
 };
 use crate::LabError;
 

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::{
     DatasetFile, EvaluationSummary,
+    evaluation_summary::{FileTimes, Metric},
     frame_encoder::FrameEncoder,
     rank_metrics::{mean_reciprocal_rank, median_rank, rank, recall},
-    summary::{FileTimes, Metric},
 };
 use crate::LabError;
 

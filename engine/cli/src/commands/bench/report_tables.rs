@@ -6,8 +6,8 @@ use atom_lab::bench::{
     graph_throughput::GraphThroughput,
     overhead::OverheadReport,
     reuse_report::{ReuseReport, ShapeStatistics},
+    round_statistics::RoundStatistics,
     scale::ScaleReport,
-    statistics::RoundStatistics,
     sweep::Sweep,
 };
 

@@ -12,7 +12,8 @@ use atom_runtime::{
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{
-    clear_progress, event_line, print_line, progress::RunProgress, suspend_progress_bar, time_range,
+    clear_progress, event_line, print_line, progress_bar::RunProgress, suspend_progress_bar,
+    time_range,
 };
 
 /// The form in which results are printed.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::{check, library, parse};
+use crate::{built_in_pipelines, check, parse};
 
 const HEAD: &str = "[source.video]\nuri = \"test://ball\"\n\
     [node.frames]\nkind = \"sample\"\ninputs = [\"video\"]\n\
@@ -185,7 +185,7 @@ fn no_two_planned_sources_share_a_name() {
 
 #[test]
 fn a_file_planned_twice_adds_no_nodes() {
-    for (name, text) in library::ALL {
+    for (name, text) in built_in_pipelines::ALL {
         let mut once = parse(Path::new(name), text).unwrap();
         once.sources[0].uri = Some("test://ball".to_owned());
         let mut again = once.clone();

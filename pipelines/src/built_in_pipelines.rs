@@ -15,7 +15,7 @@ pub const ALL: [(&str, &str); 5] = [
 /// Returns the text of a built-in pipeline.
 ///
 /// ```
-/// assert!(atom_pipelines::library::text("caption").is_some());
+/// assert!(atom_pipelines::built_in_pipelines::text("caption").is_some());
 /// ```
 pub fn text(name: &str) -> Option<&'static str> {
     let found = ALL.iter().find(|(other, _)| *other == name);

@@ -12,17 +12,17 @@ use std::{
     },
 };
 
-use crate::{faults::Faults, interleaved::Message};
+use crate::{faults::Faults, rtsp_message::RtspMessage};
 
 /// A client that is connected to a camera.
-pub struct Connection {
+pub struct ProxyConnection {
     client: TcpStream,
     camera: TcpStream,
     faults: Arc<Faults>,
     closed: AtomicBool,
 }
 
-impl Connection {
+impl ProxyConnection {
     /// Joins two sockets.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl Connection {
     pub fn forward_to_client(&self) {
         let mut camera = BufReader::new(&self.camera);
         while self.wait_until_open() {
-            let Ok(Some(message)) = Message::read(&mut camera) else {
+            let Ok(Some(message)) = RtspMessage::read(&mut camera) else {
                 return;
             };
             // A stall may have started while the message was awaited.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use atom_models::Pack;
 use serde_json::{Map, Value, json};
 
-use super::bootstrap::interval;
+use super::confidence_interval::interval;
 
 /// A metric over all files.
 #[derive(Clone, Debug, PartialEq)]

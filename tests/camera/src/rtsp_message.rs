@@ -18,14 +18,14 @@ const RTCP_CHANNEL: u8 = 1;
 
 /// The bytes of one message.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Message {
+pub enum RtspMessage {
     /// An RTSP request or response, with its body.
     Text(Vec<u8>),
     /// An interleaved packet, with its header of four bytes.
     Interleaved(Vec<u8>),
 }
 
-impl Message {
+impl RtspMessage {
     /// Reads the next message; returns none at the end of the stream.
     ///
     /// # Errors
@@ -78,15 +78,15 @@ impl RtpPacket<'_> {
     }
 }
 
-fn read_interleaved(from: &mut impl BufRead) -> io::Result<Message> {
+fn read_interleaved(from: &mut impl BufRead) -> io::Result<RtspMessage> {
     let mut bytes = vec![0; INTERLEAVED_HEADER];
     from.read_exact(&mut bytes)?;
     let length = u16::from_be_bytes([bytes[2], bytes[3]]);
     read_body(from, &mut bytes, length.into())?;
-    Ok(Message::Interleaved(bytes))
+    Ok(RtspMessage::Interleaved(bytes))
 }
 
-fn read_text(from: &mut impl BufRead) -> io::Result<Message> {
+fn read_text(from: &mut impl BufRead) -> io::Result<RtspMessage> {
     let mut bytes = Vec::new();
     let mut length = 0;
     loop {
@@ -106,7 +106,7 @@ fn read_text(from: &mut impl BufRead) -> io::Result<Message> {
         return Err(io::ErrorKind::InvalidData.into());
     }
     read_body(from, &mut bytes, length)?;
-    Ok(Message::Text(bytes))
+    Ok(RtspMessage::Text(bytes))
 }
 
 fn read_body(from: &mut impl BufRead, bytes: &mut Vec<u8>, length: usize) -> io::Result<()> {
@@ -125,8 +125,8 @@ fn content_length(line: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn read(mut stream: &[u8]) -> Vec<Message> {
-        std::iter::from_fn(|| Message::read(&mut stream).unwrap()).collect()
+    fn read(mut stream: &[u8]) -> Vec<RtspMessage> {
+        std::iter::from_fn(|| RtspMessage::read(&mut stream).unwrap()).collect()
     }
 
     #[test]
@@ -139,12 +139,12 @@ mod tests {
         ];
         let messages = read(&parts.concat());
         let kinds = [false, true, false, true];
-        let is_interleaved = |message: &Message| matches!(message, Message::Interleaved(_));
+        let is_interleaved = |message: &RtspMessage| matches!(message, RtspMessage::Interleaved(_));
         assert_eq!(
             messages.iter().map(is_interleaved).collect::<Vec<_>>(),
             kinds
         );
-        let bytes: Vec<_> = messages.iter().map(Message::bytes).collect();
+        let bytes: Vec<_> = messages.iter().map(RtspMessage::bytes).collect();
         assert_eq!(bytes, parts);
         assert!(messages[3].is_rtcp() && !messages[1].is_rtcp());
     }
@@ -158,23 +158,23 @@ mod tests {
             b"Content-Length: 99999999\r\n\r\n",
         ] {
             let mut stream = broken;
-            assert!(Message::read(&mut stream).is_err(), "{broken:?}");
+            assert!(RtspMessage::read(&mut stream).is_err(), "{broken:?}");
         }
         let endless = vec![b'a'; 2 * MAX_TEXT_LENGTH];
-        assert!(Message::read(&mut &endless[..]).is_err());
+        assert!(RtspMessage::read(&mut &endless[..]).is_err());
     }
 
     #[test]
     fn a_timestamp_that_is_set_back_wraps_around_at_zero() {
         let mut bytes = b"$\0\0\x0e".to_vec();
         bytes.extend([0x80, 96, 0, 1, 0, 0, 0, 5, 1, 2, 3, 4, 7, 8]);
-        let mut message = Message::Interleaved(bytes);
+        let mut message = RtspMessage::Interleaved(bytes);
         let mut packet = message.rtp_packet().unwrap();
         packet.set_timestamp_back(6);
         assert_eq!(packet.payload(), [7, 8]);
         assert_eq!(message.bytes()[8..12], [255; 4]);
         assert!(
-            Message::Interleaved(b"$\0\0\0".to_vec())
+            RtspMessage::Interleaved(b"$\0\0\0".to_vec())
                 .rtp_packet()
                 .is_none()
         );

@@ -4,8 +4,8 @@
 //! These results would change a decision: if 1,000 queries over 100,000 segments add more than 2 ms to a new segment, or a
 //! new query takes more than a second, then scoring each row against each query, or the tree of reduces, is too slow; if
 //! memory grows over the million, removed segments leak.
-//! Seeds are fixed. Segments are near one of 100 topics (`bench::synthetic`), and each query is a topic, so that it matches
-//! one segment in a hundred.
+//! Seeds are fixed. Segments are near one of 100 topics (`bench::synthetic_segments`), and each query is a topic,
+//! so that it matches one segment in a hundred.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use std::{
 };
 
 use atom_index::{StandingQueryMaintainer, Store};
-use atom_lab::bench::synthetic::{self, DIMENSIONS, TopicIndex};
+use atom_lab::bench::synthetic_segments::{self, DIMENSIONS, TopicIndex};
 use atom_models::Pack;
 use tempfile::tempdir;
 
@@ -59,9 +59,9 @@ fn opened(
 ) -> Result<(Store, StandingQueryMaintainer, Duration), Box<dyn std::error::Error>> {
     let path = folder.join("atom.db");
     let mut store = TopicIndex::new(pack).create(&path, segments)?;
-    store.set_queries("bench", &synthetic::topic_queries(queries))?;
+    store.set_queries("bench", &synthetic_segments::topic_queries(queries))?;
     let start = Instant::now();
-    let mut maintainer = synthetic::open_maintainer(&path, pack)?;
+    let mut maintainer = synthetic_segments::open_maintainer(&path, pack)?;
     maintainer.step()?;
     Ok((store, maintainer, start.elapsed()))
 }
@@ -81,7 +81,7 @@ fn at_size(pack: &Pack, segments: u64, queries: u64) -> Result<String, Box<dyn s
     })?;
     let (p50, p95) = (percentile(&mut new, 50), percentile(&mut new, 95));
     let mut added = times(11, &mut |n| {
-        store.add_query(&format!("more {n}"), &synthetic::topic_query(n))?;
+        store.add_query(&format!("more {n}"), &synthetic_segments::topic_query(n))?;
         let start = Instant::now();
         maintainer.step()?;
         Ok(start.elapsed())

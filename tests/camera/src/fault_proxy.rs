@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context, Result};
 use parking_lot::Mutex;
 
-use crate::{connection::Connection, faults::Faults};
+use crate::{faults::Faults, proxy_connection::ProxyConnection};
 
 /// A running proxy. Dropping it closes its connections and ends its threads.
 pub struct FaultProxy {
@@ -35,7 +35,7 @@ struct ProxyServer {
 
 #[derive(Default)]
 struct Connections {
-    open: Vec<Weak<Connection>>,
+    open: Vec<Weak<ProxyConnection>>,
     cut: bool,
     stopped: bool,
 }
@@ -158,12 +158,12 @@ impl ProxyServer {
     }
 
     /// Connects a client to the camera, unless connections are cut.
-    fn accept(&self, client: TcpStream, camera: SocketAddr) -> Option<Arc<Connection>> {
+    fn accept(&self, client: TcpStream, camera: SocketAddr) -> Option<Arc<ProxyConnection>> {
         if self.connections.lock().cut {
             return None;
         }
         let camera = TcpStream::connect(camera).ok()?;
-        let connection = Connection::new(client, camera, Arc::clone(&self.faults)).ok()?;
+        let connection = ProxyConnection::new(client, camera, Arc::clone(&self.faults)).ok()?;
         let connection = Arc::new(connection);
         // A cut at this moment either happens first and is seen here, or finds the connection in the list.
         let mut connections = self.connections.lock();
@@ -178,13 +178,13 @@ impl ProxyServer {
 }
 
 /// Forwards one direction of a connection until it ends.
-type Forward = fn(&Connection);
+type Forward = fn(&ProxyConnection);
 
 /// Starts a thread for each direction of a connection.
-fn forward<'s>(scope: &'s Scope<'s, '_>, connection: &Arc<Connection>) {
+fn forward<'s>(scope: &'s Scope<'s, '_>, connection: &Arc<ProxyConnection>) {
     let directions: [(&str, Forward); 2] = [
-        ("proxy down", Connection::forward_to_client),
-        ("proxy up", Connection::forward_to_camera),
+        ("proxy down", ProxyConnection::forward_to_client),
+        ("proxy up", ProxyConnection::forward_to_camera),
     ];
     for (name, forward) in directions {
         let own = Arc::clone(connection);

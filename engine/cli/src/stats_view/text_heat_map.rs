@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use atom_index::stats::TermCount;
 
 use super::{
-    heat_map::{HeatMap, heat_maps, hours_in_words},
-    label::{padded, shortened, width},
+    heat_map_cells::{HeatMap, heat_maps, hours_in_words},
+    label_fitting::{padded, shortened, width},
 };
 
 /// Characters of cells, from few to many.
@@ -24,7 +24,7 @@ const MIN_CELLS_WIDTH: usize = 16;
 
 /// The properties of the output that matter for drawing.
 #[derive(Clone, Copy)]
-pub struct TerminalOptions {
+pub struct TextHeatMapOptions {
     /// Its width.
     pub columns: usize,
     /// True if ANSI colours are used.
@@ -32,13 +32,13 @@ pub struct TerminalOptions {
 }
 
 /// Returns the heat maps of the `top` most frequent things, one below the other.
-pub fn terminal_heat_map(
+pub fn text_heat_map(
     seen: &[TermCount],
     top: usize,
-    terminal: TerminalOptions,
+    options: TextHeatMapOptions,
     zone: &TimeZone,
 ) -> String {
-    let columns = terminal.columns;
+    let columns = options.columns;
     // The names and the totals are the same in however many columns.
     let narrow = heat_maps(seen, top, 1, zone);
     let rows = || narrow.iter().flat_map(|map| &map.rows);
@@ -53,7 +53,7 @@ pub fn terminal_heat_map(
         name,
         total,
         cells,
-        colour: terminal.colour,
+        colour: options.colour,
         zone,
     };
     let maps = heat_maps(seen, top, cells, zone);
@@ -156,8 +156,8 @@ mod tests {
     const MIDNIGHT: i64 = 498_720;
 
     fn drawn(seen: &[TermCount], columns: usize, colour: bool) -> String {
-        let terminal = TerminalOptions { columns, colour };
-        terminal_heat_map(seen, 9, terminal, &TimeZone::UTC)
+        let options = TextHeatMapOptions { columns, colour };
+        text_heat_map(seen, 9, options, &TimeZone::UTC)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{task_process::ProcessOutcome, tasks::Task};
 
 /// A division of tasks among processes.
-pub(crate) struct Shape {
+pub(crate) struct ProcessShape {
     /// The name, also the key in JSON.
     pub name: &'static str,
     /// The tasks of each process.
@@ -43,22 +43,22 @@ const ALL_TASKS: &[Task] = &[Task::Caption, Task::Index, Task::Reason];
 const EACH_TASK: &[&[Task]] = &[&[Task::Caption], &[Task::Index], &[Task::Reason]];
 
 /// The shape of one graph as it is normally run.
-pub(crate) const SHARED_SHAPE: Shape = shape(SHARED, &[ALL_TASKS]);
+pub(crate) const SHARED_SHAPE: ProcessShape = shape(SHARED, &[ALL_TASKS]);
 
 /// All shapes of a round.
-pub(crate) const SHAPES: [Shape; 8] = [
+pub(crate) const SHAPES: [ProcessShape; 8] = [
     shape(PER_TASK, EACH_TASK),
-    Shape {
+    ProcessShape {
         preloaded: true,
         ..shape(PRELOADED, EACH_TASK)
     },
-    Shape {
+    ProcessShape {
         sequential: true,
         ..shape(SEQUENTIAL, &[ALL_TASKS])
     },
     SHARED_SHAPE,
     shape(EMBEDDINGS, &[&[Task::Embeddings]]),
-    Shape {
+    ProcessShape {
         preloaded: true,
         ..shape(EMBEDDINGS_PRELOADED, &[&[Task::Embeddings]])
     },
@@ -69,8 +69,8 @@ pub(crate) const SHAPES: [Shape; 8] = [
     shape(TWO_FILES, &[&[Task::Caption, Task::Index]]),
 ];
 
-const fn shape(name: &'static str, processes: &'static [&'static [Task]]) -> Shape {
-    Shape {
+const fn shape(name: &'static str, processes: &'static [&'static [Task]]) -> ProcessShape {
+    ProcessShape {
         name,
         processes,
         preloaded: false,

@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use atom_index::stats::TermCount;
 
 use super::{
-    heat_map::{HeatMap, heat_maps, hours_in_words},
-    label::{shortened, width},
+    heat_map_cells::{HeatMap, heat_maps, hours_in_words},
+    label_fitting::{shortened, width},
 };
 
 /// Colours of cells, from few to many.

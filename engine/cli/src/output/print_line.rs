@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use atom_runtime::sink::SinkError;
 
-use super::progress::suspend_progress_bar;
+use super::progress_bar::suspend_progress_bar;
 
 /// Number of names that are listed in a line.
 const MAX_NAMES: usize = 8;

@@ -28,9 +28,9 @@ struct Module {
 
 /// The modules of a crate by their paths, inline ones included.
 #[derive(Default)]
-pub(super) struct Modules(BTreeMap<Vec<String>, Module>);
+pub(super) struct PathResolver(BTreeMap<Vec<String>, Module>);
 
-impl Modules {
+impl PathResolver {
     /// Collects the declarations of all modules.
     pub(super) fn of(files: &[RustFile]) -> Self {
         let mut modules = Self::default();

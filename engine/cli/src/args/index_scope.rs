@@ -13,7 +13,7 @@ use crate::output::{eprint_line, list_names};
 
 /// The arguments that select part of an index.
 #[derive(Args)]
-pub struct ScopeArgs {
+pub struct IndexScopeArgs {
     /// The file of the index.
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub struct ScopeArgs {
     wait_at_most: u32,
 }
 
-impl ScopeArgs {
+impl IndexScopeArgs {
     /// Opens the index, which must exist, after waiting if that is wanted. Reports sources whose start is unknown, so
     /// that a moment of the wall clock cannot select them.
     ///

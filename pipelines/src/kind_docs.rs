@@ -32,7 +32,7 @@ pub struct UnknownKind {
 /// The kind does not exist.
 ///
 /// ```
-/// assert!(atom_pipelines::docs::kind("segment").unwrap().contains("length_ms"));
+/// assert!(atom_pipelines::kind_docs::kind("segment").unwrap().contains("length_ms"));
 /// ```
 pub fn kind(kind: &str) -> Result<String, UnknownKind> {
     if kind == "source" {

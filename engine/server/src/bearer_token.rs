@@ -7,9 +7,9 @@ use subtle::ConstantTimeEq;
 
 /// A secret that every request must send as `Authorization: Bearer TOKEN`. Its debug output hides it.
 #[derive(Clone)]
-pub struct Token(String);
+pub struct BearerToken(String);
 
-impl Token {
+impl BearerToken {
     /// Creates a token, without the white space around it. Returns `None` if nothing is left.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -25,7 +25,7 @@ impl Token {
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for BearerToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
@@ -37,8 +37,8 @@ mod tests {
 
     #[test]
     fn an_empty_token_is_refused_and_only_the_exact_token_is_admitted() {
-        assert!(Token::new(" \n").is_none());
-        let token = Token::new("abc\n").unwrap();
+        assert!(BearerToken::new(" \n").is_none());
+        let token = BearerToken::new("abc\n").unwrap();
         let request = |text: &str| {
             let request = Request::builder().header(header::AUTHORIZATION, text);
             request.body(axum::body::Body::empty()).unwrap()
