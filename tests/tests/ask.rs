@@ -10,7 +10,7 @@ use atom_operators::{
 };
 use atom_pipelines::{override_sources, parse, plan};
 use atom_runtime::{
-    Observer, Progress, Questions, RunOptions, archive::StoreArchive, run, sink::Record,
+    Observer, Progress, Questions, RunOptions, run, sink::Record, store_archive::StoreArchive,
 };
 use atom_tests::{
     generated_media, pipeline_text,

@@ -2,7 +2,7 @@
 
 use atom_operators::{counters::DropReason, media_time::MediaTime};
 
-use crate::{frame_sender::FrameSender, request::FrameSelection};
+use crate::{frame_sender::FrameSender, playback_request::FrameSelection};
 
 /// The frames of one source that are wanted, from a media time on.
 pub(crate) struct FrameFilter {

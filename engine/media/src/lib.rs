@@ -7,9 +7,9 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `request` | what a source is asked to deliver |
+//! | `playback_request` | what a source is asked to deliver |
 //! | `frame_filter`, `frame_sender` | which frames are wanted, and the channel into the graph |
-//! | `location`, `credentials` | what a uri names, and the login for it |
+//! | `source_location`, `credentials` | what a uri names, and the login for it |
 //! | `gst` | GStreamer: pipelines, their errors, selective decoding, conversion to RGB |
 //! | `file` | recordings: playback, start time, whether they are still growing |
 //! | `live` | cameras and streams: reconnection, media time, connection status |
@@ -24,14 +24,14 @@ mod frame_filter;
 mod frame_sender;
 mod gst;
 pub mod live;
-mod location;
-mod request;
+mod playback_request;
+mod source_location;
 
 pub use error::MediaError;
-pub use file::evenly_spaced::{EvenlySpacedFrames, evenly_spaced_frames};
+pub use file::evenly_spaced_frames::{EvenlySpacedFrames, evenly_spaced_frames};
 pub use file::playback::play_recording;
 pub use frame_sender::{Cancelled, FrameSender, PlaybackSummary};
-pub use gst::pipeline::init;
+pub use gst::video_pipeline::init;
 pub use live::follow::follow_live;
-pub use location::Location;
-pub use request::{FrameSelection, LiveSettings, PlaybackRequest};
+pub use playback_request::{FrameSelection, LiveSettings, PlaybackRequest};
+pub use source_location::Location;

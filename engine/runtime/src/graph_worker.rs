@@ -12,9 +12,9 @@ use parking_lot::Mutex;
 
 use crate::{
     error::RuntimeError,
-    event::OutputEvent,
     graph::{GraphBuilder, GraphInputs},
-    run_state::RunState,
+    output_event::OutputEvent,
+    run_context::RunContext,
 };
 
 /// Longest time that the worker sleeps before it checks if the run has to end.
@@ -24,7 +24,7 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) struct GraphWorker {
     pub(crate) plan: Plan,
     /// Its token is cancelled when a module keeps failing, or the writer is gone.
-    pub(crate) state: RunState,
+    pub(crate) context: RunContext,
     /// Closes people's questions when the run stops.
     pub(crate) questions: Option<QuestionCloser>,
 }
@@ -45,7 +45,7 @@ impl GraphWorker {
             timely::execute_directly(move |worker| {
                 let (inputs, output) = given.lock().take().expect("one worker takes the inputs");
                 let threads = ThreadGroup::default();
-                let stop = self.state.stop.clone();
+                let stop = self.context.stop.clone();
                 let send = move |event| {
                     // Without a writer there is no use in going on.
                     if output.send(event).is_err() {
@@ -71,12 +71,12 @@ impl GraphWorker {
 
     /// Reports that the worker is alive, and ends the run if it has to end.
     fn check(&self) {
-        let RunState {
+        let RunContext {
             status,
             health,
             stop,
             ..
-        } = &self.state;
+        } = &self.context;
         status.beat();
         if health.is_tripped() {
             stop.cancel();

@@ -13,16 +13,16 @@ use atom_operators::{
 use atom_pipelines::Plan;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
-use crate::{resume_point::SourceStart, source_plan::live_bounds};
+use crate::{resume_point::SourceStart, source_plan_facts::live_bounds};
 
 /// The number of recordings that are played at the same time.
 const PARALLEL_RECORDINGS: usize = 4;
 
 /// The input channels of a run, before they are opened.
 pub(crate) struct InputChannels {
-    /// The flow of each live source of the plan.
+    /// The credits of each live source of the plan.
     live: Vec<(usize, Arc<Credits>)>,
-    /// The flows that recordings share.
+    /// The credits that recordings share.
     shared: Vec<Arc<Credits>>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct SourceChannel {
     /// would not notice that the graph is gone.
     pub(crate) receiver: Option<Receiver<Record>>,
     /// Counts the frames and segments in flight.
-    pub(crate) flow: Arc<Credits>,
+    pub(crate) credits: Arc<Credits>,
 }
 
 /// The sources' ends of all channels.
@@ -47,9 +47,11 @@ pub(crate) struct SourceChannels {
 impl SourceChannel {
     /// Closes the channel and wakes the graph, so that it notices.
     pub(crate) fn close(self) {
-        let Self { sender, flow, .. } = self;
+        let Self {
+            sender, credits, ..
+        } = self;
         drop(sender);
-        flow.wake_intake();
+        credits.wake_intake();
     }
 }
 
@@ -81,45 +83,48 @@ impl InputChannels {
         }
     }
 
-    /// Returns the flows of all channels.
-    pub(crate) fn flows(&self) -> Vec<Arc<Credits>> {
-        let live = self.live.iter().map(|(_, flow)| flow);
+    /// Returns the credits of all channels.
+    pub(crate) fn credits(&self) -> Vec<Arc<Credits>> {
+        let live = self.live.iter().map(|(_, credits)| credits);
         live.chain(&self.shared).cloned().collect()
     }
 
-    /// Returns the flow of a live source of the plan.
-    pub(crate) fn live_flow(&self, source: usize) -> Option<&Arc<Credits>> {
+    /// Returns the credits of a live source of the plan.
+    pub(crate) fn live_credits(&self, source: usize) -> Option<&Arc<Credits>> {
         let mut live = self.live.iter();
-        live.find(|(at, _)| *at == source).map(|(_, flow)| flow)
+        live.find(|(at, _)| *at == source)
+            .map(|(_, credits)| credits)
     }
 
     /// Returns the rate factor of each live source of the plan.
     pub(crate) fn rate_factors(&self) -> BTreeMap<usize, Arc<RateFactor>> {
         let live = self.live.iter();
-        live.map(|(at, flow)| (*at, Arc::clone(flow.rate())))
+        live.map(|(at, credits)| (*at, Arc::clone(credits.rate())))
             .collect()
     }
 
     /// Opens the channels: returns the graph's ends and the sources' ends.
     pub(crate) fn open(self) -> (Vec<FrameReceiver>, SourceChannels) {
         let mut receivers = Vec::new();
-        let mut open = |flow: Arc<Credits>, live: bool| {
+        let mut open = |credits: Arc<Credits>, live: bool| {
             let (sender, receiver) = bounded(2);
             receivers.push(FrameReceiver {
                 partition: Partition(receivers.len() as u32),
                 records: receiver.clone(),
-                credits: Arc::clone(&flow),
+                credits: Arc::clone(&credits),
             });
             SourceChannel {
                 sender,
                 receiver: live.then_some(receiver),
-                flow,
+                credits,
             }
         };
         let live = self.live.into_iter();
-        let live = live.map(|(at, flow)| (at, open(flow, true))).collect();
+        let live = live
+            .map(|(at, credits)| (at, open(credits, true)))
+            .collect();
         let shared = self.shared.into_iter();
-        let shared = shared.map(|flow| open(flow, false)).collect();
+        let shared = shared.map(|credits| open(credits, false)).collect();
         (receivers, SourceChannels { live, shared })
     }
 }

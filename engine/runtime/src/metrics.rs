@@ -18,8 +18,8 @@ use prometheus::{
 };
 
 use crate::{
-    report::SourceReport,
-    status::{RunStatus, SourceStatus},
+    run_report::SourceReport,
+    run_status::{RunStatus, SourceStatus},
 };
 
 type CounterVec = GenericCounterVec<AtomicF64>;
@@ -242,7 +242,7 @@ impl Metrics {
             self.update_rates(source);
             self.update_connection(status, source);
         }
-        let in_flight = status.channels.iter().map(|flow| flow.in_flight());
+        let in_flight = status.channels.iter().map(|credits| credits.in_flight());
         let in_flight: usize = in_flight.map(|(frames, segments)| frames + segments).sum();
         self.ticks_in_flight.set(in_flight as i64);
         for (module, reading) in status.meters.readings() {

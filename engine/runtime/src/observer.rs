@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use atom_index::QueryEvent;
 use atom_operators::qa::ask::Reply;
 
-use crate::{event::SourceEvent, sink::Record, status::FolderProgress};
+use crate::{output_event::SourceEvent, run_status::FolderProgress, sink::Record};
 
 /// Receiver of everything a run produces. An error means that it cannot receive any more; the run ends then.
 pub trait Observer: Send {

@@ -16,15 +16,15 @@ use crate::{
     graph_worker::GraphWorker,
     index_writer::IndexWriter,
     input_channels::{InputChannels, SourceChannels},
+    intake_context::IntakeContext,
     observer::Observer,
-    options::{Questions, RunOptions, RunView},
-    outcome::RunOutcome,
     resources::{Modules, Resources},
     resume_point::SourceStart,
-    run_state::RunState,
-    source_context::SourceContext,
-    status::{RunStatus, SourceStatus},
-    threads::RunThreads,
+    run_context::RunContext,
+    run_options::{Questions, RunHandles, RunOptions},
+    run_outcome::RunOutcome,
+    run_status::{RunStatus, SourceStatus},
+    run_threads::RunThreads,
     writer::{Indexes, Outputs, PlanSink, Writer, WriterTotals},
 };
 
@@ -39,20 +39,20 @@ pub fn run(plan: &Plan, mut options: RunOptions) -> Result<RunOutcome, RuntimeEr
     let sources = &resources.sources;
     let has_folders = !sources.recording_sets.is_empty();
     let channels = InputChannels::new(plan, &sources.starts, has_folders, options.sequential);
-    let status = RunStatus::new(channels.flows(), options.meters);
+    let status = RunStatus::new(channels.credits(), options.meters);
     let run = Run {
         plan,
         pack: &pack,
         resume: options.resume,
-        state: RunState::new(status, options.stop),
+        context: RunContext::new(status, options.stop),
     };
     run.add_planned_sources(&sources.starts, &channels);
-    let view = RunView {
-        status: run.state.status.clone(),
-        metrics: Arc::clone(&run.state.metrics),
+    let handles = RunHandles {
+        status: run.context.status.clone(),
+        metrics: Arc::clone(&run.context.metrics),
         index_paths: resources.standing_queries.paths(),
     };
-    let server = options.server.map(|start| start(view)).transpose();
+    let server = options.server.map(|start| start(handles)).transpose();
     let _server = server.map_err(RuntimeError::Server)?;
     if let Some(on_ready) = options.on_ready {
         on_ready();
@@ -65,7 +65,7 @@ struct Run<'p> {
     plan: &'p Plan,
     pack: &'p Pack,
     resume: bool,
-    state: RunState,
+    context: RunContext,
 }
 
 impl Run<'_> {
@@ -75,10 +75,10 @@ impl Run<'_> {
             if self.plan.sources[at].is_folder() {
                 continue;
             }
-            let source = SourceStatus::new(self.plan, at, start, channels.live_flow(at));
+            let source = SourceStatus::new(self.plan, at, start, channels.live_credits(at));
             let seconds = source.stored_through.millis() as f64 / 1000.0;
-            self.state.metrics.complete(&source.name, seconds);
-            self.state.status.add(source);
+            self.context.metrics.complete(&source.name, seconds);
+            self.context.status.add(source);
         }
     }
 
@@ -94,18 +94,18 @@ impl Run<'_> {
         let starts = resources.sources.starts.clone();
         let (channels, graph_inputs) = self.open_graph(channels, resources.modules, questions);
         let threads = RunThreads {
-            context: SourceContext {
+            intake: IntakeContext {
                 plan: self.plan,
                 frame_size: self.pack.frame_size(),
                 resume: self.resume,
-                stop: self.state.stop.clone(),
-                status: self.state.status.clone(),
+                stop: self.context.stop.clone(),
+                status: self.context.status.clone(),
             },
             sources: resources.sources,
             channels,
             graph_worker: GraphWorker {
                 plan: self.plan.clone(),
-                state: self.state.clone(),
+                context: self.context.clone(),
                 questions: graph_inputs
                     .questions
                     .as_ref()
@@ -115,9 +115,9 @@ impl Run<'_> {
             writer: self.writer(resources.sinks, resources.index_writers, observer),
             standing_queries: resources.standing_queries,
         };
-        let mut totals = threads.run(&self.state);
-        totals.errors.extend(self.state.health.errors());
-        RunOutcome::new(&self.state.status, totals, &starts, started)
+        let mut totals = threads.run(&self.context);
+        totals.errors.extend(self.context.health.errors());
+        RunOutcome::new(&self.context.status, totals, &starts, started)
     }
 
     /// Opens the channels; returns the sources' ends, and everything that the graph works with.
@@ -127,7 +127,7 @@ impl Run<'_> {
         modules: Modules,
         questions: Option<Questions>,
     ) -> (SourceChannels, GraphInputs) {
-        let health = &self.state.health;
+        let health = &self.context.health;
         let (receiver, archive) = questions
             .map(|questions| (questions.receiver, questions.archive))
             .unzip();
@@ -150,7 +150,7 @@ impl Run<'_> {
             language,
             questions: receiver,
             prompts: self.pack.prompts().clone(),
-            counters: self.state.status.counters.clone(),
+            counters: self.context.status.counters.clone(),
         };
         (channels, inputs)
     }
@@ -168,16 +168,16 @@ impl Run<'_> {
                 pack: self.pack.manifest().name.clone(),
                 observer,
                 sinks,
-                state: self.state.clone(),
+                context: self.context.clone(),
             },
             indexes: Indexes {
                 writers,
                 prompts: self.pack.prompts().clone(),
-                state: self.state.clone(),
+                context: self.context.clone(),
             },
-            state: self.state.clone(),
+            context: self.context.clone(),
             wake_queries: None,
-            totals: WriterTotals::new(Arc::clone(&self.state.metrics)),
+            totals: WriterTotals::new(Arc::clone(&self.context.metrics)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
 };
 
-use atom_runtime::{RunView, ServerHook};
+use atom_runtime::{RunHandles, StartServer};
 
 use crate::{
     app_state::AppState, bearer_token::BearerToken, error::ServerError, http_server::HttpServer,
@@ -48,13 +48,13 @@ impl Listener {
     }
 
     /// Returns a function that serves a run here until the run ends.
-    pub fn serve(self) -> ServerHook {
-        Box::new(|observed: RunView| {
+    pub fn serve(self) -> StartServer {
+        Box::new(|handles: RunHandles| {
             let state = AppState {
-                status: observed.status,
-                metrics: observed.metrics,
+                status: handles.status,
+                metrics: handles.metrics,
                 token: self.token,
-                indexes: observed.index_paths,
+                indexes: handles.index_paths,
             };
             Ok(Box::new(HttpServer::start(self.listener, state)?))
         })

@@ -26,10 +26,9 @@ use atom_operators::{
 };
 use atom_pipelines::Plan;
 use atom_runtime::{
-    Observer, Progress, Questions, RunOptions,
-    archive::{PackReader, PackReaders, StoreArchive},
-    run,
+    Observer, Progress, Questions, RunOptions, run,
     sink::Record,
+    store_archive::{PackReader, PackReaders, StoreArchive},
 };
 use clap::Args;
 use serde::Serialize;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use atom_models::{Meters, Scheduler, SchedulerSettings};
-use atom_runtime::summarize::{Summaries, Summarizer};
+use atom_runtime::index_summarizer::{Summaries, Summarizer};
 use clap::Args;
 
 use crate::{

@@ -30,7 +30,7 @@ use crate::LabError;
 use atom_media::{
     FrameSelection, FrameSender, Location, MediaError, PlaybackRequest, play_recording,
 };
-use atom_runtime::{RuntimeError, process::cpu_seconds};
+use atom_runtime::{RuntimeError, process_usage::cpu_seconds};
 
 /// The report of `atom bench overhead`.
 #[derive(Clone, Debug, Serialize)]

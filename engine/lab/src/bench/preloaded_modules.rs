@@ -16,7 +16,7 @@ use atom_pipelines::{PipelineFile, check, plan};
 
 use super::call_replay::{BareModules, CallLog, LoggedModule};
 use crate::LabError;
-use atom_runtime::{Modules, NullObserver, RunOptions, process::cpu_seconds, run};
+use atom_runtime::{Modules, NullObserver, RunOptions, process_usage::cpu_seconds, run};
 
 /// The modules of a pack, loaded once.
 pub struct PreloadedModules {

@@ -21,9 +21,9 @@ use crate::LabError;
 use atom_index::{Store, StoreError};
 use atom_runtime::{
     Observer, Progress, Report, RunOptions, RunOutcome,
-    process::{cpu_seconds, rss_bytes},
-    report::Tokens,
+    process_usage::{cpu_seconds, rss_bytes},
     run,
+    run_report::Tokens,
     sink::Record,
 };
 

@@ -3,7 +3,7 @@
 pub mod container_kind;
 pub mod content_digest;
 mod creation_time;
-pub(crate) mod evenly_spaced;
+pub(crate) mod evenly_spaced_frames;
 mod filename_time;
 mod mp4_boxes;
 pub(crate) mod playback;

@@ -17,8 +17,8 @@ use super::playback_state::{PlaybackState, PlaybackStop};
 use crate::{
     error::MediaError,
     frame_sender::{FrameSender, PlaybackSummary},
-    gst::pipeline::{BusEvent, PipelineOptions, VideoPipeline},
-    request::PlaybackRequest,
+    gst::video_pipeline::{BusEvent, PipelineOptions, VideoPipeline},
+    playback_request::PlaybackRequest,
 };
 
 /// Time that a pull waits before errors and cancellation are checked.

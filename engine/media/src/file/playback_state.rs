@@ -19,11 +19,11 @@ use crate::{
     frame_sender::{Cancelled, FrameSender},
     gst::{
         frame_converter::{FrameConverter, format_and_buffer, frame_duration},
-        pipeline::VideoPipeline,
         selective_decoding::SelectiveDecoding,
+        video_pipeline::VideoPipeline,
     },
-    location::Location,
-    request::PlaybackRequest,
+    playback_request::PlaybackRequest,
+    source_location::Location,
 };
 
 /// No codec lets more frames wait for one that is shown before them.

@@ -106,7 +106,7 @@ mod tests {
 
     use tempfile::tempdir;
 
-    use super::{super::scan::list, *};
+    use super::{super::listing::list, *};
 
     const LONG: Duration = Duration::from_secs(60);
 

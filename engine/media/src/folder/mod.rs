@@ -4,13 +4,13 @@
 //! come earlier, so correctness never depends on them.
 
 mod change_watcher;
+mod listing;
 mod recording_set;
-mod removal;
-mod scan;
-mod settle;
+mod removal_detection;
+mod settle_tracker;
 
 pub use change_watcher::ChangeWatcher;
+pub use listing::{FileEntry, FileState, Listing, list};
 pub use recording_set::RecordingSet;
-pub use removal::{REMOVAL_GRACE, is_missing, was_removed};
-pub use scan::{FileEntry, FileState, Listing, list};
-pub use settle::{ReadyFile, ScanContext, SettleTracker};
+pub use removal_detection::{REMOVAL_GRACE, is_missing, was_removed};
+pub use settle_tracker::{ReadyFile, ScanContext, SettleTracker};

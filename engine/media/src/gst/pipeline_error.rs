@@ -2,7 +2,7 @@
 
 use gstreamer::{self as gst, prelude::*};
 
-use crate::location::Location;
+use crate::source_location::Location;
 
 const NOT_RTSP: &str = "what answers there does not speak RTSP: it is no camera";
 

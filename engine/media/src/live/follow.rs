@@ -27,13 +27,13 @@ use crate::{
     frame_filter::FrameFilter,
     frame_sender::{Cancelled, FrameSender, PlaybackSummary},
     gst::{
-        elements::Transport,
         frame_converter::{FrameConverter, format_and_buffer},
-        pipeline::{BusEvent, PipelineOptions, VideoPipeline},
         pipeline_error::{ErrorClass, PipelineError},
+        source_elements::Transport,
+        video_pipeline::{BusEvent, PipelineOptions, VideoPipeline},
     },
-    location::Location,
-    request::{LiveSettings, PlaybackRequest},
+    playback_request::{LiveSettings, PlaybackRequest},
+    source_location::Location,
 };
 
 /// Time that a pull, or a wait for the next attempt, lasts before everything else is checked.

@@ -2,6 +2,6 @@
 
 mod backoff;
 pub mod connection_status;
-pub(crate) mod connectivity;
 pub(crate) mod follow;
+pub(crate) mod host_reachability;
 mod media_clock;

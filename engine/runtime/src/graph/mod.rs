@@ -5,15 +5,15 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `streams` | streams by the node that sends them |
-//! | `partial` | the graph under construction: sampling, encoding, segmenting |
+//! | `streams_by_node` | streams by the node that sends them |
+//! | `vision_stages` | the graph under construction, and its sample, encode and segment nodes |
 //! | `text_branches` | captions, answers, summaries and questions, and the rows of indexes |
-//! | `builder` | the whole graph from intake to seal |
+//! | `graph_builder` | the whole graph from intake to seal |
 
-mod builder;
-mod partial;
-mod streams;
+mod graph_builder;
+mod streams_by_node;
 mod text_branches;
+mod vision_stages;
 
-pub use builder::{GraphBuilder, GraphInputs};
+pub use graph_builder::{GraphBuilder, GraphInputs};
 pub use text_branches::LanguageModules;

@@ -23,8 +23,8 @@ use atom_operators::{
 use timely::dataflow::operators::{Concatenate, vec::Map};
 
 use super::{
-    partial::PartialGraph,
-    streams::{Stream, StreamsByNode, closed_segment, nodes, stream_of},
+    streams_by_node::{Stream, StreamsByNode, closed_segment, find_stream, nodes},
+    vision_stages::GraphAssembly,
 };
 
 /// The decoder and everything it works with.
@@ -44,7 +44,7 @@ pub struct LanguageModules {
     pub archive: Option<Box<dyn Archive>>,
 }
 
-impl<'s> PartialGraph<'s, '_> {
+impl<'s> GraphAssembly<'s, '_> {
     /// Adds everything that the decoder works on. Drafts are passed on at once. Returns the replies to people's questions.
     pub(super) fn add_text_branches(
         &mut self,
@@ -137,7 +137,7 @@ impl<'s> PartialGraph<'s, '_> {
     ) -> Vec<Stream<'s, SegmentEvent>> {
         let inputs = self.inputs_of(node).into_iter();
         inputs
-            .filter_map(|input| stream_of(segments, input))
+            .filter_map(|input| find_stream(segments, input))
             .collect()
     }
 
@@ -178,7 +178,7 @@ impl<'s> PartialGraph<'s, '_> {
                 continue;
             };
             let inputs = self.inputs_of(node).into_iter();
-            let texts = inputs.filter(|input| stream_of(segments, *input).is_none());
+            let texts = inputs.filter(|input| find_stream(segments, *input).is_none());
             found.extend(texts.map(|reads| CaptionReader {
                 reads,
                 node: self.reason_node(node, spec),
@@ -219,7 +219,7 @@ impl<'s> PartialGraph<'s, '_> {
         for SummaryNode { node, reads, .. } in summaries {
             let node = *node;
             for at in self.segment_nodes(reads) {
-                if let Some(segments) = stream_of(segments, at) {
+                if let Some(segments) = find_stream(segments, at) {
                     streams.push(segments.map(move |event| (node, event)));
                 }
             }
@@ -239,7 +239,7 @@ impl<'s> PartialGraph<'s, '_> {
             let mut parts: Vec<_> = texts.map(|(_, stream)| stream.clone()).collect();
             let count = parts.len() + 1;
             for at in self.segment_nodes(&inputs) {
-                if let Some(segments) = stream_of(segments, at) {
+                if let Some(segments) = find_stream(segments, at) {
                     let silent = self.silent(&inputs);
                     parts.push(segments.flat_map(move |event| segment_parts(event, &silent)));
                 }

@@ -2,14 +2,14 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `rows` | segments converted to rows and gaps of the index |
-//! | `retry` | waiting for an index that cannot be written now |
+//! | `row_conversion` | segments converted to rows and gaps of the index |
+//! | `write_retry` | waiting for an index that cannot be written now |
 //! | `writer` | the index of one node, with the batches that wait to be written |
 
-mod retry;
-mod rows;
+mod row_conversion;
+mod write_retry;
 mod writer;
 
-pub(crate) use retry::Retry;
-pub(crate) use rows::{index_row, lost_gap, undecodable_gap};
+pub(crate) use row_conversion::{index_row, lost_gap, undecodable_gap};
+pub(crate) use write_retry::Retry;
 pub(crate) use writer::IndexWriter;

@@ -12,8 +12,8 @@ use atom_operators::{
 };
 use jiff::Timestamp;
 
-use super::retry::retrying;
-use crate::{resume_point::RowKey, retention::RetentionTask, status::SealProgress};
+use super::write_retry::retrying;
+use crate::{resume_point::RowKey, retention_task::RetentionTask, run_status::SealProgress};
 
 /// The writer of an index node.
 pub(crate) struct IndexWriter {

@@ -2,19 +2,19 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `sources` | locations of the sources and contents of folders |
-//! | `modules` | the modules of the pack |
-//! | `indexes` | the indexes that the plan writes |
-//! | `sinks` | the files that the plan writes |
-//! | `resume` | the point at which each source starts |
-//! | `opened` | all of it together |
+//! | `source_locations` | locations of the sources and contents of folders |
+//! | `pack_modules` | the modules of the pack |
+//! | `open_index_writers` | the indexes that the plan writes |
+//! | `open_sinks` | the files that the plan writes |
+//! | `source_starts` | the point at which each source starts |
+//! | `opened_resources` | all of it together |
 
-mod indexes;
-mod modules;
-mod opened;
-pub(crate) mod resume;
-mod sinks;
-mod sources;
+mod open_index_writers;
+mod open_sinks;
+mod opened_resources;
+mod pack_modules;
+mod source_locations;
+pub(crate) mod source_starts;
 
-pub use modules::Modules;
-pub(crate) use opened::{Resources, SourceResources};
+pub(crate) use opened_resources::{Resources, SourceResources};
+pub use pack_modules::Modules;

@@ -2,7 +2,7 @@
 
 use atom_index::QueryEvent;
 
-use super::{error::SinkError, output::Output, record::Record, sink_trait::Sink};
+use super::{error::SinkError, output_file::Output, result_record::Record, sink_trait::Sink};
 
 /// A sink of JSON lines; it holds nothing back.
 pub(super) struct Jsonl {
@@ -36,8 +36,8 @@ mod tests {
     use serde_json::Value;
 
     use super::super::{
-        open::Format,
-        testing::{answer, caption, written},
+        sink_format::Format,
+        test_records::{answer, caption, written},
     };
 
     #[test]

@@ -6,32 +6,32 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `record` | a result as it is written |
+//! | `result_record` | a result as it is written |
 //! | `sink_trait` | the interface of a sink |
-//! | `open` | the formats, and opening a sink of each |
-//! | `output` | a file or stream, written in place, with errors that name it |
-//! | `cues` | records turned into cues that follow one another without overlap |
-//! | `subtitles` | a file of cues, in either format |
+//! | `sink_format` | the formats, and opening a sink of each |
+//! | `output_file` | a file or stream, written in place, with errors that name it |
+//! | `subtitle_cues` | records turned into cues that follow one another without overlap |
+//! | `subtitle_sink` | a file of cues, in either format |
 //! | `webvtt`, `srt`, `jsonl` | the three formats |
 //! | `error` | the errors, each with advice |
 //!
 //! Files are truncated when they are opened and written in place, not renamed at the end: people and players follow the subtitles
 //! of a live camera with `tail -f`, and everything written before a crash stays.
 
-mod cues;
 mod error;
 mod jsonl;
-mod open;
-mod output;
-mod record;
+mod output_file;
+mod result_record;
+mod sink_format;
 mod sink_trait;
 mod srt;
-mod subtitles;
+mod subtitle_cues;
+mod subtitle_sink;
 #[cfg(test)]
-mod testing;
+mod test_records;
 mod webvtt;
 
 pub use error::SinkError;
-pub use open::{Format, open, over};
-pub use record::{AnsweredQuestion, Record, RecordKind};
+pub use result_record::{AnsweredQuestion, Record, RecordKind};
+pub use sink_format::{Format, open, over};
 pub use sink_trait::Sink;

@@ -2,7 +2,7 @@
 
 use atom_index::QueryEvent;
 
-use super::{error::SinkError, record::Record};
+use super::{error::SinkError, result_record::Record};
 
 /// A destination of results.
 pub trait Sink: Send {

@@ -1,6 +1,6 @@
 //! The SubRip format, in UTF-8: it has no standard, no header and no escapes.
 
-use super::cues::{Cue, clock};
+use super::subtitle_cues::{Cue, clock};
 
 /// Renders a cue with its number. An arrow in the text is shortened, since some players take it for a time line.
 pub(super) fn render(number: u64, cue: Cue) -> String {

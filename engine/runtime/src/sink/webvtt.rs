@@ -1,6 +1,6 @@
 //! The WebVTT format: <https://www.w3.org/TR/webvtt1/>.
 
-use super::cues::{Cue, clock};
+use super::subtitle_cues::{Cue, clock};
 
 /// The header of the file.
 pub(super) const HEADER: &str = "WEBVTT\n\n";

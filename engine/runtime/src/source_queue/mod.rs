@@ -5,17 +5,17 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `job` | a source that waits to be played |
+//! | `source_job` | a source that waits to be played |
 //! | `queue` | the queue, and the files that are being played |
-//! | `reconcile` | a found recording compared with the indexes |
-//! | `scanner` | the search of folders for new, changed and removed recordings |
+//! | `reconciler` | a found recording compared with the indexes |
+//! | `directory_scanner` | the search of folders for new, changed and removed recordings |
 
-mod job;
+mod directory_scanner;
 mod queue;
-mod reconcile;
-mod scanner;
+mod reconciler;
+mod source_job;
 
-pub(crate) use job::{FolderJob, Job};
+pub(crate) use directory_scanner::DirectoryScanner;
 pub(crate) use queue::SourceQueue;
-pub(crate) use reconcile::Reconciler;
-pub(crate) use scanner::DirectoryScanner;
+pub(crate) use reconciler::Reconciler;
+pub(crate) use source_job::{FolderJob, Job};

@@ -12,8 +12,8 @@ use atom_operators::cancel::CancellationToken;
 use crossbeam::channel::{Receiver, Sender, select, unbounded};
 use parking_lot::Mutex;
 
-use super::job::{FolderJob, Job};
-use crate::{resume_point::SourceStart, source_context::SourceContext};
+use super::source_job::{FolderJob, Job};
+use crate::{intake_context::IntakeContext, resume_point::SourceStart};
 
 /// The sources that wait to be played.
 pub(crate) struct SourceQueue {
@@ -26,7 +26,7 @@ pub(crate) struct SourceQueue {
 
 impl SourceQueue {
     /// Returns a queue of the planned recordings that are not complete yet, and its sender. The queue ends when the sender is dropped.
-    pub(crate) fn new(context: &SourceContext, starts: &[SourceStart]) -> (Self, Sender<Job>) {
+    pub(crate) fn new(context: &IntakeContext, starts: &[SourceStart]) -> (Self, Sender<Job>) {
         let (sender, jobs) = unbounded();
         let sources = starts.iter().zip(&context.plan.sources).enumerate();
         for (at, (start, planned)) in sources {

@@ -2,11 +2,11 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `playback` | a source with everything that is needed to play it |
+//! | `playback_builder` | a source with everything that is needed to play it |
 //! | `workers` | the threads: one for each live source, a few for all recordings |
 
-mod playback;
+mod playback_builder;
 mod workers;
 
-pub(crate) use playback::PlaybackBuilder;
+pub(crate) use playback_builder::PlaybackBuilder;
 pub(crate) use workers::SourceWorkers;

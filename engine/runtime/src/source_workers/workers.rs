@@ -16,11 +16,11 @@ use atom_models::error_chain;
 use parking_lot::Mutex;
 use tracing::warn;
 
-use super::playback::{Playback, PlaybackBuilder};
+use super::playback_builder::{Playback, PlaybackBuilder};
 use crate::{
     error::RuntimeError,
-    event::EventSender,
     input_channels::{SourceChannel, SourceChannels},
+    output_event::EventSender,
     source_queue::{Job, SourceQueue},
 };
 
@@ -98,13 +98,13 @@ impl<'r> SourceWorkers<'r> {
         }
     }
 
-    fn play(&self, Playback { request, frames }: Playback, from_folder: bool) {
+    fn play(&self, Playback { request, sender }: Playback, from_folder: bool) {
         let name = request.location.redacted();
         let file = match &request.location {
             Location::File(path) => Some(path.clone()),
             _ => None,
         };
-        let played = catch_unwind(AssertUnwindSafe(|| play(request, &frames)));
+        let played = catch_unwind(AssertUnwindSafe(|| play(request, &sender)));
         let ended = match played.unwrap_or(Err(PANICKED)) {
             Ok(ended) => {
                 self.errors.lock().remove(&name);
@@ -119,8 +119,8 @@ impl<'r> SourceWorkers<'r> {
                 PlaybackSummary::default()
             }
         };
-        frames.connection.set(ConnectionState::Over, None);
-        frames.end(ended);
+        sender.connection.set(ConnectionState::Over, None);
+        sender.end(ended);
     }
 
     /// Notes an error. That of a folder's recording is logged at once, since the run may go on for days.
@@ -136,11 +136,11 @@ impl<'r> SourceWorkers<'r> {
 }
 
 /// Plays a source to its end, or until the run stops.
-fn play(request: PlaybackRequest, frames: &FrameSender) -> Result<PlaybackSummary, RuntimeError> {
+fn play(request: PlaybackRequest, sender: &FrameSender) -> Result<PlaybackSummary, RuntimeError> {
     request.location.check()?;
     Ok(match request.live {
-        _ if frames.cancelled() => PlaybackSummary::default(),
-        Some(settings) => follow_live(request, settings, frames)?,
-        None => play_recording(request, frames)?,
+        _ if sender.cancelled() => PlaybackSummary::default(),
+        Some(settings) => follow_live(request, settings, sender)?,
+        None => play_recording(request, sender)?,
     })
 }

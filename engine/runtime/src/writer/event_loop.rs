@@ -1,6 +1,6 @@
 //! The writer's thread: takes events in order and passes results on to the observer, the sinks and the indexes.
 //!
-//! Dropping a result returns its segment's credit to the flow: a slow disk slows the sources, it loses nothing.
+//! Dropping a result returns its segment's credit: a slow disk slows the sources, it loses nothing.
 
 use std::sync::{
     atomic::Ordering::SeqCst,
@@ -22,27 +22,27 @@ use atom_operators::{
 use tracing::{debug, warn};
 
 use super::{
-    indexes::{Indexes, SealedTick},
-    outputs::{Outputs, SpanText},
-    totals::WriterTotals,
+    observer_and_sinks::{Outputs, SpanText},
+    writer_totals::WriterTotals,
+    written_indexes::{Indexes, SealedTick},
 };
 use crate::{
-    event::{OutputEvent, SourceEvent},
     index_writer::{lost_gap, undecodable_gap},
     metrics::Branch,
     observer::Progress,
-    report::SourceReport,
-    retention::RetentionTask,
-    run_state::RunState,
+    output_event::{OutputEvent, SourceEvent},
+    retention_task::RetentionTask,
+    run_context::RunContext,
+    run_report::SourceReport,
+    run_status::{FolderRecording, SealProgress, SourceStatus},
     sink::{AnsweredQuestion, RecordKind},
-    status::{FolderRecording, SealProgress, SourceStatus},
 };
 
 /// The writer of a run.
 pub(crate) struct Writer {
     pub(crate) outputs: Outputs,
     pub(crate) indexes: Indexes,
-    pub(crate) state: RunState,
+    pub(crate) context: RunContext,
     /// Wakes the standing queries after each seal; dropped when nothing more will be sealed.
     pub(crate) wake_queries: Option<Sender<()>>,
     pub(crate) totals: WriterTotals,
@@ -99,7 +99,7 @@ impl Writer {
     }
 
     fn seal(&mut self, sealed: SealedEvents) {
-        let source = self.state.status.source_of_result(sealed.source);
+        let source = self.context.status.source_of_result(sealed.source);
         let mut tick = SealedTick::default();
         for event in sealed.events {
             self.handle_result(&source, event, &mut tick);
@@ -142,7 +142,7 @@ impl Writer {
                 has_frames,
                 ..
             } => {
-                self.state.metrics.segment(source.label());
+                self.context.metrics.segment(source.label());
                 self.totals.progress(source).segments += 1;
                 if !has_frames {
                     let gap = undecodable_gap(start, end);
@@ -200,7 +200,7 @@ impl Writer {
     fn failure(&mut self, failure: &Failure) {
         self.totals
             .count_failure(failure.stage, failure.fault.reason);
-        let source = self.state.status.source_of_result(failure.source);
+        let source = self.context.status.source_of_result(failure.source);
         // The loss of a camera was logged when it happened.
         if failure.fault.reason != Reason::Lost {
             let (source, stage) = (&source.name, failure.stage.name());
@@ -215,7 +215,7 @@ impl Writer {
         recording: &FolderRecording,
         (end, progress): (SourceEnd, SealProgress),
     ) {
-        let report = SourceReport::new(&self.state.status, source, progress);
+        let report = SourceReport::new(&self.context.status, source, progress);
         let finished = &mut self.totals.finished;
         match recording.watched {
             true => finished
@@ -224,11 +224,11 @@ impl Writer {
                 .add(&report),
             false => drop(finished.insert(source.name.clone(), report.clone())),
         }
-        self.state.metrics.frames(source.label(), &report);
+        self.context.metrics.frames(source.label(), &report);
         let ended = end.complete || recording.growing;
         self.totals.note_end(source, ended, progress);
-        self.state.status.remove(source.id);
-        self.state.status.folders.finish(recording.bytes);
+        self.context.status.remove(source.id);
+        self.context.status.folders.finish(recording.bytes);
         self.source_event(&SourceEvent::Finished {
             name: source.name.clone(),
             report,
@@ -248,7 +248,7 @@ impl Writer {
         let name = &source.name;
         debug!(source = %name, complete_through = %through, "sealed");
         if source.recording.is_none() {
-            self.state
+            self.context
                 .metrics
                 .complete(name, through_ms as f64 / 1000.0);
         }
@@ -257,14 +257,14 @@ impl Writer {
             complete_through_ms: through_ms,
             length_ms: source.length_ms.load(SeqCst),
             bytes: source.recording.as_ref().map_or(0, |file| file.bytes),
-            folders: &self.state.status.folders,
+            folders: &self.context.status.folders,
         };
         self.outputs
             .notify(&mut self.totals, |observer| observer.progress(&progress));
     }
 
     fn query_event(&mut self, event: &QueryEvent) {
-        self.state.metrics.query_event(event.event);
+        self.context.metrics.query_event(event.event);
         self.outputs
             .notify(&mut self.totals, |observer| observer.query_event(event));
         self.outputs
@@ -279,7 +279,7 @@ impl Writer {
     /// Notes the latency of a result about a segment.
     fn note_latency(&mut self, branch: Branch, segment: &Segment) {
         let latency = segment.closed_at.elapsed();
-        self.state.metrics.latency(branch, latency);
+        self.context.metrics.latency(branch, latency);
         self.outputs.observer.latency(branch.name(), latency);
         let _in_segment = segment.span.enter();
         debug!(branch = branch.name(), "out");

@@ -2,17 +2,17 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `totals` | counts, failures and errors of all that was written |
-//! | `outputs` | the observer and the sinks |
-//! | `indexes` | the indexes: rows, gaps, retention |
+//! | `writer_totals` | counts, failures and errors of all that was written |
+//! | `observer_and_sinks` | the observer and the sinks |
+//! | `written_indexes` | the indexes: rows, gaps, retention |
 //! | `event_loop` | the writer's thread: takes events in order and passes them on |
 
 mod event_loop;
-mod indexes;
-mod outputs;
-mod totals;
+mod observer_and_sinks;
+mod writer_totals;
+mod written_indexes;
 
 pub(crate) use event_loop::Writer;
-pub(crate) use indexes::Indexes;
-pub(crate) use outputs::{Outputs, PlanSink};
-pub(crate) use totals::WriterTotals;
+pub(crate) use observer_and_sinks::{Outputs, PlanSink};
+pub(crate) use writer_totals::WriterTotals;
+pub(crate) use written_indexes::Indexes;

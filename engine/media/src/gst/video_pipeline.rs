@@ -1,0 +1,223 @@
+//! One GStreamer pipeline, from a location to a sink from which the source's thread pulls frames: nothing ever blocks inside
+//! GStreamer.
+//!
+//! Errors are read from the pipeline's bus in the order in which they happened. A dropped pipeline is torn down.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use gstreamer::{self as gst, prelude::*};
+use gstreamer_app::AppSink;
+use gstreamer_video as gst_video;
+
+use super::{
+    missing_plugin_hints,
+    pipeline_error::{ErrorClass, PipelineError, is_missing_plugin},
+    selective_decoding::SelectiveDecoding,
+    source_elements::{self, Transport},
+};
+use crate::{error::MediaError, source_location::Location};
+
+/// Errors that come within this time of each other have one cause.
+const ERROR_BURST: gst::ClockTime = gst::ClockTime::from_mseconds(50);
+
+/// Starts GStreamer, once in a process.
+///
+/// # Errors
+/// If GStreamer cannot be initialised.
+pub fn init() -> Result<(), MediaError> {
+    gst::init().map_err(MediaError::Gstreamer)
+}
+
+/// A playing pipeline.
+pub(crate) struct VideoPipeline {
+    pipeline: gst::Pipeline,
+    sink: AppSink,
+    bus: gst::Bus,
+    /// Knows the secrets to remove from GStreamer's messages.
+    location: Location,
+    /// The hint for a plugin that GStreamer reported as missing.
+    plugin_hint: Option<String>,
+    /// Set for an MPEG stream, whose clock starts anywhere before the first frame.
+    pub(crate) mpeg_clock: Arc<AtomicBool>,
+    /// Controls which packets reach the decoder.
+    pub(crate) decoding: SelectiveDecoding,
+}
+
+/// The way a pipeline plays.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PipelineOptions {
+    /// True to play in real time, rather than as fast as frames are pulled.
+    pub(crate) real_time: bool,
+    /// The transport that a network camera is asked to use.
+    pub(crate) transport: Transport,
+    /// True if the file is still being written: its last packet may be cut short.
+    pub(crate) growing: bool,
+}
+
+/// A problem that the bus reported.
+pub(crate) enum BusEvent {
+    /// A frame could not be decoded; the video goes on.
+    DamagedFrame(String),
+    /// The video cannot go on.
+    Failed(PipelineError),
+}
+
+impl VideoPipeline {
+    /// Builds the pipeline for a location and starts it.
+    pub(crate) fn open(
+        location: &Location,
+        options: PipelineOptions,
+    ) -> Result<Self, PipelineError> {
+        let pipeline = gst::Pipeline::new();
+        let sink = AppSink::builder()
+            .caps(&gst_video::VideoCapsBuilder::new().build())
+            .sync(options.real_time)
+            .max_buffers(2)
+            .build();
+        link(&pipeline, location, options, &sink).map_err(|e| {
+            PipelineError::permanent(missing_plugin_hints::for_element_error(&e.to_string()))
+        })?;
+        let bus = pipeline
+            .bus()
+            .ok_or_else(|| PipelineError::permanent("the pipeline has no bus"))?;
+        let mut opened = Self {
+            mpeg_clock: Arc::default(),
+            decoding: SelectiveDecoding::new(options.growing),
+            location: location.clone(),
+            plugin_hint: None,
+            pipeline,
+            sink,
+            bus,
+        };
+        opened.watch_elements();
+        match opened.pipeline.set_state(gst::State::Playing) {
+            Ok(_) => Ok(opened),
+            Err(_) => Err(opened
+                .take_error()
+                .unwrap_or_else(|| PipelineError::transient("GStreamer cannot play it"))),
+        }
+    }
+
+    /// Watches for MPEG demuxers and video decoders, which are added while the stream is being recognised.
+    fn watch_elements(&self) {
+        let mpeg_clock = Arc::clone(&self.mpeg_clock);
+        let decoding = self.decoding.clone();
+        self.pipeline
+            .connect_deep_element_added(move |_, _, element| {
+                let kind = element.factory().map(|factory| factory.name().to_string());
+                if kind.is_some_and(|kind| ["tsdemux", "mpegpsdemux"].contains(&kind.as_str())) {
+                    mpeg_clock.store(true, Relaxed);
+                }
+                decoding.attach(element);
+            });
+    }
+
+    /// Returns the next frame, if one comes within this time.
+    pub(crate) fn pull(&self, timeout: gst::ClockTime) -> Option<gst::Sample> {
+        self.sink.try_pull_sample(timeout)
+    }
+
+    /// True after the last frame.
+    pub(crate) fn at_end(&self) -> bool {
+        self.sink.is_eos()
+    }
+
+    /// Returns the length of the video, if its container gives it.
+    pub(crate) fn length(&self) -> Option<gst::ClockTime> {
+        self.pipeline.query_duration()
+    }
+
+    /// Returns the oldest problem on the bus. All message types are popped together: the bus discards the others.
+    pub(crate) fn poll(&mut self) -> Option<BusEvent> {
+        use gst::MessageType as Type;
+        let types = [Type::Error, Type::Warning, Type::Element];
+        loop {
+            let message = self.bus.pop_filtered(&types)?;
+            match message.view() {
+                gst::MessageView::Warning(warning) if !is_missing_plugin(&warning.error()) => {
+                    let text = self.location.redact(warning.error().message());
+                    return Some(BusEvent::DamagedFrame(text));
+                }
+                gst::MessageView::Error(error) => {
+                    let first = self.explain(error);
+                    return Some(BusEvent::Failed(self.most_telling(first)));
+                }
+                gst::MessageView::Element(element) => self.note_missing_plugin(element),
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns the most telling of several errors that come together; the first often only says that the stream broke.
+    fn most_telling(&mut self, mut best: PipelineError) -> PipelineError {
+        use gst::MessageType as Type;
+        let types = [Type::Error, Type::Element];
+        while let Some(message) = self.bus.timed_pop_filtered(ERROR_BURST, &types) {
+            match message.view() {
+                gst::MessageView::Error(error) => {
+                    let other = self.explain(error);
+                    if other.weight() > best.weight() {
+                        best = other;
+                    }
+                }
+                gst::MessageView::Element(element) => self.note_missing_plugin(element),
+                _ => {}
+            }
+        }
+        best
+    }
+
+    fn note_missing_plugin(&mut self, element: &gst::message::Element) {
+        let hint = element
+            .structure()
+            .and_then(missing_plugin_hints::for_message);
+        self.plugin_hint = hint.or(self.plugin_hint.take());
+    }
+
+    /// Returns the error that ended the video, if there is one.
+    pub(crate) fn take_error(&mut self) -> Option<PipelineError> {
+        std::iter::from_fn(|| self.poll()).find_map(|event| match event {
+            BusEvent::Failed(error) => Some(error),
+            BusEvent::DamagedFrame(_) => None,
+        })
+    }
+
+    fn explain(&self, message: &gst::message::Error) -> PipelineError {
+        let mut error = PipelineError::from_message(message, &self.location);
+        if let (ErrorClass::Permanent, false, Some(hint)) =
+            (error.class, error.login, &self.plugin_hint)
+        {
+            error.message.clone_from(hint);
+        }
+        error.message = self.location.redact(&error.message);
+        error
+    }
+}
+
+/// Adds the elements that bring a location's frames to the sink.
+fn link(
+    pipeline: &gst::Pipeline,
+    location: &Location,
+    options: PipelineOptions,
+    sink: &AppSink,
+) -> Result<(), gst::glib::BoolError> {
+    match location {
+        Location::File(path) => source_elements::link_file(pipeline, path, sink),
+        Location::Test(test) => {
+            source_elements::link_test_pattern(pipeline, test, options.real_time, sink)
+        }
+        Location::Device(path) => source_elements::link_device(pipeline, path, sink),
+        Location::Network(address) => {
+            source_elements::link_network(pipeline, address, options.transport, sink)
+        }
+    }
+}
+
+impl Drop for VideoPipeline {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}

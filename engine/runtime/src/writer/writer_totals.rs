@@ -1,0 +1,82 @@
+//! Counts, failures and errors of everything that a run wrote.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use atom_models::Reason;
+use atom_operators::{failure::Stage, ids::SourceId};
+
+use crate::{
+    error::RuntimeError,
+    metrics::Metrics,
+    run_report::SourceReport,
+    run_status::{SealProgress, SourceStatus},
+};
+
+/// The number of incomplete recordings that are listed at most; each was logged when it happened.
+const MAX_INCOMPLETE: usize = 1000;
+
+/// The totals of a run.
+#[derive(Default)]
+pub(crate) struct WriterTotals {
+    /// Captions sent out.
+    pub(crate) captions: u64,
+    /// Answers sent out.
+    pub(crate) answers: u64,
+    /// The progress of each source; recordings of folders only until they are finished.
+    pub(crate) sources: BTreeMap<SourceId, SealProgress>,
+    /// The reports of finished recordings of folders; those of a watched folder are added up.
+    pub(crate) finished: BTreeMap<String, SourceReport>,
+    /// Recordings of folders that were not processed to their end, with the time through which they are complete, in milliseconds.
+    pub(crate) incomplete: BTreeMap<String, u64>,
+    /// Failures by stage and reason.
+    pub(crate) failures: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// Errors that make the run fail.
+    pub(crate) errors: Vec<RuntimeError>,
+    /// True if the run ended because the observer went away.
+    pub(crate) observer_gone: bool,
+    /// Counts failures too.
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl WriterTotals {
+    /// Returns totals at zero.
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics,
+            ..Self::default()
+        }
+    }
+
+    /// Returns totals of a writer that panicked.
+    pub(crate) fn of_panic() -> Self {
+        Self {
+            errors: vec![RuntimeError::Panicked { part: "the writer" }],
+            ..Self::default()
+        }
+    }
+
+    /// Counts a failure.
+    pub(super) fn count_failure(&mut self, stage: Stage, reason: Reason) {
+        self.metrics.failed(stage.name(), reason.name());
+        let reasons = self.failures.entry(stage.name()).or_default();
+        *reasons.entry(reason.name()).or_default() += 1;
+    }
+
+    /// Returns the progress of a source, which starts as complete as it is stored.
+    pub(super) fn progress(&mut self, source: &SourceStatus) -> &mut SealProgress {
+        self.sources
+            .entry(source.id)
+            .or_insert(SealProgress::at_start(source))
+    }
+
+    /// Notes that a recording of a folder ended: all of it, or only up to some point.
+    pub(super) fn note_end(&mut self, source: &SourceStatus, ended: bool, progress: SealProgress) {
+        if ended {
+            self.incomplete.remove(&source.name);
+        } else if self.incomplete.len() < MAX_INCOMPLETE {
+            let through = progress.complete_through.millis();
+            self.incomplete.insert(source.name.clone(), through);
+        }
+        self.sources.remove(&source.id);
+    }
+}
