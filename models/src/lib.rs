@@ -27,16 +27,16 @@ mod text;
 mod vision;
 
 pub use decoder::{
-    generation::{Candidate, Generation},
+    decoder_trait::Decoder,
+    generated_texts::{Candidate, GeneratedTexts},
     kv_cache::{KvCache, KvShape},
-    language_decoder::Decoder,
     scheduler::{FinishedJob, Job, Scheduler, SchedulerSettings, Urgency},
 };
 pub use error::{Cause, ModelError, error_chain};
 pub use fault::{Fault, Reason, catch_panic};
 pub use packs::{
     install::{InstallObserver, Installation, install_pack, verify_pack},
-    installed::installed_packs,
+    installed_packs::installed_packs,
     manifest::{FileEntry, Manifest},
     origin_error::OriginError,
     pack::Pack,
@@ -44,14 +44,14 @@ pub use packs::{
 pub use prompt::{
     builder::PromptBuilder,
     caption_ranker::CaptionRanker,
+    concept_tags::confident_tags,
     decoder_prompt::Prompt,
     first_sentence::first_sentence,
-    tags::confident_tags,
-    yes_no::{YesNoClassifier, YesNoScorer},
+    yes_no_classifier::{YesNoClassifier, YesNoScorer},
 };
 pub use runtime::{
-    meter::{Meter, MeterReading, Meters, ModuleSpan},
-    threads::ThreadCounts,
+    module_meter::{Meter, MeterReading, Meters, ModuleSpan},
+    thread_counts::ThreadCounts,
 };
 pub use text::{
     caption_memory::CaptionMemory,

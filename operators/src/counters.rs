@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use atom_models::Generation;
+use atom_models::GeneratedTexts;
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 
@@ -194,7 +194,7 @@ impl Counters {
     }
 
     /// Counts the tokens of a finished request.
-    pub fn add_tokens(&self, task: Task, generation: &Generation) {
+    pub fn add_tokens(&self, task: Task, generation: &GeneratedTexts) {
         let mut tasks = self.tasks.lock();
         let counters = tasks.entry(task).or_default();
         counters.prefilled += generation.prefilled as u64;

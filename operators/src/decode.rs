@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use atom_models::{Fault, Generation, Prompt, PromptBuilder, Reason, Scheduler, TextEncoder};
+use atom_models::{Fault, GeneratedTexts, Prompt, PromptBuilder, Reason, Scheduler, TextEncoder};
 use timely::{
     dataflow::{
         StreamVec,
@@ -295,7 +295,7 @@ impl Routes {
     }
 
     /// Returns true if the text encoder ranks the decoder's texts.
-    fn is_ranked(self, generated: &Processed<Request, Generation>) -> bool {
+    fn is_ranked(self, generated: &Processed<Request, GeneratedTexts>) -> bool {
         let caption = self.text_encoder && generated.item.task == Task::Caption;
         let choice = self.ranks_choices && generated.item.is_choice();
         generated.result.is_ok() && (caption || choice)
@@ -304,7 +304,7 @@ impl Routes {
 
 /// Completes requests with the decoder's own best text.
 fn without_text_encoder<'s, T: Timestamp>(
-    generated: StreamVec<'s, T, Processed<Request, Generation>>,
+    generated: StreamVec<'s, T, Processed<Request, GeneratedTexts>>,
     prompts: &PromptBuilder,
 ) -> StreamVec<'s, T, Decoded> {
     let prompts = prompts.clone();

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use atom_models::{Fault, Generation, Job, Prompt, Reason, Scheduler, Urgency};
+use atom_models::{Fault, GeneratedTexts, Job, Prompt, Reason, Scheduler, Urgency};
 use tracing::debug;
 
 use crate::{
@@ -99,7 +99,7 @@ impl DecoderWorker {
     }
 
     /// Counts a finished request, and reports overload if it came too late.
-    fn finish(&self, active: &ActiveRequest, result: &Result<Generation, Fault>) {
+    fn finish(&self, active: &ActiveRequest, result: &Result<GeneratedTexts, Fault>) {
         match (result, &active.segment) {
             (Ok(generation), segment) => {
                 self.counters.add_tokens(active.task, generation);
@@ -132,7 +132,7 @@ fn priority(request: &Request) -> (Urgency, Option<Instant>) {
     }
 }
 
-impl BatchWorker<Request, Generation> for DecoderWorker {
+impl BatchWorker<Request, GeneratedTexts> for DecoderWorker {
     fn start(&mut self) {
         for prefix in &self.prefixes {
             // A decoder that fails at a prefix fails at the requests too, and is reported then.
@@ -162,7 +162,7 @@ impl BatchWorker<Request, Generation> for DecoderWorker {
         self.rejected.is_empty() && self.scheduler.idle()
     }
 
-    fn advance(&mut self) -> Vec<(u64, Result<Generation, Fault>)> {
+    fn advance(&mut self) -> Vec<(u64, Result<GeneratedTexts, Fault>)> {
         self.cancel_unwanted();
         let rejected = std::mem::take(&mut self.rejected).into_iter();
         let mut results: Vec<_> = rejected

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     caption::CaptionSpec, encode::EncodeSpec, index::IndexSpec, reason::ReasonSpec,
-    sample::SampleSpec, segment::SegmentSpec, spec::SpecError, summary::spec::SummarySpec,
+    sample::SampleSpec, segment::SegmentSpec, spec::SpecError, summary::summary_spec::SummarySpec,
 };
 
 /// The kind of records on an edge of the graph.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use atom_models::{Fault, Generation, Prompt, Reason, VisualFeatures, first_sentence};
+use atom_models::{Fault, GeneratedTexts, Prompt, Reason, VisualFeatures, first_sentence};
 
 use crate::{
     counters::Task,
@@ -13,7 +13,7 @@ use crate::{
     offload::Processed,
     qa::evidence::QuestionWithEvidence,
     segment::Segment,
-    summary::window::SummaryWindow,
+    summary::summary_window::SummaryWindow,
 };
 
 /// A request of a branch to the decoder.
@@ -102,7 +102,7 @@ impl Completion {
     }
 
     /// Returns the best text of a generation. `is_choice` is true if its candidates are all that were allowed.
-    pub(crate) fn best(generation: &Generation, is_choice: bool) -> Self {
+    pub(crate) fn best(generation: &GeneratedTexts, is_choice: bool) -> Self {
         let scores = generation
             .candidates
             .iter()

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use atom_models::{
-    Fault, Generation, PromptBuilder, Reason, TextEncoder, YesNoClassifier, first_sentence,
+    Fault, GeneratedTexts, PromptBuilder, Reason, TextEncoder, YesNoClassifier, first_sentence,
 };
 use timely::{dataflow::StreamVec, progress::Timestamp};
 
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Clone)]
 pub(crate) enum TextJob {
     /// Rank the decoder's texts.
-    Rank(Processed<Request, Generation>),
+    Rank(Processed<Request, GeneratedTexts>),
     /// Answer yes or no.
     YesNo(Request),
     /// Find the evidence for a question.
@@ -155,7 +155,7 @@ pub(crate) fn evidence(
 /// # Errors
 /// Returns the fault of the decoder or of the text encoder.
 pub(crate) fn best_text(
-    generated: &Processed<Request, Generation>,
+    generated: &Processed<Request, GeneratedTexts>,
     prompts: &PromptBuilder,
     text_encoder: Option<&mut dyn TextEncoder>,
 ) -> Result<Completion, Fault> {

@@ -12,7 +12,7 @@ use atom_operators::{
     sample::SampleSpec,
     segment::SegmentSpec,
     standing::query::QuerySpec,
-    summary::spec::SummarySpec,
+    summary::summary_spec::SummarySpec,
 };
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;

@@ -8,8 +8,8 @@ use std::{
 };
 
 use atom_models::{
-    Generation, Job, KvCache, Pack, Prompt, PromptBuilder, Scheduler, SchedulerSettings, Urgency,
-    VisualFeatures,
+    GeneratedTexts, Job, KvCache, Pack, Prompt, PromptBuilder, Scheduler, SchedulerSettings,
+    Urgency, VisualFeatures,
 };
 use atom_tests::pack_cache;
 
@@ -61,7 +61,7 @@ fn job(prompt: &Prompt, urgency: Urgency) -> Job {
 }
 
 /// Generates all prompts in one batch; later prompts join while earlier ones are in progress.
-fn generate_batched(scheduler: &mut Scheduler, prompts: &[Prompt]) -> Vec<Generation> {
+fn generate_batched(scheduler: &mut Scheduler, prompts: &[Prompt]) -> Vec<GeneratedTexts> {
     let (start, mut found) = (Instant::now(), BTreeMap::new());
     let mut waiting = prompts.iter().enumerate();
     while found.len() < prompts.len() {

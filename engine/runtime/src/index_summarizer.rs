@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use atom_index::{Filter, SelectedSource, SourceState, Store};
 use atom_models::{Job, PromptBuilder, Scheduler, Urgency, first_sentence};
-use atom_operators::{qa::archive::Coverage, summary::sentences::condense};
+use atom_operators::{qa::archive::Coverage, summary::frequent_sentences::condense};
 use serde::Serialize;
 use tracing::warn;
 

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use crate::{CaptionMemory, Manifest, PromptBuilder, vision::concept::Concept};
+use crate::{CaptionMemory, Manifest, PromptBuilder, vision::concept_vocabulary::Concept};
 
 mod decoder;
 mod encoders;

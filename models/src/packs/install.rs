@@ -11,12 +11,12 @@ use std::{
 use crate::{
     FileEntry, Manifest, ModelError, fake,
     packs::{
-        cache,
-        file_check::check_file,
+        cache_folder,
+        file_integrity::check_file,
         file_operations::{copy, create_folder},
-        installed::installed,
+        file_origin::Origin,
+        installed_packs::installed,
         manifest::MANIFEST_FILE,
-        origin::Origin,
         previous_version,
         python_build::PythonBuild,
     },
@@ -52,12 +52,12 @@ pub fn install_pack(
     name: &str,
     observer: &mut dyn InstallObserver,
 ) -> Result<Installation, ModelError> {
-    let cache = cache::folder()?;
+    let cache = cache_folder::folder()?;
     let source = source_folder(name)?;
     let manifest = Manifest::read(&source.join(MANIFEST_FILE))?;
     let installer = Installer {
-        folder: cache::packs(&cache).join(&manifest.name),
-        parts: cache::parts(&cache, &manifest.name),
+        folder: cache_folder::packs(&cache).join(&manifest.name),
+        parts: cache_folder::parts(&cache, &manifest.name),
         environment: cache.join("build").join(&manifest.name),
         source,
         manifest,

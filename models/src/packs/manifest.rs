@@ -16,7 +16,7 @@ use crate::{
         builder::{PromptSettings, PromptTemplates},
         caption_ranker::OptionWeights,
         constrained_decoding::CaptionConstraints,
-        yes_no::YesNoRule,
+        yes_no_classifier::YesNoRule,
     },
     text::{caption_memory::MemoryPart, encoder::TextPart},
     vision::encoder::VisionPart,

@@ -1,12 +1,12 @@
 //! Packs: their manifests, their files in the cache folder, and their installation.
 
-pub(crate) mod cache;
-mod file_check;
+pub(crate) mod cache_folder;
+mod file_integrity;
 mod file_operations;
+mod file_origin;
 pub(crate) mod install;
-pub(crate) mod installed;
+pub(crate) mod installed_packs;
 pub(crate) mod manifest;
-mod origin;
 pub(crate) mod origin_error;
 pub(crate) mod pack;
 mod previous_version;

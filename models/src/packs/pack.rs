@@ -15,13 +15,13 @@ use crate::{
     decoder::onnx_decoder::OnnxDecoder,
     fake,
     packs::{
-        file_check::verified_path,
-        installed::{installed, runtime_library},
+        file_integrity::verified_path,
+        installed_packs::{installed, runtime_library},
         manifest::Family,
     },
     runtime::session::SessionOptions,
     text::encoder::OnnxTextEncoder,
-    vision::{concept::Concept, encoder::OnnxVisionEncoder},
+    vision::{concept_vocabulary::Concept, encoder::OnnxVisionEncoder},
 };
 
 /// An installed pack with its manifest.

@@ -11,11 +11,11 @@ use crate::{
     CaptionMemory, CaptionRanker, Prompt, VisualFeatures, YesNoClassifier,
     prompt::{
         caption_ranker::OptionWeights,
+        concept_tags::{TagRules, Tagger, Tags},
         constrained_decoding::{CaptionConstraints, ConstrainedDecoding},
-        tags::{TagRules, Tagger, Tags},
-        yes_no::YesNoRule,
+        yes_no_classifier::YesNoRule,
     },
-    vision::concept::{Concept, words},
+    vision::concept_vocabulary::{Concept, words},
 };
 
 /// The `[prompts]` section of a manifest: templates and decoding settings.

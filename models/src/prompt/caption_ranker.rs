@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Generation, ModelError, TextEncoder, VisualFeatures,
+    GeneratedTexts, ModelError, TextEncoder, VisualFeatures,
     prompt::constrained_decoding::ConstrainedDecoding,
 };
 
@@ -48,7 +48,7 @@ impl CaptionRanker {
     /// If the text encoder fails.
     pub fn rank_captions(
         &self,
-        captions: &mut Generation,
+        captions: &mut GeneratedTexts,
         features: &VisualFeatures,
         mut text: Option<&mut dyn TextEncoder>,
     ) -> Result<(), ModelError> {
@@ -70,7 +70,7 @@ impl CaptionRanker {
     /// If the text encoder fails.
     pub fn rank_options(
         &self,
-        answers: &mut Generation,
+        answers: &mut GeneratedTexts,
         features: &VisualFeatures,
         mut text: Option<&mut dyn TextEncoder>,
     ) -> Result<(), ModelError> {

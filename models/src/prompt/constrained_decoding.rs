@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::vision::concept::{Concept, ConceptIndex};
+use crate::vision::concept_vocabulary::{Concept, ConceptVocabulary};
 
 /// The `[constrained_decoding]` section of a manifest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,14 +29,14 @@ pub(crate) struct CaptionConstraints {
 #[derive(Clone, Debug)]
 pub(crate) struct ConstrainedDecoding {
     constraints: CaptionConstraints,
-    concepts: ConceptIndex,
+    concepts: ConceptVocabulary,
 }
 
 impl ConstrainedDecoding {
     pub(crate) fn new(constraints: CaptionConstraints, concepts: &[Concept]) -> Self {
         Self {
             constraints,
-            concepts: ConceptIndex::new(concepts),
+            concepts: ConceptVocabulary::new(concepts),
         }
     }
 

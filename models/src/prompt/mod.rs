@@ -2,8 +2,8 @@
 
 pub(crate) mod builder;
 pub(crate) mod caption_ranker;
+pub(crate) mod concept_tags;
 pub(crate) mod constrained_decoding;
 pub(crate) mod decoder_prompt;
 pub(crate) mod first_sentence;
-pub(crate) mod tags;
-pub(crate) mod yes_no;
+pub(crate) mod yes_no_classifier;

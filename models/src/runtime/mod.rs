@@ -1,5 +1,5 @@
 //! ONNX modules: their sessions, thread counts and counters.
 
-pub(crate) mod meter;
+pub(crate) mod module_meter;
 pub(crate) mod session;
-pub(crate) mod threads;
+pub(crate) mod thread_counts;

@@ -43,7 +43,7 @@ pub struct CaptionMemory {
 struct Neighbour {
     row: usize,
     similarity: f32,
-    agreement: f32,
+    consensus: f32,
 }
 
 impl CaptionMemory {
@@ -116,7 +116,7 @@ impl CaptionMemory {
         let neighbours = self.neighbours(vector, DRAFT_NEIGHBOURS);
         // The first of equals, as in training.
         let best = neighbours.iter().reduce(|best, next| {
-            if next.agreement > best.agreement {
+            if next.consensus > best.consensus {
                 next
             } else {
                 best
@@ -130,7 +130,7 @@ impl CaptionMemory {
     pub fn examples(&self, vector: &[f32], count: usize) -> Vec<&str> {
         let mut neighbours = self.neighbours(vector, EXAMPLE_NEIGHBOURS);
         neighbours.sort_by(|a, b| {
-            let score = |neighbour: &Neighbour| neighbour.similarity + neighbour.agreement;
+            let score = |neighbour: &Neighbour| neighbour.similarity + neighbour.consensus;
             score(b).partial_cmp(&score(a)).unwrap_or(Ordering::Equal)
         });
         let (mut examples, mut images) = (Vec::with_capacity(count), Vec::with_capacity(count));
@@ -161,15 +161,15 @@ impl CaptionMemory {
             .map(|(row, similarity)| Neighbour {
                 row,
                 similarity,
-                agreement: dot(self.codes(row), &common) * self.scale[row],
+                consensus: dot(self.codes(row), &common) * self.scale[row],
             })
             .collect();
         let highest =
             |value: fn(&Neighbour) -> f32| neighbours.iter().map(value).fold(1e-6, f32::max);
-        let (similarity, agreement) = (highest(|n| n.similarity), highest(|n| n.agreement));
+        let (similarity, consensus) = (highest(|n| n.similarity), highest(|n| n.consensus));
         for neighbour in &mut neighbours {
             neighbour.similarity /= similarity;
-            neighbour.agreement /= agreement;
+            neighbour.consensus /= consensus;
         }
         neighbours
     }

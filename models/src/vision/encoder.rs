@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Image, ModelError, VisualFeatures,
-    prompt::tags::TagRules,
+    prompt::concept_tags::TagRules,
     runtime::session::{ElementType, OnnxModule, SessionOptions, TensorSpec, TensorValue},
 };
 

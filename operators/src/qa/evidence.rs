@@ -13,7 +13,7 @@ use crate::{
         question::Question,
         question_form::{QuestionForm, content_words},
     },
-    summary::sentences::{join_with_counts, most_frequent},
+    summary::frequent_sentences::{join_with_counts, most_frequent},
 };
 
 /// Highest number of segments that the decoder is asked about.

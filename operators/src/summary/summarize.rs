@@ -23,7 +23,7 @@ use crate::{
     media_time::MediaTime,
     request::{Decoded, Request, Subject},
     segment::{SegmentEvent, SegmentKey},
-    summary::{spec::SummarySpec, window::SummaryWindow},
+    summary::{summary_spec::SummarySpec, summary_window::SummaryWindow},
     tick::Pass,
 };
 

@@ -27,8 +27,8 @@ use atom_operators::{
     seal::{ResultEvent, SealBuffer, SealedEvents, seal},
     segment::{Segment, SegmentEvent, SegmentKey, SegmentSpec, segment},
     summary::{
-        spec::SummarySpec,
         summarize::{Summary, SummaryNode},
+        summary_spec::SummarySpec,
     },
     tick::Tick,
 };

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use atom_models::{
-    CaptionMemory, Fault, Generation, ModelError, Pack, PromptBuilder, Scheduler,
+    CaptionMemory, Fault, GeneratedTexts, ModelError, Pack, PromptBuilder, Scheduler,
     SchedulerSettings, TextEncoder, VisualFeatures, first_sentence,
 };
 use atom_operators::cancel::CancellationToken;
@@ -108,7 +108,7 @@ impl CaptionEvaluation {
         })
     }
 
-    fn generate(&mut self, features: &VisualFeatures) -> Result<Generation, Fault> {
+    fn generate(&mut self, features: &VisualFeatures) -> Result<GeneratedTexts, Fault> {
         let prompts = &self.prompts;
         let examples = prompts.examples(features, self.memory.as_ref());
         let prompt = prompts.caption_prompt(features, &examples);

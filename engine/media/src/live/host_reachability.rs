@@ -47,10 +47,11 @@ fn host_and_port(uri: &str) -> Option<(String, u16)> {
     // Only the authority counts: cameras have paths that a strict parser of uris rejects.
     let authority = rest.split(['/', '?', '#']).next()?;
     let authority: Authority = authority.parse().ok()?;
-    let port = match authority.port() {
-        Some(port) => port.as_str().parse().ok()?,
-        None if authority.as_str().ends_with(':') => return None,
-        None => usual,
+    let has_port = authority.as_str().rsplit('@').next()? != authority.host();
+    let port = if has_port {
+        authority.port_u16()?
+    } else {
+        usual
     };
     // An IPv6 address stands in brackets.
     let host = authority.host().trim_matches(['[', ']']);

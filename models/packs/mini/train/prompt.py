@@ -4,7 +4,7 @@
     Image tags: dog, grass; maybe run, ball
     Caption:
 
-models/src/prompt/tags.rs writes the same text.
+models/src/prompt/concept_tags.rs writes the same text.
 """
 POWER = 0.6     # of the spread: how much rare words are preferred
 LOOKED = 14     # so many words stand out most

@@ -4,12 +4,12 @@
 //! for a while if a request is about to arrive, although an empty row costs as much as one with a text.
 
 use super::{
-    guard::run,
     job::FinishedJob,
+    panic_boundary::run,
     request::{Request, TextSearch},
 };
 use crate::{
-    Candidate, Decoder, Fault, Generation, KvCache, KvShape,
+    Candidate, Decoder, Fault, GeneratedTexts, KvCache, KvShape,
     decoder::{beam_search::Continuation, kv_cache::CAPACITY_STEP},
 };
 
@@ -32,7 +32,7 @@ struct ActiveRequest {
     request: Request,
     search: TextSearch,
     texts: Vec<OpenText>,
-    generation: Generation,
+    generation: GeneratedTexts,
 }
 
 /// The row of an open text, and its newest token, which is not yet run.
@@ -66,7 +66,7 @@ impl Batch {
         decoder: &mut dyn Decoder,
         request: Request,
         (kv, logits): (KvCache, &[f32]),
-        generation: Generation,
+        generation: GeneratedTexts,
     ) {
         let row = self.reserve_rows(&request);
         self.kv.copy_row_from(row, &kv, 0);
@@ -241,7 +241,7 @@ impl Batch {
         }
     }
 
-    fn finish(&mut self, request: &Request, result: Result<Generation, Fault>) {
+    fn finish(&mut self, request: &Request, result: Result<GeneratedTexts, Fault>) {
         self.finished.push(FinishedJob {
             id: request.id,
             result,
@@ -283,8 +283,8 @@ fn split_rows(logits: &[f32], rows: usize) -> Vec<&[f32]> {
 fn complete(
     decoder: &mut dyn Decoder,
     search: TextSearch,
-    generation: Generation,
-) -> Result<Generation, Fault> {
+    generation: GeneratedTexts,
+) -> Result<GeneratedTexts, Fault> {
     let candidates = search.finish().into_iter().map(|found| {
         let text = decoder.decode(&found.tokens)?;
         Ok(Candidate {
@@ -292,7 +292,7 @@ fn complete(
             score: found.score,
         })
     });
-    Ok(Generation {
+    Ok(GeneratedTexts {
         candidates: candidates.collect::<Result<_, Fault>>()?,
         ..generation
     })

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::{Fault, Generation, Prompt};
+use crate::{Fault, GeneratedTexts, Prompt};
 
 /// The priority of a job; the first is the most urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +36,7 @@ pub struct FinishedJob {
     /// The number under which the job was submitted.
     pub id: u64,
     /// The generated texts, or the failure.
-    pub result: Result<Generation, Fault>,
+    pub result: Result<GeneratedTexts, Fault>,
 }
 
 /// The limits of a scheduler.

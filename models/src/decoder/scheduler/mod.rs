@@ -12,25 +12,25 @@
 use std::time::Instant;
 
 use crate::{
-    Decoder, Fault, Generation, KvCache, Prompt, Reason, decoder::prefix_cache::PrefixCache,
+    Decoder, Fault, GeneratedTexts, KvCache, Prompt, Reason, decoder::prefix_cache::PrefixCache,
 };
 
 mod batch;
 mod congestion_window;
-mod guard;
 mod job;
+mod panic_boundary;
 mod prefill;
-mod queue;
 mod request;
 #[cfg(test)]
 mod tests;
+mod waiting_queue;
 
 pub use job::{FinishedJob, Job, SchedulerSettings, Urgency};
 
 use batch::Batch;
 use prefill::{Prefill, run_chunk};
-use queue::{ActiveLoad, FAIR, WaitingQueue};
 use request::Request;
+use waiting_queue::{ActiveLoad, FAIR, WaitingQueue};
 
 /// Displaced work gets one of this many actions.
 const DISPLACED_SHARE: u64 = 4;
@@ -71,7 +71,7 @@ impl Scheduler {
         if !self.settings.reuse {
             return Ok(0);
         }
-        let mut tokens = guard::encode(&mut *self.decoder, prefix.as_str())?;
+        let mut tokens = panic_boundary::encode(&mut *self.decoder, prefix.as_str())?;
         // The last token may merge with the text that follows.
         tokens.pop();
         let mut kv = KvCache::from_tokens(self.decoder.shape(), &[], tokens.len());
@@ -146,7 +146,7 @@ impl Scheduler {
     pub fn partial_text(&mut self, id: u64) -> Option<String> {
         let tokens = self.batch.partial(id)?;
         // Tokens that do not form a text yet may form one later.
-        let text = guard::decode(&mut *self.decoder, tokens).ok()?;
+        let text = panic_boundary::decode(&mut *self.decoder, tokens).ok()?;
         Some(text.trim().to_owned())
     }
 
@@ -162,7 +162,11 @@ impl Scheduler {
     ///
     /// # Errors
     /// If the decoder fails.
-    pub fn generate(&mut self, prompt: &Prompt, max_tokens: usize) -> Result<Generation, Fault> {
+    pub fn generate(
+        &mut self,
+        prompt: &Prompt,
+        max_tokens: usize,
+    ) -> Result<GeneratedTexts, Fault> {
         let job = Job {
             prompt: prompt.clone(),
             max_tokens,
@@ -179,7 +183,7 @@ impl Scheduler {
         }
     }
 
-    fn finish(&mut self, id: u64, result: Result<Generation, Fault>) {
+    fn finish(&mut self, id: u64, result: Result<GeneratedTexts, Fault>) {
         self.finished.push(FinishedJob { id, result });
     }
 

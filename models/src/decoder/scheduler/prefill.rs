@@ -1,8 +1,8 @@
 //! Prefill: running a request's prompt in chunks, starting from its longest cached prefix.
 
-use super::{guard::run, request::Request};
+use super::{panic_boundary::run, request::Request};
 use crate::{
-    Decoder, Fault, Generation, KvCache, Prompt,
+    Decoder, Fault, GeneratedTexts, KvCache, Prompt,
     decoder::prefix_cache::{PrefixCache, PrefixHit},
 };
 
@@ -61,9 +61,9 @@ impl Prefill {
     }
 
     /// Returns the request, its keys and values, and the cost of its prompt, once the prompt is complete.
-    pub(super) fn finish(self) -> (Request, KvCache, Generation) {
+    pub(super) fn finish(self) -> (Request, KvCache, GeneratedTexts) {
         let Progress { kv, reused, pinned } = self.progress.expect("a complete prompt was run");
-        let cost = Generation {
+        let cost = GeneratedTexts {
             candidates: Vec::new(),
             prefilled: self.request.tokens.len() - reused - pinned,
             reused,

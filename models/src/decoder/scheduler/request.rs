@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    guard::encode,
     job::{Job, Urgency},
+    panic_boundary::encode,
 };
 use crate::{
     Decoder, Fault, ModelError, Prompt, Reason,

@@ -31,7 +31,7 @@ fn long(tokens: usize) -> Prompt {
 }
 
 /// Advances until nothing is left to do.
-fn finish(scheduler: &mut Scheduler) -> BTreeMap<u64, Result<Generation, Fault>> {
+fn finish(scheduler: &mut Scheduler) -> BTreeMap<u64, Result<GeneratedTexts, Fault>> {
     let mut results = BTreeMap::new();
     while !scheduler.idle() {
         let finished = scheduler.advance(Instant::now());
@@ -44,7 +44,7 @@ fn finish(scheduler: &mut Scheduler) -> BTreeMap<u64, Result<Generation, Fault>>
     results
 }
 
-fn text(result: &Result<Generation, Fault>) -> Result<String, Reason> {
+fn text(result: &Result<GeneratedTexts, Fault>) -> Result<String, Reason> {
     let generation = result.as_ref().map_err(|fault| fault.reason)?;
     Ok(generation.text().to_owned())
 }

@@ -16,13 +16,13 @@ use ort::{
 
 use crate::{Meter, ModelError};
 
-mod buffer;
-mod library;
 mod ort_error;
+mod ort_library;
 mod tensor;
+mod tensor_buffer;
 
-pub(crate) use buffer::TensorBuffer;
 pub(crate) use tensor::{ElementType, TensorSpec, TensorValue};
+pub(crate) use tensor_buffer::TensorBuffer;
 
 use ort_error::cause;
 
@@ -158,7 +158,7 @@ impl OnnxModule {
 }
 
 fn open(path: &Path, options: &SessionOptions) -> Result<Session, ModelError> {
-    let environment = library::environment(&options.library)?;
+    let environment = ort_library::environment(&options.library)?;
     let session = || {
         Session::builder(&environment)
             .map_err(cause)?

@@ -2,7 +2,7 @@
 
 /// Generated texts with their cost.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Generation {
+pub struct GeneratedTexts {
     /// The best texts found, best first; one for greedy search. Never empty, but a text may be.
     pub candidates: Vec<Candidate>,
     /// Prompt tokens that were computed.
@@ -19,11 +19,11 @@ pub struct Generation {
 pub struct Candidate {
     /// The new text, without the prompt, trimmed.
     pub text: String,
-    /// Log-probability divided by a power below 1 of the length, plus any terms of `Generation::rerank`.
+    /// Log-probability divided by a power below 1 of the length, plus any terms of `GeneratedTexts::rerank`.
     pub score: f32,
 }
 
-impl Generation {
+impl GeneratedTexts {
     /// Returns the best text.
     pub fn text(&self) -> &str {
         self.candidates.first().map_or("", |best| &best.text)

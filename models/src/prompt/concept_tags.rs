@@ -4,7 +4,7 @@ use std::{cmp::Ordering, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{VisualFeatures, vision::concept::Concept};
+use crate::{VisualFeatures, vision::concept_vocabulary::Concept};
 
 /// Maximum number of likely words in tags; a decoder without the caption adapter repeats longer lists.
 const MAX_LIKELY: usize = 3;

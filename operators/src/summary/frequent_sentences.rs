@@ -39,7 +39,7 @@ pub(crate) fn most_frequent(sentences: &[String]) -> Vec<(&str, usize)> {
 /// Returns the most frequent sentences with their counts, as one line.
 ///
 /// ```
-/// use atom_operators::summary::sentences::condense;
+/// use atom_operators::summary::frequent_sentences::condense;
 ///
 /// let captions = ["A dog.", "A cat.", "A dog."].map(str::to_owned);
 /// assert_eq!(condense(&captions), "A dog (2 times). A cat.");

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ModelError, TextEncoder, VisualFeatures,
     vision::{
-        concept::{Concept, ConceptIndex, base_forms, words},
+        concept_vocabulary::{Concept, ConceptVocabulary, base_forms, words},
         features::dot,
     },
 };
@@ -71,7 +71,7 @@ pub(crate) struct ConceptGroup {
 pub struct YesNoClassifier {
     rule: YesNoRule,
     concepts: Arc<[Concept]>,
-    index: ConceptIndex,
+    index: ConceptVocabulary,
     baseline: Option<Vec<f32>>,
 }
 
@@ -79,7 +79,7 @@ impl YesNoClassifier {
     pub(crate) fn new(rule: YesNoRule, concepts: Arc<[Concept]>) -> Self {
         Self {
             rule,
-            index: ConceptIndex::new(&concepts),
+            index: ConceptVocabulary::new(&concepts),
             concepts,
             baseline: None,
         }

@@ -35,9 +35,9 @@ impl Concept {
 
 /// The columns of concepts by word.
 #[derive(Clone, Debug)]
-pub(crate) struct ConceptIndex(Arc<HashMap<String, usize>>);
+pub(crate) struct ConceptVocabulary(Arc<HashMap<String, usize>>);
 
-impl ConceptIndex {
+impl ConceptVocabulary {
     pub(crate) fn new(concepts: &[Concept]) -> Self {
         let words = concepts.iter().map(|concept| concept.word.clone());
         Self(Arc::new(words.zip(0..).collect()))
@@ -132,7 +132,7 @@ mod tests {
             mean: 0.0,
             deviation: 1.0,
         };
-        let index = ConceptIndex::new(&["run", "woman", "ride", "red", "city"].map(concept));
+        let index = ConceptVocabulary::new(&["run", "woman", "ride", "red", "city"].map(concept));
         let named = |text| index.columns_in(text).into_iter().collect::<Vec<_>>();
         assert_eq!(named("Women running, a woman runs."), [0, 1]);
         assert_eq!(named("Riding through cities in red"), [2, 3, 4]);

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Manifest, ModelError,
-    packs::{cache, file_check::verified_path, manifest::MANIFEST_FILE},
+    packs::{cache_folder, file_integrity::verified_path, manifest::MANIFEST_FILE},
 };
 
 /// The name of the pack that holds the ONNX Runtime library.
@@ -18,7 +18,7 @@ pub(super) const RUNTIME: &str = "onnxruntime";
 /// # Errors
 /// If it is not installed, or its manifest is wrong.
 pub(super) fn installed(name: &str) -> Result<(Manifest, PathBuf), ModelError> {
-    let packs = cache::packs(&cache::folder()?);
+    let packs = cache_folder::packs(&cache_folder::folder()?);
     let not_installed = || ModelError::NotInstalled {
         name: name.to_owned(),
         folder: packs.join(name),
@@ -49,7 +49,7 @@ fn in_folder(folder: &Path) -> Option<Result<(Manifest, PathBuf), ModelError>> {
 /// # Errors
 /// If there is no cache folder, or a manifest is wrong.
 pub fn installed_packs() -> Result<Vec<(Manifest, PathBuf)>, ModelError> {
-    let folder = cache::packs(&cache::folder()?);
+    let folder = cache_folder::packs(&cache_folder::folder()?);
     let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
     let mut found = entries
         .filter_map(|entry| in_folder(&entry.path()))

@@ -2,7 +2,7 @@
 
 use atom_models::{Fault, Prompt, PromptBuilder, Reason};
 
-use crate::{ids::SourceId, media_time::MediaTime, summary::sentences::condense};
+use crate::{ids::SourceId, media_time::MediaTime, summary::frequent_sentences::condense};
 
 /// A window of a source: a minute, or a longer span of minutes.
 #[derive(Clone, Debug, PartialEq, Eq)]
