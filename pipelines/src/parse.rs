@@ -4,7 +4,7 @@
 //! one nor removes its node from the graph.
 
 mod node_or_sink;
-mod parser;
+mod parse_context;
 mod settings;
 
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::{
     source_settings::SourceSettings,
 };
 
-use parser::{Key, Parser, Value};
+use parse_context::{Key, ParseContext, Value};
 
 const TOP_LEVEL_KEYS: [&str; 6] = ["name", "pack", "source", "node", "sink", "query"];
 
@@ -37,13 +37,13 @@ pub(crate) fn parse_partially(path: &Path, text: &str) -> (PipelineFile, Vec<Pro
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut file = empty_file(path);
     file.valid_toml = errors.is_empty();
-    let mut parser = Parser::new(path, text);
+    let mut context = ParseContext::new(path, text);
     if file.valid_toml {
-        parser.file(&mut file, table.into_inner());
+        context.file(&mut file, table.into_inner());
     } else {
-        parser.report_syntax_errors(&errors);
+        context.report_syntax_errors(&errors);
     }
-    (file, parser.problems)
+    (file, context.problems)
 }
 
 fn empty_file(path: &Path) -> PipelineFile {
@@ -63,7 +63,7 @@ fn empty_file(path: &Path) -> PipelineFile {
     }
 }
 
-impl<'t> Parser<'t> {
+impl<'t> ParseContext<'t> {
     /// Reports TOML errors, at most one per line: further errors on a line follow from the first.
     fn report_syntax_errors(&mut self, errors: &[toml::de::Error]) {
         for error in errors {

@@ -8,9 +8,9 @@ use crate::{
     suggestion::{did_you_mean, quoted},
 };
 
-use super::parser::{Key, Parser, Value, describe};
+use super::parse_context::{Key, ParseContext, Value, describe};
 
-impl<'t> Parser<'t> {
+impl<'t> ParseContext<'t> {
     /// Parses a node or a sink. If its kind cannot be parsed, the error holds the item with its name and inputs.
     pub(super) fn node_or_sink<K: Clone>(
         &mut self,

@@ -6,9 +6,9 @@ use toml::de::DeTable;
 
 use crate::kind_schema::{KindSchema, TEXT};
 
-use super::parser::{Key, Parser, Value, describe};
+use super::parse_context::{Key, ParseContext, Value, describe};
 
-impl<'t> Parser<'t> {
+impl<'t> ParseContext<'t> {
     /// Parses the settings; a key with a problem is reported and keeps its default.
     pub(super) fn settings<K: Clone>(
         &mut self,

@@ -12,8 +12,8 @@ const MAX_BATCH: u64 = 1000;
 /// Fewest segments removed from a store that is too large: fewer might free no page.
 const MIN_BATCH_FOR_SIZE: u64 = 16;
 
-/// The last column is the run that wrote the segment, unless that was restarted: rows that a restarted run has not written anew
-/// are not missed.
+/// The last column is the run that wrote the segment; NULL for rows left over from before a restart, whose removal is not
+/// recorded as a gap.
 macro_rules! select_surplus {
     ($which:literal) => {
         concat!(

@@ -9,7 +9,7 @@ pub(crate) const VERSION: u32 = 1;
 
 /// All tables, views and triggers.
 ///
-/// - `sources`: one row for each source and pack. `run` is the number of the run that began or restarted it; it orders the
+/// - `sources`: one row for each source and pack. `run` is the number of the latest start of indexing; it orders the
 ///   packs of a source, and a row of `segments` carries the run that wrote it, so `finish` can tell which rows are old. Numbers
 ///   come from `runs` and are never reused, so a reader notices a source that was removed and added again.
 /// - `current_sources`: the packs of each source that searches read. All packs of a live source are current, because its frames

@@ -1,6 +1,6 @@
-//! Writes and ends gaps, so that nobody takes a stretch that is missing for one in which nothing happened.
+//! Writes and ends gaps, so that missing video is never mistaken for uneventful video.
 //!
-//! A gap has the key of a row, and the one written last stays. A gap whose end is not known yet ends where the next row
+//! A gap and a row of equal key exclude each other; the later write wins. A gap whose end is not known yet ends where the next row
 //! of its source begins. The gap of expired rows outranks both: only a run from the beginning overwrites it.
 
 use rusqlite::{Connection, Result, params};

@@ -13,7 +13,7 @@ use std::{
 use atom_operators::media_time::MediaTime;
 use gstreamer as gst;
 
-use super::playback_state::{PlaybackState, PlaybackStop};
+use super::frame_processor::{FrameProcessor, PlaybackStop};
 use crate::{
     error::MediaError,
     frame_sender::{FrameSender, PlaybackSummary},
@@ -38,18 +38,18 @@ pub fn play_recording(
 ) -> Result<PlaybackSummary, MediaError> {
     let shown = request.location.redacted();
     let (resumed, growing) = (request.from > MediaTime::default(), request.growing);
-    let mut state = PlaybackState::new(request);
-    let outcome = match play_once(&mut state, sender) {
+    let mut processor = FrameProcessor::new(request);
+    let outcome = match play_once(&mut processor, sender) {
         Err(PlaybackStop::WronglyDecoded) => {
-            state.restart_without_skipping();
-            play_once(&mut state, sender)
+            processor.restart_without_skipping();
+            play_once(&mut processor, sender)
         }
         outcome => outcome,
     };
     let summary = PlaybackSummary {
-        end: state.end,
-        complete: matches!(outcome, Ok(())) && state.frames > 0 && !growing,
-        frames: state.frames,
+        end: processor.end,
+        complete: matches!(outcome, Ok(())) && processor.frames > 0 && !growing,
+        frames: processor.frames,
     };
     let failure = match outcome {
         Err(PlaybackStop::Cancelled) => None,
@@ -59,39 +59,43 @@ pub fn play_recording(
             Some("its frames need others that are not there".into())
         }
         // A run that resumes at the very end finds nothing left.
-        Ok(()) if state.frames == 0 && (resumed || growing) => None,
-        Ok(()) if state.frames == 0 => Some("it holds no frames".into()),
-        Ok(()) => state.unusable.take(),
+        Ok(()) if processor.frames == 0 && (resumed || growing) => None,
+        Ok(()) if processor.frames == 0 => Some("it holds no frames".into()),
+        Ok(()) => processor.unusable.take(),
     };
     match failure {
-        Some(reason) if state.delivered == 0 => Err(MediaError::NoVideo {
+        Some(reason) if processor.delivered == 0 => Err(MediaError::NoVideo {
             location: shown,
-            reason: state.location.unreachable().unwrap_or(reason),
+            reason: processor.location.unreachable().unwrap_or(reason),
         }),
         _ => Ok(summary),
     }
 }
 
-fn play_once(state: &mut PlaybackState, sender: &FrameSender) -> Result<(), PlaybackStop> {
+fn play_once(processor: &mut FrameProcessor, sender: &FrameSender) -> Result<(), PlaybackStop> {
     let options = PipelineOptions {
-        growing: state.growing,
+        growing: processor.growing,
         ..PipelineOptions::default()
     };
-    let opened = VideoPipeline::open(&state.location, options);
+    let opened = VideoPipeline::open(&processor.location, options);
     let pipeline = opened.map_err(|error| PlaybackStop::Failed(error.message))?;
-    state.attach(&pipeline);
-    let outcome = Player { pipeline }.run(state, sender);
-    state.count_undecoded(sender);
+    processor.attach(&pipeline);
+    let outcome = Player { pipeline }.run(processor, sender);
+    processor.count_undecoded(sender);
     outcome
 }
 
-/// Moves frames from a pipeline into the playback state.
+/// Moves frames from a pipeline into the frame processor.
 struct Player {
     pipeline: VideoPipeline,
 }
 
 impl Player {
-    fn run(&mut self, state: &mut PlaybackState, sender: &FrameSender) -> Result<(), PlaybackStop> {
+    fn run(
+        &mut self,
+        processor: &mut FrameProcessor,
+        sender: &FrameSender,
+    ) -> Result<(), PlaybackStop> {
         let mut last_frame = Instant::now();
         loop {
             if sender.cancelled() {
@@ -99,21 +103,23 @@ impl Player {
             }
             match self.pipeline.pull(PULL_TIMEOUT) {
                 Some(sample) => {
-                    if state.frames == 0 {
+                    if processor.frames == 0 {
                         self.report_length(sender);
                     }
-                    state.take(sample, sender)?;
+                    processor.take(sample, sender)?;
                     last_frame = Instant::now();
                 }
-                None if self.pipeline.at_end() => return self.finish(state, sender),
+                None if self.pipeline.at_end() => return self.finish(processor, sender),
                 None if last_frame.elapsed() > STALL_TIMEOUT => {
-                    return self.fail("it gave no frame for 30 s".into(), state, sender);
+                    return self.fail("it gave no frame for 30 s".into(), processor, sender);
                 }
                 None => {}
             }
             match self.pipeline.poll() {
-                Some(BusEvent::DamagedFrame(why)) => state.report_fault(&why, sender)?,
-                Some(BusEvent::Failed(error)) => return self.fail(error.message, state, sender),
+                Some(BusEvent::DamagedFrame(why)) => processor.report_fault(&why, sender)?,
+                Some(BusEvent::Failed(error)) => {
+                    return self.fail(error.message, processor, sender);
+                }
                 None => {}
             }
         }
@@ -128,22 +134,22 @@ impl Player {
     /// Ends playback at the end of the stream, with a warning if the file was cut short.
     fn finish(
         &mut self,
-        state: &mut PlaybackState,
+        processor: &mut FrameProcessor,
         sender: &FrameSender,
     ) -> Result<(), PlaybackStop> {
-        state.take_final_frames(sender)?;
-        if let Some(error) = self.pipeline.take_error().filter(|_| state.frames == 0) {
+        processor.take_final_frames(sender)?;
+        if let Some(error) = self.pipeline.take_error().filter(|_| processor.frames == 0) {
             return Err(PlaybackStop::Failed(error.message));
         }
         let length = self.pipeline.length().map_or(0, gst::ClockTime::mseconds);
-        let truncated = length > state.end.millis() + LENGTH_TOLERANCE_MS;
-        if state.frames > 0 && truncated && !state.growing {
+        let truncated = length > processor.end.millis() + LENGTH_TOLERANCE_MS;
+        if processor.frames > 0 && truncated && !processor.growing {
             let why = format!(
                 "the video says it lasts {}, its frames end at {}: it was cut short",
                 MediaTime::from_millis(length),
-                state.end
+                processor.end
             );
-            sender.report_fault(state.at, &why)?;
+            sender.report_fault(processor.at, &why)?;
         }
         Ok(())
     }
@@ -152,15 +158,15 @@ impl Player {
     fn fail(
         &self,
         reason: String,
-        state: &mut PlaybackState,
+        processor: &mut FrameProcessor,
         sender: &FrameSender,
     ) -> Result<(), PlaybackStop> {
         // Decoded frames wait in the sink.
         while let Some(sample) = self.pipeline.pull(gst::ClockTime::ZERO) {
-            state.take(sample, sender)?;
+            processor.take(sample, sender)?;
         }
-        if state.frames > 0 {
-            state.report_fault(&reason, sender)?;
+        if processor.frames > 0 {
+            processor.report_fault(&reason, sender)?;
         }
         Err(PlaybackStop::Failed(reason))
     }

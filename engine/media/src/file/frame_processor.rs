@@ -1,5 +1,5 @@
-//! The progress of playing one recording: the media time of each frame, which frames are sent, and from when on packets need
-//! not be decoded.
+//! Processes the decoded frames of one recording: assigns media times, filters, converts and sends frames, and says which packets
+//! need not be decoded.
 //!
 //! Invariant: media time never decreases, whatever a damaged file's timestamps are.
 
@@ -43,8 +43,8 @@ impl From<Cancelled> for PlaybackStop {
     }
 }
 
-/// The progress of playing one recording.
-pub(super) struct PlaybackState {
+/// The frame processing of one recording, with its progress.
+pub(super) struct FrameProcessor {
     pub(super) location: Location,
     /// True if the recording is still being written.
     pub(super) growing: bool,
@@ -73,7 +73,7 @@ pub(super) struct PlaybackState {
     next_wanted: MediaTime,
 }
 
-impl PlaybackState {
+impl FrameProcessor {
     pub(super) fn new(request: PlaybackRequest) -> Self {
         Self {
             location: request.location,

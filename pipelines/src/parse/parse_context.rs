@@ -1,4 +1,4 @@
-//! The parser of one file: it reports problems with their lines, and reads names and text values.
+//! The context shared by the parts of the parser: the text of one file, its problems with their lines, and the reading of names and text values.
 
 use std::{collections::BTreeMap, ops::Range, path::Path};
 
@@ -16,13 +16,13 @@ pub(super) type Key<'t> = Spanned<DeString<'t>>;
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;
 
 /// The text of one file and the problems found in it so far.
-pub(super) struct Parser<'t> {
+pub(super) struct ParseContext<'t> {
     pub(super) path: &'t Path,
     pub(super) text: &'t str,
     pub(super) problems: Vec<Problem>,
 }
 
-impl<'t> Parser<'t> {
+impl<'t> ParseContext<'t> {
     pub(super) fn new(path: &'t Path, text: &'t str) -> Self {
         let problems = Vec::new();
         Self {
