@@ -1,11 +1,11 @@
-//! What all threads around the sources of a run share.
+//! The context that all threads around the sources of a run share.
 
 use atom_operators::cancel::CancellationToken;
 use atom_pipelines::Plan;
 
 use crate::run_status::RunStatus;
 
-/// What the scanner and the source workers of a run share.
+/// The context that the directory scanner and the source workers of a run share.
 pub(crate) struct IntakeContext<'p> {
     pub(crate) plan: &'p Plan,
     /// Width and height of frames for the vision encoder.

@@ -1,4 +1,4 @@
-//! What all threads of a run share: its status, its metrics, the health of its modules, and the token that ends it early.
+//! The context that all threads of a run share: its status, its metrics, the health of its modules, and the token that ends it early.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use atom_operators::cancel::CancellationToken;
 
 use crate::{metrics::Metrics, module_health::ModuleHealth, run_status::RunStatus};
 
-/// What all threads of a run share. Clones share it too.
+/// The context that all threads of a run share. Clones share it too.
 #[derive(Clone)]
 pub(crate) struct RunContext {
     pub(crate) status: RunStatus,
