@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Writes the output of every command of a build of Atom to a folder, so that two builds can be compared:
 #
-#   scripts/capture-outputs.sh before/atom /tmp/before
-#   scripts/capture-outputs.sh target/release/atom /tmp/after
-#   diff -r /tmp/before /tmp/after
+#   scripts/capture-outputs.sh before/atom before/outputs
+#   scripts/capture-outputs.sh target/release/atom target/outputs
+#   diff -r before/outputs target/outputs
 #
 # Every command runs in a temporary folder with the packs `fake` and `mini` on the demo video (see scripts/setup.sh).
 # Each file holds the command line, the exit code, stdout and stderr. Run times, memory sizes, the path of the temporary

@@ -78,3 +78,15 @@ pub(crate) fn remove_source(store: &mut Store, source: &str) -> bool {
     });
     removed.unwrap() > 0
 }
+
+/// Returns the pack and the start of each row.
+pub(crate) fn starts(store: &Store) -> Vec<(String, u64)> {
+    let rows = store.rows(None, None, None).unwrap();
+    rows.into_iter().map(|r| (r.pack, r.row.start_ms)).collect()
+}
+
+/// Returns what [`starts`] gives for rows of one pack.
+pub(crate) fn keys(pack: &str, starts: &[u64]) -> Vec<(String, u64)> {
+    let starts = starts.iter();
+    starts.map(|start| (pack.to_owned(), *start)).collect()
+}

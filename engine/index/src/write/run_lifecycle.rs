@@ -108,17 +108,7 @@ mod tests {
     use super::*;
     use crate::row::Seal;
     use crate::source_state::SourceState;
-    use crate::testing::{found, row, store};
-
-    fn starts(store: &Store) -> Vec<(String, u64)> {
-        let rows = store.rows(None, None, None).unwrap();
-        rows.into_iter().map(|r| (r.pack, r.row.start_ms)).collect()
-    }
-
-    fn keys(pack: &str, starts: &[u64]) -> Vec<(String, u64)> {
-        let starts = starts.iter();
-        starts.map(|start| (pack.to_owned(), *start)).collect()
-    }
+    use crate::testing::{found, keys, row, starts, store};
 
     #[test]
     fn a_run_goes_on_where_the_last_seal_left_it() {
@@ -212,6 +202,29 @@ mod tests {
             live: false,
         };
         assert_eq!(store.sources().unwrap(), [only]);
+    }
+
+    #[test]
+    fn a_finished_run_spares_a_newer_run_and_what_a_camera_of_that_name_showed() {
+        let (mut store, _folder) = store();
+        for (pack, caption) in [("camera", "live"), ("old", "ball"), ("new", "cube")] {
+            store.begin("door", pack).unwrap();
+            store
+                .seal("door", pack, Seal::of(&[row(0, caption)], 4000))
+                .unwrap();
+            if pack == "camera" {
+                store.reopen("door").unwrap();
+            }
+        }
+        store.finish("door", "old", 4000).unwrap();
+        let packs = store.sources().unwrap().into_iter().map(|state| state.pack);
+        assert_eq!(packs.collect::<Vec<_>>(), ["camera", "old", "new"]);
+        store
+            .seal("door", "new", Seal::of(&[row(4000, "cube")], 8000))
+            .unwrap();
+        store.finish("door", "new", 8000).unwrap();
+        assert_eq!(found(&store, "live"), [0]);
+        assert!(found(&store, "ball").is_empty());
     }
 
     #[test]

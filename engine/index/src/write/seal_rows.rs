@@ -121,17 +121,7 @@ fn concept_bytes(concepts: &[f32]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{found, row, store};
-
-    fn starts(store: &Store) -> Vec<(String, u64)> {
-        let rows = store.rows(None, None, None).unwrap();
-        rows.into_iter().map(|r| (r.pack, r.row.start_ms)).collect()
-    }
-
-    fn keys(pack: &str, starts: &[u64]) -> Vec<(String, u64)> {
-        let starts = starts.iter();
-        starts.map(|start| (pack.to_owned(), *start)).collect()
-    }
+    use crate::testing::{found, keys, row, starts, store};
 
     #[test]
     fn a_row_comes_back_as_it_was_sealed() {
