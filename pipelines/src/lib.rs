@@ -7,6 +7,7 @@
 
 // The contents of a pipeline file.
 mod pipeline_file;
+mod recording_names;
 mod sink_settings;
 mod source_settings;
 mod uri;
@@ -35,6 +36,7 @@ pub use parse::parse;
 pub use pipeline_file::{InputSpec, Item, NodeSpec, PipelineFile, SinkSpec, SourceSpec};
 pub use plan::{Input, Plan, PlannedNode, PlannedQueries, PlannedSink, PlannedSource, SinkInput};
 pub use problem::{Problem, Problems};
+pub use recording_names::{Litter, VIDEO_EXTENSIONS, is_video_file};
 pub use sink_settings::{FileSinkSpec, JsonlSinkSpec, SinkKind};
 pub use source_settings::SourceSettings;
-pub use uri::{Uri, UriError, VIDEO_EXTENSIONS, is_video_file, redacted, split_login};
+pub use uri::{Uri, UriError, redacted, split_login};

@@ -13,6 +13,8 @@ use std::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use thiserror::Error;
 
+use crate::recording_names::VIDEO_EXTENSIONS;
+
 /// The bytes of a path that are percent-encoded: everything except unreserved characters and `/`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
@@ -20,20 +22,6 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'-')
     .remove(b'~');
-
-/// File extensions of videos, in lower case.
-pub const VIDEO_EXTENSIONS: [&str; 17] = [
-    "3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf", "ogv",
-    "ts", "webm", "wmv", "y4m",
-];
-
-/// Returns true if a file has the extension of a video.
-pub fn is_video_file(path: &Path) -> bool {
-    let extension = path
-        .extension()
-        .map(|extension| extension.to_string_lossy().to_lowercase());
-    extension.is_some_and(|extension| VIDEO_EXTENSIONS.contains(&extension.as_str()))
-}
 
 /// A parsed source URI.
 #[derive(Clone, Debug, PartialEq, Eq)]

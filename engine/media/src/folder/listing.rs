@@ -1,12 +1,14 @@
 //! Lists the recordings of a set as they are now.
 
 use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use atom_pipelines::VIDEO_EXTENSIONS;
+use atom_pipelines::{Litter, VIDEO_EXTENSIONS};
 use walkdir::{DirEntry, WalkDir};
 
 use super::recording_set::RecordingSet;
@@ -50,9 +52,12 @@ pub struct Listing {
     pub files: Vec<FileEntry>,
     /// Folders that could not be read, and the reasons.
     pub unreadable: Vec<(PathBuf, io::Error)>,
+    /// Folders, and files that would be recordings, that were left out, and the reasons.
+    pub left_out: Vec<(PathBuf, &'static str)>,
 }
 
-/// Lists all recordings of a set. Symbolic links to folders are not followed: they could form a cycle.
+/// Lists all recordings of a set. Hidden files, system folders and partial downloads are left out, and symbolic links to
+/// folders are not followed: they could form a cycle. Only what lies below the set's own path is judged.
 pub fn list(set: &RecordingSet) -> Listing {
     let mut listing = Listing::default();
     if set.root.is_dir() {
@@ -65,10 +70,12 @@ pub fn list(set: &RecordingSet) -> Listing {
 }
 
 fn list_folder(set: &RecordingSet, listing: &mut Listing) {
-    let is_recording = |entry: &DirEntry| !entry.file_type().is_dir() && set.matches(entry.path());
-    for entry in WalkDir::new(&set.root) {
+    let mut filter = LitterFilter::new(set);
+    let entries = WalkDir::new(&set.root).into_iter();
+    for entry in entries.filter_entry(|entry| filter.keeps(entry)) {
         match entry {
-            Ok(entry) if is_recording(&entry) && entry.path().is_file() => {
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) if set.is_wanted(entry.path()) && entry.path().is_file() => {
                 listing.files.extend(read(entry.path()));
             }
             Ok(_) => {}
@@ -79,6 +86,67 @@ fn list_folder(set: &RecordingSet, listing: &mut Listing) {
                 listing.unreadable.extend(path.zip(error.into_io_error()));
             }
         }
+    }
+    filter.finish(listing);
+}
+
+/// Leaves out what is no recording although its name may end like one, and notes what it left out.
+struct LitterFilter<'s> {
+    set: &'s RecordingSet,
+    left_out: Vec<(PathBuf, &'static str)>,
+    /// Files that are being downloaded under their final name.
+    downloading: BTreeSet<PathBuf>,
+}
+
+impl<'s> LitterFilter<'s> {
+    fn new(set: &'s RecordingSet) -> Self {
+        Self {
+            set,
+            left_out: Vec::new(),
+            downloading: BTreeSet::new(),
+        }
+    }
+
+    /// False for litter and for links to folders.
+    fn keeps(&mut self, entry: &DirEntry) -> bool {
+        if entry.depth() == 0 {
+            return true;
+        }
+        let path = entry.path();
+        if entry.path_is_symlink() && path.is_dir() {
+            let reason = "it is a link to a folder; to index that folder, give it as another path";
+            self.left_out.push((path.to_owned(), reason));
+            return false;
+        }
+        let Some(litter) = self.set.litter(entry.file_name()) else {
+            return true;
+        };
+        if path.extension() == Some(OsStr::new("aria2")) {
+            // It stands beside a download that already has its final name.
+            self.downloading.insert(path.with_extension(""));
+        } else if entry.file_type().is_dir() || self.would_be_wanted(path, litter) {
+            self.left_out.push((path.to_owned(), litter.reason()));
+        }
+        false
+    }
+
+    /// True if only the litter's mark distinguishes a file from a recording.
+    fn would_be_wanted(&self, path: &Path, litter: Litter) -> bool {
+        let complete = path.with_extension("");
+        self.set.is_wanted(path) || litter == Litter::Partial && self.set.is_wanted(&complete)
+    }
+
+    /// Leaves out the files that are being downloaded, and hands over what was left out.
+    fn finish(mut self, listing: &mut Listing) {
+        listing.files.retain(|file| {
+            let complete = !self.downloading.contains(&file.path);
+            if !complete {
+                let reason = Litter::Partial.reason();
+                self.left_out.push((file.path.clone(), reason));
+            }
+            complete
+        });
+        listing.left_out = self.left_out;
     }
 }
 
@@ -107,11 +175,24 @@ impl RecordingSet {
             Some((folder, error)) => format!("{}: {error}", folder.display()),
             None if self.pattern.is_some() => "no file is like it".to_owned(),
             None => format!(
-                "no video is in it, no name ends in one of {}",
-                VIDEO_EXTENSIONS.join(", ")
+                "no video is in it, no name ends in one of {}{}",
+                VIDEO_EXTENSIONS.join(", "),
+                left_out_hint(&listing.left_out)
             ),
         })
     }
+}
+
+/// Names one of the things that were left out, in case it is the one that was meant.
+fn left_out_hint(left_out: &[(PathBuf, &str)]) -> String {
+    let Some((path, reason)) = left_out.first() else {
+        return String::new();
+    };
+    let more = match left_out.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!("; left out: {} ({reason}){more}", path.display())
 }
 
 #[cfg(test)]
@@ -150,6 +231,85 @@ mod tests {
         assert!(
             RecordingSet::open(&at("none")).is_err()
                 && RecordingSet::open(&at("no/*.mp4")).is_err()
+        );
+    }
+
+    #[test]
+    fn litter_of_other_systems_and_partial_downloads_are_no_recordings() {
+        let folder = tempdir().unwrap();
+        let root = folder.path().join(".cache/videos");
+        let litter = [
+            "._good.mp4",
+            ".hidden/h.mp4",
+            "@eaDir/good.mp4",
+            "$RECYCLE.BIN/S-1-5/$R1.mp4",
+            ".Trash-1000/files/old.mp4",
+            "System Volume Information/v.mp4",
+            "safari.mp4.download/safari.mp4",
+            "chrome.mp4.crdownload",
+            "aria.mp4",
+            "aria.mp4.aria2",
+        ];
+        for name in ["good.mp4", "day/good.vob", ".DS_Store"]
+            .iter()
+            .chain(&litter)
+        {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        let names = |path: &Path| -> (Vec<String>, Vec<String>) {
+            let set = RecordingSet::open(path).unwrap();
+            let name = |path: &Path| set.index_name(path).display().to_string();
+            let listing = list(&set);
+            let left_out = listing.left_out.iter().map(|(path, _)| name(path));
+            let mut left_out: Vec<_> = left_out.collect();
+            left_out.sort();
+            let files = listing.files.iter().map(|file| name(&file.path)).collect();
+            (files, left_out)
+        };
+        // The folder given is itself in a hidden one: only what lies below it is judged.
+        let (files, left_out) = names(&root);
+        assert_eq!(files, ["day/good.vob", "good.mp4"]);
+        assert_eq!(
+            left_out,
+            [
+                "$RECYCLE.BIN",
+                ".Trash-1000",
+                "._good.mp4",
+                ".hidden",
+                "@eaDir",
+                "System Volume Information",
+                "aria.mp4",
+                "chrome.mp4.crdownload",
+                "safari.mp4.download",
+            ]
+        );
+        assert_eq!(names(&root.join("*.mp4")).0, ["good.mp4"]);
+        assert_eq!(names(&root.join("**/.hidden/*")).0, [".hidden/h.mp4"]);
+        assert_eq!(names(&root.join(".hidden")).0, ["h.mp4"]);
+        assert_eq!(
+            list(&RecordingSet::open(&root.join("._good.mp4")).unwrap())
+                .files
+                .len(),
+            1
+        );
+        let set = RecordingSet::open(&root).unwrap();
+        let within = |name: &str| set.contains(&set.root.join(name));
+        assert!(within("good.mp4") && !within("._good.mp4") && !within(".hidden/h.mp4"));
+    }
+
+    #[test]
+    fn a_folder_of_nothing_but_litter_names_what_was_left_out() {
+        let folder = tempdir().unwrap();
+        fs::write(folder.path().join("film.mp4.part"), "x").unwrap();
+        let empty = RecordingSet::open(folder.path())
+            .unwrap()
+            .why_empty()
+            .unwrap();
+        assert!(
+            empty.contains("film.mp4.part (it is a download or copy that is not complete)"),
+            "{empty}"
         );
     }
 }

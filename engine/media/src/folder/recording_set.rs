@@ -1,11 +1,12 @@
 //! The recordings that a path or pattern names.
 
 use std::{
+    ffi::OsStr,
     io,
     path::{Path, PathBuf},
 };
 
-use atom_pipelines::is_video_file;
+use atom_pipelines::{Litter, is_video_file};
 use glob::{MatchOptions, Pattern};
 
 /// A file, a folder with all folders in it, or a pattern.
@@ -70,8 +71,31 @@ impl RecordingSet {
         file.starts_with(&self.root) && (file == self.root || self.matches(file))
     }
 
-    /// True if a file in the folder matches the pattern, or is a video.
+    /// Returns the reason why a file or folder with this name, inside the set's folder, is left out.
+    ///
+    /// A pattern that spells out such a name, as `.clips/*.mp4` does, takes it.
+    pub(super) fn litter(&self, name: &OsStr) -> Option<Litter> {
+        let name = name.to_string_lossy();
+        let wanted = |part: &str| {
+            Litter::of_name(part).is_some()
+                && Pattern::new(part).is_ok_and(|part| part.matches(&name))
+        };
+        let spelled_out = || {
+            let pattern = self.pattern.as_ref();
+            pattern.is_some_and(|pattern| pattern.as_str().split('/').any(wanted))
+        };
+        Litter::of_name(&name).filter(|_| !spelled_out())
+    }
+
+    /// True if a file in the folder matches the pattern, or is a video; and neither it nor a folder on the way to it is litter.
     pub(super) fn matches(&self, file: &Path) -> bool {
+        let is_litter = |name| self.litter(name).is_some();
+        let inside = self.index_name(file);
+        self.is_wanted(file) && !inside.iter().any(is_litter)
+    }
+
+    /// True if a file in the folder matches the pattern, or is a video.
+    pub(super) fn is_wanted(&self, file: &Path) -> bool {
         let options = MatchOptions {
             require_literal_separator: true,
             ..MatchOptions::default()

@@ -15,7 +15,7 @@ use atom_media::{
     },
 };
 use crossbeam::channel::Sender;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{
     queue::SourceQueue,
@@ -42,8 +42,8 @@ pub(crate) struct DirectoryScanner<'r> {
     reconciler: &'r Reconciler<'r>,
     folders: Vec<ScannedFolder>,
     jobs: Sender<Job>,
-    /// Folders that could not be read; each is logged once.
-    unreadable: BTreeSet<PathBuf>,
+    /// Folders that could not be read, and what was left out; each is logged once.
+    logged: BTreeSet<PathBuf>,
 }
 
 struct ScannedFolder {
@@ -88,7 +88,7 @@ impl<'r> DirectoryScanner<'r> {
             reconciler,
             folders: recording_sets.into_iter().map(folder).collect(),
             jobs,
-            unreadable: BTreeSet::new(),
+            logged: BTreeSet::new(),
         }
     }
 
@@ -141,8 +141,13 @@ impl<'r> DirectoryScanner<'r> {
             }
             let listing = folder::list(&folder.recordings);
             for (path, error) in listing.unreadable {
-                if self.unreadable.insert(path.clone()) {
+                if self.logged.insert(path.clone()) {
                     warn!("cannot read the folder {}: {error}", path.display());
+                }
+            }
+            for (path, reason) in listing.left_out {
+                if self.logged.insert(path.clone()) {
+                    info!("left out {}: {reason}", path.display());
                 }
             }
             let mut files = listing.files;
