@@ -33,11 +33,12 @@ test: setup ## all tests
 	@scripts/setup.sh prometheus
 	cargo test --release --locked --workspace
 
-torture: setup ## what the tests do in seconds, for many minutes: cameras that fail, overload, kills
+torture: setup ## what the tests do in seconds, for many minutes: cameras that fail, overload, kills, random input
 	cargo build --release --locked --workspace
 	ATOM_CUTS=100 cargo test --release --locked -p atom-tests --test live again_and_again -- --nocapture
 	ATOM_OVERLOAD_SECONDS=120 cargo test --release --locked -p atom-tests --test overload -- --nocapture
 	ATOM_KILLS=200 cargo test --release --locked -p atom-tests --test kill -- --nocapture
+	ATOM_FUZZ_FACTOR=100 cargo test --release --locked -p atom-tests --test fuzz -- --nocapture
 
 bench: setup ## measures this machine and writes BENCHMARKS.md
 	@scripts/bench.sh

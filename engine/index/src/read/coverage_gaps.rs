@@ -4,9 +4,9 @@
 //! not ended, it is a gap, or a stage gave nothing for a segment in it.
 
 use atom_operators::qa::archive::{CoverageGap, GapReason};
-use rusqlite::{Connection, Result, Statement, params};
+use rusqlite::{Connection, Result, Row, Statement, params};
 
-use crate::column_conversion::{from_json, signed, why};
+use crate::column_conversion::{from_json, of_segment, signed, why};
 use crate::error::StoreError;
 use crate::source_filter::{SelectedSource, Span};
 use crate::source_state::SourceState;
@@ -62,7 +62,7 @@ fn read_stretches(
     span: Span,
 ) -> Result<Vec<CoverageGap>> {
     let key = params![state.source, signed(span.from_ms), signed(span.to_ms)];
-    let stretches = statement.query_map(key, |row| {
+    let stretch = |row: &Row| {
         let end: Option<u64> = row.get(1)?;
         let end = end.unwrap_or(u64::MAX).min(span.to_ms);
         Ok(CoverageGap {
@@ -72,6 +72,10 @@ fn read_stretches(
             why: why(row, 2)?,
             stages: from_json(row, 3)?,
         })
+    };
+    let stretches = statement.query_map(key, |row| {
+        let key = || (state.source.clone(), row.get(0).unwrap_or_default());
+        of_segment(key, || stretch(row))
     })?;
     stretches.collect()
 }

@@ -4,7 +4,7 @@
 
 use rusqlite::{Result, params};
 
-use crate::column_conversion::{from_json, signed};
+use crate::column_conversion::{from_json, of_segment, segment_key, signed};
 use crate::error::StoreError;
 use crate::int8_vector::Int8Vector;
 use crate::row::{Row, StoredRow};
@@ -82,6 +82,10 @@ impl Store {
 }
 
 fn stored_row(row: &rusqlite::Row) -> Result<StoredRow> {
+    of_segment(|| segment_key(row, 0, 2), || read_columns(row))
+}
+
+fn read_columns(row: &rusqlite::Row) -> Result<StoredRow> {
     let vector = |column| -> Result<Vec<f32>> {
         let vector = Int8Vector::from_column(row, column)?;
         Ok(vector.map_or_else(Vec::new, |vector| vector.floats().collect()))
@@ -107,8 +111,10 @@ fn stored_row(row: &rusqlite::Row) -> Result<StoredRow> {
 
 #[cfg(test)]
 mod tests {
+    use atom_models::error_chain;
+
     use crate::row::{Row, Seal};
-    use crate::testing::{row, seal, store};
+    use crate::testing::{query, row, seal, store};
 
     #[test]
     fn rows_come_by_source_and_start_and_only_from_the_span() {
@@ -158,5 +164,44 @@ mod tests {
             .query_row("SELECT count(*) FROM thumbnails", [], |row| row.get(0))
             .unwrap();
         assert_eq!(left, 0);
+    }
+
+    #[test]
+    fn a_damaged_row_is_an_error_that_names_it_and_other_sources_stay_readable() {
+        let text = ["", "x", "{}", "[1]", "null", "[[\"a\"]]"].map(|text| format!("'{text}'"));
+        let blob = ["x'01'", "x'01020304'", "x'0000c07f01'"].map(str::to_owned);
+        let number = ["-1".to_owned()];
+        let damages: [(&str, &[String]); 6] = [
+            ("answers", &text),
+            ("failed", &text[..5]),
+            ("embedding", &blob),
+            ("caption_embedding", &blob),
+            ("start_ms", &number),
+            ("end_ms", &number),
+        ];
+        for (column, values) in damages {
+            for value in values {
+                let (mut store, _folder) = store();
+                seal(&mut store, "barn", &[row(0, "ball")], 1000);
+                seal(&mut store, "door", &[row(0, "ball")], 1000);
+                let damage =
+                    format!("UPDATE segments SET {column} = {value} WHERE source = 'door'");
+                store.connection.execute(&damage, []).unwrap();
+                let error = store.rows(None, None, None).unwrap_err();
+                let chain = error_chain(&error);
+                assert!(
+                    chain.contains("the segment of \"door\" at "),
+                    "{damage}: {chain}"
+                );
+                assert_eq!(store.rows(Some("barn"), None, None).unwrap().len(), 1);
+                if let Err(error) = store.search(&query("ball")) {
+                    let chain = error_chain(&error);
+                    assert!(
+                        chain.contains("the segment of \"door\" at "),
+                        "{damage}: {chain}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -2,16 +2,33 @@
 
 use super::subtitle_cues::{Cue, clock};
 
-/// Renders a cue with its number. An arrow in the text is shortened, since some players take it for a time line.
+/// Renders a cue with its number.
 pub(super) fn render(number: u64, cue: Cue) -> String {
     let (start, end) = (clock(cue.start_ms, ','), clock(cue.end_ms, ','));
-    let text = cue.text.replace("-->", "->");
+    let text = with_short_arrows(cue.text);
     format!("{number}\n{start} --> {end}\n{text}\n\n")
+}
+
+/// Shortens arrows of any length to `->`, since some players take `-->` for a time line.
+fn with_short_arrows(text: &str) -> String {
+    let mut shortened = text.to_owned();
+    while shortened.contains("-->") {
+        shortened = shortened.replace("-->", "->");
+    }
+    shortened
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_arrow_does_not_become_a_time_line() {
+        assert_eq!(
+            with_short_arrows("a ----> b --> c -> d"),
+            "a -> b -> c -> d"
+        );
+    }
 
     #[test]
     fn text_is_unchanged_except_for_arrows() {
