@@ -4,7 +4,7 @@
 //! that moves data and capabilities. In reading order:
 //! - [`ids`], [`media_time`], [`signature`], [`frame`], [`event`], [`failure`]: the values that flow
 //! - [`spec`], [`node`]: the settings and kinds of nodes in pipeline files
-//! - [`cancel`], [`utc`]: cancellation of a run, and wall-clock time as text
+//! - [`cancel`], [`utc`], [`start_time`]: cancellation of a run, wall-clock time as text, and when a source started
 //! - [`tick`], [`credits`], [`rate_control`], [`counters`]: order, flow control, adaptive sampling and statistics
 //! - [`offload`], `batch_worker`, [`circuit_breaker`]: models on threads beside the graph
 //! - [`intake`], [`sampling_grid`], [`sample`], [`encode`], [`segment`]: from sources to segments
@@ -49,6 +49,7 @@ pub mod segment;
 pub mod signature;
 pub mod spec;
 pub mod standing;
+pub mod start_time;
 pub mod summary;
 mod text_worker;
 pub mod tick;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use atom_index::{Gap, GapReason, Row, Seal, Store};
+use atom_operators::start_time::{StartOrigin, StartTime};
 use atom_tests::program::Workdir;
 use serde_json::{Value, json};
 
@@ -77,7 +78,11 @@ fn a_span_of_wall_time_needs_sources_with_a_known_start_time() {
     let dir = indexed();
     let mut store = Store::open(&dir.path("s.db")).unwrap();
     // 2026-11-22T14:05:00Z
-    store.set_start("door", 1_795_356_300_000).unwrap();
+    let start = StartTime {
+        utc_ms: 1_795_356_300_000,
+        origin: StartOrigin::NameLocal,
+    };
+    store.set_start("door", start).unwrap();
     drop(store);
     let arguments = [
         "search",
@@ -107,6 +112,8 @@ fn a_span_of_wall_time_needs_sources_with_a_known_start_time() {
         found["start_utc"],
         json!({"door": "2026-11-22T14:05:00.000Z"})
     );
+    assert_eq!(found["hits"][0]["start_utc_from"], "name_local");
+    assert_eq!(found["start_utc_from"], json!({"door": "name_local"}));
 }
 
 #[test]

@@ -7,8 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use atom_operators::start_time::StartTime;
 use rusqlite::{Connection, Result, Row, params};
 
+use crate::column_conversion::{of_segment, segment_key};
 use crate::pack_key::pack_id;
 use crate::source_state::SourceState;
 use crate::source_table::{current_packs, current_states, start_times};
@@ -18,7 +20,7 @@ const MAX_REMOVED: usize = 100;
 
 /// A cache of rows.
 pub(crate) trait RowCache {
-    /// Selects all rows; the first columns are id, source and pack.
+    /// Selects all rows; the first columns are id, source, pack and start.
     const ALL: &'static str;
     /// Selects the same of one source (?1) and pack (?2).
     const OF_PACK: &'static str;
@@ -46,12 +48,19 @@ pub(crate) struct FeedSource {
     pub(crate) state: SourceState,
     /// The current packs, each with the number of its run.
     packs: Vec<(String, i64)>,
-    /// Wall time at which its media time was 0, in milliseconds since 1970, if known.
-    pub(crate) start_utc_ms: Option<i64>,
+    /// Wall time at which its media time was 0, if known.
+    pub(crate) start: Option<StartTime>,
     /// Its position among all sources by name.
     pub(crate) order: usize,
     /// False if it was removed from the store; its number is not given again.
     pub(crate) present: bool,
+}
+
+impl FeedSource {
+    /// Returns the wall time at which its media time was 0, in milliseconds since 1970, if known.
+    pub(crate) fn start_utc_ms(&self) -> Option<i64> {
+        self.start.map(|start| start.utc_ms)
+    }
 }
 
 /// The position in the changes of a store up to which a cache is filled.
@@ -168,7 +177,7 @@ impl ChangeFeed {
         self.sources.clear();
         self.update_sources(moment, cache)?;
         self.visit(moment, C::ALL, &mut |source, row| {
-            cache.add(source, &self.sources, row)
+            add(cache, source, &self.sources, row)
         })
     }
 
@@ -196,7 +205,7 @@ impl ChangeFeed {
             }
             match (row, source) {
                 (Some(row), Some(source)) if self.is_current(source, row)? => {
-                    cache.add(source, &self.sources, row)?;
+                    add(cache, source, &self.sources, row)?;
                 }
                 _ => cache.remove(id),
             }
@@ -231,7 +240,7 @@ impl ChangeFeed {
             };
             let old = std::mem::replace(&mut self.sources[at], source);
             let new = &self.sources[at];
-            let moved = C::USES_START_TIME && old.start_utc_ms != new.start_utc_ms;
+            let moved = C::USES_START_TIME && old.start_utc_ms() != new.start_utc_ms();
             if old.packs != new.packs || moved {
                 stale.insert(at);
                 cache.remove_source(at);
@@ -266,11 +275,19 @@ impl ChangeFeed {
         for (pack, _) in packs {
             let mut rows = rows.query(params![state.source, pack])?;
             while let Some(row) = rows.next()? {
-                cache.add(source, &self.sources, row)?;
+                add(cache, source, &self.sources, row)?;
             }
         }
         Ok(())
     }
+}
+
+/// Adds a row to a cache; an error names it.
+fn add(cache: &mut impl RowCache, source: usize, sources: &[FeedSource], row: &Row) -> Result<()> {
+    of_segment(
+        || segment_key(row, 1, 3),
+        || cache.add(source, sources, row),
+    )
 }
 
 /// Reads all sources, by name.
@@ -278,7 +295,7 @@ fn read_sources(moment: &Connection) -> Result<impl Iterator<Item = FeedSource>>
     let (states, starts) = (current_states(moment)?, start_times(moment)?);
     let mut packs = current_packs(moment)?;
     let source = move |(order, state): (usize, SourceState)| FeedSource {
-        start_utc_ms: starts.get(&state.source).copied(),
+        start: starts.get(&state.source).copied(),
         packs: packs.remove(&state.source).unwrap_or_default(),
         state,
         order,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use atom_operators::qa::archive::CoverageGap;
+use atom_operators::{qa::archive::CoverageGap, start_time::StartOrigin};
 use serde::Serialize;
 
 /// A segment that was found.
@@ -21,6 +21,9 @@ pub struct Hit {
     /// The wall time at which it begins, if the start time of its source is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_utc: Option<String>,
+    /// The origin of that time, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_utc_from: Option<StartOrigin>,
     /// The words that matched, `[marked]`, with some words around them, if any matched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snippet: Option<String>,
@@ -36,6 +39,9 @@ pub struct Hits {
     /// For each source searched, the wall time at which its media time was 0, if known.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub start_utc: BTreeMap<String, String>,
+    /// The origin of each of these times.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub start_utc_from: BTreeMap<String, StartOrigin>,
     /// Stretches of the searched span that are missing, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<CoverageGap>,

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use atom_operators::start_time::StartTime;
 use rusqlite::{Connection, Result, Row};
 
+use crate::column_conversion::start_origin;
 use crate::source_state::SourceState;
 
 const SOURCES: &str = "
@@ -51,12 +53,18 @@ pub(crate) fn current_packs(
     Ok(packs)
 }
 
-/// Reads the wall time at which the media time of each source was 0, in milliseconds since 1970, where it is known.
-pub(crate) fn start_times(connection: &Connection) -> Result<BTreeMap<String, i64>> {
-    let mut starts = connection.prepare_cached("SELECT source, start_utc_ms FROM start_times")?;
-    starts
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect()
+/// Reads the wall time at which the media time of each source was 0, where it is known.
+pub(crate) fn start_times(connection: &Connection) -> Result<BTreeMap<String, StartTime>> {
+    let mut starts =
+        connection.prepare_cached("SELECT source, start_utc_ms, origin FROM start_times")?;
+    let start = |row: &Row| {
+        let start = StartTime {
+            utc_ms: row.get(1)?,
+            origin: start_origin(row, 2)?,
+        };
+        Ok((row.get(0)?, start))
+    };
+    starts.query_map([], start)?.collect()
 }
 
 fn source_state(row: &Row) -> Result<SourceState> {

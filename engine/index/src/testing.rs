@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use atom_operators::qa::archive::CoverageGap;
+use atom_operators::{
+    qa::archive::CoverageGap,
+    start_time::{StartOrigin, StartTime},
+};
 use tempfile::{TempDir, tempdir};
 
 use crate::catalog;
@@ -32,6 +35,14 @@ pub(crate) fn row(start_ms: u64, caption: &str) -> Row {
 pub(crate) fn seal(store: &mut Store, source: &str, rows: &[Row], sealed_ms: u64) {
     store.begin(source, "p").unwrap();
     store.seal(source, "p", Seal::of(rows, sealed_ms)).unwrap();
+}
+
+/// Creates a start time.
+pub(crate) fn start_at(utc_ms: i64) -> StartTime {
+    StartTime {
+        utc_ms,
+        origin: StartOrigin::NameLocal,
+    }
 }
 
 /// Creates a query for words alone.

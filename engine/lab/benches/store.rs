@@ -16,6 +16,7 @@ use atom_index::{Query, Row, Store};
 use atom_lab::bench::synthetic_segments::{
     DIMENSIONS, PACK, WORDS, normalized, query_vectors, random_vector, row, seal, search,
 };
+use atom_operators::start_time::{StartOrigin, StartTime};
 use fastrand::Rng;
 use tempfile::tempdir;
 
@@ -145,7 +146,13 @@ fn measure_retention(out: &mut impl Write) -> BenchResult {
     let mut store = Store::open(&folder.path().join("atom.db"))?;
     fill(&mut store, 100_000, 100, 0)?;
     for source in store.sources()? {
-        store.set_start(&source.source, 0)?;
+        store.set_start(
+            &source.source,
+            StartTime {
+                utc_ms: 0,
+                origin: StartOrigin::Clock,
+            },
+        )?;
     }
     for (check, keep) in [
         ("check by age", "1w"),

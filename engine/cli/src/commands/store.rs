@@ -84,7 +84,8 @@ impl StoreCommand {
 fn stats_text(stats: &StoreStats) -> String {
     let packs = stats.packs.iter().map(pack_line);
     let reindexed = stats.under_way.iter().map(reindexed_source_line);
-    let lines = [totals(stats)].into_iter().chain(packs).chain(reindexed);
+    let lines = [totals(stats)].into_iter().chain(packs);
+    let lines = lines.chain(start_origins_line(stats)).chain(reindexed);
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -96,6 +97,14 @@ fn pack_line(pack: &PackStats) -> String {
         segments,
     } = pack;
     format!("pack {pack}: {sources} sources, {segments} segments, in use for {current} sources")
+}
+
+/// Formats where the start times of the sources come from; none if there are no sources.
+fn start_origins_line(stats: &StoreStats) -> Option<String> {
+    let origins = stats.start_utc_from.iter();
+    let counts = origins.map(|(origin, sources)| format!("{origin} {sources}"));
+    let counts: Vec<_> = counts.collect();
+    (!counts.is_empty()).then(|| format!("start times from: {}", counts.join(", ")))
 }
 
 /// Formats how far a source is indexed again by one of its packs.

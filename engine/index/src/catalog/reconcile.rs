@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use atom_operators::start_time::StartTime;
 use rusqlite::{Result, Transaction, params};
 
 use super::catalog_file::{
@@ -27,8 +28,8 @@ pub struct DiscoveredFile<'a> {
     pub content_digest: &'a str,
     /// A value that changes when the file is written to; while it is equal, the content need not be read again.
     pub change_stamp: &'a str,
-    /// Its start time, in milliseconds since 1970 (UTC), if known.
-    pub start_utc_ms: Option<i64>,
+    /// Its start time, if known.
+    pub start: Option<StartTime>,
     /// Returns true if an older content is the beginning of this one.
     pub grown_from: &'a dyn Fn(&str) -> bool,
     /// Returns true if there is still a file at a path.
@@ -74,8 +75,8 @@ impl Store {
                     "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4)",
                     params![file.name, path, file.content_digest, file.change_stamp],
                 )?;
-                if let Some(start_utc_ms) = file.start_utc_ms {
-                    set_start(change, file.name, start_utc_ms)?;
+                if let Some(start) = file.start {
+                    set_start(change, file.name, start)?;
                 }
             }
             Ok(outcome)
@@ -144,7 +145,7 @@ fn reconcile_unknown(change: &Transaction, file: &DiscoveredFile) -> Result<Reco
 mod tests {
     use super::*;
     use crate::row::Seal;
-    use crate::testing::{found as search, remove_source, row, store};
+    use crate::testing::{found as search, remove_source, row, start_at, store};
 
     /// A recording of this content at a path; files whose paths begin with "gone" do not exist.
     fn reconcile(store: &mut Store, name: &str, path: &str, content: &str) -> Reconciliation {
@@ -153,7 +154,7 @@ mod tests {
             path: Path::new(path),
             content_digest: content,
             change_stamp: "",
-            start_utc_ms: None,
+            start: None,
             grown_from: &|old| content.starts_with(old),
             exists: &|path| !path.starts_with("gone"),
             has_content: &|path, _| !path.starts_with("gone"),
@@ -213,19 +214,19 @@ mod tests {
     #[test]
     fn a_start_time_is_set_with_the_file_and_removed_with_the_source() {
         let (mut store, _folder) = store();
-        let found = |start_utc_ms| DiscoveredFile {
+        let found = |start| DiscoveredFile {
             name: "a",
             path: Path::new("a"),
             content_digest: "x",
             change_stamp: "",
-            start_utc_ms,
+            start,
             grown_from: &|_| false,
             exists: &|_| true,
             has_content: &|_, _| true,
         };
-        store.reconcile(&found(Some(7))).unwrap();
+        store.reconcile(&found(Some(start_at(7)))).unwrap();
         store.reconcile(&found(None)).unwrap();
-        assert_eq!(store.start_times().unwrap()["a"], 7);
+        assert_eq!(store.start_times().unwrap()["a"], start_at(7));
         remove_source(&mut store, "a");
         assert!(store.start_times().unwrap().is_empty());
     }

@@ -1,5 +1,6 @@
 //! Statistics of a store: its contents, and where its space goes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -31,6 +32,8 @@ pub struct StoreStats {
     pub packs: Vec<PackStats>,
     /// Sources that are indexed again and have not caught up yet, under the current pack and under the newer ones.
     pub under_way: Vec<SourceState>,
+    /// Sources by the origin of their start time; without one they are counted under `unknown`.
+    pub start_utc_from: BTreeMap<String, u64>,
     /// Unused pages of the file.
     pub free_pages: u64,
     /// Version of the schema.
@@ -61,6 +64,9 @@ const THUMBNAIL_BYTES: &str = "SELECT coalesce(sum(length(jpeg)), 0) FROM thumbn
 const FULL_TEXT_BYTES: &str = "
     SELECT (SELECT coalesce(sum(length(block)), 0) FROM segments_fts_data)
         + (SELECT coalesce(sum(length(sz)), 0) FROM segments_fts_docsize)";
+const START_ORIGINS: &str = "
+    SELECT coalesce(k.origin, 'unknown'), count(DISTINCT s.source)
+    FROM sources s LEFT JOIN start_times k ON k.source = s.source GROUP BY 1";
 const MEDIA_MS: &str = "SELECT coalesce(sum(end_ms - start_ms), 0) FROM segments";
 
 impl Store {
@@ -108,7 +114,15 @@ fn read_stats(connection: &Connection, file: u64) -> Result<StoreStats> {
         bytes_per_segment: file as f64 / segments.max(1) as f64,
         packs: pack_stats(connection, &states)?,
         under_way: reindexing(connection, &states)?,
+        start_utc_from: start_origins(connection)?,
         free_pages: sum("PRAGMA freelist_count")?,
         version: VERSION,
     })
+}
+
+fn start_origins(connection: &Connection) -> Result<BTreeMap<String, u64>> {
+    let mut origins = connection.prepare(START_ORIGINS)?;
+    origins
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }

@@ -24,7 +24,8 @@ impl Store {
             if !filter.matches_name(&state.source) {
                 continue;
             }
-            match filter.span(starts.get(&state.source).copied()) {
+            let start = starts.get(&state.source);
+            match filter.span(start.map(|start| start.utc_ms)) {
                 Some(span) => selection.sources.push(SelectedSource {
                     state,
                     from_ms: span.from_ms,
@@ -40,7 +41,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{row, seal, store};
+    use crate::testing::{row, seal, start_at, store};
 
     #[test]
     fn a_wall_time_is_another_media_time_in_each_source() {
@@ -48,7 +49,7 @@ mod tests {
         for (source, start) in [("a", Some(1000)), ("b", Some(5000)), ("c", None)] {
             seal(&mut store, source, &[row(0, "x")], 1000);
             if let Some(start) = start {
-                store.set_start(source, start).unwrap();
+                store.set_start(source, start_at(start)).unwrap();
             }
         }
         let filter = Filter {

@@ -5,7 +5,7 @@ use atom_operators::retention::RetentionPolicy;
 
 use crate::row::{Gap, Row, Seal};
 use crate::store::Store;
-use crate::testing::{found, incomplete, row, seal, store};
+use crate::testing::{found, incomplete, row, seal, start_at, store};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -57,7 +57,7 @@ fn number(store: &Store, question: &str) -> i64 {
 fn a_segment_is_removed_when_its_end_is_older_than_the_age() {
     let (mut store, _folder) = store();
     seal(&mut store, "door", &rows(0..4), 4000);
-    store.set_start("door", 10 * HOUR_MS).unwrap();
+    store.set_start("door", start_at(10 * HOUR_MS)).unwrap();
     let at = |ms| 11 * HOUR_MS + ms;
     assert_eq!(expire(&mut store, "1h", at(1000)), 0, "just as old");
     assert_eq!(expire(&mut store, "1h", at(2001)), 2);
@@ -91,7 +91,7 @@ fn a_source_without_a_start_time_has_no_age() {
     let (mut store, _folder) = store();
     seal(&mut store, "door", &rows(0..2), 2000);
     seal(&mut store, "yard", &rows(0..2), 2000);
-    store.set_start("yard", 0).unwrap();
+    store.set_start("yard", start_at(0)).unwrap();
     assert_eq!(expire(&mut store, "1min", 100 * HOUR_MS), 2);
     assert_eq!(
         left(&store),

@@ -5,7 +5,7 @@
 //! can forget them.
 
 /// The version this code reads and writes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// All tables, views and triggers.
 ///
@@ -23,7 +23,7 @@ pub(crate) const VERSION: u32 = 1;
 /// - `gaps`: stretches without rows.
 /// - `changes`: ids of rows that were added, changed or removed, the newest 16,384.
 /// - `files`: the catalog of recordings. `content` is a fingerprint, `touched` changes whenever the file is written to.
-/// - `start_times`: when the media time of a source was 0.
+/// - `start_times`: when the media time of a source was 0. `origin` says how that is known.
 /// - `matches`: segments among the best of a standing query; `events`: how that changed, the newest 65,536.
 /// - `query_state`: `revision` counts changes to queries. `applied_change` and `applied_revision` are the change of rows and
 ///   the revision that `matches` reflects.
@@ -141,7 +141,8 @@ CREATE INDEX files_by_content ON files (content);
 CREATE INDEX files_by_path ON files (path);
 CREATE TABLE start_times (
     source TEXT NOT NULL PRIMARY KEY,
-    start_utc_ms INTEGER NOT NULL
+    start_utc_ms INTEGER NOT NULL,
+    origin TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE queries (

@@ -59,6 +59,7 @@ impl Store {
             hits: hits(&scope, &moment, &words, on_page).map_err(&failed)?,
             complete_through_ms: complete_through.collect(),
             start_utc: scope.start_times(),
+            start_utc_from: scope.start_origins(),
             incomplete: read_incomplete(&moment, states).map_err(&failed)?,
             next: (next.offset < ranked.len()).then(|| next.format(query)),
             without_start: scope.without_start(),
@@ -120,6 +121,7 @@ fn hits<'s>(
             text: texts.query_row([row.id], |row| row.get(0))?,
             score: *score,
             start_utc: wall_time(source, row.start_ms),
+            start_utc_from: source.start.map(|start| start.origin),
             snippet,
         });
     }

@@ -69,6 +69,7 @@ mod tests {
             text: String::new(),
             score,
             start_utc: None,
+            start_utc_from: None,
             snippet: None,
         };
         let hits = Hits {

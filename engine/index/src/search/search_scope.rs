@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use atom_operators::utc::utc;
+use atom_operators::{start_time::StartOrigin, utc::utc};
 use jiff::Timestamp;
 
 use super::cached_rows::{CachedRow, SearchCache};
@@ -25,7 +25,7 @@ impl<'q> SearchScope<'q> {
     pub(super) fn new(cache: &'q SearchCache, query: &'q Query, page: Option<PageToken>) -> Self {
         let span = |source: &FeedSource| {
             let selected = source.present && query.filter.matches_name(&source.state.source);
-            selected.then(|| query.filter.span(source.start_utc_ms))?
+            selected.then(|| query.filter.span(source.start_utc_ms()))?
         };
         let current = cache.rows.iter().filter(|row| row.current);
         let newest = current.map(|row| row.id).max();
@@ -59,6 +59,15 @@ impl<'q> SearchScope<'q> {
         self.sources().filter_map(start).collect()
     }
 
+    /// Returns the origins of the start times of the searched sources.
+    pub(super) fn start_origins(&self) -> BTreeMap<String, StartOrigin> {
+        let origin = |(source, _): (&FeedSource, Span)| {
+            let origin = source.start?.origin;
+            Some((source.state.source.clone(), origin))
+        };
+        self.sources().filter_map(origin).collect()
+    }
+
     /// Returns the sources that are left out because their start time is not known.
     pub(super) fn without_start(&self) -> Vec<String> {
         let sources = self.cache.sources().iter().zip(&self.spans);
@@ -88,6 +97,6 @@ impl<'q> SearchScope<'q> {
 
 /// Formats the wall time at a media time of a source, if its start time is known.
 pub(super) fn wall_time(source: &FeedSource, ms: u64) -> Option<String> {
-    let utc_ms = source.start_utc_ms?.checked_add_unsigned(ms)?;
+    let utc_ms = source.start_utc_ms()?.checked_add_unsigned(ms)?;
     Some(utc(Timestamp::from_millisecond(utc_ms).ok()?))
 }

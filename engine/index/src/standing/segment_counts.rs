@@ -70,11 +70,11 @@ impl SegmentCounts {
 fn touched_hour(number: i64, source: &FeedSource, filter: &Filter) -> Option<Hour> {
     let span = filter
         .matches_name(&source.state.source)
-        .then(|| filter.span(source.start_utc_ms))??;
-    let begins = number * Hour::MS - source.start_utc_ms.unwrap_or(0);
+        .then(|| filter.span(source.start_utc_ms()))??;
+    let begins = number * Hour::MS - source.start_utc_ms().unwrap_or(0);
     let media = |ms: i64| u64::try_from(ms).unwrap_or(0);
     let touched = span.admits(media(begins), media(begins + Hour::MS));
-    touched.then_some(match source.start_utc_ms {
+    touched.then_some(match source.start_utc_ms() {
         Some(_) => Hour::Wall(number),
         None => Hour::Media(number.unsigned_abs()),
     })

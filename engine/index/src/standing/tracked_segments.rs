@@ -282,7 +282,7 @@ impl TrackedSegments {
     /// Reads a row, and adds its terms to the dataflow.
     fn track(&mut self, source: usize, at: &FeedSource, row: &Row) -> Result<TrackedSegment> {
         let (start_ms, end_ms) = (row.get(3)?, row.get(4)?);
-        let hour = Hour::of(at.start_utc_ms, start_ms).number();
+        let hour = Hour::of(at.start_utc_ms(), start_ms).number();
         let answers: Vec<(String, String)> = from_json(row, 6)?;
         let terms = self.counts.terms.add(row.get_ref(5)?.as_str()?, &answers);
         let sightings: Box<[Sighting]> = terms

@@ -72,7 +72,7 @@ impl Watermarks {
 
     /// Advances a source's timeline to a media time, and returns that point.
     pub(super) fn advance(&mut self, source: &FeedSource, ms: u64) -> TimelinePoint {
-        let (name, start) = match source.start_utc_ms {
+        let (name, start) = match source.start_utc_ms() {
             Some(start) => (WALL, start),
             None => (&*source.state.source, 0),
         };

@@ -6,7 +6,10 @@
 use std::{collections::BTreeMap, path::Path};
 
 use atom_models::{ModelError, Pack, TextEncoder};
-use atom_operators::standing::query::QuerySpec;
+use atom_operators::{
+    standing::query::QuerySpec,
+    start_time::{StartOrigin, StartTime},
+};
 use fastrand::Rng;
 
 use atom_index::{
@@ -112,7 +115,13 @@ impl TopicIndex {
     pub fn create(&self, path: &Path, segments: u64) -> Result<Store, StoreError> {
         let mut store = Store::open(path)?;
         store.begin("door", &self.pack)?;
-        store.set_start("door", 0)?;
+        store.set_start(
+            "door",
+            StartTime {
+                utc_ms: 0,
+                origin: StartOrigin::Clock,
+            },
+        )?;
         for first in (0..segments).step_by(1000) {
             self.seal(&mut store, first..segments.min(first + 1000))?;
         }

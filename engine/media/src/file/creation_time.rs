@@ -1,4 +1,4 @@
-//! Reads the creation time from a container: MP4, MOV, Matroska, WebM.
+//! Reads the times that a container states: MP4, MOV, Matroska, WebM.
 //!
 //! Only the few bytes on the way to the time are read, so it costs the same for files of any size. Invariant: a file that is
 //! cut anywhere, or damaged, gives a time or none, never a panic.
@@ -11,42 +11,61 @@ use std::{
 
 use jiff::{Span, Timestamp};
 
-use super::mp4_boxes::{boxes, bytes_at};
+use super::{
+    mp4_boxes::{BoxSpan, boxes, bytes_at},
+    quicktime_metadata::{creation_date, has_local_clock},
+};
 
 /// Seconds from 1904, from which MP4 counts, to 1970.
 const FROM_1904: i64 = 2_082_844_800;
 /// Seconds from 1970 to 2001, from which Matroska counts.
 const TO_2001: i64 = 978_307_200;
 
-/// Returns the creation time of a file; none if its container has none, or it cannot be read.
-pub(super) fn creation_time(path: &Path) -> Option<Timestamp> {
-    read_creation_time(&mut File::open(path).ok()?)
+/// The times that a container states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ContainerTimes {
+    /// The date with an offset from UTC, if it has one.
+    pub(super) with_offset: Option<Timestamp>,
+    /// The creation time, if it has one; UTC.
+    pub(super) created: Option<Timestamp>,
+    /// True if the creation time is local time nevertheless.
+    pub(super) local_clock: bool,
 }
 
-fn read_creation_time(file: &mut (impl Read + Seek)) -> Option<Timestamp> {
-    match bytes_at::<4>(file, 0).ok()? {
-        EBML => {
-            let nanos = matroska_nanos(file)?;
-            let epoch = Timestamp::from_second(TO_2001).ok()?;
-            epoch.checked_add(Span::new().nanoseconds(nanos)).ok()
+impl ContainerTimes {
+    /// Reads the times of a file; none if its container has none, or it cannot be read.
+    pub(super) fn of_file(path: &Path) -> Self {
+        let file = File::open(path).ok();
+        file.and_then(|mut file| Self::read(&mut file))
+            .unwrap_or_default()
+    }
+
+    fn read(file: &mut (impl Read + Seek)) -> Option<Self> {
+        if bytes_at::<4>(file, 0).ok()? == EBML {
+            return Some(Self {
+                created: matroska_time(file),
+                ..Self::default()
+            });
         }
-        _ => {
-            let seconds = mp4_seconds(file)?;
-            Timestamp::from_second(seconds.checked_sub(FROM_1904)?).ok()
-        }
+        let moov = boxes(file, (0, u64::MAX)).find(|found| &found.kind == b"moov")?;
+        Some(Self {
+            with_offset: creation_date(file, moov),
+            created: mp4_time(file, moov),
+            local_clock: has_local_clock(file, moov),
+        })
     }
 }
 
-/// Reads the seconds since 1904 from the box `mvhd` in the box `moov`.
-fn mp4_seconds(file: &mut (impl Read + Seek)) -> Option<i64> {
-    let moov = boxes(file, (0, u64::MAX)).find(|found| &found.kind == b"moov")?;
+/// Reads the creation time from the box `mvhd`: seconds since 1904.
+fn mp4_time(file: &mut (impl Read + Seek), moov: BoxSpan) -> Option<Timestamp> {
     let mvhd = boxes(file, moov.body).find(|found| &found.kind == b"mvhd")?;
     let at = mvhd.body.0;
-    match bytes_at::<1>(file, at).ok()? {
-        [0] => Some(u32::from_be_bytes(bytes_at(file, at + 4).ok()?).into()),
-        [1] => i64::try_from(u64::from_be_bytes(bytes_at(file, at + 4).ok()?)).ok(),
-        _ => None,
-    }
+    let seconds = match bytes_at::<1>(file, at).ok()? {
+        [0] => u32::from_be_bytes(bytes_at(file, at + 4).ok()?).into(),
+        [1] => i64::try_from(u64::from_be_bytes(bytes_at(file, at + 4).ok()?)).ok()?,
+        _ => return None,
+    };
+    Timestamp::from_second(seconds.checked_sub(FROM_1904)?).ok()
 }
 
 /// The identifier with which every Matroska file starts.
@@ -58,13 +77,15 @@ const CLUSTER: u64 = 0x1f43_b675;
 /// No file has more elements before its frames.
 const MAX_ELEMENTS: usize = 1000;
 
-/// Reads the nanoseconds since 2001 from the element `DateUTC` of `Info` of `Segment`.
-fn matroska_nanos(file: &mut (impl Read + Seek)) -> Option<i64> {
+/// Reads the creation time from the element `DateUTC` of `Info` of `Segment`: nanoseconds since 2001.
+fn matroska_time(file: &mut (impl Read + Seek)) -> Option<Timestamp> {
     let (segment, _) = find_element(file, 0, SEGMENT)?;
     let (info, _) = find_element(file, segment, INFO)?;
     let (date, size) = find_element(file, info, DATE_UTC)?;
     let nanos = i64::from_be_bytes(bytes_at(file, date).ok()?);
-    (size == 8).then_some(nanos)
+    let epoch = Timestamp::from_second(TO_2001).ok()?;
+    let time = epoch.checked_add(Span::new().nanoseconds(nanos)).ok();
+    time.filter(|_| size == 8)
 }
 
 /// Returns the position and size of the content of the first such element from here on, before the frames.
@@ -133,8 +154,10 @@ mod tests {
 
     #[test]
     fn reads_the_creation_time_of_each_container() {
-        let of =
-            |bytes: Vec<u8>| read_creation_time(&mut Cursor::new(bytes)).map(|at| at.to_string());
+        let of = |bytes: Vec<u8>| {
+            let times = ContainerTimes::read(&mut Cursor::new(bytes))?;
+            times.created.map(|at| at.to_string())
+        };
         let at = "2026-11-22T13:03:05Z".parse::<Timestamp>().unwrap();
         let since_1904 = (at.as_second() + FROM_1904) as u64;
         let expected = Some(at.to_string());
@@ -151,7 +174,7 @@ mod tests {
     fn files_cut_anywhere_cause_no_panic() {
         for whole in [mp4(0, 5), mp4(1, u64::MAX), matroska(i64::MAX)] {
             for length in 0..whole.len() {
-                let _ = read_creation_time(&mut Cursor::new(&whole[..length]));
+                let _ = ContainerTimes::read(&mut Cursor::new(&whole[..length]));
             }
         }
     }

@@ -8,5 +8,6 @@ mod filename_time;
 mod frame_processor;
 mod mp4_boxes;
 pub(crate) mod playback;
+mod quicktime_metadata;
 pub mod recording_start;
 mod truncated_jpeg;

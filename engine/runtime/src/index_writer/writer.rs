@@ -9,6 +9,7 @@ use atom_index::{Gap, Seal, Store, StoreError};
 use atom_operators::{
     cancel::CancellationToken,
     ids::{NodeId, SourceId},
+    start_time::{StartOrigin, StartTime},
 };
 use jiff::Timestamp;
 
@@ -77,8 +78,8 @@ impl IndexWriter {
         let Some(time) = start_time.filter(|_| !self.start_times.contains(&source)) else {
             return Ok(());
         };
-        self.store
-            .set_start_once(&key.source, time.as_millisecond())?;
+        let start = StartTime::new(time, StartOrigin::Clock);
+        self.store.set_start_once(&key.source, start)?;
         self.start_times.insert(source);
         Ok(())
     }

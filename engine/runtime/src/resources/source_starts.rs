@@ -134,8 +134,8 @@ fn resume_live(
         writer.store.begin(&key.source, &key.pack)?;
         // An earlier recording of this name may have ended; a live source never does.
         let sealed_ms = writer.store.reopen(&key.source)?;
-        let start_ms = writer.store.start_times()?.get(&key.source).copied();
-        let start_time = start_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let start = writer.store.start_times()?.get(&key.source).copied();
+        let start_time = start.and_then(|start| Timestamp::from_millisecond(start.utc_ms).ok());
         // The earlier of two start times suits both indexes.
         point.start_time = point.start_time.into_iter().chain(start_time).min();
         point.stored_through = point.stored_through.max(MediaTime::from_millis(sealed_ms));

@@ -13,7 +13,7 @@ use atom_media::{
     file::{content_digest::ContentDigest, recording_start::recording_start},
     folder::FileState,
 };
-use atom_operators::ids::NodeId;
+use atom_operators::{ids::NodeId, start_time::StartTime};
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use tracing::debug;
@@ -53,7 +53,7 @@ struct FileIdentity<'a> {
     content_digest: String,
     /// Changes whenever the file is written to.
     change_stamp: String,
-    start_utc_ms: Option<i64>,
+    start: Option<StartTime>,
 }
 
 impl<'r> Reconciler<'r> {
@@ -119,18 +119,18 @@ impl<'r> Reconciler<'r> {
     fn identify<'j>(&self, job: &'j FolderJob) -> Result<FileIdentity<'j>, RuntimeError> {
         let path = &*job.file.path;
         let change_stamp = change_stamp(&job.state);
-        let (content_digest, start_time) = match self.digest_if_unchanged(job, &change_stamp) {
+        let (content_digest, start) = match self.digest_if_unchanged(job, &change_stamp) {
             Some(digest) => (digest, None),
             None => {
-                let start_time = recording_start(path, &TimeZone::system());
-                (ContentDigest::of_file(path)?.to_string(), start_time)
+                let start = recording_start(path, &TimeZone::system());
+                (ContentDigest::of_file(path)?.to_string(), start)
             }
         };
         Ok(FileIdentity {
             path,
             content_digest,
             change_stamp,
-            start_utc_ms: start_time.map(|time| time.as_millisecond()),
+            start,
         })
     }
 
@@ -173,7 +173,7 @@ impl<'r> Reconciler<'r> {
             path: file.path,
             content_digest: &file.content_digest,
             change_stamp: &file.change_stamp,
-            start_utc_ms: file.start_utc_ms,
+            start: file.start,
             grown_from: &|old| has_grown_from(old, file.path),
             exists: &|other| other.is_file() || self.is_in_use(other),
             has_content: &|other, content| has_content(other, content) || self.is_in_use(other),

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::catalog::reconcile::{DiscoveredFile, Reconciliation};
 use crate::row::{Row, Seal};
-use crate::testing::{remove_source, store};
+use crate::testing::{remove_source, start_at, store};
 
 fn maintainer(store: &Store) -> StandingQueryMaintainer {
     let pack = Pack::open("fake").unwrap();
@@ -161,7 +161,7 @@ fn a_recording_that_is_replaced_by_a_shorter_one_is_not_too_old() {
             path: Path::new("film"),
             content_digest: content,
             change_stamp: "",
-            start_utc_ms: None,
+            start: None,
             grown_from: &|_| false,
             exists: &|_| true,
             has_content: &|_, _| true,
@@ -231,7 +231,9 @@ fn segments_older_than_the_window_leave_when_a_newer_one_comes() {
         ..QuerySpec::new("red")
     };
     store.add_query("red", &hour).unwrap();
-    store.set_start("door", 1_000_000_000_000).unwrap();
+    store
+        .set_start("door", start_at(1_000_000_000_000))
+        .unwrap();
     let mut maintainer = maintainer(&store);
     let mut come = |start: u64| {
         seal(&mut store, "door", &[row(start, 1.0)]);
@@ -257,8 +259,9 @@ fn a_clock_that_was_ahead_and_jumps_back_does_not_end_a_query() {
     };
     store.add_query("red", &hour).unwrap();
     let now = Timestamp::now().as_millisecond();
-    store.set_start("wrong", now + 1_000_000_000_000).unwrap();
-    store.set_start("right", now).unwrap();
+    let ahead = start_at(now + 1_000_000_000_000);
+    store.set_start("wrong", ahead).unwrap();
+    store.set_start("right", start_at(now)).unwrap();
     seal(&mut store, "wrong", &[row(0, 1.0)]);
     let mut first = maintainer(&store);
     first.step().unwrap();
@@ -274,7 +277,7 @@ fn change(store: &mut Store, chance: &mut fastrand::Rng) {
     match chance.u8(0..14) {
         0 => drop(remove_source(store, source)),
         1 => store
-            .set_start(source, chance.i64(0..3) * 10_000_000)
+            .set_start(source, start_at(chance.i64(0..3) * 10_000_000))
             .unwrap(),
         2 => {
             let end = at(chance);
