@@ -36,6 +36,7 @@ test: setup ## all tests
 torture: setup ## what the tests do in seconds, for many minutes: cameras that fail, overload, kills, random input
 	cargo build --release --locked --workspace
 	ATOM_CUTS=100 cargo test --release --locked -p atom-tests --test live again_and_again -- --nocapture
+	ATOM_JOINS=30 cargo test --release --locked -p atom-tests --test concealed_cameras reconnect -- --nocapture
 	ATOM_OVERLOAD_SECONDS=120 cargo test --release --locked -p atom-tests --test overload -- --nocapture
 	ATOM_KILLS=200 cargo test --release --locked -p atom-tests --test kill -- --nocapture
 	ATOM_FUZZ_FACTOR=100 cargo test --release --locked -p atom-tests --test fuzz -- --nocapture

@@ -29,17 +29,20 @@ pub enum DropReason {
     Overload,
     /// The frame could not be decoded.
     Undecodable,
+    /// The decoder made the frame up, because data that it depends on is missing.
+    Concealed,
     /// The run ended before the frame was processed.
     Stopped,
 }
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Rate,
         Self::Gated,
         Self::Overload,
         Self::Undecodable,
+        Self::Concealed,
         Self::Stopped,
     ];
 
@@ -50,6 +53,7 @@ impl DropReason {
             Self::Gated => "gated",
             Self::Overload => "overload",
             Self::Undecodable => "undecodable",
+            Self::Concealed => "concealed",
             Self::Stopped => "stopped",
         }
     }

@@ -7,7 +7,10 @@ use atom_media::{
 };
 use atom_models::Image;
 use atom_operators::{
-    counters::Counters, ids::SourceId, intake::Record, media_time::MediaTime,
+    counters::{Counters, DropReason},
+    ids::SourceId,
+    intake::Record,
+    media_time::MediaTime,
     sampling_grid::SamplingGrid,
 };
 use crossbeam::channel::bounded;
@@ -29,6 +32,8 @@ pub struct Playback {
     pub result: Result<(), MediaError>,
     /// The number of frames received.
     pub received: u64,
+    /// The number of frames dropped because data that they depend on is missing.
+    pub concealed: u64,
     /// The number of frames decoded.
     pub decoded: u64,
 }
@@ -83,6 +88,12 @@ pub fn play(request: PlaybackRequest) -> Playback {
             complete,
             result: result.map(drop),
             received: counters.source(SourceId::new(0)).frames_received(),
+            concealed: concealed(&counters),
         }
     })
+}
+
+fn concealed(counters: &Counters) -> u64 {
+    let dropped = counters.source(SourceId::new(0)).frames_dropped();
+    dropped.get(&DropReason::Concealed).copied().unwrap_or(0)
 }

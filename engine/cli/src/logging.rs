@@ -26,7 +26,7 @@ pub enum LogFormat {
 /// `-vv` every segment and all that happens to it. The variable `ATOM_LOG` overrides the level.
 pub fn start(verbose: u8, format: LogFormat) {
     let level = [
-        "warn,atom_media::live=info,atom_server=info",
+        "warn,atom_media::live=info,atom_media::key_frame_wait=info,atom_server=info",
         "info",
         "debug",
     ][usize::from(verbose.min(2))];

@@ -70,6 +70,13 @@ impl FrameFilter {
         }
     }
 
+    /// Counts frames that were concealed, and so offered to no sampler.
+    pub(crate) fn count_concealed(&self, frames: u64, sender: &FrameSender) {
+        let counters = sender.counters.source(sender.source);
+        counters.add_received(frames * sender.samplers);
+        counters.add_dropped(DropReason::Concealed, frames * sender.samplers);
+    }
+
     /// Counts frames that no sampler wants and that were not even decoded.
     pub(crate) fn count_undecoded(&self, frames: u64, sender: &FrameSender) {
         let counters = sender.counters.source(sender.source);

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `playback_request` | what a source is asked to deliver |
 //! | `frame_filter`, `frame_sender` | which frames are wanted, and the channel into the graph |
+//! | `key_frame_wait` | counts concealed frames, and says that a source waits for a key frame |
 //! | `source_location`, `credentials` | what a uri names, and the login for it |
 //! | `gst` | GStreamer: pipelines, their errors, selective decoding, conversion to RGB |
 //! | `file` | recordings: playback, start time, whether they are still growing |
@@ -23,6 +24,7 @@ pub mod folder;
 mod frame_filter;
 mod frame_sender;
 mod gst;
+mod key_frame_wait;
 pub mod live;
 mod playback_request;
 mod source_location;

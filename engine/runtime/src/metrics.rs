@@ -96,7 +96,7 @@ impl Metrics {
         process.expect(VALID);
         Self {
             frames_received: to.counter("atom_frames_received_total", "Frames that arrived, once for each sampler that was offered them.", source),
-            frames_dropped: to.counter("atom_frames_dropped_total", "Frames not handed to the encoder. By choice: rate (another frame of its place on the sampling grid was chosen), gated (it looks like the last one chosen). Lost: overload (a live source brought more than could be worked on), undecodable, stopped (the run ended before its turn).", &["source", "reason"]),
+            frames_dropped: to.counter("atom_frames_dropped_total", "Frames not handed to the encoder. By choice: rate (another frame of its place on the sampling grid was chosen), gated (it looks like the last one chosen). Lost: overload (a live source brought more than could be worked on), undecodable, concealed (the decoder made it up, because data is missing), stopped (the run ended before its turn).", &["source", "reason"]),
             source_up: to.gauge("atom_source_up", "Whether pictures of a source come: 1 yes; 0 connecting, stalled, lost or over.", source),
             source_connects: to.counter("atom_source_connects_total", "Connections of a live source that brought a picture.", source),
             source_gap_seconds: to.seconds("atom_source_gap_seconds_total", "Seconds of a live source between two pictures over which it was lost.", source),

@@ -19,7 +19,7 @@ use gstreamer_rtsp_server::{
 };
 
 use crate::{
-    encoded_video::EncodedVideo,
+    encoded_video::{EncodedVideo, VideoCodec},
     fault_proxy::FaultProxy,
     pacer::{self, Pacer},
 };
@@ -31,8 +31,7 @@ const HOST: &str = "127.0.0.1";
 const UDP_PORTS: (u16, u16) = (20_000, 30_000);
 /// The server's role for clients that have logged in.
 const ROLE: &str = "viewer";
-const LAUNCH: &str = "( appsrc name=frames is-live=true do-timestamp=true format=time \
-                      ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )";
+const SOURCE: &str = "appsrc name=frames is-live=true do-timestamp=true format=time";
 
 /// The transport of a camera's RTP packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +58,8 @@ pub struct CameraOptions {
     pub login: Option<(String, String)>,
     /// The transport of RTP packets.
     pub transport: Transport,
+    /// True if clients join at whatever frame is next, as with a real camera; otherwise they first receive a key frame.
+    pub joins_at_any_frame: bool,
 }
 
 impl CameraOptions {
@@ -70,6 +71,7 @@ impl CameraOptions {
             path: "/live".into(),
             login: None,
             transport: Transport::Any,
+            joins_at_any_frame: false,
         }
     }
 }
@@ -97,7 +99,7 @@ impl Camera {
     /// There is no video, or the port is in use.
     pub fn start(options: CameraOptions) -> Result<Self> {
         gst::init().context("cannot start GStreamer")?;
-        let pacer = Pacer::start(options.videos.clone())?;
+        let pacer = Pacer::start(options.videos.clone(), options.joins_at_any_frame)?;
         let server = server(&options, &pacer)?;
         let context = glib::MainContext::new();
         let attached = server.attach(Some(&context));
@@ -217,7 +219,8 @@ fn server(options: &CameraOptions, pacer: &Pacer) -> Result<RTSPServer> {
     if let Some(threads) = server.thread_pool() {
         threads.set_max_threads(-1);
     }
-    let factory = factory(options.transport, pacer)?;
+    let video = options.videos.first().context("a camera needs a film")?;
+    let factory = factory(options.transport, pacer, video.clone())?;
     if let Some((user, password)) = &options.login {
         server.set_auth(Some(&auth(user, password, &factory)));
     }
@@ -226,9 +229,20 @@ fn server(options: &CameraOptions, pacer: &Pacer) -> Result<RTSPServer> {
     Ok(server)
 }
 
-fn factory(transport: Transport, pacer: &Pacer) -> Result<RTSPMediaFactory> {
+/// Returns the elements that send the frames of a video. Those of a copied video need no parser, which would wait for a key
+/// frame.
+fn launch(video: &EncodedVideo) -> String {
+    let payloader = match video.copied() {
+        None => "h264parse ! rtph264pay",
+        Some((VideoCodec::H264, _)) => "rtph264pay",
+        Some((VideoCodec::H265, _)) => "rtph265pay",
+    };
+    format!("( {SOURCE} ! {payloader} name=pay0 pt=96 config-interval=-1 )")
+}
+
+fn factory(transport: Transport, pacer: &Pacer, video: EncodedVideo) -> Result<RTSPMediaFactory> {
     let factory = RTSPMediaFactory::new();
-    factory.set_launch(LAUNCH);
+    factory.set_launch(&launch(&video));
     factory.set_protocols(match transport {
         Transport::Any => RTSPLowerTrans::TCP | RTSPLowerTrans::UDP,
         Transport::TcpOnly => RTSPLowerTrans::TCP,
@@ -242,7 +256,7 @@ fn factory(transport: Transport, pacer: &Pacer) -> Result<RTSPMediaFactory> {
     factory.set_address_pool(Some(&ports));
     let add_client = pacer.client_adder();
     factory.connect_media_configure(move |_, media| {
-        if let Some(appsrc) = appsrc_of(media) {
+        if let Some(appsrc) = appsrc_of(media, &video) {
             add_client(&appsrc);
         }
     });
@@ -250,10 +264,10 @@ fn factory(transport: Transport, pacer: &Pacer) -> Result<RTSPMediaFactory> {
 }
 
 /// Returns the appsrc of a client's pipeline, with its caps set.
-fn appsrc_of(media: &RTSPMedia) -> Option<AppSrc> {
+fn appsrc_of(media: &RTSPMedia, video: &EncodedVideo) -> Option<AppSrc> {
     let bin = media.element().downcast::<gst::Bin>().ok()?;
     let appsrc = bin.by_name("frames")?.downcast::<AppSrc>().ok()?;
-    appsrc.set_caps(Some(&pacer::caps()));
+    appsrc.set_caps(Some(&pacer::caps(video)));
     Some(appsrc)
 }
 

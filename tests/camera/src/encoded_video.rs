@@ -1,7 +1,8 @@
 //! A video as encoded frames in memory, so that playing it in a loop costs almost nothing.
 //!
-//! The video is H.264 without B-frames, with a key frame at least once a second. Its first frame is a key frame with the
-//! parameter sets, so a video can follow itself or any other video seamlessly.
+//! An encoded video is H.264 without B-frames, with a key frame at least once a second. Its first frame is a key frame with the
+//! parameter sets, so a video can follow itself or any other video seamlessly. A copied video is H.264 or H.265 as it is in a
+//! file, with any distance of key frames; it can only follow itself.
 
 use std::{
     path::Path,
@@ -42,18 +43,31 @@ impl Default for VideoFormat {
     }
 }
 
+/// The codec of a copied video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VideoCodec {
+    /// H.264.
+    H264,
+    /// H.265.
+    H265,
+}
+
 /// An encoded video in memory. Clones share the frames.
 #[derive(Clone, Debug)]
 pub struct EncodedVideo {
     frames: Arc<[AccessUnit]>,
     format: VideoFormat,
+    /// The codec and the GStreamer format of a copied video.
+    copied: Option<(VideoCodec, gst::Caps)>,
 }
 
 /// One encoded frame.
 #[derive(Debug)]
 pub(crate) struct AccessUnit {
-    /// One H.264 access unit in byte-stream format, without timestamps.
+    /// One access unit without timestamps: H.264 in byte-stream format, or as it was copied.
     pub data: gst::Buffer,
+    /// Its GStreamer format.
+    pub caps: Option<gst::Caps>,
     /// True for a key frame, from which decoding can start.
     pub key: bool,
 }
@@ -98,6 +112,38 @@ impl EncodedVideo {
         Self::encode(&pipeline, format).with_context(|| format!("cannot draw the film {pattern:?}"))
     }
 
+    /// Copies the frames of a Matroska file as they are, without B-frames, to be played at this frame rate.
+    ///
+    /// # Errors
+    /// The file cannot be read or has no video of this codec.
+    pub fn copied_from(path: &Path, codec: VideoCodec, fps: u32) -> Result<Self> {
+        gst::init().context("cannot start GStreamer")?;
+        let launch = match codec {
+            VideoCodec::H264 => "h264parse ! video/x-h264,stream-format=avc,alignment=au",
+            VideoCodec::H265 => "h265parse ! video/x-h265,stream-format=hvc1,alignment=au",
+        };
+        let launch = format!(
+            "filesrc name=source ! matroskademux ! {launch} ! appsink name=frames sync=false max-buffers=64"
+        );
+        let pipeline = built(&launch)?;
+        let source = pipeline.by_name("source").context("there is no source")?;
+        source.set_property("location", path);
+        let format = VideoFormat {
+            fps,
+            ..VideoFormat::default()
+        };
+        let mut video = Self::encode(&pipeline, format)
+            .with_context(|| format!("cannot copy {:?}", path.display()))?;
+        let caps = video.frames.first().and_then(|frame| frame.caps.clone());
+        video.copied = Some((codec, caps.context("the frames have no format")?));
+        Ok(video)
+    }
+
+    /// Returns the codec and the GStreamer format of a copied video; none for an encoded one.
+    pub(crate) fn copied(&self) -> Option<(VideoCodec, &gst::Caps)> {
+        self.copied.as_ref().map(|(codec, caps)| (*codec, caps))
+    }
+
     /// Returns the size and the frame rate.
     pub fn format(&self) -> VideoFormat {
         self.format
@@ -123,6 +169,7 @@ impl EncodedVideo {
         Ok(Self {
             frames: frames.into(),
             format,
+            copied: None,
         })
     }
 }
@@ -139,7 +186,11 @@ fn encoder_pipeline(source: &str, format: VideoFormat) -> Result<gst::Pipeline> 
          ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max={fps} ! h264parse config-interval=-1 \
          ! video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=frames sync=false max-buffers=64"
     );
-    let bin = gst::parse::launch(&launch).context("cannot build the encoder")?;
+    built(&launch)
+}
+
+fn built(launch: &str) -> Result<gst::Pipeline> {
+    let bin = gst::parse::launch(launch).context("cannot build the encoder")?;
     bin.downcast()
         .map_err(|_| anyhow::anyhow!("cannot build the encoder"))
 }
@@ -178,6 +229,7 @@ fn access_unit(sample: &gst::Sample) -> Option<AccessUnit> {
     let bytes = buffer.map_readable().ok()?.to_vec();
     Some(AccessUnit {
         data: gst::Buffer::from_slice(bytes),
+        caps: sample.caps_owned(),
         key: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
     })
 }

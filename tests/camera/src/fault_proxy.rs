@@ -104,6 +104,11 @@ impl FaultProxy {
         self.shared.faults.damage(share);
     }
 
+    /// Loses this many of the next video packets.
+    pub fn lose_packets(&self, count: u32) {
+        self.shared.faults.lose_packets(count);
+    }
+
     /// Restarts the camera's clock: from now on RTP timestamps are hours earlier, by a random amount. RTCP reports, which
     /// would relate the old clock to the wall clock, are dropped from now on.
     pub fn restart_clock(&self) {

@@ -23,6 +23,8 @@ struct ActiveFaults {
     stalled: bool,
     /// The share of video packets that are damaged, 0 to 1.
     damage: f64,
+    /// The number of video packets that are still to be lost.
+    losses: u32,
     /// The ticks by which RTP timestamps are set back; 0 if the clock never restarted.
     clock_offset: u32,
 }
@@ -37,6 +39,11 @@ impl Faults {
     /// Sets the share of video packets that are damaged.
     pub fn damage(&self, share: f64) {
         self.active.lock().damage = share;
+    }
+
+    /// Loses the next video packets.
+    pub fn lose_packets(&self, count: u32) {
+        self.active.lock().losses = count;
     }
 
     /// Sets the RTP timestamps further back.
@@ -71,6 +78,9 @@ impl Faults {
             return None;
         }
         if let Some(mut packet) = message.rtp_packet() {
+            if self.take_loss() {
+                return None;
+            }
             packet.set_timestamp_back(clock_offset);
             if fastrand::f64() < damage {
                 if fastrand::bool() {
@@ -80,6 +90,13 @@ impl Faults {
             }
         }
         Some(message)
+    }
+
+    fn take_loss(&self) -> bool {
+        let mut active = self.active.lock();
+        let losses = active.losses;
+        active.losses = losses.saturating_sub(1);
+        losses > 0
     }
 }
 

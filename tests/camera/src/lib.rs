@@ -39,5 +39,5 @@ mod proxy_connection;
 mod rtsp_message;
 
 pub use camera::{Camera, CameraOptions, Transport};
-pub use encoded_video::{EncodedVideo, VideoFormat};
+pub use encoded_video::{EncodedVideo, VideoCodec, VideoFormat};
 pub use fault_proxy::FaultProxy;

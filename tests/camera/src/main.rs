@@ -114,6 +114,7 @@ fn start_camera(arguments: &Arguments) -> Result<CameraControl> {
         login: login(arguments)?,
         // UDP datagrams would bypass the proxy.
         transport: Transport::TcpOnly,
+        joins_at_any_frame: false,
     })?;
     let proxy = FaultProxy::on_port(arguments.port, camera.address())?;
     Ok(CameraControl::new(camera, proxy))

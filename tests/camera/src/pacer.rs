@@ -1,7 +1,7 @@
 //! Sends the frames of a video to all clients at the video's frame rate.
 //!
-//! One thread serves every client of a camera. A client first receives a key frame and then every frame. A slow client
-//! misses frames until the next key frame, so its queue stays bounded.
+//! One thread serves every client of a camera. A client first receives a key frame, unless it joins at any frame, and then every
+//! frame. A slow client misses frames until the next key frame, so its queue stays bounded.
 
 use std::{
     sync::{
@@ -37,6 +37,7 @@ struct Player {
     playback: Mutex<Playback>,
     changed: Condvar,
     frames_sent: AtomicU64,
+    joins_at_any_frame: bool,
 }
 
 #[derive(Default)]
@@ -52,22 +53,25 @@ struct Playback {
 /// The pipeline input of one client. The RTSP server owns the pipeline; when it drops the pipeline, the client is gone.
 struct Client {
     appsrc: glib::WeakRef<AppSrc>,
-    /// True after a key frame was sent, until a frame is missed.
+    /// True after a key frame was sent, or the client joined at any frame, until a frame is missed.
     in_sync: bool,
+    /// True for a client that joins at any frame, until it has received one.
+    joining: bool,
 }
 
 impl Pacer {
-    /// Starts to play the first video.
+    /// Starts to play the first video. Clients receive any frame first, or a key frame.
     ///
     /// # Errors
     /// There is no video.
-    pub fn start(videos: Vec<EncodedVideo>) -> Result<Self> {
+    pub fn start(videos: Vec<EncodedVideo>, joins_at_any_frame: bool) -> Result<Self> {
         ensure!(!videos.is_empty(), "a camera needs a film");
         let player = Arc::new(Player {
             videos,
             playback: Mutex::default(),
             changed: Condvar::new(),
             frames_sent: AtomicU64::new(0),
+            joins_at_any_frame,
         });
         let own = Arc::clone(&player);
         let thread = thread::Builder::new()
@@ -87,7 +91,8 @@ impl Pacer {
             if let Some(player) = player.upgrade() {
                 player.playback.lock().clients.push(Client {
                     appsrc: appsrc.downgrade(),
-                    in_sync: false,
+                    in_sync: player.joins_at_any_frame,
+                    joining: player.joins_at_any_frame,
                 });
             }
         }
@@ -185,17 +190,22 @@ impl Client {
         };
         if frame.key || self.in_sync {
             // The copy shares the bytes, because each appsrc sets its own timestamps on a buffer. A client whose queue is
-            // full or not open yet continues with a later key frame.
+            // full or not open yet continues with a later key frame, or with any frame if it has not joined yet.
             let has_room = appsrc.current_level_bytes() < MAX_QUEUED_BYTES;
-            self.in_sync = has_room && appsrc.push_buffer(frame.data.copy()).is_ok();
+            let sent = has_room && appsrc.push_buffer(frame.data.copy()).is_ok();
+            self.joining &= !sent;
+            self.in_sync = sent || self.joining;
         }
         true
     }
 }
 
-/// Returns the caps of every client's appsrc. They have no size: the parameter sets in the stream give it, so it may
-/// change.
-pub fn caps() -> gst::Caps {
+/// Returns the caps of every client's appsrc. Those of encoded videos have no size: the parameter sets in the stream give it,
+/// so it may change.
+pub fn caps(video: &EncodedVideo) -> gst::Caps {
+    if let Some((_, caps)) = video.copied() {
+        return caps.clone();
+    }
     gst::Caps::builder("video/x-h264")
         .field("stream-format", "byte-stream")
         .field("alignment", "au")

@@ -22,6 +22,7 @@ use crate::{
         selective_decoding::SelectiveDecoding,
         video_pipeline::VideoPipeline,
     },
+    key_frame_wait::KeyFrameWait,
     playback_request::PlaybackRequest,
     source_location::Location,
 };
@@ -60,6 +61,7 @@ pub(super) struct FrameProcessor {
     pub(super) unusable: Option<String>,
     filter: FrameFilter,
     converter: FrameConverter,
+    key_frame_wait: KeyFrameWait,
     /// True if the container's clock starts anywhere.
     mpeg_clock: Arc<AtomicBool>,
     /// Stream time of the first frame, in nanoseconds, if the clock starts anywhere.
@@ -85,6 +87,7 @@ impl FrameProcessor {
             unusable: None,
             filter: FrameFilter::new(request.selection, request.from),
             converter: FrameConverter::new(request.size),
+            key_frame_wait: KeyFrameWait::default(),
             mpeg_clock: Arc::default(),
             origin: None,
             reordering: VecDeque::new(),
@@ -97,6 +100,8 @@ impl FrameProcessor {
     /// Connects the state to the pipeline that plays.
     pub(super) fn attach(&mut self, pipeline: &VideoPipeline) {
         self.decoding = pipeline.decoding.clone();
+        self.decoding.count_from(self.filter.from());
+        self.key_frame_wait.start_pipeline();
         self.mpeg_clock = Arc::clone(&pipeline.mpeg_clock);
     }
 
@@ -107,6 +112,17 @@ impl FrameProcessor {
         (self.at, self.end) = (MediaTime::default(), MediaTime::default());
         (self.frames, self.origin) = (0, None);
         self.reordering.clear();
+    }
+
+    /// Counts the frames that are kept back because data is missing, and reports the wait for a key frame.
+    pub(super) fn observe_concealment(&mut self, sender: &FrameSender) {
+        let status = &self.decoding.concealment;
+        self.key_frame_wait.observe(status, &self.filter, sender);
+    }
+
+    /// True if frames came, but each of them depends on data that is missing.
+    pub(super) fn all_concealed(&self) -> bool {
+        self.frames == 0 && self.decoding.concealment.waiting()
     }
 
     /// Counts the frames that were not even decoded.

@@ -25,6 +25,8 @@ use crate::{
 const PULL_TIMEOUT: gst::ClockTime = gst::ClockTime::from_mseconds(50);
 /// A file that gives no frame for this long is abandoned: local files answer at once.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The reason why a video without a key frame gives no frame.
+const NO_KEY_FRAME: &str = "it has no key frame, so each of its frames depends on data that is missing (it may be cut out of a longer video)";
 /// A video whose container gives a length more than this beyond its last frame was cut short.
 const LENGTH_TOLERANCE_MS: u64 = 1000;
 
@@ -54,6 +56,9 @@ pub fn play_recording(
     let failure = match outcome {
         Err(PlaybackStop::Cancelled) => None,
         Err(_) if growing => None,
+        Err(PlaybackStop::Failed(_)) | Ok(()) if processor.all_concealed() => {
+            Some(NO_KEY_FRAME.into())
+        }
         Err(PlaybackStop::Failed(reason)) => Some(reason),
         Err(PlaybackStop::WronglyDecoded) => {
             Some("its frames need others that are not there".into())
@@ -81,6 +86,7 @@ fn play_once(processor: &mut FrameProcessor, sender: &FrameSender) -> Result<(),
     let pipeline = opened.map_err(|error| PlaybackStop::Failed(error.message))?;
     processor.attach(&pipeline);
     let outcome = Player { pipeline }.run(processor, sender);
+    processor.observe_concealment(sender);
     processor.count_undecoded(sender);
     outcome
 }
@@ -122,6 +128,7 @@ impl Player {
                 }
                 None => {}
             }
+            processor.observe_concealment(sender);
         }
     }
 

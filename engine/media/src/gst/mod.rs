@@ -1,9 +1,14 @@
-//! GStreamer: pipelines, their errors, selective decoding, and conversion of frames to RGB.
+//! GStreamer: pipelines, their errors, selective decoding, concealed pictures, and conversion of frames to RGB.
 
+mod access_point;
+pub(crate) mod concealment;
 pub(crate) mod frame_converter;
 pub(crate) mod missing_plugin_hints;
+mod nal_units;
 pub(crate) mod packet_selector;
+pub(crate) mod picture_gate;
 pub(crate) mod pipeline_error;
 pub(crate) mod selective_decoding;
 pub(crate) mod source_elements;
+mod transport_stream;
 pub(crate) mod video_pipeline;

@@ -15,7 +15,10 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_video as gst_video;
 use parking_lot::Mutex;
 
-use super::packet_selector::{Packet, PacketBatch, PacketSelector};
+use super::{
+    concealment::{ConcealmentStatus, PacketCheck, drop_concealed},
+    packet_selector::{Packet, PacketBatch, PacketSelector},
+};
 
 /// Settings and counts shared by the thread that pulls frames and the one that decodes them.
 #[derive(Clone)]
@@ -26,6 +29,8 @@ pub(crate) struct SelectiveDecoding {
     skipped_any: Arc<AtomicBool>,
     skipped: Arc<AtomicU64>,
     horizon: Arc<AtomicU64>,
+    /// The pictures that never leave the decoder.
+    pub(crate) concealment: ConcealmentStatus,
 }
 
 impl SelectiveDecoding {
@@ -38,6 +43,7 @@ impl SelectiveDecoding {
             skipped_any: Arc::default(),
             skipped: Arc::default(),
             horizon: Arc::default(),
+            concealment: ConcealmentStatus::default(),
         }
     }
 
@@ -84,6 +90,10 @@ impl SelectiveDecoding {
         else {
             return;
         };
+        let control = self.clone();
+        drop_concealed(element, self.concealment.clone(), move || {
+            control.skipped_any()
+        });
         let probe = Mutex::new(DecoderProbe::new(self.clone()));
         let types = gst::PadProbeType::BUFFER
             | gst::PadProbeType::BUFFER_LIST
@@ -94,6 +104,7 @@ impl SelectiveDecoding {
 
 /// The state of the probe before one decoder.
 struct DecoderProbe {
+    check: PacketCheck,
     control: SelectiveDecoding,
     selector: PacketSelector<gst::Buffer>,
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
@@ -159,6 +170,7 @@ fn forward(
 impl DecoderProbe {
     fn new(control: SelectiveDecoding) -> Self {
         Self {
+            check: PacketCheck::new(control.concealment.clone()),
             control,
             selector: PacketSelector::default(),
             segment: None,
@@ -196,7 +208,14 @@ impl DecoderProbe {
     }
 
     /// Returns the packets to decode now that another, whole packet has arrived.
-    fn select(&mut self, packet: gst::Buffer) -> PacketBatch<gst::Buffer> {
+    fn select(&mut self, mut packet: gst::Buffer) -> PacketBatch<gst::Buffer> {
+        let counted = self.is_counted(&packet);
+        if self.check.marks(&mut packet, counted) {
+            let mut batch = self.selector.finish();
+            self.control.record_skipped(self.selector.skipped.drain(..));
+            batch.packets.push(packet);
+            return batch;
+        }
         self.selective &= packet.pts().is_some();
         let Some(pts) = packet.pts().filter(|_| self.selective) else {
             let mut batch = self.selector.finish();
@@ -215,6 +234,13 @@ impl DecoderProbe {
         batch
     }
 
+    /// True if the picture of a packet is among the frames that are counted.
+    fn is_counted(&self, packet: &gst::Buffer) -> bool {
+        let from = MediaTime::from_nanos(self.control.counted_from.load(SeqCst));
+        let at = packet.dts_or_pts();
+        at.is_none_or(|at| self.stream_time(at).reaches(from))
+    }
+
     /// Converts to stream time. Frames that a container hides before its start get the start.
     fn stream_time(&self, at: gst::ClockTime) -> MediaTime {
         let time = match &self.segment {
@@ -228,6 +254,7 @@ impl DecoderProbe {
         match event.view() {
             gst::EventView::Caps(caps) => {
                 let batch = self.release();
+                self.check.set_format(caps.caps());
                 self.selective = can_start_at_keyframes(caps.caps());
                 ProbeAction::PassAfter(batch)
             }

@@ -17,6 +17,7 @@ use super::{
     pipeline_error::{ErrorClass, PipelineError, is_missing_plugin},
     selective_decoding::SelectiveDecoding,
     source_elements::{self, Transport},
+    transport_stream,
 };
 use crate::{error::MediaError, source_location::Location};
 
@@ -108,8 +109,12 @@ impl VideoPipeline {
         self.pipeline
             .connect_deep_element_added(move |_, _, element| {
                 let kind = element.factory().map(|factory| factory.name().to_string());
-                if kind.is_some_and(|kind| ["tsdemux", "mpegpsdemux"].contains(&kind.as_str())) {
+                let kind = kind.as_deref().unwrap_or_default();
+                if ["tsdemux", "mpegpsdemux"].contains(&kind) {
                     mpeg_clock.store(true, Relaxed);
+                }
+                if kind == "tsdemux" {
+                    transport_stream::watch(element);
                 }
                 decoding.attach(element);
             });

@@ -10,9 +10,7 @@ use std::{
 };
 
 use atom_models::{Fault, Reason};
-use atom_operators::{
-    event::IdleHeartbeat, intake::Record, media_time::MediaTime, rate_control::RateController,
-};
+use atom_operators::{event::IdleHeartbeat, intake::Record, media_time::MediaTime};
 use gstreamer as gst;
 use jiff::Timestamp;
 use tracing::{debug, info, warn};
@@ -21,17 +19,20 @@ use super::{
     backoff::Backoff,
     connection_status::ConnectionState,
     media_clock::{FrameTime, MediaClock},
+    rate_adjustment::RateAdjustment,
 };
 use crate::{
     error::MediaError,
     frame_filter::FrameFilter,
     frame_sender::{Cancelled, FrameSender, PlaybackSummary},
     gst::{
+        concealment::ConcealmentStatus,
         frame_converter::{FrameConverter, format_and_buffer},
         pipeline_error::{ErrorClass, PipelineError},
         source_elements::Transport,
         video_pipeline::{BusEvent, PipelineOptions, VideoPipeline},
     },
+    key_frame_wait::{KeyFrameWait, WAITING},
     playback_request::{LiveSettings, PlaybackRequest},
     source_location::Location,
 };
@@ -93,7 +94,8 @@ struct Follower<'s> {
     filter: FrameFilter,
     converter: FrameConverter,
     clock: MediaClock,
-    rate_controller: RateController,
+    rate: RateAdjustment,
+    key_frame_wait: KeyFrameWait,
     backoff: Backoff,
     transport: Transport,
     /// True if a frame ever came.
@@ -122,7 +124,8 @@ impl<'s> Follower<'s> {
             filter: FrameFilter::new(request.selection, request.from),
             converter: FrameConverter::new(request.size),
             clock: MediaClock::new(settings.sealed),
-            rate_controller: RateController::new(settings.min_rate_share, now),
+            rate: RateAdjustment::new(settings.min_rate_share, now),
+            key_frame_wait: KeyFrameWait::default(),
             backoff: Backoff::new(first, longest),
             transport: Transport::default(),
             ever_connected: false,
@@ -168,6 +171,13 @@ impl<'s> Follower<'s> {
         };
         let opened = VideoPipeline::open(&self.location, options);
         let mut pipeline = opened.map_err(Disconnect::Failed)?;
+        self.key_frame_wait.start_pipeline();
+        let end = self.pull_frames(&mut pipeline);
+        self.observe_concealment(&pipeline);
+        end
+    }
+
+    fn pull_frames(&mut self, pipeline: &mut VideoPipeline) -> Result<Infallible, Disconnect> {
         let timeout = gst::ClockTime::from_mseconds(POLL_INTERVAL.as_millis() as u64);
         loop {
             if self.sender.cancelled() {
@@ -180,15 +190,22 @@ impl<'s> Follower<'s> {
                     let error = pipeline.take_error().unwrap_or_else(ended);
                     return Err(Disconnect::Failed(error));
                 }
-                None => self.check_stall()?,
+                None => self.check_stall(&pipeline.decoding.concealment)?,
             }
             match pipeline.poll() {
                 Some(BusEvent::DamagedFrame(why)) => self.report_damage(&why)?,
                 Some(BusEvent::Failed(error)) => return Err(Disconnect::Failed(error)),
                 None => {}
             }
-            self.adjust_rate();
+            self.observe_concealment(pipeline);
+            self.rate.adjust(self.sender);
         }
+    }
+
+    fn observe_concealment(&mut self, pipeline: &VideoPipeline) {
+        let status = &pipeline.decoding.concealment;
+        self.key_frame_wait
+            .observe(status, &self.filter, self.sender);
     }
 
     fn take(&mut self, sample: &gst::Sample) -> Result<(), Cancelled> {
@@ -250,9 +267,16 @@ impl<'s> Follower<'s> {
         self.ever_connected = true;
     }
 
-    /// Handles the absence of a frame: the connection counts as stalled, and in the end as lost.
-    fn check_stall(&mut self) -> Result<(), Disconnect> {
-        let silent = self.last_heard.elapsed();
+    /// Handles the absence of a frame: the connection counts as stalled, and in the end as lost. A camera whose frames are
+    /// concealed is still heard.
+    fn check_stall(&mut self, concealment: &ConcealmentStatus) -> Result<(), Disconnect> {
+        let connection = &self.sender.connection;
+        if !self.connected && concealment.waiting() {
+            connection.set(ConnectionState::Connecting, Some(WAITING));
+        }
+        let without_frame = self.last_heard.elapsed();
+        let concealed = concealment.since_concealed();
+        let silent = concealed.map_or(without_frame, |since| since.min(without_frame));
         let timeout = match self.connected {
             true => self.settings.stall_timeout,
             false => self.settings.stall_timeout * 2,
@@ -261,10 +285,13 @@ impl<'s> Follower<'s> {
             let message = format!("no frame for {:.1} s", silent.as_secs_f64());
             return Err(Disconnect::Failed(PipelineError::transient(message)));
         }
-        if self.connected && silent >= timeout / 2 {
-            let connection = &self.sender.connection;
-            if connection.set(ConnectionState::Stalled, Some("no frame comes")) {
-                warn!(source = %self.sender.name, "stalled");
+        if self.connected && without_frame >= timeout / 2 {
+            let reason = match concealment.waiting() {
+                true => WAITING,
+                false => "no frame comes",
+            };
+            if connection.set(ConnectionState::Stalled, Some(reason)) {
+                warn!(source = %self.sender.name, reason, "stalled");
             }
         }
         Ok(self.send_heartbeat(None)?)
@@ -287,7 +314,7 @@ impl<'s> Follower<'s> {
                 return Err(Cancelled);
             }
             self.send_heartbeat(None)?;
-            self.adjust_rate();
+            self.rate.adjust(self.sender);
         }
         Ok(())
     }
@@ -365,17 +392,5 @@ impl<'s> Follower<'s> {
         }
         self.damage_reported = Some(now);
         self.sender.report_fault(self.clock.last(), why)
-    }
-
-    /// Adjusts the sampling rate to the load.
-    fn adjust_rate(&mut self) {
-        let overloaded = self.sender.credits.take_overload();
-        let rate = self.sender.credits.rate();
-        if let Some(share) = self
-            .rate_controller
-            .observe(Instant::now(), overloaded, rate)
-        {
-            info!(source = %self.sender.name, share, "sampling rate changed");
-        }
     }
 }

@@ -5,3 +5,4 @@ pub mod connection_status;
 pub(crate) mod follow;
 pub(crate) mod host_reachability;
 mod media_clock;
+mod rate_adjustment;
