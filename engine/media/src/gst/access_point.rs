@@ -22,6 +22,8 @@ pub(super) enum AccessPoint {
     Reference,
     /// A picture to which no other refers.
     Disposable,
+    /// No picture: parameters of the stream, or nothing that can be read.
+    NoPicture,
 }
 
 /// The codecs whose pictures depend on others and whose packets can be read here.
@@ -97,7 +99,7 @@ fn h264(packet: &[u8], framing: NalFraming) -> AccessPoint {
         }
     }
     match recovery {
-        _ if slices == 0 => AccessPoint::Disposable,
+        _ if slices == 0 => AccessPoint::NoPicture,
         Some(pictures) => AccessPoint::Recovery(pictures),
         None if intra => AccessPoint::Intra,
         None if reference => AccessPoint::Reference,
@@ -114,7 +116,7 @@ fn is_intra_slice(slice: &[u8]) -> bool {
 }
 
 fn h265(packet: &[u8], framing: NalFraming) -> AccessPoint {
-    let mut recovery = None;
+    let (mut recovery, mut pictures) = (None, false);
     for unit in NalUnits::of(packet, framing).filter(|unit| unit.len() > 2) {
         match unit[0] >> 1 & 63 {
             // BLA, IDR and CRA.
@@ -122,11 +124,16 @@ fn h265(packet: &[u8], framing: NalFraming) -> AccessPoint {
             // RASL; RADL.
             8 | 9 => return AccessPoint::Leading,
             6 | 7 => return AccessPoint::Disposable,
+            0..=31 => pictures = true,
             39 => recovery = recovery.or_else(|| recovery_point(&unit[2..], true)),
             _ => {}
         }
     }
-    recovery.map_or(AccessPoint::Reference, AccessPoint::Recovery)
+    match recovery {
+        _ if !pictures => AccessPoint::NoPicture,
+        Some(pictures) => AccessPoint::Recovery(pictures),
+        None => AccessPoint::Reference,
+    }
 }
 
 fn mpeg2(packet: &[u8]) -> AccessPoint {
@@ -139,7 +146,7 @@ fn mpeg2(packet: &[u8]) -> AccessPoint {
             _ => {}
         }
     }
-    AccessPoint::Disposable
+    AccessPoint::NoPicture
 }
 
 fn mpeg4(packet: &[u8]) -> AccessPoint {
@@ -151,7 +158,7 @@ fn mpeg4(packet: &[u8]) -> AccessPoint {
             _ => {}
         }
     }
-    AccessPoint::Disposable
+    AccessPoint::NoPicture
 }
 
 /// Returns what a picture of this MPEG type is: 1 is I, 3 is B.
@@ -207,7 +214,7 @@ mod tests {
         assert_eq!(read(&[&sei, &[0x61, I]]), AccessPoint::Recovery(0));
         assert_eq!(read(&[&late, &[0x61, P]]), AccessPoint::Recovery(4));
         assert_eq!(read(&[&[0x01, P]]), AccessPoint::Disposable);
-        assert_eq!(read(&[&SPS]), AccessPoint::Disposable);
+        assert_eq!(read(&[&SPS]), AccessPoint::NoPicture);
         assert_eq!(read(&[&[0x61]]), AccessPoint::Reference);
     }
 

@@ -101,6 +101,9 @@ impl PictureGate {
 
     /// Takes the next packet; true if its picture is wrong. An open gate needs no packets.
     pub(super) fn conceals(&mut self, packet: &GatePacket) -> bool {
+        if packet.access == AccessPoint::NoPicture {
+            return false;
+        }
         let first = mem::take(&mut self.first);
         if self.closed() {
             self.advance(packet, first);
@@ -222,6 +225,8 @@ mod tests {
         let packets = in_order(&[Reference, Disposable, Reference, Key, Reference, Disposable]);
         assert_eq!(shown(&mut PictureGate::new(), &packets), "...***");
         assert_eq!(shown(&mut PictureGate::new(), &packets[3..]), "***");
+        let after_parameters = in_order(&[NoPicture, Intra, NoPicture, Reference]);
+        assert_eq!(shown(&mut PictureGate::new(), &after_parameters), "****");
     }
 
     #[test]
