@@ -300,13 +300,14 @@ fn after_packets_were_lost_nothing_is_shown_before_the_next_key_frame() {
             });
             let part = play_part(&dir.write("lossy.ts", bytes));
             let numbers = numbers(&part, &whole, &case);
-            let gap = numbers.windows(2).find(|pair| pair[1] != pair[0] + 1);
-            let Some([last, next]) = gap else {
-                panic!("{case}: no gap in {numbers:?}");
-            };
-            assert!((KEY_DISTANCE..70).contains(last), "{case}: {last}");
-            assert_eq!(*next, 2 * KEY_DISTANCE, "{case}");
-            assert!(numbers.ends_with(&[FRAMES - 2, FRAMES - 1]), "{case}");
+            let (before, after): (Vec<_>, Vec<_>) = numbers
+                .into_iter()
+                .partition(|number| *number < 2 * KEY_DISTANCE);
+            // Frames are decoded up to two places before they are shown.
+            let last = before.iter().max().unwrap();
+            assert!((KEY_DISTANCE..73).contains(last), "{case}: {last}");
+            let all_after: Vec<_> = (2 * KEY_DISTANCE..FRAMES).collect();
+            assert_eq!(after, all_after, "{case}");
         }
     }
 }
