@@ -69,7 +69,11 @@ fn assert_only_red(output: &ProgramOutput, dir: &Workdir) {
     let captions: Vec<_> = captions.filter(|line| line["kind"] == "caption").collect();
     assert!(!captions.is_empty(), "{output}");
     for caption in captions {
-        assert_eq!(caption["text"], "A picture of red.", "{output}");
+        let text = caption["text"].as_str().unwrap();
+        assert!(
+            text.contains("red") && !text.contains(','),
+            "{text}: {output}"
+        );
     }
     assert_frames_accounted(&dir.report("r.json"), "door");
 }
