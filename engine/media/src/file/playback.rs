@@ -41,13 +41,7 @@ pub fn play_recording(
     let shown = request.location.redacted();
     let (resumed, growing) = (request.from > MediaTime::default(), request.growing);
     let mut processor = FrameProcessor::new(request);
-    let outcome = match play_once(&mut processor, sender) {
-        Err(PlaybackStop::WronglyDecoded) => {
-            processor.restart_without_skipping();
-            play_once(&mut processor, sender)
-        }
-        outcome => outcome,
-    };
+    let outcome = play_to_end(&mut processor, sender);
     let summary = PlaybackSummary {
         end: processor.end,
         complete: matches!(outcome, Ok(())) && processor.frames > 0 && !growing,
@@ -74,6 +68,17 @@ pub fn play_recording(
             reason: processor.location.unreachable().unwrap_or(reason),
         }),
         _ => Ok(summary),
+    }
+}
+
+/// Plays the source; once more, and decoding everything, if it cannot be decoded otherwise.
+fn play_to_end(processor: &mut FrameProcessor, sender: &FrameSender) -> Result<(), PlaybackStop> {
+    match play_once(processor, sender) {
+        Err(PlaybackStop::WronglyDecoded) => {
+            processor.restart_without_skipping();
+            play_once(processor, sender)
+        }
+        outcome => outcome,
     }
 }
 
