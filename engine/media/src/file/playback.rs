@@ -50,15 +50,14 @@ pub fn play_recording(
     let failure = match outcome {
         Err(PlaybackStop::Cancelled) => None,
         Err(_) if growing => None,
-        Err(PlaybackStop::Failed(_)) | Ok(()) if processor.all_concealed() => {
-            Some(NO_KEY_FRAME.into())
-        }
+        Err(PlaybackStop::Failed(_)) if processor.all_concealed() => Some(NO_KEY_FRAME.into()),
         Err(PlaybackStop::Failed(reason)) => Some(reason),
         Err(PlaybackStop::WronglyDecoded) => {
             Some("its frames need others that are not there".into())
         }
         // A run that resumes at the very end finds nothing left.
         Ok(()) if processor.frames == 0 && (resumed || growing) => None,
+        Ok(()) if processor.all_concealed() => Some(NO_KEY_FRAME.into()),
         Ok(()) if processor.frames == 0 => Some("it holds no frames".into()),
         Ok(()) => processor.unusable.take(),
     };
