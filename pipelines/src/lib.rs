@@ -6,10 +6,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 // The contents of a pipeline file.
+mod authority;
 mod pipeline_file;
 mod recording_names;
 mod sink_settings;
 mod source_settings;
+mod tls_settings;
 mod uri;
 
 // From text to plan.
@@ -29,6 +31,7 @@ mod problem;
 mod kind_schema;
 mod suggestion;
 
+pub use authority::AuthorityError;
 pub use check::{check, warnings};
 pub use load::{load_files, load_plan, override_sources};
 pub use merge_nodes::plan;
@@ -39,4 +42,5 @@ pub use problem::{Problem, Problems};
 pub use recording_names::{Litter, VIDEO_EXTENSIONS, is_video_file};
 pub use sink_settings::{FileSinkSpec, JsonlSinkSpec, SinkKind};
 pub use source_settings::SourceSettings;
+pub use tls_settings::{Fingerprint, TlsCheck};
 pub use uri::{Uri, UriError, redacted, split_login};

@@ -10,7 +10,10 @@ use atom_operators::spec::SpecError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::uri::Uri;
+use crate::{
+    tls_settings::{Fingerprint, TlsCheck},
+    uri::Uri,
+};
 
 /// Settings of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +27,12 @@ pub struct SourceSettings {
     pub user: Option<String>,
     /// A file whose first line is the password of the login. The password is never shown, logged or counted.
     pub password_file: Option<PathBuf>,
+    /// Sources over TLS (rtsps://, https://): how the server's certificate is checked. With "verify" a known authority must
+    /// have signed it for this host; "insecure" checks nothing, and a warning says so at each start.
+    pub tls: TlsCheck,
+    /// Cameras over TLS (rtsps://): accepts exactly the certificate with this SHA-256 fingerprint, such as a camera's own. 64
+    /// hexadecimal digits, with or without colons. The error about an unknown certificate names its fingerprint.
+    pub tls_fingerprint: Option<String>,
     /// Live sources: the time without a frame after which a source counts as stalled and is reconnected. Milliseconds,
     /// 100 to 600000.
     pub stall_ms: u64,
@@ -49,6 +58,8 @@ impl Default for SourceSettings {
             live: None,
             user: None,
             password_file: None,
+            tls: TlsCheck::Verify,
+            tls_fingerprint: None,
             watch: false,
             keep_gone: false,
             stall_ms: 5000,
@@ -63,7 +74,7 @@ impl SourceSettings {
     /// The smallest useful TOML text of a camera.
     pub(crate) const EXAMPLE: &str = "uri = \"rtsp://192.0.2.7/door\"\nuser = \"viewer\"\npassword_file = \"door.password\"\nlate_after_ms = 10000\n";
 
-    /// Rejects durations outside their ranges.
+    /// Rejects durations outside their ranges, and a text that is no fingerprint.
     pub(crate) fn check(&self) -> Result<(), SpecError> {
         in_range("stall_ms", self.stall_ms, 100..=600_000, "100 to 600000")?;
         in_range(
@@ -83,7 +94,15 @@ impl SourceSettings {
             self.late_after_ms,
             500..=600_000,
             "500 to 600000",
-        )
+        )?;
+        match &self.tls_fingerprint {
+            Some(text) if Fingerprint::parse(text).is_none() => Err(SpecError {
+                key: "tls_fingerprint",
+                found: format!("{text:?}"),
+                expected: Fingerprint::EXPECTED,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Returns true if a source with this URI is live.
@@ -142,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_durations_outside_their_ranges() {
+    fn rejects_values_outside_their_ranges() {
         let rejected_key = |change: fn(&mut SourceSettings)| {
             let mut settings = SourceSettings::default();
             change(&mut settings);
@@ -155,6 +174,8 @@ mod tests {
             rejected_key(|s| s.late_after_ms = 4_000_000),
             "late_after_ms"
         );
+        let ill_formed = rejected_key(|s| s.tls_fingerprint = Some("AB:CD".into()));
+        assert_eq!(ill_formed, "tls_fingerprint");
         assert_eq!(SourceSettings::default().check(), Ok(()));
     }
 }

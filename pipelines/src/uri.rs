@@ -13,7 +13,10 @@ use std::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use thiserror::Error;
 
-use crate::recording_names::VIDEO_EXTENSIONS;
+use crate::{
+    authority::{AuthorityError, check_authority},
+    recording_names::VIDEO_EXTENSIONS,
+};
 
 /// The bytes of a path that are percent-encoded: everything except unreserved characters and `/`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -57,12 +60,15 @@ pub enum UriError {
     /// Nothing follows the scheme.
     #[error("uri {0:?} names nothing after its scheme")]
     NothingNamed(String),
+    /// The host and port cannot be read.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
 }
 
 impl Uri {
     /// The valid forms of a URI, for hints.
     pub(crate) const KNOWN: &str =
-        "a path, file://, folder://, test://, rtsp://, http://, https:// or v4l2://";
+        "a path, file://, folder://, test://, rtsp://, rtsps://, http://, https:// or v4l2://";
 
     /// Parses a URI.
     ///
@@ -90,8 +96,8 @@ impl Uri {
             },
             "folder" => Ok(Self::Folder(decoded_path(rest))),
             "test" => Ok(Self::Test(rest.to_owned())),
-            "rtsp" | "rtsps" => Ok(Self::Rtsp(text.to_owned())),
-            "http" | "https" => Ok(Self::Http(text.to_owned())),
+            "rtsp" | "rtsps" => network_uri(text).map(Self::Rtsp),
+            "http" | "https" => network_uri(text).map(Self::Http),
             "v4l2" => Ok(Self::V4l2(rest.into())),
             other => Err(UriError::UnknownScheme(other.to_owned())),
         }
@@ -112,6 +118,17 @@ impl Uri {
         }
     }
 
+    /// Returns true if the connection is encrypted: `rtsps://` and `https://`.
+    pub fn has_tls(&self) -> bool {
+        let (Self::Rtsp(uri) | Self::Http(uri)) = self else {
+            return false;
+        };
+        let scheme = uri.split("://").next().unwrap_or_default();
+        ["rtsps", "https"]
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known))
+    }
+
     /// Returns the `folder://` URI of a file, folder or pattern. The path may contain any bytes.
     ///
     /// ```
@@ -130,6 +147,15 @@ impl Uri {
             Self::Test(_) | Self::Rtsp(_) | Self::Http(_) => None,
         }
     }
+}
+
+/// Checks the host and port of a URI on the network, which stays text.
+fn network_uri(text: &str) -> Result<String, UriError> {
+    let (bare, _) = split_login(text);
+    let rest = bare.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    check_authority(authority)?;
+    Ok(text.to_owned())
 }
 
 /// Splits `scheme://user:password@rest` into the URI without the login, and the user and password, percent-decoded.
@@ -162,8 +188,14 @@ pub fn split_login(uri: &str) -> (String, Option<(String, String)>) {
 /// Returns a URI that is safe to print: without its login, and without its query, where some cameras expect one.
 pub fn redacted(uri: &str) -> String {
     let (bare, _) = split_login(uri);
-    match (bare.split_once('?'), Uri::parse(uri)) {
-        (Some((before_query, _)), Ok(Uri::Rtsp(_) | Uri::Http(_))) => format!("{before_query}?..."),
+    let scheme = bare.split("://").next().unwrap_or_default();
+    // By the scheme alone: a URI that cannot be parsed is printed, too.
+    let network = ["rtsp", "rtsps", "http", "https"];
+    let on_network = network
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known));
+    match bare.split_once('?') {
+        Some((before_query, _)) if on_network => format!("{before_query}?..."),
         _ => bare,
     }
 }
@@ -249,6 +281,32 @@ mod tests {
             Uri::parse("gopher://x"),
             Err(UriError::UnknownScheme(_))
         ));
+    }
+
+    #[test]
+    fn a_network_address_needs_a_host_and_a_valid_port() {
+        let bare_ipv6 = Uri::parse("rtsp://me:pass@::1:8554/x").unwrap_err();
+        let text = bare_ipv6.to_string();
+        assert!(
+            text.contains("brackets") && text.contains("[::1]:8554"),
+            "{text}"
+        );
+        assert!(!text.contains("pass"), "{text}");
+        for wrong in ["rtsp:///x", "http://:80/x", "rtsp://cam:99999/x?pwd=p4ss"] {
+            let error = Uri::parse(wrong).unwrap_err().to_string();
+            assert!(
+                error.contains("HOST:PORT") && !error.contains("p4ss"),
+                "{error}"
+            );
+            assert!(!redacted(wrong).contains("p4ss"));
+        }
+        for right in [
+            "rtsp://[::1]:8554/x",
+            "http://cam:/x",
+            "rtsps://me:p/w@cam:322/x",
+        ] {
+            assert!(Uri::parse(right).is_ok(), "{right}");
+        }
     }
 
     #[test]

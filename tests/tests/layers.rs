@@ -33,11 +33,14 @@ const LAYERS: [&str; 11] = [
 const APART: [(&str, &str); 2] = [("atom-index", "atom-media"), ("atom-camera", "atom")];
 
 /// Outside crates, and the files or folders that may name each.
-const MAY_NAME: [(&str, &[&str]); 13] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("ort", &["models/src/runtime/session/"]),
     ("timely", &["operators/", "engine/runtime/", "engine/lab/"]),
     ("differential_dataflow", &["operators/"]),
     ("gstreamer", &["engine/media/", "tests/camera/"]),
+    ("gio", &["engine/media/"]),
+    ("rcgen", &["tests/camera/"]),
+    ("rustls", &["tests/camera/"]),
     ("prometheus", &["engine/runtime/src/metrics.rs"]),
     ("axum", &["engine/server/"]),
     ("tokio", &["engine/server/"]),

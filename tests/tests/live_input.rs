@@ -124,7 +124,10 @@ fn an_unavailable_source_is_retried_and_the_reason_is_logged() {
     );
     assert_retried("v4l2:///dev/video77", &["/dev/video77", "No such file"]);
     let camera = Camera::start(CameraOptions::playing(video(160, 10))).unwrap();
-    assert_retried(&camera.uri().replace("/live", "/other"), &["Not found"]);
+    assert_retried(
+        &camera.uri().replace("/live", "/other"),
+        &["404", "check the path"],
+    );
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //! | `frame_filter`, `frame_sender` | which frames are wanted, and the channel into the graph |
 //! | `key_frame_wait` | counts concealed frames, and says that a source waits for a key frame |
 //! | `source_location`, `credentials` | what a uri names, and the login for it |
+//! | `server_certificate` | which certificates of servers are accepted, and how a refused one is described |
 //! | `gst` | GStreamer: pipelines, their errors, selective decoding, conversion to RGB |
 //! | `file` | recordings: playback, start time, whether they are still growing |
 //! | `live` | cameras and streams: reconnection, media time, connection status |
@@ -27,6 +28,7 @@ mod gst;
 mod key_frame_wait;
 pub mod live;
 mod playback_request;
+mod server_certificate;
 mod source_location;
 
 pub use error::MediaError;

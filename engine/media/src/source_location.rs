@@ -8,6 +8,7 @@ use crate::{
     credentials::{Login, Secret, read_password},
     error::MediaError,
     live::host_reachability,
+    server_certificate::CertificateTrust,
 };
 
 /// The location of a video.
@@ -41,6 +42,20 @@ pub struct NetworkAddress {
     pub uri: String,
     /// The login, if there is one.
     pub login: Option<Login>,
+    /// The certificates of the server that are accepted.
+    pub trust: CertificateTrust,
+}
+
+impl NetworkAddress {
+    /// True if the connection is encrypted.
+    pub(crate) fn has_tls(&self) -> bool {
+        Uri::parse(&self.uri).is_ok_and(|uri| uri.has_tls())
+    }
+
+    /// True for a web address.
+    pub(crate) fn is_web(&self) -> bool {
+        matches!(Uri::parse(&self.uri), Ok(Uri::Http(_)))
+    }
 }
 
 impl Location {
@@ -61,6 +76,7 @@ impl Location {
                 Some(path) => Some(read_password(path)?),
                 None => password,
             };
+            address.trust = CertificateTrust::of(source);
             address.login = user
                 .zip(password)
                 .map(|(user, password)| Login { user, password });
@@ -94,6 +110,7 @@ impl Location {
                     password: Secret::new(password),
                 }),
                 uri: bare,
+                trust: CertificateTrust::default(),
             })),
             _ => Err(unexpected("one recording, camera or stream")),
         }
@@ -131,10 +148,22 @@ impl Location {
         }
     }
 
+    /// True for a web address.
+    pub(crate) fn is_web(&self) -> bool {
+        matches!(self, Self::Network(address) if address.is_web())
+    }
+
+    /// True if the server may have any certificate, so that anybody between can read and replace the video.
+    pub(crate) fn is_insecure(&self) -> bool {
+        matches!(self, Self::Network(address) if address.trust == CertificateTrust::Anything)
+    }
+
     /// Returns the reason why nobody answers there, if it is on the network.
     pub(crate) fn unreachable(&self) -> Option<String> {
         match self {
-            Self::Network(address) => host_reachability::unreachable_reason(&address.uri),
+            Self::Network(address) => {
+                host_reachability::unreachable_reason(&address.uri, address.trust)
+            }
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use crate::{
     pipeline_file::{PipelineFile, SourceSpec},
     problem::Problem,
     source_settings::SourceSettings,
+    tls_settings::TlsCheck,
     uri::{Uri, UriError, redacted, same_source, split_login},
 };
 
@@ -84,7 +85,15 @@ fn problem_of(source: &SourceSpec) -> Option<MessageAndHint> {
         let hint = format!("add uri = \"...\" to it, or give it for this run: --source {name}=URI");
         return Some(("has no uri".to_owned(), hint));
     };
-    match Uri::parse(text) {
+    let parsed = Uri::parse(text);
+    let tls = parsed
+        .as_ref()
+        .ok()
+        .and_then(|uri| unusable_tls(source, uri));
+    if tls.is_some() {
+        return tls;
+    }
+    match parsed {
         Ok(Uri::File(path)) if !source.settings.watch => missing_file(&path),
         Ok(Uri::Folder(path)) => missing_folder(&path),
         Ok(_) if source.settings.watch || source.settings.keep_gone => Some((
@@ -95,6 +104,10 @@ fn problem_of(source: &SourceSpec) -> Option<MessageAndHint> {
         Err(error @ UriError::NotAbsolute(_)) => Some((
             format!("cannot be opened: {error}"),
             "write file:///PATH, or the path alone".to_owned(),
+        )),
+        Err(error @ UriError::Authority(_)) => Some((
+            format!("cannot be opened: {error}"),
+            "for example rtsp://192.0.2.7:8554/door or rtsp://[2001:db8::7]:8554/door".to_owned(),
         )),
         Err(error) => Some((
             format!("cannot be opened: {error}"),
@@ -131,6 +144,34 @@ fn unusable_login(source: &SourceSpec, uri: &str) -> Option<MessageAndHint> {
             path.display()
         );
         (message, hint.to_owned())
+    })
+}
+
+/// Returns the problem of TLS settings that contradict each other, or whose source has no TLS.
+fn unusable_tls(source: &SourceSpec, uri: &Uri) -> Option<MessageAndHint> {
+    let SourceSettings {
+        tls,
+        tls_fingerprint,
+        ..
+    } = &source.settings;
+    let (insecure, pinned) = (*tls == TlsCheck::Insecure, tls_fingerprint.is_some());
+    if insecure && pinned {
+        return Some((
+            "has tls = \"insecure\" and tls_fingerprint, which contradict each other".to_owned(),
+            "take tls = \"insecure\" away: the fingerprint accepts the certificate".to_owned(),
+        ));
+    }
+    if pinned && matches!(uri, Uri::Http(_)) {
+        return Some((
+            "has tls_fingerprint, which works with rtsps:// only".to_owned(),
+            "make the system trust the certificate, or write tls = \"insecure\"".to_owned(),
+        ));
+    }
+    ((insecure || pinned) && !uri.has_tls()).then(|| {
+        (
+            "has tls or tls_fingerprint, but its uri has no TLS".to_owned(),
+            "write rtsps:// or https://, or take these settings away".to_owned(),
+        )
     })
 }
 

@@ -155,6 +155,11 @@ fn sources_that_do_not_exist_or_have_an_unknown_scheme_are_rejected() {
         ),
         ("folder://x", "names the folder \"x\", which does not exist"),
         ("test://", "names nothing after its scheme"),
+        (
+            "rtsp://::1:8554/x",
+            "an IPv6 address without brackets; write [::1]:8554\n    hint: for example rtsp://",
+        ),
+        ("http://cam:99999/x", "no valid host and port"),
     ]);
 }
 
@@ -180,6 +185,18 @@ fn source_settings_that_do_not_fit_the_uri_are_rejected() {
         (
             "rtsp://x/y\"\nstall_ms = 5\nuser = \"me",
             "a.toml:3: source \"video\": stall_ms is 5, expected 100 to 600000",
+        ),
+        (
+            "rtsps://x/y\"\ntls_fingerprint = \"AB:CD",
+            "a.toml:3: source \"video\": tls_fingerprint is \"AB:CD\", expected the SHA-256 fingerprint",
+        ),
+        (
+            "rtsp://x/y\"\ntls = \"insecure",
+            "its uri has no TLS\n    hint: write rtsps://",
+        ),
+        (
+            "rtsps://x/y\"\ntls = \"insecure\"\ntls_fingerprint = \"0000000000000000000000000000000000000000000000000000000000000000",
+            "which contradict each other",
         ),
     ]);
 }

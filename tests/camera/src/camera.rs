@@ -22,6 +22,7 @@ use crate::{
     encoded_video::{EncodedVideo, VideoCodec},
     fault_proxy::FaultProxy,
     pacer::{self, Pacer},
+    sound::{Sound, refuse_second_stream},
 };
 
 /// The time that clients have to notice that their connection is closed.
@@ -60,6 +61,8 @@ pub struct CameraOptions {
     pub transport: Transport,
     /// True if clients join at whatever frame is next, as with a real camera; otherwise they first receive a key frame.
     pub joins_at_any_frame: bool,
+    /// The sound.
+    pub sound: Sound,
 }
 
 impl CameraOptions {
@@ -72,6 +75,7 @@ impl CameraOptions {
             login: None,
             transport: Transport::Any,
             joins_at_any_frame: false,
+            sound: Sound::None,
         }
     }
 }
@@ -219,8 +223,10 @@ fn server(options: &CameraOptions, pacer: &Pacer) -> Result<RTSPServer> {
     if let Some(threads) = server.thread_pool() {
         threads.set_max_threads(-1);
     }
-    let video = options.videos.first().context("a camera needs a film")?;
-    let factory = factory(options.transport, pacer, video.clone())?;
+    let factory = factory(options, pacer)?;
+    if options.sound == Sound::Refused {
+        server.connect_client_connected(|_, client| refuse_second_stream(client));
+    }
     if let Some((user, password)) = &options.login {
         server.set_auth(Some(&auth(user, password, &factory)));
     }
@@ -231,19 +237,21 @@ fn server(options: &CameraOptions, pacer: &Pacer) -> Result<RTSPServer> {
 
 /// Returns the elements that send the frames of a video. Those of a copied video need no parser, which would wait for a key
 /// frame.
-fn launch(video: &EncodedVideo) -> String {
+fn frames(video: &EncodedVideo) -> String {
     let payloader = match video.copied() {
         None => "h264parse ! rtph264pay",
         Some((VideoCodec::H264, _)) => "rtph264pay",
         Some((VideoCodec::H265, _)) => "rtph265pay",
     };
-    format!("( {SOURCE} ! {payloader} name=pay0 pt=96 config-interval=-1 )")
+    format!("{SOURCE} ! {payloader} pt=96 config-interval=-1")
 }
 
-fn factory(transport: Transport, pacer: &Pacer, video: EncodedVideo) -> Result<RTSPMediaFactory> {
+fn factory(options: &CameraOptions, pacer: &Pacer) -> Result<RTSPMediaFactory> {
+    let video = options.videos.first().context("a camera needs a film")?;
+    let video = video.clone();
     let factory = RTSPMediaFactory::new();
-    factory.set_launch(&launch(&video));
-    factory.set_protocols(match transport {
+    factory.set_launch(&options.sound.launch(&frames(&video)));
+    factory.set_protocols(match options.transport {
         Transport::Any => RTSPLowerTrans::TCP | RTSPLowerTrans::UDP,
         Transport::TcpOnly => RTSPLowerTrans::TCP,
         Transport::UdpOnly => RTSPLowerTrans::UDP,

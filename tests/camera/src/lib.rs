@@ -13,6 +13,9 @@
 //! | `faults.rs` | the active faults: stalls, damaged packets, restarted clocks |
 //! | `proxy_connection.rs` | one connection through the proxy |
 //! | `fault_proxy.rs` | the proxy in front of a camera, which can also cut connections |
+//! | `sound.rs` | the sound of a camera, and its refusal |
+//! | `web_camera.rs` | JPEG images over HTTP, in the forms that web cameras send |
+//! | `tls_server.rs` | TLS before a camera, with a self-signed certificate |
 //! | `main.rs` | the program `atom-camera`: a camera behind a proxy, controlled by commands on stdin |
 //! | `commands.rs` | the commands, and the timers that end faults |
 //!
@@ -37,7 +40,13 @@ mod faults;
 mod pacer;
 mod proxy_connection;
 mod rtsp_message;
+mod sound;
+mod tls_server;
+mod web_camera;
 
 pub use camera::{Camera, CameraOptions, Transport};
 pub use encoded_video::{EncodedVideo, VideoCodec, VideoFormat};
 pub use fault_proxy::FaultProxy;
+pub use sound::Sound;
+pub use tls_server::{SUBJECT, TlsServer};
+pub use web_camera::{WebCamera, WebForm};

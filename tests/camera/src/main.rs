@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use atom_camera::{Camera, CameraOptions, EncodedVideo, FaultProxy, Transport, VideoFormat};
+use atom_camera::{Camera, CameraOptions, EncodedVideo, FaultProxy, Sound, Transport, VideoFormat};
 use clap::Parser;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
@@ -115,6 +115,7 @@ fn start_camera(arguments: &Arguments) -> Result<CameraControl> {
         // UDP datagrams would bypass the proxy.
         transport: Transport::TcpOnly,
         joins_at_any_frame: false,
+        sound: Sound::None,
     })?;
     let proxy = FaultProxy::on_port(arguments.port, camera.address())?;
     Ok(CameraControl::new(camera, proxy))

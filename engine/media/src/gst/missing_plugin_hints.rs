@@ -49,7 +49,9 @@ pub(super) fn for_message(message: &gst::StructureRef) -> Option<String> {
 
 /// Returns the hint for an element that cannot be created; another error is returned as it is.
 pub(super) fn for_element_error(error: &str) -> String {
-    let known = PACKAGES.iter().find(|(name, ..)| error.contains(name));
+    let known = PACKAGES
+        .iter()
+        .find(|(name, element, _)| error.contains(name) || error.contains(element));
     match known {
         Some((_, element, package)) if error.contains("create element") => {
             format!("GStreamer's element {element} is not installed; install the package {package}")
@@ -88,6 +90,8 @@ mod tests {
         let text = hint("", "video/x-strange");
         assert!(text.contains("video/x-strange"), "{text}");
         let text = for_element_error("Failed to create element from factory name: \"v4l2src\"");
+        assert!(text.contains("gstreamer1.0-plugins-good"), "{text}");
+        let text = for_element_error("Failed to create element from factory name: \"jpegdec\"");
         assert!(text.contains("gstreamer1.0-plugins-good"), "{text}");
         assert_eq!(for_element_error("no bus"), "no bus");
     }

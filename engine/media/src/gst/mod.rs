@@ -1,14 +1,20 @@
 //! GStreamer: pipelines, their errors, selective decoding, concealed pictures, and conversion of frames to RGB.
 
 mod access_point;
+mod certificate_check;
 pub(crate) mod concealment;
 pub(crate) mod frame_converter;
+mod jpeg_splitter;
+mod jpeg_stream;
 pub(crate) mod missing_plugin_hints;
 mod nal_units;
+pub(crate) mod network_source;
 pub(crate) mod packet_selector;
 pub(crate) mod picture_gate;
 pub(crate) mod pipeline_error;
 pub(crate) mod selective_decoding;
+mod server_status;
 pub(crate) mod source_elements;
+mod stream_selection;
 mod transport_stream;
 pub(crate) mod video_pipeline;

@@ -2,8 +2,11 @@
 
 use gstreamer::{self as gst, prelude::*};
 
+use super::server_status;
 use crate::source_location::Location;
 
+const TRANSPORT_REFUSED: &str =
+    "the camera sends neither over TCP nor over UDP (461 Unsupported Transport)";
 const NOT_RTSP: &str = "what answers there does not speak RTSP: it is no camera";
 
 /// The reason why a video cannot go on.
@@ -13,8 +16,8 @@ pub(crate) struct PipelineError {
     pub(crate) message: String,
     /// The kind of remedy.
     pub(crate) class: ErrorClass,
-    /// True if the server wants a login, or another one.
-    pub(crate) login: bool,
+    /// True if the message says why one side refused the other: GStreamer's own words say less.
+    pub(super) refused: bool,
 }
 
 /// Classes of errors, by their remedy.
@@ -24,6 +27,8 @@ pub(crate) enum ErrorClass {
     Transient,
     /// The camera may send over another transport.
     Transport,
+    /// The web address sends no JPEG images; it may send a video.
+    NoImages,
     /// No retry helps: a wrong password, a missing plugin, no video at all.
     Permanent,
 }
@@ -34,7 +39,7 @@ impl PipelineError {
         Self {
             message: message.into(),
             class: ErrorClass::Transient,
-            login: false,
+            refused: false,
         }
     }
 
@@ -46,6 +51,29 @@ impl PipelineError {
         }
     }
 
+    /// Returns the error for an offer or a certificate that was refused here.
+    pub(super) fn refused(message: String) -> Self {
+        Self {
+            refused: true,
+            ..Self::permanent(message)
+        }
+    }
+
+    /// Returns the error for a web address whose response, of this content type, holds no images.
+    pub(super) fn no_images(content_type: &str) -> Self {
+        if content_type.to_ascii_lowercase().starts_with("text/html") {
+            return Self::permanent(
+                "it answers with a web page (text/html), not with video; give the address of the stream itself",
+            );
+        }
+        Self {
+            class: ErrorClass::NoImages,
+            ..Self::transient(format!(
+                "it sends {content_type:?}, which holds no JPEG images"
+            ))
+        }
+    }
+
     /// Reads an error message from the bus.
     pub(super) fn from_message(message: &gst::message::Error, location: &Location) -> Self {
         let error = message.error();
@@ -53,16 +81,28 @@ impl PipelineError {
         let element = message
             .src()
             .map_or_else(|| "GStreamer".into(), |source| source.name().to_string());
-        let login = is_login(&error, &debug);
-        let text = match login {
-            true => login_hint(location).to_owned(),
-            false if debug.contains("Parse error") => NOT_RTSP.to_owned(),
-            false => format!("{}{} ({element})", error.message(), system_error(&debug)),
+        let code = server_status::code_in(&debug);
+        let login = is_login(&error, &debug, code);
+        let setup = debug.contains(server_status::SETUP);
+        let refusal = code.and_then(|code| server_status::explain(code, setup));
+        let refused = login || refusal.is_some();
+        let (text, class) = match refusal {
+            Some(refusal) => refusal,
+            None => {
+                let class = classify(&error, &debug, code);
+                let text = match class {
+                    _ if login => login_hint(location).to_owned(),
+                    ErrorClass::Transport => TRANSPORT_REFUSED.to_owned(),
+                    _ if debug.contains("Parse error") => NOT_RTSP.to_owned(),
+                    _ => format!("{}{} ({element})", error.message(), system_error(&debug)),
+                };
+                (text, class)
+            }
         };
         Self {
             message: text,
-            class: classify(&error, &debug),
-            login,
+            class,
+            refused,
         }
     }
 
@@ -70,10 +110,11 @@ impl PipelineError {
     pub(super) fn weight(&self) -> u8 {
         match self.class {
             ErrorClass::Transient if self.message.starts_with("Internal data stream error") => 0,
+            _ if self.refused => 4,
             ErrorClass::Transient => 1,
             ErrorClass::Permanent => 2,
             // Without a stream there is nothing to decode either, and plugins are reported as missing.
-            ErrorClass::Transport => 3,
+            ErrorClass::Transport | ErrorClass::NoImages => 3,
         }
     }
 }
@@ -81,9 +122,9 @@ impl PipelineError {
 fn login_hint(location: &Location) -> &'static str {
     match location {
         Location::Network(address) if address.login.is_some() => {
-            "it refuses this user and password"
+            "it refuses this user and password (401)"
         }
-        _ => "it asks for a login; give user and password_file",
+        _ => "it asks for a login (401); give user and password_file",
     }
 }
 
@@ -101,23 +142,23 @@ pub(super) fn is_missing_plugin(error: &gst::glib::Error) -> bool {
     error.matches(gst::StreamError::CodecNotFound) || error.matches(gst::CoreError::MissingPlugin)
 }
 
-fn is_login(error: &gst::glib::Error, debug: &str) -> bool {
-    error.matches(gst::ResourceError::NotAuthorized) || debug.contains("Unauthorized")
+/// True if the server wants a login. GStreamer has one error for that and for a user without the right.
+fn is_login(error: &gst::glib::Error, debug: &str, code: Option<u16>) -> bool {
+    let unauthorized =
+        || error.matches(gst::ResourceError::NotAuthorized) || debug.contains("Unauthorized");
+    code.map_or_else(unauthorized, |code| code == 401)
 }
 
-fn classify(error: &gst::glib::Error, debug: &str) -> ErrorClass {
+fn classify(error: &gst::glib::Error, debug: &str, code: Option<u16>) -> ErrorClass {
     use gst::StreamError;
+    let login = is_login(error, debug, code);
     // 461 (RFC 2326): the camera does not send over the transport that it was asked for.
     // The bin around the camera's source reports it as a missing plugin; only the debug text says where it happened.
-    let transport = [
-        "gst_rtspsrc_setup_streams_start",
-        "Unsupported transport",
-        "461",
-    ];
-    if transport.iter().any(|word| debug.contains(word)) {
+    let in_setup = debug.contains(server_status::SETUP) && !login;
+    if code == Some(461) || in_setup || debug.contains("Unsupported transport") {
         return ErrorClass::Transport;
     }
-    let permanent = is_login(error, debug)
+    let permanent = login
         || is_missing_plugin(error)
         || error.matches(StreamError::TypeNotFound)
         || error.matches(StreamError::WrongType)

@@ -6,22 +6,10 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSink;
 use gstreamer_video as gst_video;
 
-use crate::source_location::{NetworkAddress, TestPattern};
+use super::network_source::NetworkSource;
+use crate::source_location::TestPattern;
 
 type LinkResult = Result<(), gst::glib::BoolError>;
-
-/// The transport over which a network camera sends its frames.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Transport {
-    /// Inside the RTSP connection: nothing is lost on the way, and firewalls let it through.
-    #[default]
-    Tcp,
-    /// As packets beside it; some cameras offer nothing else.
-    Udp,
-}
-
-/// Time that frames from the network wait for late ones, in milliseconds.
-const LATENCY_MS: u32 = 100;
 
 /// Decodes the first video stream of a file; audio and subtitles are neither decoded nor linked.
 pub(super) fn link_file(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -> LinkResult {
@@ -40,33 +28,13 @@ pub(super) fn link_file(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -
 /// Decodes the first video stream of a network camera or a web address.
 pub(super) fn link_network(
     pipeline: &gst::Pipeline,
-    address: &NetworkAddress,
-    transport: Transport,
+    network: &NetworkSource,
     sink: &AppSink,
 ) -> LinkResult {
-    let decoder = uri_decoder(&address.uri)?;
-    let login = address.login.clone();
+    let decoder = uri_decoder(&network.address.uri)?;
+    let network = network.clone();
     decoder.connect("source-setup", false, move |values| {
-        let source = values.get(1)?.get::<gst::Element>().ok()?;
-        let set = |name: &str, value: &dyn Fn()| {
-            if source.find_property(name).is_some() {
-                value();
-            }
-        };
-        let protocol = match transport {
-            Transport::Tcp => "tcp",
-            Transport::Udp => "udp",
-        };
-        set("protocols", &|| {
-            source.set_property_from_str("protocols", protocol)
-        });
-        set("latency", &|| source.set_property("latency", LATENCY_MS));
-        if let Some(login) = &login {
-            set("user-id", &|| source.set_property("user-id", &login.user));
-            set("user-pw", &|| {
-                source.set_property("user-pw", login.password.reveal())
-            });
-        }
+        network.configure(&values.get(1)?.get().ok()?);
         None
     });
     pipeline.add_many([&decoder, sink.upcast_ref()])?;

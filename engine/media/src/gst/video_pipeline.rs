@@ -13,11 +13,12 @@ use gstreamer_app::AppSink;
 use gstreamer_video as gst_video;
 
 use super::{
+    jpeg_stream::{JpegProblem, JpegStream},
     missing_plugin_hints,
+    network_source::{NetworkSource, Transport},
     pipeline_error::{ErrorClass, PipelineError, is_missing_plugin},
     selective_decoding::SelectiveDecoding,
-    source_elements::{self, Transport},
-    transport_stream,
+    source_elements, transport_stream,
 };
 use crate::{error::MediaError, source_location::Location};
 
@@ -41,6 +42,10 @@ pub(crate) struct VideoPipeline {
     location: Location,
     /// The hint for a plugin that GStreamer reported as missing.
     plugin_hint: Option<String>,
+    /// The connection to a server, if there is one.
+    network: Option<NetworkSource>,
+    /// The images of a web camera.
+    jpeg: Option<JpegStream>,
     /// Set for an MPEG stream, whose clock starts anywhere before the first frame.
     pub(crate) mpeg_clock: Arc<AtomicBool>,
     /// Controls which packets reach the decoder.
@@ -54,6 +59,8 @@ pub(crate) struct PipelineOptions {
     pub(crate) real_time: bool,
     /// The transport that a network camera is asked to use.
     pub(crate) transport: Transport,
+    /// True if a web address is expected to send JPEG images.
+    pub(crate) jpeg: bool,
     /// True if the file is still being written: its last packet may be cut short.
     pub(crate) growing: bool,
 }
@@ -78,7 +85,8 @@ impl VideoPipeline {
             .sync(options.real_time)
             .max_buffers(2)
             .build();
-        link(&pipeline, location, options, &sink).map_err(|e| {
+        let network = connection(location, options.transport)?;
+        let jpeg = link(&pipeline, location, options, network.as_ref(), &sink).map_err(|e| {
             PipelineError::permanent(missing_plugin_hints::for_element_error(&e.to_string()))
         })?;
         let bus = pipeline
@@ -89,6 +97,8 @@ impl VideoPipeline {
             decoding: SelectiveDecoding::new(options.growing),
             location: location.clone(),
             plugin_hint: None,
+            network,
+            jpeg,
             pipeline,
             sink,
             bus,
@@ -138,6 +148,9 @@ impl VideoPipeline {
     /// Returns the oldest problem on the bus. All message types are popped together: the bus discards the others.
     pub(crate) fn poll(&mut self) -> Option<BusEvent> {
         use gst::MessageType as Type;
+        if let Some(problem) = self.jpeg.as_mut().and_then(JpegStream::poll) {
+            return Some(jpeg_event(problem));
+        }
         let types = [Type::Error, Type::Warning, Type::Element];
         loop {
             let message = self.bus.pop_filtered(&types)?;
@@ -191,9 +204,13 @@ impl VideoPipeline {
     }
 
     fn explain(&self, message: &gst::message::Error) -> PipelineError {
-        let mut error = PipelineError::from_message(message, &self.location);
+        let refusal = self.network.as_ref().and_then(NetworkSource::refusal);
+        let mut error = match refusal {
+            Some(reason) => PipelineError::refused(reason),
+            None => PipelineError::from_message(message, &self.location),
+        };
         if let (ErrorClass::Permanent, false, Some(hint)) =
-            (error.class, error.login, &self.plugin_hint)
+            (error.class, error.refused, &self.plugin_hint)
         {
             error.message.clone_from(hint);
         }
@@ -202,22 +219,50 @@ impl VideoPipeline {
     }
 }
 
+/// Returns the connection to a location on the network.
+fn connection(
+    location: &Location,
+    transport: Transport,
+) -> Result<Option<NetworkSource>, PipelineError> {
+    let Location::Network(address) = location else {
+        return Ok(None);
+    };
+    let connection = NetworkSource::new(address, transport);
+    connection.map(Some).map_err(PipelineError::permanent)
+}
+
 /// Adds the elements that bring a location's frames to the sink.
 fn link(
     pipeline: &gst::Pipeline,
     location: &Location,
     options: PipelineOptions,
+    network: Option<&NetworkSource>,
     sink: &AppSink,
-) -> Result<(), gst::glib::BoolError> {
-    match location {
-        Location::File(path) => source_elements::link_file(pipeline, path, sink),
-        Location::Test(test) => {
+) -> Result<Option<JpegStream>, gst::glib::BoolError> {
+    match (location, network) {
+        (Location::File(path), _) => source_elements::link_file(pipeline, path, sink),
+        (Location::Test(test), _) => {
             source_elements::link_test_pattern(pipeline, test, options.real_time, sink)
         }
-        Location::Device(path) => source_elements::link_device(pipeline, path, sink),
-        Location::Network(address) => {
-            source_elements::link_network(pipeline, address, options.transport, sink)
+        (Location::Device(path), _) => source_elements::link_device(pipeline, path, sink),
+        (Location::Network(_), Some(network)) if options.jpeg => {
+            return JpegStream::link(pipeline, network, sink).map(Some);
         }
+        (Location::Network(_), Some(network)) => {
+            source_elements::link_network(pipeline, network, sink)
+        }
+        (Location::Network(_), None) => Err(gst::glib::bool_error!("there is no connection")),
+    }?;
+    Ok(None)
+}
+
+/// Returns the event for a problem of a stream of images.
+fn jpeg_event(problem: JpegProblem) -> BusEvent {
+    match problem {
+        JpegProblem::DamagedImage => {
+            BusEvent::DamagedFrame("a JPEG image ended before its last byte".to_owned())
+        }
+        JpegProblem::NoImages(kind) => BusEvent::Failed(PipelineError::no_images(&kind)),
     }
 }
 

@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     backoff::Backoff,
+    connection_attempt::ConnectionAttempt,
     connection_status::ConnectionState,
     media_clock::{FrameTime, MediaClock},
     rate_adjustment::RateAdjustment,
@@ -29,8 +30,7 @@ use crate::{
         concealment::ConcealmentStatus,
         frame_converter::{FrameConverter, format_and_buffer},
         pipeline_error::{ErrorClass, PipelineError},
-        source_elements::Transport,
-        video_pipeline::{BusEvent, PipelineOptions, VideoPipeline},
+        video_pipeline::{BusEvent, VideoPipeline},
     },
     key_frame_wait::{KeyFrameWait, WAITING},
     playback_request::{LiveSettings, PlaybackRequest},
@@ -54,6 +54,9 @@ pub fn follow_live(
     sender: &FrameSender,
 ) -> Result<PlaybackSummary, MediaError> {
     let location = request.location.redacted();
+    if request.location.is_insecure() {
+        warn!(source = %sender.name, "tls = \"insecure\": the certificate is not checked");
+    }
     sender.connection.set(ConnectionState::Connecting, None);
     let mut follower = Follower::new(request, settings, sender);
     let failure = follower.run();
@@ -97,7 +100,7 @@ struct Follower<'s> {
     rate: RateAdjustment,
     key_frame_wait: KeyFrameWait,
     backoff: Backoff,
-    transport: Transport,
+    attempt: ConnectionAttempt,
     /// True if a frame ever came.
     ever_connected: bool,
     /// True if a frame came over this connection.
@@ -118,6 +121,7 @@ impl<'s> Follower<'s> {
         let now = Instant::now();
         let (first, longest) = settings.retry;
         Self {
+            attempt: ConnectionAttempt::first(&request.location),
             location: request.location,
             settings,
             sender,
@@ -127,7 +131,6 @@ impl<'s> Follower<'s> {
             rate: RateAdjustment::new(settings.min_rate_share, now),
             key_frame_wait: KeyFrameWait::default(),
             backoff: Backoff::new(first, longest),
-            transport: Transport::default(),
             ever_connected: false,
             connected: false,
             frames: 0,
@@ -163,13 +166,7 @@ impl<'s> Follower<'s> {
     fn follow_connection(&mut self) -> Result<Infallible, Disconnect> {
         (self.connected, self.last_heard) = (false, Instant::now());
         self.clock.start_connection();
-        let options = PipelineOptions {
-            // A recording is played as a camera would show it.
-            real_time: !self.location.is_real_time(),
-            transport: self.transport,
-            ..PipelineOptions::default()
-        };
-        let opened = VideoPipeline::open(&self.location, options);
+        let opened = VideoPipeline::open(&self.location, self.attempt.options());
         let mut pipeline = opened.map_err(Disconnect::Failed)?;
         self.key_frame_wait.start_pipeline();
         let end = self.pull_frames(&mut pipeline);
@@ -299,7 +296,7 @@ impl<'s> Follower<'s> {
 
     /// Reports the loss of a connection, and waits before the next attempt.
     fn recover(&mut self, error: &PipelineError) -> Result<(), Cancelled> {
-        if !self.connected && self.switch_transport(error.class) {
+        if !self.connected && self.attempt.change(error.class) {
             return Ok(());
         }
         let wait = match error.class {
@@ -345,18 +342,6 @@ impl<'s> Follower<'s> {
         let fault = Fault::new(Reason::Lost, &reason);
         self.lost = Some((last, reason));
         Some(fault)
-    }
-
-    /// Chooses the transport of the next attempt; true if it is to be tried at once. A transport that never brought a frame is
-    /// abandoned again.
-    fn switch_transport(&mut self, class: ErrorClass) -> bool {
-        let before = self.transport;
-        self.transport = match (class, before) {
-            (ErrorClass::Transport, Transport::Tcp) => Transport::Udp,
-            _ => Transport::Tcp,
-        };
-        debug!(source = %self.sender.name, transport = ?self.transport, "next attempt");
-        before == Transport::Tcp && self.transport == Transport::Udp
     }
 
     /// Sends a heartbeat while no frames come: at once with a new reason, else once a second.

@@ -1,18 +1,27 @@
 //! Checks whether a server on the network can be reached at all: GStreamer only reports that it could not connect.
+//!
+//! Of a web server with TLS the certificate is checked as well, because GStreamer's HTTP client gives no reason either. For RTSP
+//! it does.
 
 use std::{
+    cell::RefCell,
     io::ErrorKind,
     net::{TcpStream, ToSocketAddrs},
+    rc::Rc,
     time::Duration,
 };
 
+use gio::prelude::*;
 use http::uri::Authority;
+
+use crate::server_certificate::{CertificateTrust, described};
 
 /// Time that a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Returns the reason why nobody answers at a uri; none if somebody does, or the scheme is unknown.
-pub(crate) fn unreachable_reason(uri: &str) -> Option<String> {
+/// Returns the reason why nobody answers at a uri, or why the certificate of who does is refused; none if the server can be used,
+/// or the scheme is unknown.
+pub(crate) fn unreachable_reason(uri: &str, trust: CertificateTrust) -> Option<String> {
     let (host, port) = host_and_port(uri)?;
     let address = format!("{host}:{port}");
     let Ok(resolved) = (host.as_str(), port).to_socket_addrs() else {
@@ -21,7 +30,10 @@ pub(crate) fn unreachable_reason(uri: &str) -> Option<String> {
     let mut reason = format!("the host {host:?} has no address");
     for candidate in resolved {
         let Err(error) = TcpStream::connect_timeout(&candidate, CONNECT_TIMEOUT) else {
-            return None;
+            let https = uri.to_ascii_lowercase().starts_with("https:");
+            return https
+                .then(|| refused_certificate(&host, port, trust))
+                .flatten();
         };
         reason = match error.kind() {
             ErrorKind::ConnectionRefused => {
@@ -32,6 +44,39 @@ pub(crate) fn unreachable_reason(uri: &str) -> Option<String> {
         };
     }
     Some(reason)
+}
+
+/// Returns the reason why the certificate of a server is refused, if it is.
+fn refused_certificate(host: &str, port: u16, trust: CertificateTrust) -> Option<String> {
+    if trust == CertificateTrust::Anything {
+        return None;
+    }
+    let client = gio::SocketClient::new();
+    client.set_tls(true);
+    client.set_enable_proxy(false);
+    client.set_timeout(CONNECT_TIMEOUT.as_secs() as u32);
+    let refusal = Rc::new(RefCell::new(None));
+    let refused = Rc::clone(&refusal);
+    client.connect_event(move |_, event, _, connection| {
+        let connection = connection.and_then(|stream| stream.downcast_ref::<gio::TlsConnection>());
+        let Some(connection) =
+            connection.filter(|_| event == gio::SocketClientEvent::TlsHandshaking)
+        else {
+            return;
+        };
+        let refused = Rc::clone(&refused);
+        connection.connect_accept_certificate(move |_, certificate, flags| {
+            *refused.borrow_mut() = Some(described(certificate, flags, trust));
+            false
+        });
+    });
+    let address = match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    };
+    // Only the certificate counts: another error is GStreamer's to report.
+    let _ = client.connect_to_host(&address, port, gio::Cancellable::NONE);
+    refusal.take()
 }
 
 /// Returns the host of a uri and its port, or else the scheme's usual one.
@@ -83,9 +128,9 @@ mod tests {
     fn explains_why_nobody_answers() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let uri = format!("rtsp://{}/x", listener.local_addr().unwrap());
-        assert_eq!(unreachable_reason(&uri), None);
+        assert_eq!(unreachable_reason(&uri, CertificateTrust::default()), None);
         drop(listener);
-        let reason = unreachable_reason(&uri).unwrap();
+        let reason = unreachable_reason(&uri, CertificateTrust::default()).unwrap();
         assert!(
             reason.contains("refused") && reason.contains("127.0.0.1"),
             "{reason}"

@@ -1,0 +1,106 @@
+//! Certificates of servers: which are accepted, and how one that is not is described.
+//!
+//! A description names the subject, the issuer and the fingerprint, so that a user can compare them with what the camera's own
+//! page shows, and copy the fingerprint into the settings.
+
+use std::fmt::Write;
+
+use atom_pipelines::{Fingerprint, PlannedSource, TlsCheck};
+use gio::{TlsCertificateFlags, prelude::*};
+use sha2::{Digest, Sha256};
+
+/// The certificates that are accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CertificateTrust {
+    /// Those that an authority known to the system signed for the host.
+    #[default]
+    Authorities,
+    /// The one with this fingerprint.
+    Exactly(Fingerprint),
+    /// Any.
+    Anything,
+}
+
+impl CertificateTrust {
+    /// Returns what the settings of a source accept. They were checked before.
+    pub(crate) fn of(source: &PlannedSource) -> Self {
+        let settings = &source.settings;
+        let fingerprint = settings.tls_fingerprint.as_deref();
+        match (fingerprint.and_then(Fingerprint::parse), settings.tls) {
+            (Some(fingerprint), _) => Self::Exactly(fingerprint),
+            (None, TlsCheck::Insecure) => Self::Anything,
+            (None, TlsCheck::Verify) => Self::Authorities,
+        }
+    }
+}
+
+/// The package with GIO's TLS.
+const TLS_PACKAGE: &str = "glib-networking";
+
+/// Returns the reason why no encrypted connection can be made at all, if there is one.
+pub(crate) fn missing_tls() -> Option<String> {
+    (!gio::TlsBackend::default().supports_tls()).then(|| {
+        format!("encrypted connections need GIO's TLS plugin; install the package {TLS_PACKAGE}")
+    })
+}
+
+/// Returns the fingerprint of a certificate.
+pub(crate) fn fingerprint_of(certificate: &gio::TlsCertificate) -> Option<Fingerprint> {
+    let der = certificate.certificate()?;
+    Some(Fingerprint(Sha256::digest(&der[..]).into()))
+}
+
+/// Describes a certificate that is refused because of these flags, and what accepts it.
+pub(crate) fn described(
+    certificate: &gio::TlsCertificate,
+    flags: TlsCertificateFlags,
+    trust: CertificateTrust,
+) -> String {
+    let name = |property: &str| {
+        let has = certificate.find_property(property).is_some();
+        let name = has.then(|| certificate.property::<Option<String>>(property));
+        name.flatten().unwrap_or_else(|| "unknown".to_owned())
+    };
+    let fingerprint = fingerprint_of(certificate).map_or_else(String::new, |f| f.to_string());
+    let mut text = match trust {
+        CertificateTrust::Exactly(_) => {
+            "its certificate is not the one of tls_fingerprint".to_owned()
+        }
+        _ => format!("its certificate is not trusted: {}", reasons(flags)),
+    };
+    let _ = write!(
+        text,
+        "; subject {:?}, issuer {:?}, SHA-256 fingerprint {fingerprint}; if this is your camera, give the source \
+         tls_fingerprint = {fingerprint:?}",
+        name("subject-name"),
+        name("issuer-name"),
+    );
+    text
+}
+
+/// Returns the faults of a certificate in words.
+fn reasons(flags: TlsCertificateFlags) -> String {
+    let words = [
+        (
+            TlsCertificateFlags::UNKNOWN_CA,
+            "no authority known here signed it",
+        ),
+        (
+            TlsCertificateFlags::BAD_IDENTITY,
+            "it is for another host name",
+        ),
+        (TlsCertificateFlags::NOT_ACTIVATED, "it is not valid yet"),
+        (TlsCertificateFlags::EXPIRED, "it has expired"),
+        (TlsCertificateFlags::REVOKED, "it was revoked"),
+        (TlsCertificateFlags::INSECURE, "its algorithm is not secure"),
+    ];
+    let present: Vec<_> = words
+        .iter()
+        .filter(|(flag, _)| flags.contains(*flag))
+        .map(|(_, words)| *words)
+        .collect();
+    match present.is_empty() {
+        true => "it cannot be checked".to_owned(),
+        false => present.join(", "),
+    }
+}
