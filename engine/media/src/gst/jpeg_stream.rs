@@ -63,27 +63,9 @@ impl JpegStream {
         network: &NetworkSource,
         sink: &AppSink,
     ) -> Result<Self, gst::glib::BoolError> {
-        let source = gst::ElementFactory::make("souphttpsrc")
-            .property("location", &network.address.uri)
-            .property("is-live", true)
-            // Asks for no titles of songs.
-            .property("iradio-mode", false)
-            .build()?;
-        network.configure(&source);
+        let source = web_source(network)?;
         let received = AppSink::builder().sync(false).async_(false).build();
-        let images = AppSrc::builder()
-            .caps(
-                &gst::Caps::builder("image/jpeg")
-                    .field("parsed", true)
-                    .build(),
-            )
-            .format(gst::Format::Time)
-            .is_live(true)
-            .do_timestamp(true)
-            .max_bytes(0)
-            .max_buffers(MAX_WAITING_IMAGES)
-            .leaky_type(AppLeakyType::Downstream)
-            .build();
+        let images = image_source();
         let decoder = gst::ElementFactory::make("jpegdec").build()?;
         // The image is shown when it comes.
         sink.set_sync(false);
@@ -221,6 +203,32 @@ impl ReceivedBytes {
         let kind = self.content_type.trim_start().to_ascii_lowercase();
         self.any_image && kind.starts_with("image/jp")
     }
+}
+
+/// Returns the element that fetches a web address.
+fn web_source(network: &NetworkSource) -> Result<gst::Element, gst::glib::BoolError> {
+    let source = gst::ElementFactory::make("souphttpsrc")
+        .property("location", &network.address.uri)
+        .property("is-live", true)
+        // Asks for no titles of songs.
+        .property("iradio-mode", false)
+        .build()?;
+    network.configure(&source);
+    Ok(source)
+}
+
+/// Returns the element through which images reach the decoder, each with the time at which it came.
+fn image_source() -> AppSrc {
+    let format = gst::Caps::builder("image/jpeg").field("parsed", true);
+    AppSrc::builder()
+        .caps(&format.build())
+        .format(gst::Format::Time)
+        .is_live(true)
+        .do_timestamp(true)
+        .max_bytes(0)
+        .max_buffers(MAX_WAITING_IMAGES)
+        .leaky_type(AppLeakyType::Downstream)
+        .build()
 }
 
 /// Returns the type of a response from the event with its headers.

@@ -86,7 +86,11 @@ impl VideoPipeline {
             .max_buffers(2)
             .build();
         let network = connection(location, options.transport)?;
-        let jpeg = link(&pipeline, location, options, network.as_ref(), &sink).map_err(|e| {
+        let linked = match &network {
+            Some(network) => link_network(&pipeline, network, options.jpeg, &sink),
+            None => link_local(&pipeline, location, options, &sink).map(|()| None),
+        };
+        let jpeg = linked.map_err(|e| {
             PipelineError::permanent(missing_plugin_hints::for_element_error(&e.to_string()))
         })?;
         let bus = pipeline
@@ -231,29 +235,34 @@ fn connection(
     connection.map(Some).map_err(PipelineError::permanent)
 }
 
-/// Adds the elements that bring a location's frames to the sink.
-fn link(
+/// Adds the elements that bring the frames of a server to the sink; returns the stream of images, if it is one.
+fn link_network(
+    pipeline: &gst::Pipeline,
+    network: &NetworkSource,
+    jpeg: bool,
+    sink: &AppSink,
+) -> Result<Option<JpegStream>, gst::glib::BoolError> {
+    match jpeg {
+        true => JpegStream::link(pipeline, network, sink).map(Some),
+        false => source_elements::link_network(pipeline, network, sink).map(|()| None),
+    }
+}
+
+/// Adds the elements that bring the frames of a location on this machine to the sink.
+fn link_local(
     pipeline: &gst::Pipeline,
     location: &Location,
     options: PipelineOptions,
-    network: Option<&NetworkSource>,
     sink: &AppSink,
-) -> Result<Option<JpegStream>, gst::glib::BoolError> {
-    match (location, network) {
-        (Location::File(path), _) => source_elements::link_file(pipeline, path, sink),
-        (Location::Test(test), _) => {
+) -> Result<(), gst::glib::BoolError> {
+    match location {
+        Location::File(path) => source_elements::link_file(pipeline, path, sink),
+        Location::Test(test) => {
             source_elements::link_test_pattern(pipeline, test, options.real_time, sink)
         }
-        (Location::Device(path), _) => source_elements::link_device(pipeline, path, sink),
-        (Location::Network(_), Some(network)) if options.jpeg => {
-            return JpegStream::link(pipeline, network, sink).map(Some);
-        }
-        (Location::Network(_), Some(network)) => {
-            source_elements::link_network(pipeline, network, sink)
-        }
-        (Location::Network(_), None) => Err(gst::glib::bool_error!("there is no connection")),
-    }?;
-    Ok(None)
+        Location::Device(path) => source_elements::link_device(pipeline, path, sink),
+        Location::Network(_) => Err(gst::glib::bool_error!("a server needs a connection")),
+    }
 }
 
 /// Returns the event for a problem of a stream of images.
