@@ -3,6 +3,7 @@
 mod access_point;
 mod certificate_check;
 pub(crate) mod concealment;
+pub(crate) mod error_class;
 pub(crate) mod frame_converter;
 mod jpeg_splitter;
 mod jpeg_stream;

@@ -2,7 +2,7 @@
 
 use gstreamer::{self as gst, prelude::*};
 
-use super::server_status;
+use super::{error_class::ErrorClass, server_status};
 use crate::source_location::Location;
 
 const TRANSPORT_REFUSED: &str =
@@ -18,19 +18,6 @@ pub(crate) struct PipelineError {
     pub(crate) class: ErrorClass,
     /// True if the message says why one side refused the other: GStreamer's own words say less.
     pub(super) refused: bool,
-}
-
-/// Classes of errors, by their remedy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ErrorClass {
-    /// A retry may help.
-    Transient,
-    /// The camera may send over another transport.
-    Transport,
-    /// The web address sends no JPEG images; it may send a video.
-    NoImages,
-    /// No retry helps: a wrong password, a missing plugin, no video at all.
-    Permanent,
 }
 
 impl PipelineError {

@@ -2,7 +2,7 @@
 //!
 //! GStreamer reports a code only in the debug text of an error, behind the server's own words.
 
-use super::pipeline_error::ErrorClass;
+use super::error_class::ErrorClass;
 
 /// GStreamer's function that asks for a stream over a transport.
 pub(super) const SETUP: &str = "gst_rtspsrc_setup_streams_start";

@@ -13,10 +13,11 @@ use gstreamer_app::AppSink;
 use gstreamer_video as gst_video;
 
 use super::{
+    error_class::ErrorClass,
     jpeg_stream::{JpegProblem, JpegStream},
     missing_plugin_hints,
     network_source::{NetworkSource, Transport},
-    pipeline_error::{ErrorClass, PipelineError, is_missing_plugin},
+    pipeline_error::{PipelineError, is_missing_plugin},
     selective_decoding::SelectiveDecoding,
     source_elements, transport_stream,
 };

@@ -6,7 +6,7 @@
 use tracing::debug;
 
 use crate::{
-    gst::{network_source::Transport, pipeline_error::ErrorClass, video_pipeline::PipelineOptions},
+    gst::{error_class::ErrorClass, network_source::Transport, video_pipeline::PipelineOptions},
     source_location::Location,
 };
 

@@ -28,8 +28,9 @@ use crate::{
     frame_sender::{Cancelled, FrameSender, PlaybackSummary},
     gst::{
         concealment::ConcealmentStatus,
+        error_class::ErrorClass,
         frame_converter::{FrameConverter, format_and_buffer},
-        pipeline_error::{ErrorClass, PipelineError},
+        pipeline_error::PipelineError,
         video_pipeline::{BusEvent, VideoPipeline},
     },
     key_frame_wait::{KeyFrameWait, WAITING},
