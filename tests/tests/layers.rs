@@ -33,7 +33,7 @@ const LAYERS: [&str; 11] = [
 const APART: [(&str, &str); 2] = [("atom-index", "atom-media"), ("atom-camera", "atom")];
 
 /// Outside crates, and the files or folders that may name each.
-const MAY_NAME: [(&str, &[&str]); 16] = [
+const MAY_NAME: [(&str, &[&str]); 20] = [
     ("ort", &["models/src/runtime/session/"]),
     ("timely", &["operators/", "engine/runtime/", "engine/lab/"]),
     ("differential_dataflow", &["operators/"]),
@@ -44,7 +44,17 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     ("prometheus", &["engine/runtime/src/metrics.rs"]),
     ("axum", &["engine/server/"]),
     ("tokio", &["engine/server/"]),
-    ("rusqlite", &["engine/index/"]),
+    ("tokio_io_timeout", &["engine/server/src/connections.rs"]),
+    ("hyper", &["engine/server/src/connections.rs"]),
+    ("hyper_util", &["engine/server/src/connections.rs"]),
+    (
+        "rlimit",
+        &[
+            "engine/cli/src/descriptor_limit.rs",
+            "tests/tests/http_connections.rs",
+        ],
+    ),
+    ("rusqlite", &["engine/index/", "tests/tests/health.rs"]),
     ("plotters", &["engine/lab/", "engine/cli/"]),
     ("anyhow", &["engine/cli/", "tests/camera/"]),
     ("cargo_metadata", &["tests/src/rust_files.rs"]),

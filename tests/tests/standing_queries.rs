@@ -253,7 +253,24 @@ fn a_listening_run_accepts_and_removes_queries() {
     });
     let query = r#"{"name": "red", "text": "something red", "best": 3}"#;
     assert_eq!(request(&client, "POST", path, query).0, 201);
-    assert_eq!(request(&client, "POST", path, query).0, 200);
+    let (status, body) = request(&client, "POST", path, query);
+    assert!(status == 409 && body.contains("PUT"), "{status} {body}");
+    let own_path = "/api/v1/queries/red";
+    let settings = r#"{"text": "a red picture", "best": 3}"#;
+    assert_eq!(request(&client, "PUT", own_path, settings).0, 200);
+    let (_, body) = request(&client, "GET", path, "");
+    assert!(
+        body.contains("a red picture") && !body.contains("something red"),
+        "{body}"
+    );
+    let (status, body) = request(&client, "PUT", own_path, r#"{"name": "x", "text": "y"}"#);
+    assert!(
+        status == 422 && body.contains("\\\"x\\\""),
+        "{status} {body}"
+    );
+    let other = "/api/v1/queries/white%20van";
+    assert_eq!(request(&client, "PUT", other, settings).0, 201);
+    assert_eq!(request(&client, "DELETE", other, "").0, 204);
     client.wait_until("stored segments match", |client| {
         client.metric("atom_query_events_total", &["event=\"matched\""]) >= 2.0
     });
@@ -282,6 +299,7 @@ fn a_listening_run_accepts_and_removes_queries() {
         ("{", 400),
         (r#"{"name": "x"}"#, 422),
         (r#"{"name": "x", "text": ""}"#, 400),
+        (r#"["x"]"#, 422),
         (r#"{"name": "x", "text": "y", "best": 0}"#, 400),
         (r#"{"name": "x", "text": "y", "bst": 1}"#, 422),
     ] {
@@ -291,6 +309,8 @@ fn a_listening_run_accepts_and_removes_queries() {
             "{wrong}: {found} {body}"
         );
     }
+    let (_, body) = request(&client, "POST", path, r#"{"name": "x", "text": ""}"#);
+    assert!(body.contains(r#"text is \"\", expected words"#), "{body}");
     assert_eq!(request(&client, "DELETE", "/api/v1/queries/red", "").0, 204);
     let (status, body) = request(&client, "DELETE", "/api/v1/queries/red", "");
     assert!(status == 404 && body.contains("no query"), "{body}");

@@ -90,6 +90,14 @@ pub enum StoreError {
         /// The problem with its settings.
         source: SpecError,
     },
+    /// There is a standing query of this name.
+    #[error(
+        "a query {name:?} exists already. Choose another name, replace it with PUT, or remove it"
+    )]
+    QueryExists {
+        /// Its name.
+        name: String,
+    },
     /// There is no room for another query.
     #[error(
         "the store has {most} standing queries already, the most there can be. Remove some with `atom query remove NAME`"

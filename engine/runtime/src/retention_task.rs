@@ -24,7 +24,6 @@ pub(crate) struct RetentionTask {
     policy: RetentionPolicy,
     last_age_check: Option<Instant>,
     last_size_check: Option<Instant>,
-    failing: bool,
 }
 
 impl RetentionTask {
@@ -34,14 +33,7 @@ impl RetentionTask {
             policy,
             last_age_check: None,
             last_size_check: None,
-            failing: false,
         }
-    }
-
-    /// Notes if the last removal failed; true if it is the first one to fail in a row.
-    pub(crate) fn note_failure(&mut self, failed: bool) -> bool {
-        let before = std::mem::replace(&mut self.failing, failed);
-        failed && !before
     }
 
     /// Removes expired segments within a time slice; returns their number, or `None` if no check is due.

@@ -28,6 +28,7 @@ use parking_lot::RwLock;
 
 use crate::{
     resume_point::{RowKey, SourceStart},
+    run_problems::RunProblems,
     source_plan_facts::samplers,
 };
 
@@ -43,6 +44,8 @@ pub struct RunStatus {
     pub(crate) counters: Counters,
     /// Run times of the modules.
     pub(crate) meters: Meters,
+    /// What cannot be written or kept up to date at the moment.
+    pub problems: RunProblems,
     heartbeat: Arc<Heartbeat>,
 }
 
@@ -213,6 +216,7 @@ impl RunStatus {
             folders: Arc::default(),
             counters: Counters::default(),
             meters,
+            problems: RunProblems::default(),
             heartbeat: Arc::new(Heartbeat {
                 started: Instant::now(),
                 last_ms: AtomicU64::new(0),

@@ -52,7 +52,7 @@ impl RunThreads<'_> {
             let source_events = query_events.clone();
             threads.spawn(move || {
                 let send = |event| query_events.send(OutputEvent::Query(event));
-                self.standing_queries.run(&context.metrics, &wake_ups, send);
+                self.standing_queries.run(context, &wake_ups, send);
             });
             SourceThreads {
                 workers: &workers,

@@ -1,7 +1,8 @@
 //! Keeps the standing queries of a run's indexes up to date, on a thread of its own.
 //!
 //! The writer wakes it after each seal; otherwise it checks a few times a second if another program changed rows or queries. Events
-//! are read back from the index, so that those found by another program are sent too.
+//! are read back from the index, so that those found by another program are sent too. An index that cannot be read is listed as a
+//! problem of the run and read again after growing pauses, since each attempt may read all of it.
 //! Invariant: a run sends each event that is written while it works once, in order.
 
 use std::{
@@ -11,16 +12,19 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use atom_index::{PackScorer, QueryEvent, StandingQueryMaintainer, Store, StoreError};
 use atom_models::{Pack, SharedTextEncoder, error_chain};
 use atom_operators::node::NodeKind;
 use atom_pipelines::Plan;
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::{error::RuntimeError, metrics::Metrics};
+use crate::{
+    error::RuntimeError, index_writer::index_part, retry_pause::RetryPause,
+    run_context::RunContext, run_problems::RunProblems,
+};
 
 /// Interval between two checks for changes by other programs.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
@@ -48,8 +52,10 @@ struct MaintainedIndex {
     maintainer: StandingQueryMaintainer,
     /// The newest event that was sent.
     last_event: u64,
-    /// True if the last step failed.
-    failed: bool,
+    /// The pause after a failed step.
+    pause: RetryPause,
+    /// Its name in the list of problems.
+    part: String,
 }
 
 impl StandingQueries {
@@ -92,7 +98,7 @@ impl StandingQueries {
     /// Keeps everything up to date until the last sender of wake-ups is gone, and once more then.
     pub(crate) fn run(
         mut self,
-        metrics: &Metrics,
+        context: &RunContext,
         wake_ups: &Receiver<()>,
         mut send: impl FnMut(QueryEvent),
     ) {
@@ -103,8 +109,12 @@ impl StandingQueries {
             let wake_up = wake_ups.recv_timeout(CHECK_INTERVAL);
             // One step covers all seals until now.
             while wake_ups.try_recv().is_ok() {}
-            self.update(&mut indexes, metrics, &mut send);
-            if wake_up == Err(RecvTimeoutError::Disconnected) {
+            let over = wake_up == Err(RecvTimeoutError::Disconnected);
+            if over {
+                indexes.iter_mut().for_each(|index| index.pause.succeeded());
+            }
+            self.update(&mut indexes, context, &mut send);
+            if over {
                 break;
             }
         }
@@ -113,12 +123,13 @@ impl StandingQueries {
     fn update(
         &self,
         indexes: &mut [MaintainedIndex],
-        metrics: &Metrics,
+        context: &RunContext,
         send: &mut impl FnMut(QueryEvent),
     ) {
+        let (metrics, problems) = (&context.metrics, &context.status.problems);
         let mut changed = false;
         for index in indexes.iter_mut() {
-            changed |= index.update(self.always_count, send);
+            changed |= index.update(self.always_count, problems, send);
         }
         if changed {
             let maintainers = || indexes.iter().map(|index| &index.maintainer);
@@ -152,22 +163,36 @@ impl QueriedIndex {
 impl MaintainedIndex {
     fn new(index: QueriedIndex) -> Self {
         Self {
+            part: format!("standing queries of {}", index_part(index.store.path())),
             last_event: index.last_event,
             maintainer: StandingQueryMaintainer::new(index.store, Some(index.scorer)),
-            failed: false,
+            pause: RetryPause::default(),
         }
     }
 
-    /// Brings everything up to date and sends the events; true if anything changed. The first error in a row is logged.
-    fn update(&mut self, always_count: bool, send: &mut impl FnMut(QueryEvent)) -> bool {
+    /// Brings everything up to date and sends the events, unless the index has to rest after an error; true if anything changed.
+    /// The first error in a row is logged.
+    fn update(
+        &mut self,
+        always_count: bool,
+        problems: &RunProblems,
+        send: &mut impl FnMut(QueryEvent),
+    ) -> bool {
+        if self.pause.lasts(Instant::now()) {
+            return false;
+        }
         match self.step(always_count, send) {
             Ok(changed) => {
-                self.failed = false;
+                self.pause.succeeded();
+                if problems.clear(&self.part) {
+                    info!("standing queries are up to date again");
+                }
                 changed
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.failed, true) {
-                    let reason = error_chain(&error);
+                self.pause.failed(Instant::now());
+                let reason = error_chain(&error);
+                if problems.set(&self.part, reason.clone()) {
                     warn!("standing queries are behind: {reason}; it is tried again");
                 }
                 false

@@ -5,6 +5,10 @@ use std::fmt;
 use axum::{extract::Request, http::header};
 use subtle::ConstantTimeEq;
 
+/// Fewest characters of a token for an address that other machines can reach: at a thousand guesses a second, 16 random
+/// hexadecimal digits last for a hundred million years, and a short word for minutes.
+pub(crate) const MIN_CHARACTERS: usize = 16;
+
 /// A secret that every request must send as `Authorization: Bearer TOKEN`. Its debug output hides it.
 #[derive(Clone)]
 pub struct BearerToken(String);
@@ -14,6 +18,11 @@ impl BearerToken {
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    /// Returns the number of characters.
+    pub(crate) fn characters(&self) -> usize {
+        self.0.chars().count()
     }
 
     /// Returns true if a request carries this token. The comparison takes the same time for every wrong token of the

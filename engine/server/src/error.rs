@@ -1,22 +1,29 @@
 //! Errors of the HTTP server, and their responses.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 use axum::{
     Json,
-    extract::rejection::JsonRejection,
-    http::StatusCode,
+    extract::rejection::{JsonRejection, PathRejection},
+    http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 use thiserror::Error;
 
 use atom_index::StoreError;
-use atom_models::error_chain;
+use atom_models::{Cause, error_chain};
+
+use crate::{
+    bearer_token::MIN_CHARACTERS,
+    connection_limits::{MAX_BODY_BYTES, REQUEST_TIMEOUT},
+};
 
 /// The hint of an error about a standing query that cannot be read.
 const QUERY_EXAMPLE: &str =
     "expected for example {\"name\": \"van\", \"text\": \"a delivery van\"}";
+/// The same for the settings of a query whose name is in the path.
+const SETTINGS_EXAMPLE: &str = "expected for example {\"text\": \"a delivery van\"}";
 
 /// An error of the HTTP server.
 ///
@@ -32,6 +39,17 @@ pub enum ServerError {
     Unprotected {
         /// The address.
         address: SocketAddr,
+    },
+    /// Other machines could reach the address, and its token can be guessed.
+    #[error(
+        "cannot listen on {address}: the token has {characters} of at least {MIN_CHARACTERS} characters, so other \
+         machines could guess it; make a good one with: openssl rand -hex 16"
+    )]
+    WeakToken {
+        /// The address.
+        address: SocketAddr,
+        /// The number of its characters.
+        characters: usize,
     },
     /// Another program has the address.
     #[error(
@@ -50,9 +68,43 @@ pub enum ServerError {
         #[source]
         source: io::Error,
     },
+    /// A request without the token.
+    #[error("a bearer token is needed: send the header \"Authorization: Bearer TOKEN\"")]
+    Token,
+    /// A path that does not exist.
+    #[error("there is nothing at {0:?}; expected /metrics, /healthz or /api/v1/queries")]
+    UnknownPath(String),
+    /// A method that a path does not have.
+    #[error("{0} is not possible on {1:?}; the header Allow lists what is")]
+    Method(Method, String),
+    /// A path that cannot be decoded.
+    #[error("{}; expected UTF-8 with percent encoding, as in /api/v1/queries/white%20van", .0.body_text())]
+    Path(PathRejection),
+    /// A request that was not read and answered in time.
+    #[error(
+        "the request took longer than {} s; if all of it was sent, an index is busy: try again later",
+        Duration::as_secs(&REQUEST_TIMEOUT)
+    )]
+    Timeout,
+    /// The metrics cannot be written.
+    #[error("cannot write the metrics")]
+    Metrics(#[source] Cause),
     /// The body of a request is not a JSON object.
-    #[error("{}; {QUERY_EXAMPLE}", .0.body_text())]
+    #[error("{}; {}", .0.body_text(), body_hint(.0))]
     Body(JsonRejection),
+    /// The name in the body differs from that in the path.
+    #[error(
+        "the path names the query {path:?} and the body {body}; expected the same name, or none in the body"
+    )]
+    TwoNames {
+        /// The name in the path.
+        path: String,
+        /// The name in the body, as JSON.
+        body: String,
+    },
+    /// The settings of a query, without its name, are wrong.
+    #[error("{0}; {SETTINGS_EXAMPLE}")]
+    NamedQuerySettings(serde_json::Error),
     /// A standing query without a name.
     #[error("expected a name; {QUERY_EXAMPLE}")]
     QueryName,
@@ -79,17 +131,27 @@ impl ServerError {
             Self::Unprotected { .. } | Self::AddressInUse { .. } | Self::Bind { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
-            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::WeakToken { .. } | Self::Panicked | Self::Metrics(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+            Self::Token => StatusCode::UNAUTHORIZED,
+            Self::UnknownPath(_) => StatusCode::NOT_FOUND,
+            Self::Method(..) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Path(rejection) => rejection.status(),
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::Body(rejection) => rejection.status(),
-            Self::QueryName | Self::QuerySettings(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::QueryName
+            | Self::QuerySettings(_)
+            | Self::NamedQuerySettings(_)
+            | Self::TwoNames { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoIndexToQuery => StatusCode::CONFLICT,
             Self::NoIndex => StatusCode::NOT_FOUND,
             Self::Index(error) => match error {
                 StoreError::UnknownQuery { .. } => StatusCode::NOT_FOUND,
                 StoreError::Query { .. } | StoreError::QueryName { .. } => StatusCode::BAD_REQUEST,
-                StoreError::TooManyQueries { .. } | StoreError::QueryNameInUse { .. } => {
-                    StatusCode::CONFLICT
-                }
+                StoreError::TooManyQueries { .. }
+                | StoreError::QueryExists { .. }
+                | StoreError::QueryNameInUse { .. } => StatusCode::CONFLICT,
                 _ => StatusCode::SERVICE_UNAVAILABLE,
             },
         }
@@ -98,6 +160,25 @@ impl ServerError {
 
 impl IntoResponse for ServerError {
     fn into_response(self) -> Response {
-        (self.status(), Json(json!({ "error": error_chain(&self) }))).into_response()
+        let body = Json(json!({ "error": error_chain(&self) }));
+        let mut response = (self.status(), body).into_response();
+        if let Self::Token = self {
+            let scheme = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+/// Returns what was expected instead of a body.
+fn body_hint(rejection: &JsonRejection) -> String {
+    match rejection.status() {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            "with curl: -H 'Content-Type: application/json'".to_owned()
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => format!("expected at most {MAX_BODY_BYTES} bytes"),
+        _ => QUERY_EXAMPLE.to_owned(),
     }
 }

@@ -1,11 +1,16 @@
 //! The thread that answers requests.
 
-use std::{io, net::TcpListener, thread::JoinHandle};
+use std::{io, net::TcpListener, thread::JoinHandle, time::Duration};
 
 use tokio::{runtime::Builder, sync::oneshot};
 use tracing::{info, warn};
 
-use crate::{app_state::AppState, routes::router};
+use crate::connections::Connections;
+
+/// Most requests that work on indexes at the same time; others wait for their turn.
+const INDEX_THREADS: usize = 4;
+/// Longest time for which work on an index holds up the end of the run.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running server; dropping it stops it.
 pub(crate) struct HttpServer {
@@ -18,16 +23,20 @@ impl HttpServer {
     ///
     /// # Errors
     /// If the system gives no thread or no event loop.
-    pub(crate) fn start(listener: TcpListener, state: AppState) -> io::Result<Self> {
+    pub(crate) fn start(listener: TcpListener, connections: Connections) -> io::Result<Self> {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread()
+            .max_blocking_threads(INDEX_THREADS)
+            .enable_all()
+            .build()?;
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
-            let served = runtime.block_on(serve(listener, state, stopped));
+            let served = runtime.block_on(serve(listener, connections, stopped));
             if let Err(error) = served {
                 warn!(%error, "no longer listening");
             }
+            runtime.shutdown_timeout(END_TIMEOUT);
         };
         let thread = std::thread::Builder::new()
             .name("serve".into())
@@ -52,14 +61,13 @@ impl Drop for HttpServer {
 
 async fn serve(
     listener: TcpListener,
-    state: AppState,
+    connections: Connections,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let server = axum::serve(listener, router(state));
     // Connections that are open when the run ends do not delay it.
     tokio::select! {
-        ended = server => ended,
+        never = connections.accept(&listener) => match never {},
         _ = stopped => Ok(()),
     }
 }

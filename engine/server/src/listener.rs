@@ -8,13 +8,20 @@ use std::{
 use atom_runtime::{RunHandles, StartServer};
 
 use crate::{
-    app_state::AppState, bearer_token::BearerToken, error::ServerError, http_server::HttpServer,
+    app_state::AppState,
+    bearer_token::{BearerToken, MIN_CHARACTERS},
+    connection_limits::ConnectionLimits,
+    connections::Connections,
+    error::ServerError,
+    http_server::HttpServer,
+    routes::router,
 };
 
-/// A bound address, and the token that requests need.
+/// A bound address, the token that requests need, and the limits on connections.
 pub struct Listener {
     listener: TcpListener,
     token: Option<BearerToken>,
+    limits: ConnectionLimits,
 }
 
 /// Parses an address to listen on: `ADDRESS:PORT`, or a port of the loopback address.
@@ -35,16 +42,31 @@ impl Listener {
     /// Binds the address, so that no other program can have it.
     ///
     /// # Errors
-    /// If it is in use or not of this machine, or if other machines could ask without a token.
-    pub fn bind(address: SocketAddr, token: Option<BearerToken>) -> Result<Self, ServerError> {
-        if !address.ip().is_loopback() && token.is_none() {
-            return Err(ServerError::Unprotected { address });
+    /// If it is in use or not of this machine, or if other machines could ask without a token or guess it.
+    pub fn bind(
+        address: SocketAddr,
+        token: Option<BearerToken>,
+        limits: ConnectionLimits,
+    ) -> Result<Self, ServerError> {
+        if !address.ip().is_loopback() {
+            let characters = token.as_ref().map(BearerToken::characters);
+            let characters = characters.ok_or(ServerError::Unprotected { address })?;
+            if characters < MIN_CHARACTERS {
+                return Err(ServerError::WeakToken {
+                    address,
+                    characters,
+                });
+            }
         }
         let listener = TcpListener::bind(address).map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => ServerError::AddressInUse { address },
             _ => ServerError::Bind { address, source },
         })?;
-        Ok(Self { listener, token })
+        Ok(Self {
+            listener,
+            token,
+            limits,
+        })
     }
 
     /// Returns a function that serves a run here until the run ends.
@@ -56,7 +78,8 @@ impl Listener {
                 token: self.token,
                 indexes: handles.index_paths,
             };
-            Ok(Box::new(HttpServer::start(self.listener, state)?))
+            let connections = Connections::new(router(state), self.limits);
+            Ok(Box::new(HttpServer::start(self.listener, connections)?))
         })
     }
 }
@@ -81,13 +104,22 @@ mod tests {
 
     #[test]
     fn other_machines_need_a_token_and_a_port_has_one_owner() {
-        let refusal = |address: &str| {
-            let refused = Listener::bind(address.parse().unwrap(), None).err();
-            refused.unwrap().to_string()
+        let bind = |address: &str, token: &str| {
+            let limits = ConnectionLimits::new(1024, Vec::new());
+            let bound = Listener::bind(address.parse().unwrap(), BearerToken::new(token), limits);
+            bound.map_err(|refused| refused.to_string())
         };
-        assert!(refusal("0.0.0.0:0").contains("--token-file"));
-        let first = Listener::bind("127.0.0.1:0".parse().unwrap(), None).unwrap();
+        let refusal = |address: &str, token: &str| bind(address, token).err().unwrap();
+        assert!(refusal("0.0.0.0:0", "").contains("--token-file"));
+        let weak = refusal("0.0.0.0:0", "x");
+        assert!(
+            weak.contains("1 of at least 16") && weak.contains("openssl rand -hex 16"),
+            "{weak}"
+        );
+        assert!(bind("0.0.0.0:0", "0123456789abcdef").is_ok());
+        assert!(bind("127.0.0.1:0", "x").is_ok());
+        let first = bind("127.0.0.1:0", "").unwrap();
         let in_use = first.listener.local_addr().unwrap().to_string();
-        assert!(refusal(&in_use).contains("another program listens there"));
+        assert!(refusal(&in_use, "").contains("another program listens there"));
     }
 }

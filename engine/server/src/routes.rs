@@ -1,23 +1,24 @@
-//! The pages of the server: metrics, health, and the standing queries below `/api/v1/queries`.
-
-use std::{collections::BTreeMap, time::Duration};
+//! The paths of the server: metrics, health, and the standing queries below `/api/v1/queries`.
+//!
+//! Invariant: every error is answered with a JSON object that has an `error`, whatever the request is.
 
 use axum::{
-    Json, Router,
-    extract::{Request, State},
-    http::{StatusCode, header},
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderValue, Method, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
-use serde::Serialize;
+use tokio::time::timeout;
 
-use atom_media::live::connection_status::ConnectionStatus;
-
-use crate::{app_state::AppState, standing_query_routes};
-
-/// Silence after which the graph's worker counts as hung; it beats several times a second.
-const HUNG_AFTER: Duration = Duration::from_secs(30);
+use crate::{
+    app_state::AppState,
+    connection_limits::{MAX_BODY_BYTES, REQUEST_TIMEOUT},
+    error::ServerError,
+    health::health,
+    standing_query_routes,
+};
 
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -27,6 +28,12 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
         .merge(standing_query_routes::routes())
+        .fallback(async |uri: Uri| ServerError::UnknownPath(uri.path().to_owned()))
+        .method_not_allowed_fallback(async |method: Method, uri: Uri| {
+            ServerError::Method(method, uri.path().to_owned())
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(limit_time))
         .layer(middleware::from_fn_with_state(state.clone(), require_token))
         .with_state(state)
 }
@@ -34,41 +41,28 @@ pub(crate) fn router(state: AppState) -> Router {
 /// Refuses requests without the token.
 async fn require_token(State(state): State<AppState>, request: Request, next: Next) -> Response {
     match &state.token {
-        Some(token) if !token.admits(&request) => (
-            StatusCode::UNAUTHORIZED,
-            [(header::WWW_AUTHENTICATE, "Bearer")],
-            "a bearer token is needed\n",
-        )
-            .into_response(),
+        Some(token) if !token.admits(&request) => closing(ServerError::Token),
         _ => next.run(request).await,
     }
+}
+
+/// Gives up requests that cannot be read or answered in time.
+async fn limit_time(request: Request, next: Next) -> Response {
+    let answered = timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    answered.unwrap_or_else(|_| closing(ServerError::Timeout))
+}
+
+/// Answers with an error and closes the connection, because the rest of the request is not read.
+fn closing(error: ServerError) -> Response {
+    let mut response = error.into_response();
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
 }
 
 async fn metrics(State(state): State<AppState>) -> Response {
     match state.metrics.text(&state.status) {
         Ok(text) => ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => ServerError::Metrics(error.into()).into_response(),
     }
-}
-
-/// The health of the run: its status, and the connections of its live sources by name.
-#[derive(Serialize)]
-struct Health {
-    status: &'static str,
-    sources: BTreeMap<String, ConnectionStatus>,
-}
-
-async fn health(State(state): State<AppState>) -> Response {
-    let sources = state.status.sources();
-    let live = sources.iter().filter(|source| source.live);
-    let sources = live.map(|source| (source.name.clone(), source.connection.status()));
-    let (code, status) = match state.status.since_heartbeat() < HUNG_AFTER {
-        true => (StatusCode::OK, "ok"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "the graph's worker hangs"),
-    };
-    let health = Health {
-        status,
-        sources: sources.collect(),
-    };
-    (code, Json(health)).into_response()
 }

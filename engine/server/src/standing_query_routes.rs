@@ -1,13 +1,16 @@
 //! Standing queries over HTTP: listed with their matches, added and removed while the run goes on.
 //!
 //! A request opens the indexes of the run anew and changes the queries in them; the task that maintains the matches
-//! notices within a moment.
+//! notices within a moment. POST adds a query of a new name; PUT adds or replaces the query of its path.
 
 use axum::{
     Json, Router,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{
+        Path, State,
+        rejection::{JsonRejection, PathRejection},
+    },
     http::StatusCode,
-    routing::{delete, get},
+    routing::{get, put},
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -22,7 +25,7 @@ use crate::{app_state::AppState, error::ServerError};
 pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/api/v1/queries", get(list).post(add))
-        .route("/api/v1/queries/{name}", delete(remove))
+        .route("/api/v1/queries/{name}", put(replace).delete(remove))
 }
 
 /// A query of one of the indexes, with its matches.
@@ -34,19 +37,38 @@ struct QueryWithMatches {
     matches: Vec<Match>,
 }
 
-/// A query as a request sends it: `name`, and its settings beside it.
+/// The body of a request, or the reason why it is no JSON object.
+type Body = Result<Json<Map<String, Value>>, JsonRejection>;
+/// The name in the path of a request, or the reason why it cannot be read.
+type NameInPath = Result<Path<String>, PathRejection>;
+
+/// A query as a request sends it: its name, and its settings.
 struct NewQuery {
     name: String,
     spec: QuerySpec,
 }
 
 impl NewQuery {
+    /// Parses an object with the name beside the settings.
     fn parse(mut object: Map<String, Value>) -> Result<Self, ServerError> {
         let Some(Value::String(name)) = object.remove("name") else {
             return Err(ServerError::QueryName);
         };
         let spec = serde_json::from_value(Value::Object(object));
         let spec = spec.map_err(ServerError::QuerySettings)?;
+        Ok(Self { name, spec })
+    }
+
+    /// Parses an object of settings; the name, if it is there too, must be that of the path.
+    fn parse_named(name: String, mut object: Map<String, Value>) -> Result<Self, ServerError> {
+        if let Some(other) = object.remove("name").filter(|other| *other != name) {
+            return Err(ServerError::TwoNames {
+                path: name,
+                body: other.to_string(),
+            });
+        }
+        let spec = serde_json::from_value(Value::Object(object));
+        let spec = spec.map_err(ServerError::NamedQuerySettings)?;
         Ok(Self { name, spec })
     }
 }
@@ -71,45 +93,92 @@ fn list_queries(indexes: &[PathBuf]) -> Result<Vec<QueryWithMatches>, ServerErro
     Ok(queries)
 }
 
-async fn add(
-    State(state): State<AppState>,
-    body: Result<Json<Map<String, Value>>, JsonRejection>,
-) -> Result<StatusCode, ServerError> {
+async fn add(State(state): State<AppState>, body: Body) -> Result<StatusCode, ServerError> {
     let Json(body) = body.map_err(ServerError::Body)?;
     let query = NewQuery::parse(body)?;
-    if state.indexes.is_empty() {
-        return Err(ServerError::NoIndexToQuery);
-    }
-    let added = blocking(move || add_query(&state.indexes, &query)).await?;
-    Ok(match added {
-        true => StatusCode::CREATED,
-        false => StatusCode::OK,
+    change_all(state, move |store| {
+        store.add_new_query(&query.name, &query.spec)?;
+        Ok(Undo::Remove(query.name.clone()))
+    })
+    .await?;
+    Ok(StatusCode::CREATED)
+}
+
+async fn replace(
+    State(state): State<AppState>,
+    name: NameInPath,
+    body: Body,
+) -> Result<StatusCode, ServerError> {
+    let Path(name) = name.map_err(ServerError::Path)?;
+    let Json(body) = body.map_err(ServerError::Body)?;
+    let query = NewQuery::parse_named(name, body)?;
+    let undone = change_all(state, move |store| {
+        let mut queries = store.queries()?.into_iter();
+        let before = queries.find(|before| before.name == query.name);
+        store.add_query(&query.name, &query.spec)?;
+        Ok(match before {
+            Some(before) => Undo::Restore(before),
+            None => Undo::Remove(query.name.clone()),
+        })
+    })
+    .await?;
+    let existed = undone.iter().all(|undo| matches!(undo, Undo::Restore(_)));
+    Ok(match existed {
+        true => StatusCode::OK,
+        false => StatusCode::CREATED,
     })
 }
 
-/// Adds a query to all indexes, or to none if one refuses it. Returns true if one of them did not have it.
-fn add_query(indexes: &[PathBuf], query: &NewQuery) -> Result<bool, ServerError> {
-    let mut added: Vec<Store> = Vec::new();
-    for path in indexes {
-        let mut store = Store::open_existing(path)?;
-        match store.add_query(&query.name, &query.spec) {
-            Ok(true) => added.push(store),
-            Ok(false) => {}
-            Err(error) => {
-                for store in &mut added {
-                    store.remove_query(&query.name)?;
+/// What takes back the change of an index.
+enum Undo {
+    /// The query of this name was added.
+    Remove(String),
+    /// This query was replaced.
+    Restore(StandingQuery),
+}
+
+impl Undo {
+    fn apply(&self, store: &mut Store) -> Result<(), StoreError> {
+        match self {
+            Self::Remove(name) => store.remove_query(name),
+            Self::Restore(query) => store.add_query(&query.name, &query.spec).map(drop),
+        }
+    }
+}
+
+/// Changes all indexes, or none if one refuses the change. Returns what would undo it.
+async fn change_all(
+    state: AppState,
+    change: impl Fn(&mut Store) -> Result<Undo, StoreError> + Send + 'static,
+) -> Result<Vec<Undo>, ServerError> {
+    if state.indexes.is_empty() {
+        return Err(ServerError::NoIndexToQuery);
+    }
+    blocking(move || {
+        let mut changed: Vec<(Store, Undo)> = Vec::new();
+        for path in state.indexes.iter() {
+            let outcome = Store::open_existing(path).and_then(|mut store| {
+                let undo = change(&mut store)?;
+                changed.push((store, undo));
+                Ok(())
+            });
+            if let Err(error) = outcome {
+                for (store, undo) in &mut changed {
+                    undo.apply(store)?;
                 }
                 return Err(error.into());
             }
         }
-    }
-    Ok(!added.is_empty())
+        Ok(changed.into_iter().map(|(_, undo)| undo).collect())
+    })
+    .await
 }
 
 async fn remove(
     State(state): State<AppState>,
-    Path(name): Path<String>,
+    name: NameInPath,
 ) -> Result<StatusCode, ServerError> {
+    let Path(name) = name.map_err(ServerError::Path)?;
     blocking(move || remove_query(&state.indexes, &name)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

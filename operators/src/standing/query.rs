@@ -61,7 +61,7 @@ impl QuerySpec {
         require(
             words,
             "text",
-            &self.text,
+            format!("{:?}", self.text),
             "words that say what is looked for",
         )?;
         let length = self.text.chars().count();

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -11,11 +11,12 @@ use anyhow::{Context, bail};
 use atom_operators::node::NodeKind;
 use atom_pipelines::{Plan, Uri, load_files, plan, warnings};
 use atom_runtime::{RunOptions, run};
-use atom_server::{self, BearerToken, Listener};
+use atom_server::{self, BearerToken, ConnectionLimits, Listener};
 use clap::Args;
 
 use crate::{
     args::source_override,
+    descriptor_limit::descriptor_limit,
     output::{ResultFormat, RunPrinter, eprint_line, report_outcome},
     signals::cancel_on_ctrl_c,
 };
@@ -35,9 +36,14 @@ pub struct Run {
     /// Tell metrics (`/metrics`) and health (`/healthz`) over HTTP while the run goes on: ADDRESS:PORT, or a port of this machine.
     #[arg(long, value_name = "ADDR", value_parser = atom_server::parse_address)]
     listen: Option<SocketAddr>,
-    /// Answer only requests that bring the token in the first line of this file; needed where other machines can ask.
+    /// Answer only requests that bring the token in the first line of this file; needed where other machines can ask, and then of at
+    /// least 16 characters: `openssl rand -hex 16 > FILE` makes a good one.
     #[arg(long, value_name = "FILE", requires = "listen")]
     token_file: Option<PathBuf>,
+    /// The address of a reverse proxy: many clients come through it, so it may have more connections than one client. May be given
+    /// several times.
+    #[arg(long = "trusted-proxy", value_name = "ADDRESS", requires = "listen")]
+    trusted_proxies: Vec<IpAddr>,
     /// Write a report of the run to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -80,7 +86,8 @@ impl Run {
             return Ok(None);
         };
         let token = self.token_file.as_deref().map(read_token).transpose()?;
-        Ok(Some(Listener::bind(address, token)?))
+        let limits = ConnectionLimits::new(descriptor_limit(), self.trusted_proxies.clone());
+        Ok(Some(Listener::bind(address, token, limits)?))
     }
 
     /// Checks before the run that the report can be written at its end, and that it overwrites no file of the run.
@@ -125,7 +132,7 @@ fn read_token(path: &Path) -> anyhow::Result<BearerToken> {
         .with_context(|| format!("cannot read the token in {}", path.display()))?;
     BearerToken::new(text.lines().next().unwrap_or_default()).with_context(|| {
         format!(
-            "the first line of {} is empty, expected a token",
+            "the first line of {} is empty, expected a token; make one with: openssl rand -hex 16",
             path.display()
         )
     })

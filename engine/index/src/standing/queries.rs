@@ -67,6 +67,26 @@ impl Store {
         self.write("write to", |change| put(change, name, spec, None))
     }
 
+    /// Adds a query of a new name.
+    ///
+    /// # Errors
+    /// If there is a query of this name, the name or the settings are invalid, there are too many, or the store cannot be written.
+    pub fn add_new_query(
+        &mut self,
+        name: &str,
+        spec: &QuerySpec,
+    ) -> std::result::Result<(), StoreError> {
+        check(name, spec)?;
+        self.write("write to", |change| {
+            let all = read_queries(change)?;
+            if all.iter().any(|query| query.name == name) {
+                let name = name.to_owned();
+                return Err(Abort::Refused(StoreError::QueryExists { name }));
+            }
+            put(change, name, spec, None).map(drop)
+        })
+    }
+
     /// Removes the query of this name with its matches.
     ///
     /// # Errors
@@ -206,6 +226,8 @@ mod tests {
         assert!(store.queries().unwrap()[0].id > first);
         store.add_query("dog", &QuerySpec::new("a dog")).unwrap();
         assert_eq!(names(&store), ["dog", "van"]);
+        let message = store.add_new_query("van", &van).unwrap_err().to_string();
+        assert!(message.contains("\"van\" exists already"), "{message}");
         store.remove_query("dog").unwrap();
         let message = store.remove_query("dog").unwrap_err().to_string();
         assert!(

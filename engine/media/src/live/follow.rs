@@ -323,17 +323,12 @@ impl<'s> Follower<'s> {
             name, connection, ..
         } = self.sender;
         let retry_ms = wait.as_millis() as u64;
+        let reason = self.reason(error);
         if self.lost.is_some() {
-            connection.set(ConnectionState::Lost, Some(&error.message));
-            debug!(source = %name, reason = error.message, retry_ms, "still lost");
+            connection.set(ConnectionState::Lost, Some(&reason));
+            debug!(source = %name, reason, retry_ms, "still lost");
             return None;
         }
-        // The connectivity check takes a while, so it is made once.
-        let unreachable = match self.connected || error.class == ErrorClass::Permanent {
-            true => None,
-            false => self.location.unreachable(),
-        };
-        let reason = unreachable.unwrap_or_else(|| error.message.clone());
         let last = self.clock.last();
         match self.ever_connected {
             true => warn!(source = %name, reason, last_frame = %last, retry_ms, "lost"),
@@ -343,6 +338,17 @@ impl<'s> Follower<'s> {
         let fault = Fault::new(Reason::Lost, &reason);
         self.lost = Some((last, reason));
         Some(fault)
+    }
+
+    /// Returns the reason of a failed attempt. GStreamer knows no better than that it could not connect, so each time it is
+    /// checked why nobody answers.
+    fn reason(&self, error: &PipelineError) -> String {
+        let explained = self.connected || error.class == ErrorClass::Permanent;
+        let unreachable = match explained || self.sender.cancelled() {
+            true => None,
+            false => self.location.unreachable(),
+        };
+        unreachable.unwrap_or_else(|| error.message.clone())
     }
 
     /// Sends a heartbeat while no frames come: at once with a new reason, else once a second.

@@ -11,5 +11,5 @@ mod write_retry;
 mod writer;
 
 pub(crate) use row_conversion::{index_row, lost_gap, undecodable_gap};
-pub(crate) use write_retry::Retry;
+pub(crate) use write_retry::{Retry, index_part};
 pub(crate) use writer::IndexWriter;

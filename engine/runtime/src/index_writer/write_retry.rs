@@ -1,44 +1,77 @@
 //! Waits for an index that cannot be written now, because the disk is full or another process holds it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use atom_index::StoreError;
 use atom_models::error_chain;
 use atom_operators::cancel::CancellationToken;
 use tracing::warn;
 
+use crate::run_problems::RunProblems;
+
 /// Pause before the next attempt.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The attempts to write to an index; the first failed one is logged.
-#[derive(Default)]
-pub(crate) struct Retry {
-    logged: bool,
+/// Returns the name of an index in the list of problems.
+pub(crate) fn index_part(path: &Path) -> String {
+    format!("index {}", path.display())
 }
 
-impl Retry {
-    /// Pauses after a failed attempt, at most until the run stops.
-    pub(crate) fn wait(&mut self, error: &StoreError, stop: &CancellationToken) {
-        if !std::mem::replace(&mut self.logged, true) {
-            warn!(
-                "{}; it is tried again until that has passed",
-                error_chain(error)
-            );
+/// The attempts to write to an index; the first failed one is logged, and the index is listed as a problem until one
+/// succeeds.
+pub(crate) struct Retry<'c> {
+    part: String,
+    stop: &'c CancellationToken,
+    problems: &'c RunProblems,
+}
+
+impl<'c> Retry<'c> {
+    /// Returns the attempts to write to `part`, which end at the latest when `stop` is cancelled.
+    pub(crate) fn new(
+        part: String,
+        stop: &'c CancellationToken,
+        problems: &'c RunProblems,
+    ) -> Self {
+        Self {
+            part,
+            stop,
+            problems,
         }
-        stop.wait(PAUSE);
     }
-}
 
-/// Repeats an attempt to write until it succeeds, fails for good, or the run stops.
-pub(super) fn retrying(
-    mut write: impl FnMut() -> Result<(), StoreError>,
-    stop: &CancellationToken,
-) -> Result<(), StoreError> {
-    let mut retry = Retry::default();
-    loop {
-        match write() {
-            Err(error) if error.is_transient() && !stop.is_cancelled() => retry.wait(&error, stop),
-            result => return result,
+    /// Repeats an attempt to write until it succeeds, fails for good, or the run stops.
+    pub(crate) fn run<T>(
+        &self,
+        mut write: impl FnMut() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        loop {
+            match write() {
+                Err(error) if self.may_pass(&error) => self.wait(&error),
+                Ok(written) => {
+                    self.succeeded();
+                    return Ok(written);
+                }
+                failed => return failed,
+            }
         }
+    }
+
+    /// Returns true if another attempt is worth it.
+    pub(crate) fn may_pass(&self, error: &StoreError) -> bool {
+        error.is_transient() && !self.stop.is_cancelled()
+    }
+
+    /// Notes that an attempt succeeded.
+    pub(crate) fn succeeded(&self) {
+        self.problems.clear(&self.part);
+    }
+
+    /// Pauses after a failed attempt, at most until the run stops.
+    pub(crate) fn wait(&self, error: &StoreError) {
+        let reason = error_chain(error);
+        if self.problems.set(&self.part, reason.clone()) {
+            warn!("{reason}; it is tried again until that has passed");
+        }
+        self.stop.wait(PAUSE);
     }
 }

@@ -7,14 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use atom_index::{Gap, Seal, Store, StoreError};
 use atom_operators::{
-    cancel::CancellationToken,
     ids::{NodeId, SourceId},
     start_time::{StartOrigin, StartTime},
 };
 use jiff::Timestamp;
 
-use super::write_retry::retrying;
-use crate::{resume_point::RowKey, retention_task::RetentionTask, run_status::SealProgress};
+use super::write_retry::{Retry, index_part};
+use crate::{
+    resume_point::RowKey, retention_task::RetentionTask, run_context::RunContext,
+    run_status::SealProgress,
+};
 
 /// The writer of an index node.
 pub(crate) struct IndexWriter {
@@ -50,21 +52,22 @@ pub(crate) struct RowBatch {
 }
 
 impl IndexWriter {
-    /// Writes a batch, and the start time of a live source once it is known. With `retry_until`, an index that cannot be written
-    /// now is tried again until the run stops: meanwhile intake halts, since results in flight are bounded.
+    /// Writes a batch, and the start time of a live source once it is known. With `retry_in`, an index that cannot be written now
+    /// is tried again until that run stops: meanwhile intake halts, since results in flight are bounded.
     pub(crate) fn write(
         &mut self,
         source: SourceId,
         batch: &RowBatch,
         start_time: Option<Timestamp>,
-        retry_until: Option<&CancellationToken>,
+        retry_in: Option<&RunContext>,
     ) -> Result<(), StoreError> {
+        let part = index_part(self.store.path());
         let mut write = || {
             self.store_start_time(source, &batch.key, start_time)?;
             self.seal(batch)
         };
-        match retry_until {
-            Some(stop) => retrying(write, stop),
+        match retry_in {
+            Some(run) => Retry::new(part, &run.stop, &run.status.problems).run(write),
             None => write(),
         }
     }

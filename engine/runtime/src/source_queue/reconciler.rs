@@ -78,17 +78,19 @@ impl<'r> Reconciler<'r> {
         events: &EventSender,
     ) -> Result<Option<Reconciled>, RuntimeError> {
         let _reconciling = self.queue.reconciling();
-        let stop = &self.context.stop;
         let watched = self.context.is_watched(job.planned);
-        let mut retry = Retry::default();
+        let problems = &self.context.status.problems;
+        let retry = Retry::new("recordings".to_owned(), &self.context.stop, problems);
         loop {
             match self.reconcile_once(job, events) {
-                Err(RuntimeError::Store(error))
-                    if watched && error.is_transient() && !stop.is_cancelled() =>
-                {
-                    retry.wait(&error, stop);
+                Err(RuntimeError::Store(error)) if watched && retry.may_pass(&error) => {
+                    retry.wait(&error);
                 }
-                result => return result,
+                Ok(reconciled) => {
+                    retry.succeeded();
+                    return Ok(reconciled);
+                }
+                failed => return failed,
             }
         }
     }

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, io};
 
-use atom_models::Reason;
+use atom_models::{Reason, error_chain};
 use atom_operators::{
     failure::Stage,
     ids::{NodeId, SourceId},
@@ -113,9 +113,12 @@ impl Outputs {
         totals: &mut WriterTotals,
         mut work: impl FnMut(&mut PlanSink) -> Result<(), SinkError>,
     ) {
+        let problems = &self.context.status.problems;
         self.sinks.retain_mut(|open| match work(open) {
             Ok(()) => true,
             Err(error) => {
+                let reason = format!("closed: {}", error_chain(&error));
+                problems.set(&format!("sink {}", open.name), reason);
                 totals.count_failure(Stage::Sink, Reason::Write);
                 totals.errors.push(RuntimeError::SinkClosed {
                     name: open.name.clone(),

@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use super::writer_totals::WriterTotals;
 use crate::{
-    index_writer::{IndexWriter, index_row},
+    index_writer::{IndexWriter, index_part, index_row},
     retention_task::RetentionTask,
     run_context::RunContext,
     run_status::{SealProgress, SourceStatus},
@@ -53,19 +53,19 @@ impl Indexes {
             if broken_modules || writer.failed {
                 continue;
             }
-            let retry_until = source.is_endless().then_some(&self.context.stop);
+            let retry_in = source.is_endless().then_some(&self.context);
             while let Some((id, batch)) = writer.pending.pop_first() {
                 let start_time = self
                     .context
                     .status
                     .source(id)
                     .and_then(|source| source.start_time());
-                match writer.write(id, &batch, start_time, retry_until) {
+                match writer.write(id, &batch, start_time, retry_in) {
                     Ok(()) => totals.metrics.indexed(batch.rows.len()),
                     Err(error) => {
                         // Later batches would be sealed over the missing rows.
                         writer.failed = true;
-                        errors.push(error);
+                        errors.push((index_part(writer.store.path()), error));
                         break;
                     }
                 }
@@ -88,21 +88,24 @@ impl Indexes {
             let Some(removed) = remove(task, &mut writer.store).transpose() else {
                 continue;
             };
-            let newly_failing = task.note_failure(removed.is_err());
+            let part = format!("retention of {}", index_part(writer.store.path()));
+            let problems = &self.context.status.problems;
             match removed {
-                Ok(0) => {}
-                Ok(segments) => debug!(segments, "removed expired segments"),
+                Ok(segments) => {
+                    problems.clear(&part);
+                    if segments > 0 {
+                        debug!(segments, "removed expired segments");
+                    }
+                }
                 Err(error) if error.is_transient() => {
-                    if newly_failing {
-                        warn!(
-                            "{}; it is tried again until that has passed",
-                            error_chain(&error)
-                        );
+                    let reason = error_chain(&error);
+                    if problems.set(&part, reason.clone()) {
+                        warn!("{reason}; it is tried again until that has passed");
                     }
                 }
                 Err(error) => {
                     writer.failed = true;
-                    errors.push(error);
+                    errors.push((index_part(writer.store.path()), error));
                 }
             }
         }
@@ -110,11 +113,12 @@ impl Indexes {
     }
 
     /// Ends the run because of indexes that failed.
-    fn fail(&self, totals: &mut WriterTotals, errors: Vec<StoreError>) {
-        for error in errors {
+    fn fail(&self, totals: &mut WriterTotals, errors: Vec<(String, StoreError)>) {
+        for (part, error) in errors {
             totals.count_failure(Stage::Store, Reason::Write);
             // Two indexes on a full disk fail alike.
             let message = error_chain(&error);
+            self.context.status.problems.set(&part, message.clone());
             let mut errors = totals.errors.iter();
             if !errors.any(|other| error_chain(other) == message) {
                 totals.errors.push(error.into());

@@ -1,0 +1,23 @@
+//! The number of files and connections that the program may have open: raised at the start, because cameras, recordings,
+//! indexes and clients share it and the usual limit of a shell is low.
+
+use tracing::debug;
+
+/// The limit that is asked for. The programs that Atom starts inherit it, and some are slow with millions.
+const WANTED: u64 = 65_536;
+/// The limit that is assumed if the system does not tell it.
+const USUAL: u64 = 1024;
+
+/// Raises the limit as far as the system allows.
+pub fn raise_descriptor_limit() {
+    match rlimit::increase_nofile_limit(WANTED) {
+        Ok(limit) => debug!(limit, "open files and connections"),
+        Err(error) => debug!(%error, "the limit of open files stays"),
+    }
+}
+
+/// Returns the limit.
+pub fn descriptor_limit() -> u64 {
+    let limits = rlimit::getrlimit(rlimit::Resource::NOFILE);
+    limits.map_or(USUAL, |(soft, _hard)| soft)
+}
