@@ -35,7 +35,8 @@ pub use decoder::{
 pub use error::{Cause, ModelError, error_chain};
 pub use fault::{Fault, Reason, catch_panic};
 pub use packs::{
-    install::{InstallObserver, Installation, install_pack, verify_pack},
+    install::{Installation, install_pack, verify_pack},
+    install_observer::InstallObserver,
     installed_packs::installed_packs,
     manifest::{FileEntry, Manifest},
     origin_error::OriginError,

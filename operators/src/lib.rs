@@ -4,7 +4,9 @@
 //! that moves data and capabilities. In reading order:
 //! - [`ids`], [`media_time`], [`signature`], [`frame`], [`event`], [`failure`]: the values that flow
 //! - [`spec`], [`node`]: the settings and kinds of nodes in pipeline files
-//! - [`cancel`], [`utc`], [`start_time`]: cancellation of a run, wall-clock time as text, and when a source started
+//! - [`cancel`], [`hangup`]: cancellation of a run, and the signal to reopen files
+//! - [`utc`], [`start_time`]: wall-clock time as text, and when a source started
+//! - [`printable`], [`counted`]: foreign text made safe to print, and numbers with their nouns
 //! - [`tick`], [`credits`], [`rate_control`], [`counters`]: order, flow control, adaptive sampling and statistics
 //! - [`offload`], `batch_worker`, [`circuit_breaker`]: models on threads beside the graph
 //! - [`intake`], [`sampling_grid`], [`sample`], [`encode`], [`segment`]: from sources to segments
@@ -22,6 +24,7 @@ mod batch_worker;
 pub mod cancel;
 pub mod caption;
 pub mod circuit_breaker;
+pub mod counted;
 pub mod counters;
 pub mod credits;
 pub mod decode;
@@ -31,12 +34,14 @@ pub mod encode;
 pub mod event;
 pub mod failure;
 pub mod frame;
+pub mod hangup;
 pub mod ids;
 pub mod index;
 pub mod intake;
 pub mod media_time;
 pub mod node;
 pub mod offload;
+pub mod printable;
 pub mod qa;
 pub mod rate_control;
 pub mod reason;

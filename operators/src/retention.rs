@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::counted::counted;
+
 /// Limits on the contents of an index; segments beyond any of them are removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -125,7 +127,7 @@ impl fmt::Display for RetentionPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let age = self.age_ms.map(|ms| in_unit(ms, &UNITS[..4]));
         let size = self.bytes.map(|bytes| in_unit(bytes, &UNITS[4..7]));
-        let number = self.segments.map(|number| format!("{number} segments"));
+        let number = self.segments.map(|number| counted(number, "segment"));
         let parts: Vec<String> = [age, size, number].into_iter().flatten().collect();
         f.write_str(&parts.join(", "))
     }

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use atom_operators::node::NodeKind;
+use atom_operators::{node::NodeKind, printable::printable};
 
 use crate::{
     plan::{Input, Plan, PlannedNode},
@@ -219,13 +219,12 @@ fn label(lines: &[String], separator: &str, escape: fn(&str) -> String) -> Strin
 /// Escapes text for a quoted Mermaid label, which supports only Mermaid's own entities.
 fn mermaid_escaped(text: &str) -> String {
     let mut escaped = String::new();
-    for letter in text.chars() {
+    for letter in printable(text).chars() {
         match letter {
             '"' | '#' | '&' | '<' | '>' | '`' | '\\' | ';' => {
                 write!(escaped, "#{};", u32::from(letter))
                     .expect("writing to a String cannot fail");
             }
-            letter if letter.is_control() => escaped.push(' '),
             letter => escaped.push(letter),
         }
     }
@@ -234,8 +233,7 @@ fn mermaid_escaped(text: &str) -> String {
 
 /// Escapes text for a quoted Graphviz string.
 fn dot_escaped(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-    escaped.replace(char::is_control, " ")
+    printable(text).replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 #[cfg(test)]

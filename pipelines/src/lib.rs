@@ -14,6 +14,9 @@ mod source_settings;
 mod tls_settings;
 mod uri;
 
+mod file_identity;
+mod output_path;
+
 // From text to plan.
 mod check;
 mod load;
@@ -33,8 +36,10 @@ mod suggestion;
 
 pub use authority::AuthorityError;
 pub use check::{check, warnings};
+pub use file_identity::{FileIdentity, index_files};
 pub use load::{load_files, load_plan, override_sources};
 pub use merge_nodes::plan;
+pub use output_path::OutputPath;
 pub use parse::parse;
 pub use pipeline_file::{InputSpec, Item, NodeSpec, PipelineFile, SinkSpec, SourceSpec};
 pub use plan::{Input, Plan, PlannedNode, PlannedQueries, PlannedSink, PlannedSource, SinkInput};

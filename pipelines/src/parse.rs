@@ -3,6 +3,7 @@
 //! Each item is decoded on its own, key by key. So every problem has its line, and a wrong key neither hides the next
 //! one nor removes its node from the graph.
 
+mod duplicate_definitions;
 mod node_or_sink;
 mod parse_context;
 mod settings;
@@ -19,6 +20,7 @@ use crate::{
     source_settings::SourceSettings,
 };
 
+use duplicate_definitions::{first_definition, what_is_defined};
 use parse_context::{Key, ParseContext, Value};
 
 const TOP_LEVEL_KEYS: [&str; 6] = ["name", "pack", "source", "node", "sink", "query"];
@@ -68,7 +70,14 @@ impl<'t> ParseContext<'t> {
     fn report_syntax_errors(&mut self, errors: &[toml::de::Error]) {
         for error in errors {
             let line = self.line(error.span().unwrap_or_default());
-            if self.problems.iter().all(|problem| problem.line != line) {
+            if self.problems.iter().any(|problem| problem.line == line) {
+                continue;
+            }
+            if let Some(first) = first_definition(self.text, line) {
+                let what = what_is_defined(self.text, line);
+                let message = format!("{what} is defined here and in line {first}");
+                self.report(line, message, "give one of them another name, or join them");
+            } else {
                 let message = format!("not TOML: {}", error.message());
                 self.report(
                     line,

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use atom_operators::printable::printable;
 use thiserror::Error;
 
 /// One problem at one place. Prints as `FILE:LINE: message`, with the hint on a line of its own.
@@ -42,13 +43,13 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file.display())?;
+        write!(f, "{}:", printable(&self.file.to_string_lossy()))?;
         if self.line > 0 {
             write!(f, "{}:", self.line)?;
         }
-        write!(f, " {}", self.message)?;
+        write!(f, " {}", printable(&self.message))?;
         match &self.hint {
-            Some(hint) => write!(f, "\n    hint: {hint}"),
+            Some(hint) => write!(f, "\n    hint: {}", printable(hint)),
             None => Ok(()),
         }
     }
@@ -108,6 +109,15 @@ mod tests {
         assert_eq!(
             Problems::ok_if_empty(found).unwrap_err().to_string(),
             "a.toml:2: is wrong\na.toml:10: is wrong\n    hint: mend it\nb.toml:1: is wrong"
+        );
+    }
+
+    #[test]
+    fn names_in_a_problem_cannot_forge_another_problem() {
+        let problem = Problem::new(Path::new("a\nb.toml"), 1, "\u{1b}[2J").with_hint("x\ny");
+        assert_eq!(
+            problem.to_string(),
+            "a\\nb.toml:1: \\u{1b}[2J\n    hint: x\\ny"
         );
     }
 

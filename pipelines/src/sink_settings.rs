@@ -12,20 +12,41 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileSinkSpec {
-    /// The file to write; each run overwrites it. Relative to the working directory.
+    /// The file to write, relative to the working directory; `-` is standard output. It replaces an earlier one when the run
+    /// has finished, and is named `PATH.partial` until then. Of a live source, it replaces an earlier one with the first
+    /// cue and then grows.
     pub path: PathBuf,
 }
 
 /// Settings of a sink that writes JSON lines.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JsonlSinkSpec {
-    /// The file to write; each run overwrites it. Relative to the working directory.
+    /// The file to write, relative to the working directory; `-` is standard output. A file that was moved away, or on a
+    /// hang-up signal (SIGHUP), is opened anew.
     pub path: PathBuf,
+    /// Adds lines to those of earlier runs. If false, the file is replaced as a file of subtitles is.
+    #[serde(default = "appends")]
+    pub append: bool,
     /// Also writes drafts: captions from memory, some milliseconds after a segment closes. The line of kind `caption`
     /// with the same source and `start_ms` replaces a draft.
     #[serde(default)]
     pub drafts: bool,
+}
+
+impl Default for JsonlSinkSpec {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            append: appends(),
+            drafts: false,
+        }
+    }
+}
+
+/// Returns the default of [`JsonlSinkSpec::append`].
+fn appends() -> bool {
+    true
 }
 
 /// A sink's kind with its settings.
@@ -103,6 +124,11 @@ impl SinkKind {
     /// Returns true if the sink also writes drafts of captions.
     pub fn drafts(&self) -> bool {
         matches!(self, Self::Jsonl(spec) if spec.drafts)
+    }
+
+    /// Returns true if the sink adds to its file, rather than replacing it.
+    pub fn appends(&self) -> bool {
+        matches!(self, Self::Jsonl(spec) if spec.append)
     }
 
     /// Rejects an empty path.

@@ -5,12 +5,12 @@
 //! compare it.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use thiserror::Error;
 
 use crate::{
@@ -140,6 +140,29 @@ impl Uri {
         format!("folder://{path}")
     }
 
+    /// Returns the URI of a source as it is given on the command line. One that is not UTF-8 is percent-encoded.
+    ///
+    /// ```
+    /// use atom_pipelines::Uri;
+    /// assert_eq!(Uri::of_argument("a b.mp4".as_ref()), "a b.mp4");
+    /// ```
+    pub fn of_argument(argument: &OsStr) -> String {
+        let bytes = argument.as_bytes();
+        match argument.to_str() {
+            Some(text) => text.to_owned(),
+            None if bytes.windows(3).any(|part| part == b"://") => {
+                percent_encode(bytes, CONTROLS).to_string()
+            }
+            None => {
+                let path = std::path::absolute(argument).unwrap_or_else(|_| argument.into());
+                format!(
+                    "file://{}",
+                    percent_encode(path.as_os_str().as_bytes(), RESERVED)
+                )
+            }
+        }
+    }
+
     /// Returns the local file, folder or device that this URI names.
     pub fn path(&self) -> Option<&PathBuf> {
         match self {
@@ -208,11 +231,16 @@ pub(crate) fn same_source(left: &str, right: &str) -> bool {
     }
 }
 
-/// Returns the path with symbolic links resolved if it exists, otherwise the absolute path.
+/// Returns the path with symbolic links resolved, as far as it exists.
 pub(crate) fn resolved(path: PathBuf) -> PathBuf {
-    path.canonicalize()
-        .or_else(|_| std::path::absolute(&path))
-        .unwrap_or(path)
+    if let Ok(resolved) = path.canonicalize() {
+        return resolved;
+    }
+    let path = std::path::absolute(&path).unwrap_or(path);
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => resolved(folder.to_owned()).join(name),
+        _ => path,
+    }
 }
 
 /// Percent-decodes a path; invalid escapes are kept as they are.
@@ -239,6 +267,16 @@ mod tests {
         for (text, uri) in cases {
             assert_eq!(Uri::parse(text), Ok(uri), "{text}");
         }
+    }
+
+    #[test]
+    fn an_argument_that_is_not_utf8_names_the_same_file() {
+        let path = Path::new(OsStr::from_bytes(b"/x/\xff y.mp4"));
+        let uri = Uri::of_argument(path.as_os_str());
+        assert_eq!(Uri::parse(&uri), Ok(Uri::File(path.into())));
+        let folder = OsStr::from_bytes(b"folder:///x/\xff%20y");
+        let expected = Uri::Folder(OsStr::from_bytes(b"/x/\xff y").into());
+        assert_eq!(Uri::parse(&Uri::of_argument(folder)), Ok(expected));
     }
 
     #[test]

@@ -379,5 +379,5 @@ fn an_empty_recording_among_others_is_one_error() {
     let output = dir.atom(&["index", "videos", "--pack", "fake", "--store", "s.db"]);
     let output = output.fails_with(&["error", "b.mp4", "empty"]);
     assert!(!output.stderr.contains("panic"), "{output}");
-    assert!(!output.stdout.contains("b.mp4: 1 segments"), "{output}");
+    assert!(!output.stdout.contains("b.mp4: 1 segment"), "{output}");
 }

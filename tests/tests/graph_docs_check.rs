@@ -116,7 +116,7 @@ fn check_prints_ok_or_the_problems() {
     assert_eq!(output.stdout, "");
     all.extend(SOURCE);
     let output = dir.atom(&all).ok();
-    assert_eq!(output.stdout, "ok: 1 sources, 6 nodes, 1 sinks\n");
+    assert_eq!(output.stdout, "ok: 1 source, 6 nodes, 1 sink\n");
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn only_an_added_recording_is_indexed() {
     let video = generated_media::colours("dark.mp4", &[("black", 3.0)]);
     dir.copy(&video, "videos/dark.mp4");
     let output = index(&dir);
-    assert!(output.stdout.contains("dark.mp4: 1 segments"), "{output}");
+    assert!(output.stdout.contains("dark.mp4: 1 segment,"), "{output}");
     let after = rows(&dir);
     assert_eq!(after.len(), before.len() + 1);
     assert!(before.iter().all(|row| after.contains(row)));

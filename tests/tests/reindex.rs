@@ -136,7 +136,7 @@ fn the_statistics_show_the_progress_of_each_version() {
     let output = run(&dir, &["store", "stats", "--store", "s.db"]);
     for line in [
         "pack fake-1: 4 sources, 8 segments, in use for 4 sources",
-        "pack fake-2: 1 sources, 0 segments, in use for 0 sources",
+        "pack fake-2: 1 source, 0 segments, in use for 0 sources",
         "indexing again a.mp4: fake-1 complete through 00:00:08.000, in use",
         "indexing again a.mp4: fake-2 complete through 00:00:00.000",
     ] {

@@ -1,9 +1,15 @@
 //! Type names are unique in their crate; files, functions and parameter lists are short.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
-use atom_tests::rust_files::{RustFile, crates};
+use atom_tests::{
+    program::workspace,
+    rust_files::{RustFile, crates},
+};
 use syn::{
     Block, FnArg, Ident, ImplItemFn, Item, ItemFn, Signature, TraitItemFn,
     visit::{self, Visit},
@@ -82,6 +88,33 @@ fn functions_have_few_parameters() {
         many.extend(wide.map(|f| format!("{}: {}", f.at(file), f.parameters)));
     }
     assert!(many.is_empty(), "{many:#?}");
+}
+
+/// Files that may name stdout or stderr: those that print, and those that hand the output of a pipeline to them.
+const TERMINAL_FILES: [&str; 2] = [
+    "engine/cli/src/output/",
+    "engine/runtime/src/sink/output_file.rs",
+];
+
+#[test]
+fn only_the_files_that_escape_foreign_text_write_to_the_terminal() {
+    let mut wrong = Vec::new();
+    for file in crates().iter().flat_map(|found| &found.files) {
+        let allowed = TERMINAL_FILES
+            .iter()
+            .any(|place| file.path.starts_with(place));
+        if allowed || file.path.starts_with("tests/") {
+            continue;
+        }
+        let text = fs::read_to_string(workspace().join(&file.path)).unwrap();
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let named = ["io::stdout", "io::stderr"];
+        let found = code.filter(|line| named.iter().any(|name| line.contains(name)));
+        wrong.extend(found.map(|line| format!("{}: {}", file.path, line.trim())));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// A visitor that collects the types that a file defines.

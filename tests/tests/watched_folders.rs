@@ -261,7 +261,7 @@ fn a_recording_replaced_during_reading_is_read_again() {
     let replacement = dir.copy(&red, "replacement.mp4");
     fs::rename(replacement, dir.path("v/x.mp4")).unwrap();
     process
-        .wait_for_stdout(|output| output.contains("x.mp4: 1 segments, complete through 00:00:04"));
+        .wait_for_stdout(|output| output.contains("x.mp4: 1 segment, complete through 00:00:04"));
     process.interrupt();
     let store = Store::open_existing(&dir.path("s.db")).unwrap();
     assert_eq!(store.rows(None, None, None).unwrap().len(), 1);
@@ -358,7 +358,7 @@ fn watching_waits_until_a_locked_store_can_be_written() {
     let red = generated_media::colours("red.mp4", &[("red", 4.0)]);
     dir.copy(&red, "v/a.mp4");
     let process = watch(&dir);
-    process.wait_for_stdout(|output| output.contains("a.mp4: 1 segments"));
+    process.wait_for_stdout(|output| output.contains("a.mp4: 1 segment,"));
     let hold = "import sqlite3, sys\ndb = sqlite3.connect('s.db', isolation_level=None)\n\
         db.execute('BEGIN IMMEDIATE')\nprint('held', flush=True)\nsys.stdin.read()";
     let mut command = std::process::Command::new("python3");
@@ -376,7 +376,7 @@ fn watching_waits_until_a_locked_store_can_be_written() {
     process.wait_for_stderr(|output| output.contains("locked by another process"));
     drop(holder.stdin.take());
     assert!(holder.wait().unwrap().success());
-    process.wait_for_stdout(|output| output.contains("b.mp4: 1 segments"));
+    process.wait_for_stdout(|output| output.contains("b.mp4: 1 segment,"));
     process.interrupt().ok();
     assert_eq!(names(&dir), ["a.mp4", "b.mp4"]);
 }

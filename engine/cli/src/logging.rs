@@ -1,14 +1,27 @@
-//! Log lines on stderr.
+//! Log lines on stderr, as text or as JSON.
+//!
+//! Invariant: a value in a log line cannot forge a line or move the cursor, in a terminal as in a file.
 
-use std::io::{self, IsTerminal, Write};
-
-use clap::ValueEnum;
-use tracing_subscriber::{
-    EnvFilter,
-    fmt::{MakeWriter, format::FmtSpan},
+use std::{
+    fmt,
+    io::{self, Write},
 };
 
-use crate::output::suspend_progress_bar;
+use atom_operators::printable::printable;
+use clap::ValueEnum;
+use tracing::field::Field;
+use tracing_subscriber::{
+    EnvFilter,
+    field::MakeExt,
+    fmt::{
+        MakeWriter,
+        format::{FmtSpan, Writer, debug_fn},
+    },
+};
+
+use crate::output::{
+    eprint_error, eprint_log_line, messages_are_json, stderr_is_terminal, write_messages_as_json,
+};
 
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -20,7 +33,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends log lines to stderr.
+/// Sends log lines to stderr. With [`LogFormat::Json`], all other messages on stderr become JSON too.
 ///
 /// By default these are warnings, listening addresses and changes of live sources; with `-v` the whole life cycle; with
 /// `-vv` every segment and all that happens to it. The variable `ATOM_LOG` overrides the level.
@@ -40,21 +53,45 @@ pub fn start(verbose: u8, format: LogFormat) {
         LogFormat::Text => subscriber
             .with_target(false)
             .without_time()
-            .with_ansi(io::stderr().is_terminal())
+            .with_ansi(stderr_is_terminal())
+            .fmt_fields(debug_fn(write_field).delimited(" "))
             .init(),
-        LogFormat::Json => subscriber.json().init(),
+        LogFormat::Json => {
+            write_messages_as_json();
+            subscriber.json().init();
+        }
     }
-    demote_model_panics();
+    report_panics();
 }
 
-/// Logs panics of model threads at DEBUG: each is caught, counted and reported as a failure anyway.
-fn demote_model_panics() {
+/// Writes a field of a text log line: the message alone, other fields with their names.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let text = format!("{value:?}");
+    match field.name() {
+        "message" => write!(writer, "{}", printable(&text)),
+        name => write!(
+            writer,
+            "{}={}",
+            name.trim_start_matches("r#"),
+            printable(&text)
+        ),
+    }
+}
+
+/// Logs panics of model threads at DEBUG, since each is caught, counted and reported as a failure anyway. Other panics are
+/// errors in the format of all messages, or with `RUST_BACKTRACE` as Rust prints them.
+fn report_panics() {
     let default_hook = std::panic::take_hook();
+    let backtrace = std::env::var_os("RUST_BACKTRACE").is_some();
     std::panic::set_hook(Box::new(move |panic| match std::thread::current().name() {
         Some("vision" | "memory" | "decoder" | "text") => {
             tracing::debug!("a model panicked: {panic}")
         }
-        _ => default_hook(panic),
+        _ if backtrace && !messages_are_json() => default_hook(panic),
+        name => {
+            let name = name.unwrap_or("without a name");
+            eprint_error(&format!("thread {name} {panic}"));
+        }
     }));
 }
 
@@ -64,11 +101,12 @@ struct LogWriter;
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        suspend_progress_bar(|| io::stderr().lock().write(bytes))
+        eprint_log_line(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().lock().flush()
+        Ok(())
     }
 }
 

@@ -6,10 +6,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use atom_lab::LabError;
+use atom_pipelines::Problems;
 
 mod args;
 mod built_in_pipeline;
+mod command_line;
 mod commands;
 mod descriptor_limit;
 mod index_packs;
@@ -19,15 +21,34 @@ mod signals;
 mod stats_view;
 
 fn main() -> ExitCode {
-    let arguments = commands::Arguments::parse();
-    logging::start(arguments.verbose, arguments.log_format);
-    descriptor_limit::raise_descriptor_limit();
-    match arguments.command.run() {
+    let run = command_line::parse().and_then(|arguments| {
+        logging::start(arguments.verbose, arguments.log_format);
+        descriptor_limit::raise_descriptor_limit();
+        arguments.command.run()
+    });
+    match run {
         Ok(code) => code,
         Err(error) if output::closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::eprint_line(&format!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => report(&error),
     }
+}
+
+/// Prints why a command failed, and returns its exit code.
+fn report(error: &anyhow::Error) -> ExitCode {
+    if let Some(usage) = error.downcast_ref::<command_line::UsageError>() {
+        output::eprint_usage(&usage.to_string());
+        return ExitCode::from(2);
+    }
+    let message = format!("{error:#}");
+    let lab_error = error.downcast_ref();
+    let lists = matches!(
+        lab_error,
+        Some(LabError::Entries { .. } | LabError::Leak { .. })
+    );
+    // What is wrong is listed in lines of their own.
+    match lists || error.is::<Problems>() {
+        true => output::eprint_error_lines(&message),
+        false => output::eprint_error(&message),
+    }
+    ExitCode::FAILURE
 }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use atom_index::StoreError;
 use atom_media::MediaError;
 use atom_models::{Fault, ModelError};
+use atom_operators::printable::printable;
 use atom_pipelines::Problems;
 use atom_runtime::RuntimeError;
 
@@ -66,7 +67,7 @@ pub enum LabError {
         source: serde_json::Error,
     },
     /// Entries of `captions.json` do not name a file with its captions.
-    #[error("{} has {}:\n  {}", path.display(), problem_count(problems.len()), problems.join("\n  "))]
+    #[error("{} has {}:{}", printable(&path.to_string_lossy()), problem_count(problems.len()), listed(problems))]
     Entries {
         /// The list.
         path: PathBuf,
@@ -83,7 +84,10 @@ pub enum LabError {
         source: io::Error,
     },
     /// Sentences that a model may have memorized are captions of the dataset.
-    #[error("{found} of {compared} sentences are captions of this folder, so the evaluation would measure memory; take them out:\n  {}", first.join("\n  "))]
+    #[error(
+        "{found} of {compared} sentences are captions of this folder, so the evaluation would measure memory; take them out:{}",
+        listed(first)
+    )]
     Leak {
         /// Number of such sentences.
         found: usize,
@@ -197,6 +201,12 @@ impl LabError {
             source,
         }
     }
+}
+
+/// Lists texts below an error, a line each.
+fn listed(texts: &[String]) -> String {
+    let lines = texts.iter().map(|text| format!("\n  {}", printable(text)));
+    lines.collect()
 }
 
 fn problem_count(problems: usize) -> String {

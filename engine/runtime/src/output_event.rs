@@ -23,6 +23,8 @@ pub enum OutputEvent {
     AllSealed,
     /// There was no event for a while.
     Idle,
+    /// A hang-up signal asks to reopen files.
+    Hangup,
 }
 
 /// Sender of events to the writer. The writer ends when all senders are gone, so only working threads hold one.

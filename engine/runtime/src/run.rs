@@ -44,7 +44,7 @@ pub fn run(plan: &Plan, mut options: RunOptions) -> Result<RunOutcome, RuntimeEr
         plan,
         pack: &pack,
         resume: options.resume,
-        context: RunContext::new(status, options.stop),
+        context: RunContext::new(status, options.stop, options.hangups),
     };
     run.add_planned_sources(&sources.starts, &channels);
     let handles = RunHandles {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use atom_operators::cancel::CancellationToken;
+use atom_operators::{cancel::CancellationToken, hangup::HangupCount};
 
 use crate::{metrics::Metrics, module_health::ModuleHealth, run_status::RunStatus};
 
@@ -14,11 +14,13 @@ pub(crate) struct RunContext {
     pub(crate) health: ModuleHealth,
     /// Cancelled to end the run early.
     pub(crate) stop: CancellationToken,
+    /// Counts the requests to reopen files.
+    pub(crate) hangups: HangupCount,
 }
 
 impl RunContext {
     /// Returns the context of a run that starts now.
-    pub(crate) fn new(status: RunStatus, stop: CancellationToken) -> Self {
+    pub(crate) fn new(status: RunStatus, stop: CancellationToken, hangups: HangupCount) -> Self {
         let metrics = Arc::new(Metrics::new());
         metrics.attach(&status);
         Self {
@@ -26,6 +28,7 @@ impl RunContext {
             metrics,
             health: ModuleHealth::default(),
             stop,
+            hangups,
         }
     }
 }

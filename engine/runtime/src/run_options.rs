@@ -5,6 +5,7 @@ use std::{any::Any, io, path::PathBuf, sync::Arc};
 use atom_models::Meters;
 use atom_operators::{
     cancel::CancellationToken,
+    hangup::HangupCount,
     qa::{archive::Archive, question_source::QuestionReceiver},
 };
 
@@ -16,6 +17,8 @@ pub struct RunOptions {
     pub resume: bool,
     /// Ends the run early when it is cancelled.
     pub stop: CancellationToken,
+    /// Counts the requests to reopen the files that sinks write.
+    pub hangups: HangupCount,
     /// Gets results as they come.
     pub observer: Box<dyn Observer>,
     /// People's questions, if any can be asked.
@@ -39,6 +42,7 @@ impl RunOptions {
         Self {
             resume: false,
             stop,
+            hangups: HangupCount::default(),
             observer,
             questions: None,
             server: None,

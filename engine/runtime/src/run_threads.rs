@@ -1,8 +1,11 @@
 //! The threads of a run: those that play sources, the writer, the standing queries, and the worker of the graph.
 
-use std::thread::{self, Scope};
+use std::{
+    thread::{self, Scope},
+    time::Duration,
+};
 
-use atom_operators::qa::question_source::QuestionCloser;
+use atom_operators::{hangup::HangupCount, qa::question_source::QuestionCloser};
 use crossbeam::channel::{Receiver, RecvTimeoutError, unbounded};
 
 use crate::{
@@ -19,6 +22,9 @@ use crate::{
     standing_queries::StandingQueries,
     writer::{Writer, WriterTotals},
 };
+
+/// Time between two checks for a hang-up signal while no event comes.
+const HANGUP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Everything that works on a thread of its own, ready to start.
 pub(crate) struct RunThreads<'p> {
@@ -47,7 +53,8 @@ impl RunThreads<'_> {
         let (output, events) = unbounded();
         let wake_ups = self.writer.wake_ups();
         let mut totals = thread::scope(|threads| {
-            let writing = threads.spawn(|| self.writer.run(with_idle_events(events)));
+            let writing =
+                threads.spawn(|| self.writer.run(with_idle_events(events, &context.hangups)));
             let query_events = EventSender(output.clone());
             let source_events = query_events.clone();
             threads.spawn(move || {
@@ -111,10 +118,30 @@ fn after_sources(
         .filter(|_| !intake.plan.sources.is_empty())
 }
 
-/// Returns the events, with an idle event whenever none comes for a while.
-fn with_idle_events(events: Receiver<OutputEvent>) -> impl Iterator<Item = OutputEvent> {
-    std::iter::from_fn(move || match events.recv_timeout(IDLE_INTERVAL) {
-        Err(RecvTimeoutError::Timeout) => Some(OutputEvent::Idle),
-        event => event.ok(),
+/// Returns the events, with an idle event whenever none comes for a while, and one for each hang-up signal.
+fn with_idle_events(
+    events: Receiver<OutputEvent>,
+    hangups: &HangupCount,
+) -> impl Iterator<Item = OutputEvent> {
+    let mut seen = hangups.get();
+    let mut idle = Duration::ZERO;
+    std::iter::from_fn(move || {
+        loop {
+            let requests = hangups.get();
+            if std::mem::replace(&mut seen, requests) != requests {
+                return Some(OutputEvent::Hangup);
+            }
+            match events.recv_timeout(HANGUP_INTERVAL) {
+                Err(RecvTimeoutError::Timeout) => idle += HANGUP_INTERVAL,
+                event => {
+                    idle = Duration::ZERO;
+                    return event.ok();
+                }
+            }
+            if idle >= IDLE_INTERVAL {
+                idle = Duration::ZERO;
+                return Some(OutputEvent::Idle);
+            }
+        }
     })
 }

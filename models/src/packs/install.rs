@@ -15,22 +15,13 @@ use crate::{
         file_integrity::check_file,
         file_operations::{copy, create_folder},
         file_origin::Origin,
+        install_observer::InstallObserver,
         installed_packs::installed,
         manifest::MANIFEST_FILE,
         previous_version,
         python_build::PythonBuild,
     },
 };
-
-/// An observer of an installation's progress.
-pub trait InstallObserver {
-    /// A step of `bytes` bytes begins; 0 if the amount is unknown.
-    fn begin(&mut self, step: &str, bytes: u64);
-    /// `bytes` more bytes of the step are done.
-    fn advance(&mut self, bytes: u64);
-    /// The step ends.
-    fn end(&mut self, outcome: &str);
-}
 
 /// A completed installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,13 +205,13 @@ impl Installer<'_> {
             None => {
                 self.observer
                     .begin("prepare the build's Python environment", 0);
-                let python = build.create_environment()?;
+                let python = build.create_environment(self.observer)?;
                 self.observer.end("ready");
                 python
             }
         };
         self.observer.begin("build", 0);
-        build.run_script(&python, &self.parts, &self.folder)?;
+        build.run_script(&python, &self.parts, &self.folder, self.observer)?;
         self.observer.end("built");
         for entry in files {
             let path = self.folder.join(&entry.path);

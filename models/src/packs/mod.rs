@@ -5,6 +5,7 @@ mod file_integrity;
 mod file_operations;
 mod file_origin;
 pub(crate) mod install;
+pub(crate) mod install_observer;
 pub(crate) mod installed_packs;
 pub(crate) mod manifest;
 pub(crate) mod origin_error;

@@ -2,13 +2,14 @@
 
 use std::{
     fs,
+    io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use crate::{
     ModelError,
-    packs::{file_operations::copy, manifest::Build},
+    packs::{file_operations::copy, install_observer::InstallObserver, manifest::Build},
 };
 
 /// A build of a pack.
@@ -33,19 +34,23 @@ impl PythonBuild<'_> {
     }
 
     /// Creates the virtual environment with the script's requirements and returns its Python.
-    pub(super) fn create_environment(&self) -> Result<PathBuf, ModelError> {
+    pub(super) fn create_environment(
+        &self,
+        observer: &mut dyn InstallObserver,
+    ) -> Result<PathBuf, ModelError> {
         let python = self.python();
         let mut venv = Command::new("python3");
         venv.args(["-m", "venv", "--clear"]).arg(self.environment);
         self.run(
             venv,
             "making a virtual environment (python3-venv must be installed)",
+            observer,
         )?;
         let mut pip = Command::new(&python);
         pip.args(["-m", "pip", "install", "--quiet"])
             .args(["--disable-pip-version-check", "-r"])
             .arg(self.wanted_requirements());
-        self.run(pip, "installing its requirements")?;
+        self.run(pip, "installing its requirements", observer)?;
         copy(&self.wanted_requirements(), &self.installed_requirements())?;
         Ok(python)
     }
@@ -56,6 +61,7 @@ impl PythonBuild<'_> {
         python: &Path,
         parts: &Path,
         out: &Path,
+        observer: &mut dyn InstallObserver,
     ) -> Result<(), ModelError> {
         let mut script = Command::new(python);
         script
@@ -64,7 +70,7 @@ impl PythonBuild<'_> {
             .arg(parts)
             .arg("--out")
             .arg(out);
-        self.run(script, "running its build script")
+        self.run(script, "running its build script", observer)
     }
 
     fn python(&self) -> PathBuf {
@@ -79,17 +85,31 @@ impl PythonBuild<'_> {
         self.environment.join("requirements.txt")
     }
 
-    /// Runs a command with its output on this process's stderr.
-    fn run(&self, mut command: Command, step: &'static str) -> Result<(), ModelError> {
-        let status = command
+    /// Runs a command and passes on each line of its output.
+    fn run(
+        &self,
+        mut command: Command,
+        step: &'static str,
+        observer: &mut dyn InstallObserver,
+    ) -> Result<(), ModelError> {
+        let failed = |source| ModelError::BuildCommand {
+            pack: self.pack.to_owned(),
+            step,
+            source,
+        };
+        let (reader, writer) = io::pipe().map_err(failed)?;
+        command
             .stdin(Stdio::null())
-            .stdout(std::io::stderr())
-            .status()
-            .map_err(|source| ModelError::BuildCommand {
-                pack: self.pack.to_owned(),
-                step,
-                source,
-            })?;
+            .stdout(writer.try_clone().map_err(failed)?)
+            .stderr(writer);
+        let mut child = command.spawn().map_err(failed)?;
+        // The output ends when nobody can write to the pipe any more.
+        drop(command);
+        for line in BufReader::new(reader).split(b'\n') {
+            let line = line.map_err(failed)?;
+            observer.output(String::from_utf8_lossy(&line).trim_end());
+        }
+        let status = child.wait().map_err(failed)?;
         if status.success() {
             return Ok(());
         }

@@ -4,10 +4,13 @@
 use atom_models::Fault;
 use serde::Serialize;
 
-use crate::qa::{
-    archive::{Coverage, StoredSegment},
-    evidence::Evidence,
-    question_form::QuestionForm,
+use crate::{
+    counted::counted,
+    qa::{
+        archive::{Coverage, StoredSegment},
+        evidence::Evidence,
+        question_form::QuestionForm,
+    },
 };
 
 /// Highest number of segments that an answer cites.
@@ -208,14 +211,11 @@ fn counted_text(evidence: &Evidence, citations: &[Citation]) -> String {
         .map(|(segment, _)| segment.end_ms.saturating_sub(segment.start_ms))
         .sum::<u64>() as f64
         / 1000.0;
-    let count = match segments.len() {
-        1 => "1 segment".to_owned(),
-        count => format!("{count} segments"),
-    };
+    let count = counted(segments.len(), "segment");
     let share = format!("{count} of {examined}, {seconds:.1} s in all");
     match (evidence.form, segments.is_empty()) {
-        (QuestionForm::YesNo, true) => format!("No: in none of {examined} segments."),
-        (_, true) => format!("Never: in none of {examined} segments."),
+        (QuestionForm::YesNo, true) => format!("No: in none of {}.", counted(*examined, "segment")),
+        (_, true) => format!("Never: in none of {}.", counted(*examined, "segment")),
         (QuestionForm::When, false) => format!("{}.", capitalised(&format_times(citations))),
         (QuestionForm::HowLong, false) => format!("{seconds:.1} s, in {count} of {examined}."),
         (QuestionForm::HowOften, false) => match citations.len() {

@@ -1,13 +1,20 @@
-//! Checks that no two outputs write to the same file, and that no output overwrites a source.
+//! Checks that no two outputs write to the same file, that no output overwrites an input, and that each can be written.
+//!
+//! Files are compared by their identity, so that a hard link or a path through a symbolic link is recognised.
 
 use std::path::{Path, PathBuf};
 
 use crate::{
+    file_identity::{FileIdentity, index_files, overwritten_recording},
+    output_path::OutputPath,
     pipeline_file::{Item, PipelineFile},
     plan::store_of,
     problem::Problem,
-    uri::{Uri, resolved},
+    uri::{Uri, is_video_file},
 };
+
+/// The message and the hint of a problem; the message continues `sink "NAME"`.
+type OutputProblem = (String, &'static str);
 
 /// A sink or index node, which writes a file.
 struct Output<'f> {
@@ -16,47 +23,127 @@ struct Output<'f> {
     label: String,
     line: usize,
     path: &'f Path,
-    /// The resolved path, for comparison.
-    target: PathBuf,
+    /// The file, for comparison; `None` for special files, which may be shared.
+    identity: Option<FileIdentity>,
     index: bool,
 }
 
 pub(super) fn check(files: &[PipelineFile], problems: &mut Vec<Problem>) {
     let outputs: Vec<Output<'_>> = files.iter().flat_map(outputs).collect();
-    let sources: Vec<PathBuf> = files.iter().flat_map(source_files).collect();
     for (position, output) in outputs.iter().enumerate() {
-        let path = output.path.display();
-        if let Some(first) = conflicting(output, &outputs[..position]) {
-            let place = format!("{}:{}", first.file.path.display(), first.line);
-            let message = format!(
-                "writes \"{path}\", which {} of {place} writes too",
-                first.label
-            );
-            problems.push(output.problem(&message, "give each output a file of its own"));
-        }
-        if sources.contains(&output.target) {
-            let message = format!("writes over \"{path}\", which is a source");
-            problems.push(output.problem(&message, "write to another file"));
-        } else if output.target.is_dir() {
-            let message = format!("writes \"{path}\", which is a folder");
-            problems.push(output.problem(&message, "name a file in it"));
+        let found = shared_file(output, &outputs[..position])
+            .or_else(|| overwritten_input(output, files))
+            .or_else(|| overwritten_video(output))
+            .or_else(|| unwritable(output));
+        if let Some((message, hint)) = found {
+            let message = format!("{} {message}", output.label);
+            let problem = Problem::new(&output.file.path, output.line, message);
+            problems.push(problem.with_hint(hint));
         }
     }
 }
 
-/// Returns the first of `earlier` with the same file. Indexes may share a store: only the merged plan shows whether they
-/// write the same rows.
-fn conflicting<'a, 'f>(output: &Output<'_>, earlier: &'a [Output<'f>]) -> Option<&'a Output<'f>> {
-    earlier
-        .iter()
-        .find(|other| other.target == output.target && !(other.index && output.index))
+/// Returns a problem if an earlier output has the same file. Indexes may share a store: only the merged plan shows whether
+/// they write the same rows.
+fn shared_file(output: &Output<'_>, earlier: &[Output<'_>]) -> Option<OutputProblem> {
+    let first = earlier.iter().find(|other| {
+        let same = output.identity.is_some() && other.identity == output.identity;
+        same && !(other.index && output.index)
+    })?;
+    let place = format!("{}:{}", first.file.path.display(), first.line);
+    let (path, label) = (output.path.display(), &first.label);
+    let message = format!("writes \"{path}\", which {label} of {place} writes too");
+    Some((message, "give each output a file of its own"))
 }
 
-impl Output<'_> {
-    fn problem(&self, message: &str, hint: &str) -> Problem {
-        let message = format!("{} {message}", self.label);
-        Problem::new(&self.file.path, self.line, message).with_hint(hint)
+/// Returns a problem if an output would write over a file that the run reads: a source, a recording of a folder, a pipeline
+/// file, or a password file.
+fn overwritten_input(output: &Output<'_>, files: &[PipelineFile]) -> Option<OutputProblem> {
+    let path = output.path.display();
+    let message = |what: &str| {
+        (
+            format!("writes over \"{path}\", which is {what}"),
+            "write to another file",
+        )
+    };
+    for file in files {
+        let over =
+            |input: &Path| FileIdentity::overwritten(output.path, [input.to_owned()]).is_some();
+        if over(&file.path) {
+            return Some(message("a pipeline file of this run"));
+        }
+        let mut stores = file.nodes.iter().filter_map(|node| store_of(&node.kind));
+        if stores.any(|store| index_files(store)[1..].iter().any(|file| over(file))) {
+            return Some(message("part of an index"));
+        }
+        for source in &file.sources {
+            let uri = source.uri.as_deref().map(Uri::parse);
+            match uri {
+                Some(Ok(Uri::File(input))) if over(&input) => return Some(message("a source")),
+                Some(Ok(Uri::Folder(folder))) => {
+                    let recording = overwritten_recording(output.path, &without_pattern(&folder));
+                    if let Some(recording) = recording {
+                        return Some(message(&format!(
+                            "the recording \"{}\"",
+                            recording.display()
+                        )));
+                    }
+                }
+                _ => {}
+            }
+            if source.settings.password_file.as_deref().is_some_and(over) {
+                return Some(message("a password file"));
+            }
+        }
     }
+    None
+}
+
+/// Returns a problem if an output would write over any video.
+fn overwritten_video(output: &Output<'_>) -> Option<OutputProblem> {
+    let file = file_of(output)?;
+    (file.is_file() && is_video_file(&file)).then(|| {
+        let message = format!(
+            "writes over \"{}\", which is named as a video",
+            output.path.display()
+        );
+        (message, "write to another file")
+    })
+}
+
+/// Returns a problem if an output names a folder, or a file in a folder that does not exist.
+fn unwritable(output: &Output<'_>) -> Option<OutputProblem> {
+    let (file, path) = (file_of(output)?, output.path.display());
+    if file.is_dir() {
+        return Some((
+            format!("writes \"{path}\", which is a folder"),
+            "name a file in it",
+        ));
+    }
+    let folder = file.parent().filter(|folder| !folder.is_dir())?;
+    let message = format!(
+        "writes \"{path}\", but there is no folder \"{}\"",
+        folder.display()
+    );
+    Some((
+        message,
+        "make the folder first; paths are relative to the working directory",
+    ))
+}
+
+fn file_of(output: &Output<'_>) -> Option<PathBuf> {
+    match OutputPath::of(output.path) {
+        OutputPath::File(path) => Some(path),
+        OutputPath::Stdout | OutputPath::Special(_) => None,
+    }
+}
+
+/// Returns the folder of a pattern such as `clips/*.mp4`.
+fn without_pattern(folder: &Path) -> PathBuf {
+    let parts = folder.components();
+    let plain =
+        parts.take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']));
+    plain.collect()
 }
 
 fn outputs(file: &PipelineFile) -> Vec<Output<'_>> {
@@ -83,28 +170,7 @@ fn output<'f, K>(
         label: format!("{section} {:?}", item.name),
         line: item.line_of(if index { "store" } else { "path" }),
         path,
-        target: target(path),
+        identity: FileIdentity::of_output(path),
         index,
     }
-}
-
-/// Resolves the path of a file that may not exist yet. The result is the same before and after the file is created.
-fn target(path: &Path) -> PathBuf {
-    let path = resolved(path.to_owned());
-    match (path.parent(), path.file_name()) {
-        (Some(folder), Some(name)) => resolved(folder.to_owned()).join(name),
-        _ => path,
-    }
-}
-
-fn source_files(file: &PipelineFile) -> Vec<PathBuf> {
-    let uris = file
-        .sources
-        .iter()
-        .filter_map(|source| source.uri.as_deref());
-    let paths = uris.filter_map(|uri| match Uri::parse(uri) {
-        Ok(Uri::File(path)) => Some(resolved(path)),
-        _ => None,
-    });
-    paths.collect()
 }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
 
-use crate::output::print_line;
+use crate::output::{print_json, print_line};
 
 /// The index of a command that has subcommands, and the form of its result.
 #[derive(Args)]
@@ -28,13 +28,12 @@ impl IndexArgs {
         index_path(self.store.as_deref(), create_folder)
     }
 
-    /// Prints a result, as text or as JSON.
-    pub fn print(&self, text: &str, json: &Value) -> anyhow::Result<()> {
+    /// Prints a result, as lines of text or as JSON.
+    pub fn print(&self, lines: &[String], json: &Value) -> anyhow::Result<()> {
         match self.json {
-            true => print_line(&json.to_string())?,
-            false => print_line(text)?,
+            true => print_json(json),
+            false => lines.iter().try_for_each(|line| print_line(line)),
         }
-        Ok(())
     }
 }
 

@@ -36,7 +36,9 @@ use serde::Serialize;
 use crate::{
     args::IndexScopeArgs,
     index_packs::IndexPacks,
-    output::{clear_progress, print_completeness, print_line, show_partial_answer, time_range},
+    output::{
+        clear_progress, print_completeness, print_json, print_line, show_partial_answer, time_range,
+    },
     signals::cancel_on_ctrl_c,
 };
 
@@ -132,7 +134,7 @@ impl Ask {
                     ask: &self.question,
                     finding: &finding,
                 };
-                print_line(&serde_json::to_string(&object)?)?;
+                print_json(&object)?;
             }
             false => print_text(&finding)?,
         }

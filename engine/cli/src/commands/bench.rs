@@ -1,30 +1,31 @@
 //! `atom bench`: measures on this machine what sharing modules saves, what the engine costs, and how cost grows.
 
 use std::{
-    env, fs,
-    io::{self, BufRead, Write},
+    env,
+    io::{self, BufRead},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context, bail};
-use atom_lab::{
-    LabError,
-    bench::{
-        gantt_chart::gantt_chart,
-        overhead::{self, OverheadSettings},
-        reuse::{self, ReuseSettings},
-        scale::{self, ScaleSettings},
-        scale_chart::scale_chart,
-        task_process::READY,
-        task_run::{TaskRun, run_tasks},
-        tasks::Task,
-    },
+use atom_lab::bench::{
+    gantt_chart::gantt_chart,
+    overhead::{self, OverheadSettings},
+    reuse::{self, ReuseSettings},
+    scale::{self, ScaleSettings},
+    scale_chart::scale_chart,
+    task_process::READY,
+    task_run::{TaskRun, run_tasks},
+    tasks::Task,
 };
+use atom_runtime::sink::OutputFile;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::output::{eprint_line, print_line};
+use crate::{
+    args::{DRAWING, open_output, write_output},
+    output::{eprint_error, eprint_line, print_json, print_layout, print_line},
+};
 
 mod report_tables;
 
@@ -91,10 +92,9 @@ impl BenchArgs {
     /// Prints a report as JSON or as tables.
     fn print<R: Serialize>(&self, report: &R, tables: fn(&R) -> String) -> anyhow::Result<()> {
         match self.json {
-            true => print_line(&serde_json::to_string(report)?)?,
-            false => print_line(&tables(report))?,
+            true => print_json(report),
+            false => print_layout(&tables(report)),
         }
-        Ok(())
     }
 }
 
@@ -167,6 +167,7 @@ impl Bench {
 impl ReuseArgs {
     fn run(self) -> anyhow::Result<ExitCode> {
         self.videos.iter().try_for_each(|video| check_file(video))?;
+        let chart = open_chart(self.svg.as_deref(), &self.videos)?;
         let settings = ReuseSettings {
             videos: self.videos,
             pack: self.common.pack.clone(),
@@ -174,14 +175,14 @@ impl ReuseArgs {
             program: env::current_exe().context("cannot find this program")?,
         };
         let report = reuse::measure(&settings, &mut |step| eprint_line(step))?;
-        if let Some(path) = &self.svg {
-            write_chart(path, gantt_chart(&report.timelines))?;
+        if let Some(chart) = chart {
+            write_output(chart, &gantt_chart(&report.timelines)?)?;
         }
         self.common.print(&report, report_tables::reuse)?;
         match &report.difference {
             None => Ok(ExitCode::SUCCESS),
             Some(difference) => {
-                eprint_line(&format!("error: the outputs differ: {difference}"));
+                eprint_error(&format!("the outputs differ: {difference}"));
                 Ok(ExitCode::FAILURE)
             }
         }
@@ -206,6 +207,7 @@ impl OverheadArgs {
 impl ScaleArgs {
     fn run(self) -> anyhow::Result<ExitCode> {
         check_file(&self.video)?;
+        let chart = open_chart(self.svg.as_deref(), std::slice::from_ref(&self.video))?;
         let settings = ScaleSettings {
             video: self.video,
             pack: self.common.pack.clone(),
@@ -213,8 +215,8 @@ impl ScaleArgs {
             segments: self.segments,
         };
         let report = scale::measure(&settings, &mut |step| eprint_line(step))?;
-        if let Some(path) = &self.svg {
-            write_chart(path, scale_chart(&report.sweeps))?;
+        if let Some(chart) = chart {
+            write_output(chart, &scale_chart(&report.sweeps)?)?;
         }
         self.common.print(&report, report_tables::scale)?;
         Ok(ExitCode::SUCCESS)
@@ -240,8 +242,7 @@ impl WorkArgs {
                 let _ = io::stdin().lock().read_line(&mut String::new());
             }
         })?;
-        print_line(&serde_json::to_string(&report)?)?;
-        io::stdout().flush()?;
+        print_json(&report)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -254,6 +255,8 @@ fn check_file(video: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn write_chart(path: &Path, svg: Result<String, LabError>) -> anyhow::Result<()> {
-    fs::write(path, svg?).with_context(|| format!("cannot write {}", path.display()))
+/// Opens the file of a chart, before anything is measured.
+fn open_chart(path: Option<&Path>, videos: &[PathBuf]) -> anyhow::Result<Option<OutputFile>> {
+    path.map(|path| open_output(path, DRAWING, videos.to_vec()))
+        .transpose()
 }

@@ -1,9 +1,15 @@
 //! `atom caption`: the captions of one video.
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use atom_media::Location;
-use atom_pipelines::{FileSinkSpec, JsonlSinkSpec, SinkKind, check, override_sources, plan};
+use atom_pipelines::{
+    FileSinkSpec, JsonlSinkSpec, OutputPath, SinkKind, Uri, check, override_sources, plan,
+};
 use atom_runtime::{
     RunOptions, run,
     sink::{self, Format},
@@ -12,19 +18,19 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     built_in_pipeline::built_in_pipeline,
-    output::{ResultFormat, RunPrinter, report_outcome},
-    signals::cancel_on_ctrl_c,
+    output::{ResultFormat, RunPrinter, report_outcome, stdout_of_sink},
+    signals::{cancel_on_ctrl_c, hangups},
 };
 
 /// Caption one video.
 #[derive(Args)]
 pub struct Caption {
     /// The video: a file that GStreamer can play, or test://PATTERN.
-    video: String,
+    video: OsString,
     /// How captions are written; by the name of the output if not given, else vtt.
     #[arg(long, value_enum)]
     format: Option<CaptionFormat>,
-    /// Write to this file instead of stdout.
+    /// Write to this file instead of stdout (`-`). An existing file is replaced when all captions are written.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The pack of models.
@@ -47,35 +53,41 @@ impl Caption {
     /// Captions the video, on stdout or into a file.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let format = self.format();
+        let path = self.output.as_ref().filter(|path| !is_stdout(path));
         let mut file = built_in_pipeline("caption", &self.pack)?;
-        file.sinks.retain(|_| self.output.is_some());
-        if let (Some(path), Some(sink)) = (&self.output, file.sinks.first_mut()) {
-            let path = path.clone();
+        file.sinks.retain(|_| path.is_some());
+        if let (Some(path), Some(sink)) = (path.cloned(), file.sinks.first_mut()) {
             sink.kind = match format {
                 CaptionFormat::Vtt => SinkKind::Webvtt(FileSinkSpec { path }),
                 CaptionFormat::Srt => SinkKind::Srt(FileSinkSpec { path }),
                 CaptionFormat::Jsonl => SinkKind::Jsonl(JsonlSinkSpec {
                     path,
+                    append: false,
                     drafts: false,
                 }),
             };
         }
-        Location::parse(&self.video)?.check()?;
+        let video = Uri::of_argument(&self.video);
+        Location::parse(&video)?.check()?;
         let mut files = [file];
-        override_sources(&mut files, &[("video".to_owned(), self.video.clone())]);
+        override_sources(&mut files, &[("video".to_owned(), video)]);
         check(&files)?;
         let stop = cancel_on_ctrl_c()?;
-        let printed = match self.output {
+        let printed = match path {
             Some(_) => ResultFormat::Silent,
             None => ResultFormat::Sink(sink::over(
                 format.of_sink(),
-                Box::new(io::stdout()),
+                stdout_of_sink(),
                 "stdout",
                 &["video"],
             )?),
         };
         let printer = Box::new(RunPrinter::new(printed));
-        let outcome = run(&plan(&files), RunOptions::new(stop, printer))?;
+        let options = RunOptions {
+            hangups: hangups(),
+            ..RunOptions::new(stop, printer)
+        };
+        let outcome = run(&plan(&files), options)?;
         Ok(report_outcome(&outcome))
     }
 
@@ -92,6 +104,10 @@ impl Caption {
             _ => CaptionFormat::Vtt,
         })
     }
+}
+
+fn is_stdout(path: &Path) -> bool {
+    OutputPath::of(path) == OutputPath::Stdout
 }
 
 impl CaptionFormat {

@@ -3,12 +3,13 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use atom_models::Pack;
+use atom_operators::counted::counted;
 use atom_pipelines::{load_files, plan, warnings};
 use clap::Args;
 
 use crate::{
     args::source_override,
-    output::{eprint_line, print_line},
+    output::{eprint_warning_lines, print_line},
 };
 
 /// Check pipeline files without running them.
@@ -18,7 +19,7 @@ pub struct Check {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Where the frames of a source come from.
-    #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override)]
+    #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override())]
     sources: Vec<(String, String)>,
 }
 
@@ -31,14 +32,14 @@ impl Check {
         let files = load_files(&self.files, &self.sources)?;
         warnings(&files)
             .iter()
-            .for_each(|problem| eprint_line(&format!("warning: {problem}")));
+            .for_each(|problem| eprint_warning_lines(&problem.to_string()));
         let plan = plan(&files);
         Pack::open(&plan.pack)?;
         print_line(&format!(
-            "ok: {} sources, {} nodes, {} sinks",
-            plan.sources.len(),
-            plan.nodes.len(),
-            plan.sinks.len()
+            "ok: {}, {}, {}",
+            counted(plan.sources.len(), "source"),
+            counted(plan.nodes.len(), "node"),
+            counted(plan.sinks.len(), "sink")
         ))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use atom_pipelines::kind_docs;
 use clap::Args;
 
-use crate::output::{eprint_line, print_line};
+use crate::output::{eprint_error, print_layout};
 
 /// Explain the kinds of nodes, sources and sinks.
 #[derive(Args)]
@@ -21,13 +21,13 @@ impl Docs {
             Some(kind) => match kind_docs::kind(kind) {
                 Ok(text) => text,
                 Err(unknown) => {
-                    eprint_line(&format!("error: {unknown}"));
+                    eprint_error(&unknown.to_string());
                     return Ok(ExitCode::from(2));
                 }
             },
             None => kind_docs::overview(),
         };
-        print_line(text.trim_end())?;
+        print_layout(text.trim_end())?;
         Ok(ExitCode::SUCCESS)
     }
 }

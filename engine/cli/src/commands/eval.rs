@@ -1,13 +1,8 @@
 //! `atom eval`: evaluates a pack on a folder of files with captions that people wrote.
 
-use std::{
-    fs::{self, File},
-    io::{LineWriter, Write},
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use atom_lab::{
     LabError,
     eval::{
@@ -19,14 +14,22 @@ use atom_lab::{
     },
 };
 use atom_models::Pack;
-use atom_operators::cancel::CancellationToken;
+use atom_operators::{cancel::CancellationToken, counted::counted, printable::printable_json};
+use atom_runtime::sink::OutputFile;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::{
-    output::{FileProgress, TableColumn, borderless_table, eprint_line, print_line},
+    args::open_output,
+    output::{
+        FileProgress, TableColumn, borderless_table, eprint_line, eprint_warning, print_json,
+        print_layout, print_line,
+    },
     signals::cancel_on_ctrl_c,
 };
+
+/// The output file in messages.
+const RESULTS: &str = "results";
 
 /// Measure a pack by files that people described.
 #[derive(Args)]
@@ -87,17 +90,19 @@ impl Eval {
         if matches!(args.check_leak, Some(None)) {
             args.check_memory(&pack, &dataset)?;
         }
+        let mut results = args.result_writer(&dataset)?;
         let evaluation = Evaluation {
-            args,
             dataset: &dataset,
             stop: cancel_on_ctrl_c()?,
         };
-        let summary = match self.kind {
-            EvaluationKind::Caption(_) => evaluation.captions(&pack)?,
-            EvaluationKind::Retrieval(_) => evaluation.retrieval(&pack)?,
+        let evaluated = match self.kind {
+            EvaluationKind::Caption(_) => evaluation.captions(&pack, &mut results),
+            EvaluationKind::Retrieval(_) => evaluation.retrieval(&pack, &mut results),
         };
+        results.finish(evaluated.is_ok())?;
+        let summary = evaluated?;
         match args.json {
-            true => print_line(&summary.json().to_string())?,
+            true => print_json(&summary.json())?,
             false => print_summary(&summary)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -119,12 +124,10 @@ impl EvalArgs {
         if let Some(path) = self.sentence_file() {
             let compared = check_leak(&read_sentences(path)?, &dataset)?;
             eprint_line(&format!(
-                "compared {compared} sentences of {} with the captions: none is one of them",
+                "compared {} of {} with the captions: none is one of them",
+                counted(compared, "sentence"),
                 path.display()
             ));
-        }
-        if let Some(path) = &self.output {
-            self.check_output(path, &dataset)?;
         }
         Ok(dataset)
     }
@@ -140,78 +143,73 @@ impl EvalArgs {
         let sentences = memory.as_ref().map_or(&[][..], |memory| memory.sentences());
         let compared = check_leak(sentences, dataset)?;
         eprint_line(&format!(
-            "compared {compared} sentences that the pack {} remembers with the captions: none is one of them",
+            "compared {} that the pack {} remembers with the captions: none is one of them",
+            counted(compared, "sentence"),
             pack.id()
         ));
         Ok(())
     }
 
-    /// Checks before the evaluation that its results can be written, and that they overwrite no file that it reads.
-    fn check_output(&self, output: &Path, dataset: &Dataset) -> anyhow::Result<()> {
+    /// Opens the file of the results, which overwrites no file that the evaluation reads.
+    fn result_writer(&self, dataset: &Dataset) -> anyhow::Result<ResultWriter> {
         let list = self.folder.join(CAPTION_LIST);
-        let files = dataset.files.iter().map(|file| &file.path);
-        let mut read = files.chain([&list]).chain(self.sentence_file());
-        if let Ok(output_file) = output.canonicalize()
-            && read.any(|path| path.canonicalize().is_ok_and(|path| path == output_file))
-        {
-            bail!(
-                "the results {} would write over a file that is read; give them another name",
-                output.display()
-            );
-        }
-        let opened = fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(output);
-        opened.map(drop).with_context(|| unwritable(output))
-    }
-
-    fn result_writer(&self) -> anyhow::Result<ResultWriter> {
-        let create = |path: &PathBuf| {
-            let file = File::create(path).with_context(|| unwritable(path))?;
-            anyhow::Ok((path.clone(), LineWriter::new(file)))
-        };
+        let files = dataset.files.iter().map(|file| file.path.clone());
+        let read = files.chain([list]).chain(self.sentence_file().cloned());
+        let path = self.output.as_deref();
         Ok(ResultWriter {
             stdout: self.json,
-            file: self.output.as_ref().map(create).transpose()?,
+            file: path
+                .map(|path| open_output(path, RESULTS, read))
+                .transpose()?,
         })
     }
-}
-
-fn unwritable(path: &Path) -> String {
-    format!("cannot write the results {}", path.display())
 }
 
 /// Writes the result of each file or query as a line of JSON.
 struct ResultWriter {
     stdout: bool,
-    file: Option<(PathBuf, LineWriter<File>)>,
+    file: Option<OutputFile>,
 }
 
 impl ResultWriter {
     fn write(&mut self, result: &impl Serialize) -> anyhow::Result<()> {
-        let line = serde_json::to_string(result)?;
         if self.stdout {
-            print_line(&line)?;
+            print_json(result)?;
         }
-        if let Some((path, file)) = &mut self.file {
-            writeln!(file, "{line}").with_context(|| unwritable(path))?;
+        if let Some(file) = &mut self.file {
+            let json = serde_json::to_string(result)?;
+            let line = format!("{}\n", printable_json(&json));
+            file.write(&line).with_context(unwritable)?;
         }
         Ok(())
     }
+
+    /// Ends the file. Unless the evaluation is complete, an earlier file keeps its content.
+    fn finish(self, complete: bool) -> anyhow::Result<()> {
+        match self.file {
+            Some(mut file) => file.finish(complete).with_context(unwritable),
+            None => Ok(()),
+        }
+    }
+}
+
+fn unwritable() -> String {
+    format!("cannot write the {RESULTS}")
 }
 
 /// An evaluation of a dataset.
 struct Evaluation<'s> {
-    args: &'s EvalArgs,
     dataset: &'s Dataset,
     stop: CancellationToken,
 }
 
 impl Evaluation<'_> {
-    fn captions(&self, pack: &Pack) -> anyhow::Result<EvaluationSummary> {
+    fn captions(
+        &self,
+        pack: &Pack,
+        results: &mut ResultWriter,
+    ) -> anyhow::Result<EvaluationSummary> {
         let mut evaluation = CaptionEvaluation::open(pack, self.dataset, self.stop.clone())?;
-        let mut results = self.args.result_writer()?;
         self.for_each_file(|file| {
             let scored = evaluation.evaluate(file)?;
             print_warnings(file, &scored.warnings);
@@ -224,9 +222,12 @@ impl Evaluation<'_> {
         Ok(evaluation.summary(pack))
     }
 
-    fn retrieval(&self, pack: &Pack) -> anyhow::Result<EvaluationSummary> {
+    fn retrieval(
+        &self,
+        pack: &Pack,
+        results: &mut ResultWriter,
+    ) -> anyhow::Result<EvaluationSummary> {
         let mut evaluation = RetrievalEvaluation::open(pack, self.stop.clone())?;
-        let mut results = self.args.result_writer()?;
         self.for_each_file(|file| {
             print_warnings(file, &evaluation.encode(file)?);
             Ok(())
@@ -264,7 +265,7 @@ impl Evaluation<'_> {
 
 fn print_warnings(file: &DatasetFile, warnings: &[String]) {
     for warning in warnings {
-        eprint_line(&format!("warning: {}: {warning}", file.name));
+        eprint_warning(&format!("{}: {warning}", file.name));
     }
 }
 
@@ -280,12 +281,12 @@ fn metric_row(metric: &Metric) -> [String; 3] {
 /// Prints a summary as text.
 fn print_summary(summary: &EvaluationSummary) -> anyhow::Result<()> {
     let (pack, version) = (&summary.pack, &summary.version);
-    let queries = summary
-        .queries
-        .map_or_else(String::new, |queries| format!(", {queries} queries"));
+    let queries = summary.queries.map_or_else(String::new, |queries| {
+        format!(", {}", counted(queries, "query"))
+    });
     print_line(&format!(
-        "{} files{queries}, at most {FRAMES} frames of each, pack {pack} {version}",
-        summary.n
+        "{}{queries}, at most {FRAMES} frames of each, pack {pack} {version}",
+        counted(summary.n, "file")
     ))?;
     let metrics = summary.metrics.iter().map(metric_row);
     let times = [
@@ -310,5 +311,5 @@ fn print_summary(summary: &EvaluationSummary) -> anyhow::Result<()> {
         TableColumn::left(0, 0),
     ];
     let rows = metrics.chain(times).collect();
-    Ok(print_line(&borderless_table(columns, rows))?)
+    print_layout(&borderless_table(columns, rows))
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use atom_pipelines::{diagram, load_plan};
 use clap::{Args, ValueEnum};
 
-use crate::{args::source_override, output::print_line};
+use crate::{args::source_override, output::print_layout};
 
 /// Draw pipeline files as a graph.
 #[derive(Args)]
@@ -17,7 +17,7 @@ pub struct Graph {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Where the frames of a source come from.
-    #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override)]
+    #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override())]
     sources: Vec<(String, String)>,
     /// The language of the drawing.
     #[arg(long, value_enum, default_value = "mermaid")]
@@ -41,7 +41,7 @@ impl Graph {
             Language::Mermaid => diagram::mermaid(&plan),
             Language::Dot => diagram::dot(&plan),
         };
-        print_line(text.trim_end())?;
+        print_layout(text.trim_end())?;
         Ok(ExitCode::SUCCESS)
     }
 }

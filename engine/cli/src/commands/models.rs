@@ -1,12 +1,15 @@
 //! `atom models`: installs, lists and verifies packs of models.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
 use atom_models::{InstallObserver, Manifest, install_pack, installed_packs, verify_pack};
+use atom_operators::printable::printable;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::output::{TableColumn, borderless_table, eprint_line, print_line};
+use crate::output::{
+    TableColumn, borderless_table, eprint_line, print_layout, print_line, progress_can_be_drawn,
+};
 
 /// Install, list and verify packs of models.
 #[derive(Args)]
@@ -72,7 +75,7 @@ fn list() -> anyhow::Result<()> {
         TableColumn::right(9, 2),
         TableColumn::left(0, 0),
     ];
-    Ok(print_line(&borderless_table(columns, rows.collect()))?)
+    print_layout(&borderless_table(columns, rows.collect()))
 }
 
 fn verify(names: Vec<String>) -> anyhow::Result<()> {
@@ -86,12 +89,19 @@ fn verify(names: Vec<String>) -> anyhow::Result<()> {
     for name in names {
         let manifest: Manifest = verify_pack(&name, &mut StepProgress::default())?;
         print_line(&format!(
-            "{}: all {} files are right",
+            "{}: {}",
             manifest.id(),
-            manifest.files.len()
+            right_files(manifest.files.len())
         ))?;
     }
     Ok(())
+}
+
+fn right_files(count: usize) -> String {
+    match count {
+        1 => "its file is right".to_owned(),
+        count => format!("all {count} files are right"),
+    }
 }
 
 /// Shows each step of an installation as a progress bar on a terminal, and as a line when it has ended.
@@ -104,7 +114,7 @@ struct StepProgress {
 impl InstallObserver for StepProgress {
     fn begin(&mut self, step: &str, bytes: u64) {
         step.clone_into(&mut self.step);
-        if !std::io::stderr().is_terminal() {
+        if !progress_can_be_drawn() {
             return;
         }
         let template = match bytes {
@@ -116,13 +126,20 @@ impl InstallObserver for StepProgress {
         self.bar = Some(
             ProgressBar::new(bytes)
                 .with_style(style)
-                .with_message(self.step.clone()),
+                .with_message(printable(&self.step).into_owned()),
         );
     }
 
     fn advance(&mut self, bytes: u64) {
         if let Some(bar) = &self.bar {
             bar.inc(bytes);
+        }
+    }
+
+    fn output(&mut self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprint_line(line)),
+            None => eprint_line(line),
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     args::IndexArgs,
-    output::{eprint_line, match_line, print_line},
+    output::{eprint_line, match_line, print_json, print_line},
 };
 
 /// Keep the best matches of a text up to date, whatever is indexed from now on.
@@ -99,8 +99,8 @@ impl Query {
             QueryAction::Remove { name } => {
                 let mut store = store;
                 store.remove_query(name)?;
-                self.index
-                    .print(&format!("{name}: removed"), &json!({ "removed": name }))?;
+                let line = format!("{name}: removed");
+                self.index.print(&[line], &json!({ "removed": name }))?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -122,7 +122,7 @@ impl Query {
     fn list(&self, store: &Store) -> anyhow::Result<()> {
         let queries = store.queries()?;
         if self.index.json {
-            return Ok(print_line(&json!({ "queries": queries }).to_string())?);
+            return print_json(&json!({ "queries": queries }));
         }
         for query in &queries {
             let matches = store.matches(&query.name)?.len();
@@ -143,8 +143,7 @@ impl Query {
         let query = store.query(name)?;
         let matches = store.matches(name)?;
         if self.index.json {
-            let object = json!({ "query": query, "matches": matches });
-            return Ok(print_line(&object.to_string())?);
+            return print_json(&json!({ "query": query, "matches": matches }));
         }
         for found in &matches {
             print_line(&match_line(found))?;

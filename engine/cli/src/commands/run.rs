@@ -7,18 +7,18 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use atom_operators::node::NodeKind;
-use atom_pipelines::{Plan, Uri, load_files, plan, warnings};
+use atom_pipelines::{Plan, Uri, index_files, load_files, plan, warnings};
 use atom_runtime::{RunOptions, run};
 use atom_server::{self, BearerToken, ConnectionLimits, Listener};
 use clap::Args;
 
 use crate::{
-    args::source_override,
+    args::{open_output, source_override, write_output},
     descriptor_limit::descriptor_limit,
-    output::{ResultFormat, RunPrinter, eprint_line, report_outcome},
-    signals::cancel_on_ctrl_c,
+    output::{ResultFormat, RunPrinter, eprint_warning_lines, report_outcome},
+    signals::{cancel_on_ctrl_c, hangups},
 };
 
 /// Run pipeline files over their sources, from the beginning to the end.
@@ -28,7 +28,7 @@ pub struct Run {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Where the frames of a source come from, whatever its file says; may be given for several sources.
-    #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override)]
+    #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override())]
     sources: Vec<(String, String)>,
     /// Print results as JSON, one object a line.
     #[arg(long)]
@@ -55,11 +55,12 @@ impl Run {
         let files = load_files(&self.files, &self.sources)?;
         warnings(&files)
             .iter()
-            .for_each(|problem| eprint_line(&format!("warning: {problem}")));
+            .for_each(|problem| eprint_warning_lines(&problem.to_string()));
         let plan = plan(&files);
-        if let Some(path) = &self.report {
-            self.check_report(path, &plan)?;
-        }
+        let report = self.report.as_deref();
+        let report = report
+            .map(|path| open_output(path, "report", self.used_files(&plan)))
+            .transpose()?;
         let serve = self.listener()?.map(Listener::serve);
         let stop = cancel_on_ctrl_c()?;
         let format = match self.json {
@@ -71,12 +72,13 @@ impl Run {
             &plan,
             RunOptions {
                 server: serve,
+                hangups: hangups(),
                 ..RunOptions::new(stop, printer)
             },
         )?;
-        if let Some(path) = &self.report {
+        if let Some(report) = report {
             let text = serde_json::to_string_pretty(&outcome.report)?;
-            fs::write(path, text + "\n").with_context(|| unwritable(path))?;
+            write_output(report, &(text + "\n"))?;
         }
         Ok(report_outcome(&outcome))
     }
@@ -90,25 +92,10 @@ impl Run {
         Ok(Some(Listener::bind(address, token, limits)?))
     }
 
-    /// Checks before the run that the report can be written at its end, and that it overwrites no file of the run.
-    fn check_report(&self, report: &Path, plan: &Plan) -> anyhow::Result<()> {
-        let resolved = |path: &Path| {
-            path.canonicalize()
-                .or_else(|_| std::path::absolute(path))
-                .ok()
-        };
-        let mut used = self.files.iter().cloned().chain(files_of_plan(plan));
-        if used.any(|path| resolved(&path) == resolved(report)) {
-            bail!(
-                "the report {} would write over a file of this run; give it another name",
-                report.display()
-            );
-        }
-        let opened = fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(report);
-        opened.map(drop).with_context(|| unwritable(report))
+    /// Returns the files that the run reads and writes.
+    fn used_files(&self, plan: &Plan) -> Vec<PathBuf> {
+        let own = self.files.iter().chain(&self.token_file).cloned();
+        own.chain(files_of_plan(plan)).collect()
     }
 }
 
@@ -119,11 +106,16 @@ fn files_of_plan(plan: &Plan) -> impl Iterator<Item = PathBuf> {
         .iter()
         .filter_map(|source| Uri::parse(&source.uri).ok()?.path().cloned());
     let sinks = plan.sinks.iter().map(|sink| sink.kind.path().clone());
+    let passwords = plan.sources.iter();
+    let passwords = passwords.filter_map(|source| source.settings.password_file.clone());
     let stores = plan.nodes.iter().filter_map(|node| match &node.kind {
-        NodeKind::Index(spec) => Some(spec.store.clone()),
+        NodeKind::Index(spec) => Some(index_files(&spec.store)),
         _ => None,
     });
-    sources.chain(sinks).chain(stores)
+    sources
+        .chain(passwords)
+        .chain(sinks)
+        .chain(stores.flatten())
 }
 
 /// Reads a token from the first line of a file.
@@ -136,8 +128,4 @@ fn read_token(path: &Path) -> anyhow::Result<BearerToken> {
             path.display()
         )
     })
-}
-
-fn unwritable(path: &Path) -> String {
-    format!("cannot write the report {}", path.display())
 }

@@ -1,20 +1,19 @@
 //! `atom search`: finds moments in an index.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, IsTerminal},
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use atom_index::{HitGroup, Hits, Query, Store, text_to_embed};
 use atom_models::{Meters, Pack};
+use atom_operators::printable::printable;
 use clap::Args;
 use serde::Serialize;
 
 use crate::{
     args::IndexScopeArgs,
     index_packs::IndexPacks,
-    output::{eprint_line, print_completeness, print_line, time_range},
+    output::{
+        eprint_line, print_completeness, print_json, print_layout, stdout_is_terminal, time_range,
+    },
 };
 
 /// Find moments in what was indexed.
@@ -64,7 +63,7 @@ impl Search {
             true => {
                 let moments = self.moments.then(|| hits.groups());
                 let object = SearchResult { hits, moments };
-                print_line(&serde_json::to_string(&object)?)?;
+                print_json(&object)?;
             }
             false => print(&hits)?,
         }
@@ -101,11 +100,11 @@ fn print(hits: &Hits) -> anyhow::Result<()> {
     for moment in hits.groups() {
         let times = time_range(moment.start_ms, Some(moment.end_ms));
         let best = &hits.hits[moment.hits[0]];
-        print_line(&format!(
+        print_layout(&format!(
             "{:.4}  {times}  {}  {}",
             moment.score,
-            moment.source,
-            highlighted(&best.text, best.snippet.as_deref())
+            printable(&moment.source),
+            highlighted(&printable(&best.text), best.snippet.as_deref())
         ))?;
     }
     if hits.hits.is_empty() {
@@ -118,13 +117,17 @@ fn print(hits: &Hits) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns a text with the matched words in bold, if stdout is a terminal. The snippet has them in brackets; a snippet
+/// Returns a printable text with the matched words in bold, if stdout is a terminal. The snippet has them in brackets; a snippet
 /// that is not part of the text is added to it.
 fn highlighted(text: &str, snippet: Option<&str>) -> String {
-    let bold = |snippet: &str| snippet.replace('[', "\x1b[1m").replace(']', "\x1b[0m");
+    let bold = |snippet: &str| {
+        printable(snippet)
+            .replace('[', "\x1b[1m")
+            .replace(']', "\x1b[0m")
+    };
     match snippet {
-        Some(snippet) if io::stdout().is_terminal() => {
-            let plain = snippet.replace(['[', ']'], "");
+        Some(snippet) if stdout_is_terminal() => {
+            let plain = printable(snippet).replace(['[', ']'], "");
             match text.contains(&plain) {
                 true => text.replacen(&plain, &bold(snippet), 1),
                 false => format!("{text}  ({})", bold(snippet)),

@@ -1,25 +1,22 @@
 //! `atom stats`: prints or draws how often things were seen, by hour.
 
-use std::{
-    collections::BTreeMap,
-    env, fs,
-    io::{self, IsTerminal},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, env, path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
 use atom_index::{
     SelectedSource, StandingQueryMaintainer, Store,
     stats::{Hour, Term, TermCount, containing, most_frequent},
 };
+use atom_pipelines::index_files;
 use clap::Args;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::{
-    args::IndexScopeArgs,
-    output::{eprint_line, print_completeness, print_line},
+    args::{DRAWING, IndexScopeArgs, open_output, write_output},
+    output::{
+        eprint_line, print_completeness, print_json, print_layout, stdout_columns,
+        stdout_is_terminal,
+    },
     stats_view::{TextHeatMapOptions, summary_table, svg_heat_map, text_heat_map},
 };
 
@@ -62,18 +59,22 @@ impl Stats {
     /// Prints or draws the statistics, and reports how far each source is complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let (store, filter) = (self.scope.open()?, self.scope.filter());
+        let svg = self.svg.as_deref();
+        let svg = svg
+            .map(|path| open_output(path, DRAWING, index_files(store.path())))
+            .transpose()?;
         let chosen = store.select(&filter)?.sources;
         let mut maintainer = StandingQueryMaintainer::counting(Store::open_existing(store.path())?);
         maintainer.step()?;
         let seen = containing(maintainer.counts(&filter), &self.only);
         if self.json {
-            print_line(&self.json_object(&store, &chosen, &seen)?.to_string())?;
+            print_json(&self.json_object(&store, &chosen, &seen)?)?;
         } else {
             self.print(&seen)?;
         }
-        if let Some(path) = &self.svg {
+        if let (Some(file), Some(path)) = (svg, &self.svg) {
             let drawing = svg_heat_map(&seen, self.top(), &TimeZone::system());
-            fs::write(path, drawing).with_context(|| format!("cannot write {}", path.display()))?;
+            write_output(file, &drawing)?;
             eprint_line(&format!("the heat map is {}", path.display()));
         }
         if !self.json {
@@ -98,7 +99,7 @@ impl Stats {
             (false, Some(_)) => return Ok(()),
             (false, None) => summary_table(seen, self.top(), options.columns, &zone),
         };
-        Ok(print_line(text.trim_end_matches('\n'))?)
+        print_layout(text.trim_end_matches('\n'))
     }
 
     fn json_object(
@@ -152,14 +153,13 @@ fn complete_through(chosen: &[SelectedSource]) -> BTreeMap<String, u64> {
 
 /// Returns the columns of the terminal; without a terminal, those of the variable `COLUMNS`.
 fn columns() -> usize {
-    let terminal = terminal_size::terminal_size_of(io::stdout());
+    let terminal = stdout_columns();
     let variable = || env::var("COLUMNS").ok()?.parse().ok();
-    let columns = terminal.map(|(columns, _)| usize::from(columns.0));
-    columns.or_else(variable).unwrap_or(DEFAULT_COLUMNS)
+    terminal.or_else(variable).unwrap_or(DEFAULT_COLUMNS)
 }
 
 /// Returns true if stdout is a terminal and the user does not refuse colours by `NO_COLOR` (see no-color.org).
 fn colour_wanted() -> bool {
     let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stdout().is_terminal() && !unwanted
+    stdout_is_terminal() && !unwanted
 }

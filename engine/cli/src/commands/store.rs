@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use atom_index::{PackStats, SourceState, Store, StoreStats, pack_id};
-use atom_operators::media_time::MediaTime;
+use atom_operators::{counted::counted, media_time::MediaTime};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -48,20 +48,22 @@ impl StoreCommand {
             StoreAction::Backup { file } => {
                 store.backup(file)?;
                 let text = format!("{} is a copy of {}", file.display(), path.display());
-                self.index.print(&text, &json!({"backup": file}))?;
+                let copy = file.to_string_lossy();
+                self.index.print(&[text], &json!({"backup": copy}))?;
             }
             StoreAction::Compact => {
                 let sizes = store.compact()?;
                 let text = format!(
-                    "{} bytes before, {} bytes after",
-                    sizes.before_bytes, sizes.after_bytes
+                    "{} before, {} after",
+                    counted(sizes.before_bytes, "byte"),
+                    counted(sizes.after_bytes, "byte")
                 );
-                self.index.print(&text, &serde_json::to_value(sizes)?)?;
+                self.index.print(&[text], &serde_json::to_value(sizes)?)?;
             }
             StoreAction::Stats => {
                 let stats = store.stats()?;
-                let text = stats_text(&stats);
-                self.index.print(&text, &serde_json::to_value(stats)?)?;
+                let lines = stats_lines(&stats);
+                self.index.print(&lines, &serde_json::to_value(stats)?)?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -72,21 +74,24 @@ impl StoreCommand {
         let lines = problems
             .iter()
             .map(|problem| format!("{}: {}", problem.what, problem.remedy));
-        let (text, code) = match problems.is_empty() {
-            true => ("ok".to_owned(), ExitCode::SUCCESS),
-            false => (lines.collect::<Vec<_>>().join("\n"), ExitCode::FAILURE),
+        let (lines, code) = match problems.is_empty() {
+            true => (vec!["ok".to_owned()], ExitCode::SUCCESS),
+            false => (lines.collect(), ExitCode::FAILURE),
         };
-        self.index.print(&text, &json!({"problems": problems}))?;
+        self.index.print(&lines, &json!({"problems": problems}))?;
         Ok(code)
     }
 }
 
-fn stats_text(stats: &StoreStats) -> String {
+fn stats_lines(stats: &StoreStats) -> Vec<String> {
     let packs = stats.packs.iter().map(pack_line);
     let reindexed = stats.under_way.iter().map(reindexed_source_line);
-    let lines = [totals(stats)].into_iter().chain(packs);
-    let lines = lines.chain(start_origins_line(stats)).chain(reindexed);
-    lines.collect::<Vec<_>>().join("\n")
+    totals(stats)
+        .into_iter()
+        .chain(packs)
+        .chain(start_origins_line(stats))
+        .chain(reindexed)
+        .collect()
 }
 
 fn pack_line(pack: &PackStats) -> String {
@@ -96,7 +101,12 @@ fn pack_line(pack: &PackStats) -> String {
         current,
         segments,
     } = pack;
-    format!("pack {pack}: {sources} sources, {segments} segments, in use for {current} sources")
+    format!(
+        "pack {pack}: {}, {}, in use for {}",
+        counted(*sources, "source"),
+        counted(*segments, "segment"),
+        counted(*current, "source")
+    )
 }
 
 /// Formats where the start times of the sources come from; none if there are no sources.
@@ -118,22 +128,28 @@ fn reindexed_source_line(state: &SourceState) -> String {
     )
 }
 
-fn totals(stats: &StoreStats) -> String {
+fn totals(stats: &StoreStats) -> Vec<String> {
     let StoreStats { bytes, .. } = stats;
-    format!(
-        "{} sources, {} segments, {:.2} hours\n\
-        {} bytes, {:.0} for each segment\n  text {}\n  full text {}\n  vectors {}\n  thumbnails {}\n\
-        {} free pages, version {}",
-        stats.sources,
-        stats.segments,
-        stats.hours,
-        bytes.file,
-        stats.bytes_per_segment,
-        bytes.text,
-        bytes.full_text,
-        bytes.vectors,
-        bytes.thumbnails,
-        stats.free_pages,
-        stats.version
-    )
+    vec![
+        format!(
+            "{}, {}, {:.2} hours",
+            counted(stats.sources, "source"),
+            counted(stats.segments, "segment"),
+            stats.hours
+        ),
+        format!(
+            "{}, {:.0} for each segment",
+            counted(bytes.file, "byte"),
+            stats.bytes_per_segment
+        ),
+        format!("  text {}", bytes.text),
+        format!("  full text {}", bytes.full_text),
+        format!("  vectors {}", bytes.vectors),
+        format!("  thumbnails {}", bytes.thumbnails),
+        format!(
+            "{}, version {}",
+            counted(stats.free_pages, "free page"),
+            stats.version
+        ),
+    ]
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::{
     args::IndexScopeArgs,
     index_packs::IndexPacks,
-    output::{print_completeness, print_line, time_range},
+    output::{print_completeness, print_json, print_line, time_range},
 };
 
 /// Say what happened, minute by minute and in all.
@@ -39,7 +39,7 @@ impl Summarize {
         };
         let summaries = summarizer.summarize(&mut store, &filter)?;
         match self.json {
-            true => print_line(&serde_json::to_string(&summaries)?)?,
+            true => print_json(&summaries)?,
             false => print(&summaries)?,
         }
         Ok(ExitCode::SUCCESS)

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{
     args::index_path,
-    output::{eprint_line, event_line, match_line, print_line},
+    output::{eprint_line, event_line, match_line, print_layout, print_line},
     signals::cancel_on_ctrl_c,
 };
 
@@ -95,11 +95,10 @@ impl Watch {
             last_event = last.id;
             for event in &events {
                 if self.queries.is_empty() || self.queries.contains(&event.query) {
-                    let line = match self.json {
-                        true => event.json(),
-                        false => event_line(event),
-                    };
-                    print_line(&line)?;
+                    match self.json {
+                        true => print_layout(&event.json())?,
+                        false => print_line(&event_line(event))?,
+                    }
                 }
             }
         }

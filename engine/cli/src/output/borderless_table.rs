@@ -1,6 +1,9 @@
 //! Tables of aligned columns without borders.
 
+use atom_operators::printable::printable;
 use comfy_table::{CellAlignment, ColumnConstraint, Table, Width, presets};
+
+use super::right_to_left::isolated;
 
 /// The layout of a column.
 #[derive(Clone, Copy)]
@@ -34,11 +37,14 @@ impl TableColumn {
 
 /// Formats rows as lines without trailing spaces and without a line break after the last one.
 ///
-/// No cell is wrapped or cut. Wide characters take two columns of the terminal.
+/// No cell is wrapped or cut. Wide characters take two columns of the terminal, control characters are shown as escapes, and
+/// right-to-left cells are isolated.
 pub fn borderless_table<const N: usize>(
     columns: [TableColumn; N],
     rows: Vec<[String; N]>,
 ) -> String {
+    let safe = |cell: String| isolated(printable(&cell).into_owned());
+    let rows = rows.into_iter().map(|row| row.map(safe));
     let mut table = Table::new();
     table.load_style(presets::NOTHING).add_rows(rows);
     for (layout, column) in columns.iter().zip(table.column_iter_mut()) {
@@ -67,6 +73,15 @@ mod tests {
         assert_eq!(
             borderless_table(columns, rows.to_vec()),
             "a      1 x\nlong  22"
+        );
+    }
+
+    #[test]
+    fn a_cell_cannot_forge_a_row() {
+        let rows = vec![["a\nb\u{1b}[2J".to_owned()], ["כלב".to_owned()]];
+        assert_eq!(
+            borderless_table([TableColumn::left(0, 0)], rows),
+            "a\\nb\\u{1b}[2J\n\u{2068}כלב\u{2069}"
         );
     }
 }

@@ -4,13 +4,14 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, IsTerminal},
     sync::{LazyLock, atomic::Ordering::SeqCst},
 };
 
-use atom_operators::media_time::MediaTime;
+use atom_operators::{media_time::MediaTime, printable::printable};
 use atom_runtime::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
+
+use super::message_format::progress_can_be_drawn;
 
 static BAR: LazyLock<ProgressBar> = LazyLock::new(ProgressBar::hidden);
 
@@ -31,7 +32,7 @@ pub fn clear_progress() {
 /// Shows the part of an answer that is written so far, on a terminal.
 pub fn show_partial_answer(text: &str) {
     if drawn("{msg}") {
-        BAR.set_message(format!("{text} …"));
+        BAR.set_message(format!("{} …", printable(text)));
     }
 }
 
@@ -106,7 +107,7 @@ impl RunProgress {
     /// Shows a draft below the bar until the next progress.
     pub(super) fn show_draft(&self, line: &str) {
         if drawn(RUN_TEMPLATE) {
-            BAR.set_prefix(format!("\n{line} …"));
+            BAR.set_prefix(format!("\n{} …", printable(line)));
         }
     }
 }
@@ -139,9 +140,9 @@ impl Drop for FileProgress {
     }
 }
 
-/// Returns true if stderr is a terminal; the first such call makes the bar visible, in the style of `template`.
+/// Returns true if the bar can be drawn; the first such call makes it visible, in the style of `template`.
 fn drawn(template: &str) -> bool {
-    if !io::stderr().is_terminal() {
+    if !progress_can_be_drawn() {
         return false;
     }
     if BAR.is_hidden() {

@@ -4,7 +4,7 @@ use std::io;
 
 use atom_index::QueryEvent;
 use atom_models::error_chain;
-use atom_operators::media_time::MediaTime;
+use atom_operators::{counted::counted, media_time::MediaTime};
 use atom_runtime::{
     Observer, Progress, SourceEvent,
     sink::{Record, RecordKind, Sink, SinkError},
@@ -12,8 +12,10 @@ use atom_runtime::{
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{
-    clear_progress, event_line, print_line, progress_bar::RunProgress, suspend_progress_bar,
-    time_range,
+    clear_progress, event_line,
+    print_line::{write_json, write_layout, write_line},
+    progress_bar::RunProgress,
+    suspend_progress_bar, time_range,
 };
 
 /// The form in which results are printed.
@@ -49,8 +51,8 @@ impl RunPrinter {
 impl Observer for RunPrinter {
     fn result(&mut self, record: &Record) -> io::Result<()> {
         match &mut self.format {
-            ResultFormat::Text => print_line(&record_line(record)),
-            ResultFormat::Json => print_line(&serde_json::to_string(record)?),
+            ResultFormat::Text => write_line(&record_line(record)),
+            ResultFormat::Json => write_json(record),
             ResultFormat::Sink(sink) => {
                 suspend_progress_bar(|| sink.write(record)).map_err(stdout_error)
             }
@@ -63,7 +65,7 @@ impl Observer for RunPrinter {
             self.progress.end_source(name);
         }
         match (&self.format, source_event_line(event)) {
-            (ResultFormat::SourceEvents, Some(line)) => print_line(&line),
+            (ResultFormat::SourceEvents, Some(line)) => write_line(&line),
             (_, Some(line)) => {
                 tracing::info!("{line}");
                 Ok(())
@@ -81,8 +83,8 @@ impl Observer for RunPrinter {
 
     fn query_event(&mut self, event: &QueryEvent) -> io::Result<()> {
         match &mut self.format {
-            ResultFormat::Text | ResultFormat::SourceEvents => print_line(&event_line(event)),
-            ResultFormat::Json => print_line(&event.json()),
+            ResultFormat::Text | ResultFormat::SourceEvents => write_line(&event_line(event)),
+            ResultFormat::Json => write_layout(&event.json()),
             ResultFormat::Sink(sink) => {
                 suspend_progress_bar(|| sink.query_event(event)).map_err(stdout_error)
             }
@@ -104,7 +106,7 @@ impl Observer for RunPrinter {
     fn finish(&mut self) -> io::Result<()> {
         clear_progress();
         match &mut self.format {
-            ResultFormat::Sink(sink) => sink.finish().map_err(stdout_error),
+            ResultFormat::Sink(sink) => sink.finish(true).map_err(stdout_error),
             _ => Ok(()),
         }
     }
@@ -172,8 +174,8 @@ fn source_event_line(event: &SourceEvent) -> Option<String> {
         } => {
             let through = MediaTime::from_millis(report.complete_through_ms);
             let grows = if *growing { ", and it grows" } else { "" };
-            let segments = report.segments;
-            format!("{name}: {segments} segments, complete through {through}{grows}")
+            let segments = counted(report.segments, "segment");
+            format!("{name}: {segments}, complete through {through}{grows}")
         }
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use atom_operators::{
+    counted::counted,
     media_time::MediaTime,
     qa::archive::{CoverageGap, GapReason},
 };
@@ -25,7 +26,7 @@ pub fn print_completeness(complete_through_ms: &BTreeMap<String, u64>, incomplet
         let through = MediaTime::from_millis(*through);
         eprint_line(&format!("complete through {through}  {source}{rest}"));
     }
-    print_more(complete_through_ms.len(), "sources");
+    print_more(complete_through_ms.len(), "more source");
     for stretch in missing.iter().take(MAX_LINES) {
         let times = time_range(stretch.from_ms, stretch.to_ms);
         let reason = match stretch.why {
@@ -39,12 +40,12 @@ pub fn print_completeness(complete_through_ms: &BTreeMap<String, u64>, incomplet
             stretch.source
         ));
     }
-    print_more(missing.len(), "stretches that are not complete");
+    print_more(missing.len(), "more stretch");
 }
 
-fn print_more(total: usize, of: &str) {
+fn print_more(total: usize, noun: &str) {
     if let Some(more @ 1..) = total.checked_sub(MAX_LINES) {
-        eprint_line(&format!("and {more} more {of}"));
+        eprint_line(&format!("and {}", counted(more, noun)));
     }
 }
 

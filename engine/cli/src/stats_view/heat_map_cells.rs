@@ -6,6 +6,7 @@
 use jiff::tz::TimeZone;
 
 use atom_index::stats::{Hour, Term, TermCount, by_frequency};
+use atom_operators::printable::printable;
 
 /// Hours that a column may cover; beyond these, one week doubled any number of times.
 const COLUMN_HOURS: [i64; 10] = [1, 2, 3, 4, 6, 8, 12, 24, 48, 96];
@@ -113,7 +114,7 @@ fn heat_map(seen: &[&TermCount], top: usize, columns: i64, zone: &TimeZone) -> O
             cells[(column(one.hour, size) - left) as usize] += one.segments;
         }
         HeatMapRow {
-            label: what.label(),
+            label: printable(&what.label()).into_owned(),
             cells,
         }
     };

@@ -3,8 +3,11 @@
 //! Wide characters take two columns, combining marks none. A right-to-left name is isolated, so that it does not reverse
 //! the line around it.
 
+use atom_operators::printable::printable;
 use unicode_truncate::UnicodeTruncateStr;
 use unicode_width::UnicodeWidthStr;
+
+use crate::output::isolated;
 
 /// Returns the columns of a terminal that a text takes.
 pub(super) fn width(text: &str) -> usize {
@@ -18,9 +21,10 @@ pub(super) fn padded(text: &str, columns: usize) -> String {
     format!("{}{padding}", isolated(label))
 }
 
-/// Returns a text in at most `columns` columns, with an ellipsis in its middle if it is cut. What distinguishes names
+/// Returns a printable text in at most `columns` columns, with an ellipsis in its middle if it is cut. What distinguishes names
 /// often comes last, as in a question with its answer.
 pub(super) fn shortened(text: &str, columns: usize) -> String {
+    let text = &*printable(text);
     if width(text) <= columns {
         return text.to_owned();
     }
@@ -30,19 +34,6 @@ pub(super) fn shortened(text: &str, columns: usize) -> String {
     let (start, _) = text.unicode_truncate(room - room / 3);
     let (end, _) = text.unicode_truncate_start(room / 3);
     format!("{start}…{end}")
-}
-
-/// Wraps a right-to-left text in isolate characters, which take no columns.
-pub(super) fn isolated(text: String) -> String {
-    match text.chars().any(is_right_to_left) {
-        true => format!("\u{2068}{text}\u{2069}"),
-        false => text,
-    }
-}
-
-/// Returns true for Hebrew, Arabic and related scripts.
-fn is_right_to_left(c: char) -> bool {
-    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
 
 #[cfg(test)]
@@ -59,6 +50,7 @@ mod tests {
             ("自転車", 6, "自転車"),
             ("cafe\u{301}", 5, "cafe\u{301} "),
             ("כלב", 5, "\u{2068}כלב\u{2069}  "),
+            ("d\u{1b}\ng", 12, "d\\u{1b}\\ng   "),
             ("dog", 1, "…"),
             ("dog", 0, ""),
         ];

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use atom_index::stats::{Hour, Term, TermCount, by_frequency};
 
-use super::label_fitting::{isolated, shortened};
+use super::label_fitting::shortened;
 use crate::output::{TableColumn, borderless_table};
 
 /// Width of an hour, as `2026-11-22 23:00`.
@@ -74,7 +74,7 @@ fn aligned(mut rows: Vec<Cells>, columns: usize) -> String {
         .saturating_sub(OTHER_COLUMNS_WIDTH)
         .max(MIN_NAME_WIDTH);
     for [name, ..] in &mut rows {
-        *name = isolated(shortened(name, room));
+        *name = shortened(name, room);
     }
     let [number, first, last] = OTHER_COLUMNS;
     borderless_table([TableColumn::left(0, 2), number, first, last], rows)

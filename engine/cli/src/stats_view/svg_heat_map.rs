@@ -5,6 +5,7 @@
 use jiff::tz::TimeZone;
 
 use atom_index::stats::TermCount;
+use atom_operators::printable::is_unprintable;
 
 use super::{
     heat_map_cells::{HeatMap, heat_maps, hours_in_words},
@@ -176,7 +177,7 @@ fn escaped(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\u{fffe}' | '\u{ffff}' => {}
-            c if c.is_control() => escaped.push(' '),
+            c if is_unprintable(c) => escaped.push(' '),
             c => escaped.push(c),
         }
     }
@@ -220,7 +221,7 @@ mod tests {
         )];
         let svg = svg_heat_map(&all, 9, &TimeZone::UTC);
         assert!(!svg.contains("<script"), "{svg}");
-        let escaped = ">&lt;/title&gt;&lt;script&gt;&quot;&amp; </text>";
+        let escaped = ">&lt;/title&gt;&lt;script&gt;&quot;&amp;\\u{1b}</text>";
         assert!(svg.contains(escaped), "{svg}");
         assert!(svg_heat_map(&[], 9, &TimeZone::UTC).contains("Nothing was seen."));
     }

@@ -2,7 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use rusqlite::ToSql;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::error::StoreError;
 use crate::store::Store;
@@ -27,18 +31,33 @@ impl Store {
         partial.push(format!(".{}.part", std::process::id()));
         let partial = PartialFile(PathBuf::from(partial));
         // Created here, so that a folder that cannot be written is reported as that.
-        File::create(&partial.0).map_err(failed)?;
+        let file = File::create(&partial.0).map_err(failed)?;
+        let own = fs::metadata(&self.path).map_err(failed)?;
+        file.set_permissions(own.permissions()).map_err(failed)?;
         self.connection
-            .execute("VACUUM INTO ?1", [partial.0.to_string_lossy()])
+            .execute("VACUUM INTO ?1", [PathText(&partial.0)])
             .map_err(StoreError::at(&self.path, "copy"))?;
         File::open(&partial.0)
             .and_then(|file| file.sync_all())
             .map_err(failed)?;
         // Unlike a rename, a hard link never replaces a file that appeared meanwhile.
-        fs::hard_link(&partial.0, to).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => exists(),
-            _ => failed(error),
-        })
+        match fs::hard_link(&partial.0, to) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(exists()),
+            // A drive may know no hard links, as those with FAT do not.
+            Err(_) if to.symlink_metadata().is_ok() => Err(exists()),
+            Err(_) => fs::rename(&partial.0, to).map_err(failed),
+        }
+    }
+}
+
+/// A path as text for SQLite, byte for byte: a file name may be no UTF-8.
+struct PathText<'p>(&'p Path);
+
+impl ToSql for PathText<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let bytes = self.0.as_os_str().as_bytes();
+        Ok(ToSqlOutput::Borrowed(ValueRef::Text(bytes)))
     }
 }
 

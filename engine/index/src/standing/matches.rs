@@ -1,6 +1,6 @@
 //! Matches of standing queries, and the events that changed them, as the store has them.
 
-use atom_operators::utc::utc;
+use atom_operators::{printable::printable_json, utc::utc};
 use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Result, Row, params};
@@ -76,8 +76,9 @@ impl QueryEvent {
             kind: "query",
             event: self,
         };
-        serde_json::to_string(&line)
-            .expect("an event has only texts and numbers, which JSON can hold")
+        let json = serde_json::to_string(&line)
+            .expect("an event has only texts and numbers, which JSON can hold");
+        printable_json(&json).into_owned()
     }
 }
 

@@ -4,7 +4,7 @@
 //! Errors are read from the pipeline's bus in the order in which they happened. A dropped pipeline is torn down.
 
 use std::sync::{
-    Arc,
+    Arc, Once,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
@@ -26,12 +26,26 @@ use crate::{error::MediaError, source_location::Location};
 /// Errors that come within this time of each other have one cause.
 const ERROR_BURST: gst::ClockTime = gst::ClockTime::from_mseconds(50);
 
-/// Starts GStreamer, once in a process.
+/// Starts GStreamer, once in a process. From then on, messages of the libraries below it are log lines instead of text on stderr.
 ///
 /// # Errors
 /// If GStreamer cannot be initialised.
 pub fn init() -> Result<(), MediaError> {
-    gst::init().map_err(MediaError::Gstreamer)
+    gst::init().map_err(MediaError::Gstreamer)?;
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| gst::glib::log_set_default_handler(log_message));
+    Ok(())
+}
+
+fn log_message(domain: Option<&str>, level: gst::glib::LogLevel, message: &str) {
+    use gst::glib::LogLevel;
+    let library = domain.unwrap_or_default();
+    match level {
+        LogLevel::Error | LogLevel::Critical | LogLevel::Warning => {
+            tracing::warn!(library, "{message}");
+        }
+        _ => tracing::debug!(library, "{message}"),
+    }
 }
 
 /// A playing pipeline.

@@ -1,23 +1,41 @@
 //! Opens the sinks of a plan.
 
-use atom_operators::ids::NodeId;
+use atom_operators::{hangup::HangupCount, ids::NodeId};
 use atom_pipelines::{Plan, PlannedSink, SinkKind};
 
 use crate::{
     error::RuntimeError,
-    sink::{self, Format},
+    sink::{self, Format, WriteMode},
     writer::PlanSink,
 };
 
-/// Opens the sinks of a plan; existing files are truncated.
+/// Opens the sinks of a plan. Existing files keep their content for now. Files that grow are opened anew after hang-up
+/// signals.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub(crate) fn open_sinks(plan: &Plan) -> Result<Vec<PlanSink>, RuntimeError> {
-    plan.sinks.iter().map(open_sink).collect()
+pub(crate) fn open_sinks(
+    plan: &Plan,
+    hangups: &HangupCount,
+) -> Result<Vec<PlanSink>, RuntimeError> {
+    let sinks = plan.sinks.iter();
+    sinks
+        .map(|planned| open_sink(planned, &mode(plan, planned, hangups)))
+        .collect()
 }
 
-fn open_sink(planned: &PlannedSink) -> Result<PlanSink, RuntimeError> {
+/// Returns how a sink writes its file: added to it, or in its place, which subtitles of a source without end take at once.
+fn mode(plan: &Plan, sink: &PlannedSink, hangups: &HangupCount) -> WriteMode {
+    let mut sources = sink.source_names.keys().map(|at| &plan.sources[*at]);
+    let endless = sources.any(|source| source.is_live() || source.settings.watch);
+    match (sink.kind.appends(), endless) {
+        (true, _) => WriteMode::Append(hangups.clone()),
+        (false, true) => WriteMode::ReplaceAtFirstResult(hangups.clone()),
+        (false, false) => WriteMode::Replace,
+    }
+}
+
+fn open_sink(planned: &PlannedSink, mode: &WriteMode) -> Result<PlanSink, RuntimeError> {
     let sources: Vec<_> = planned.source_names.values().map(String::as_str).collect();
     let format = match planned.kind {
         SinkKind::Webvtt(_) => Format::WebVtt,
@@ -27,7 +45,7 @@ fn open_sink(planned: &PlannedSink) -> Result<PlanSink, RuntimeError> {
     let inputs = planned.inputs.iter();
     Ok(PlanSink {
         name: planned.name.clone(),
-        sink: sink::open(format, planned.kind.path(), &sources)?,
+        sink: sink::open(format, (planned.kind.path(), mode), &sources)?,
         drafts: planned.kind.drafts(),
         inputs: inputs
             .map(|input| (NodeId(input.node), input.name.clone()))

@@ -62,7 +62,7 @@ impl Resources {
                 Modules::load(pack, needs, &options.meters, !options.sequential)?
             }
         };
-        let sinks = open_sinks(plan)?;
+        let sinks = open_sinks(plan, &options.hangups)?;
         // With a server, people may ask for counts without a standing query.
         let always_count = options.server.is_some();
         let standing_queries = StandingQueries::open(plan, pack, &modules.text, always_count)?;

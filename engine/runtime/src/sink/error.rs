@@ -1,6 +1,9 @@
 //! The errors of sinks, each with advice.
 
-use std::io::{self, ErrorKind};
+use std::{
+    io::{self, ErrorKind},
+    path::Path,
+};
 
 use thiserror::Error;
 
@@ -32,8 +35,18 @@ pub enum SinkError {
         /// The error of the system.
         source: io::Error,
     },
+    /// Another run writes the file.
+    #[error(
+        "cannot write {name:?}: another run is writing it, in {partial:?}. Name another file, or wait for its end"
+    )]
+    InUse {
+        /// The file.
+        name: String,
+        /// The partial file, which the other run has locked.
+        partial: String,
+    },
     /// The disk is full.
-    #[error("no room left on the disk of {name:?}. Free some space; what waits is written then")]
+    #[error("no room left on the disk of {name:?}. Free some space, then run again")]
     DiskFull {
         /// The file.
         name: String,
@@ -78,6 +91,23 @@ impl SinkError {
     /// True if the reader at the other end is gone, as `head` does: a program counts that as success.
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Write { source, .. } if source.kind() == ErrorKind::BrokenPipe)
+    }
+
+    /// Returns the error of opening a file.
+    pub(super) fn open(path: &Path, source: io::Error) -> Self {
+        let name = path.display().to_string();
+        let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
+        match source.kind() {
+            ErrorKind::NotFound if folder.is_some_and(|folder| !folder.is_dir()) => {
+                let folder = folder.map(|f| f.display().to_string()).unwrap_or_default();
+                Self::FolderMissing { name, folder }
+            }
+            ErrorKind::IsADirectory => Self::Folder { name },
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                Self::Unwritable { name, source }
+            }
+            _ => Self::write(&name, source),
+        }
     }
 
     /// Returns the error of writing to `name`.

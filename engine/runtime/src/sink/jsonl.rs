@@ -1,16 +1,17 @@
 //! Writes one record a line, as JSON; several sources may share a file.
 
 use atom_index::QueryEvent;
+use atom_operators::printable::printable_json;
 
-use super::{error::SinkError, output_file::Output, result_record::Record, sink_trait::Sink};
+use super::{error::SinkError, output_file::OutputFile, result_record::Record, sink_trait::Sink};
 
 /// A sink of JSON lines; it holds nothing back.
 pub(super) struct Jsonl {
-    output: Output,
+    output: OutputFile,
 }
 
 impl Jsonl {
-    pub(super) fn start(output: Output) -> Self {
+    pub(super) fn start(output: OutputFile) -> Self {
         Self { output }
     }
 }
@@ -19,15 +20,19 @@ impl Sink for Jsonl {
     fn write(&mut self, record: &Record) -> Result<(), SinkError> {
         let json = serde_json::to_string(record)
             .expect("a record has only texts and numbers, which JSON can hold");
-        self.output.write(&format!("{json}\n"))
+        self.output.write(&format!("{}\n", printable_json(&json)))
     }
 
     fn query_event(&mut self, event: &QueryEvent) -> Result<(), SinkError> {
         self.output.write(&format!("{}\n", event.json()))
     }
 
-    fn finish(&mut self) -> Result<(), SinkError> {
-        self.output.flush()
+    fn refresh(&mut self) -> Result<(), SinkError> {
+        self.output.refresh()
+    }
+
+    fn finish(&mut self, complete: bool) -> Result<(), SinkError> {
+        self.output.finish(complete)
     }
 }
 

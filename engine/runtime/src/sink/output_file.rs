@@ -1,71 +1,239 @@
-//! The file or stream that a sink writes to.
+//! A file or stream that results are written to.
 //!
 //! Each piece is written and flushed as one, so that readers of the growing file see whole cues and lines. Data that a full disk
-//! refused stays in the buffer and is written first at the next attempt.
+//! refused stays in memory and is written first at the next attempt.
 
 use std::{
-    fs::File,
-    io::{BufWriter, ErrorKind, Write},
+    fs::{File, OpenOptions},
+    io::{self, ErrorKind, Write},
     path::Path,
 };
 
-use super::error::SinkError;
+use atom_operators::hangup::HangupCount;
+use atom_pipelines::OutputPath;
+use tracing::warn;
 
-/// Size of the buffer for data that could not be flushed.
-const BUFFER_BYTES: usize = 64 * 1024;
+use super::{
+    error::SinkError,
+    growing_file::GrowingFile,
+    partial_file::{PartialFile, Unfinished},
+};
 
-/// A file or stream, with its name for errors.
-pub(super) struct Output {
-    writer: BufWriter<Box<dyn Write + Send>>,
-    name: String,
+/// How a file is written.
+#[derive(Clone, Debug)]
+pub enum WriteMode {
+    /// Written beside the file, which it replaces when the run has finished.
+    Replace,
+    /// Replaces the file with the first result and then grows, for runs that have no end. It is opened anew after these
+    /// hang-up signals.
+    ReplaceAtFirstResult(HangupCount),
+    /// Added to the end of the file, which is opened anew after these hang-up signals.
+    Append(HangupCount),
 }
 
-impl Output {
-    /// Creates or truncates the file at `path`.
-    pub(super) fn file(path: &Path) -> Result<Self, SinkError> {
-        let file = File::create(path).map_err(|source| open_error(path, source))?;
-        Ok(Self::stream(Box::new(file), &path.display().to_string()))
+/// A file or stream, with its name for errors.
+pub struct OutputFile {
+    destination: Destination,
+    name: String,
+    /// Data that could not be written yet.
+    pending: Vec<u8>,
+    header: &'static str,
+}
+
+/// The place where the data goes.
+enum Destination {
+    Stream(Box<dyn Write + Send>),
+    Partial(PartialFile),
+    /// A partial file that takes its place with the first result.
+    Starting(PartialFile, GrowingStart),
+    Growing(GrowingFile),
+    /// Nowhere: changing from one to another failed.
+    Closed,
+}
+
+/// The facts that a starting file needs to grow.
+struct GrowingStart {
+    path: std::path::PathBuf,
+    hangups: HangupCount,
+}
+
+impl OutputFile {
+    /// Creates a file that replaces the one at `path` when it is finished. `-` is standard output; devices and named pipes are
+    /// written in place.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn create(path: &Path) -> Result<Self, SinkError> {
+        Self::open(path, &WriteMode::Replace, "")
+    }
+
+    /// Opens a file whose content begins with `header`.
+    pub(super) fn open(
+        path: &Path,
+        mode: &WriteMode,
+        header: &'static str,
+    ) -> Result<Self, SinkError> {
+        let name = path.display().to_string();
+        let path = match OutputPath::of(path) {
+            OutputPath::Stdout => return Self::stream(Box::new(io::stdout()), "stdout", header),
+            OutputPath::Special(path) => {
+                return Self::stream(Box::new(open_special(&path)?), &name, header);
+            }
+            OutputPath::File(path) => path,
+        };
+        let destination = match mode {
+            WriteMode::Append(hangups) => {
+                let opened = GrowingFile::open(&path, hangups);
+                Destination::Growing(opened.map_err(|source| SinkError::open(&path, source))?)
+            }
+            WriteMode::Replace => Destination::Partial(PartialFile::create(&path)?),
+            WriteMode::ReplaceAtFirstResult(hangups) => {
+                let file = PartialFile::create(&path)?;
+                let hangups = hangups.clone();
+                Destination::Starting(file, GrowingStart { path, hangups })
+            }
+        };
+        Self::start(destination, &name, header)
     }
 
     /// Returns the output to a stream; errors call it `name`.
-    pub(super) fn stream(stream: Box<dyn Write + Send>, name: &str) -> Self {
-        Self {
-            writer: BufWriter::with_capacity(BUFFER_BYTES, stream),
+    pub(super) fn stream(
+        stream: Box<dyn Write + Send>,
+        name: &str,
+        header: &'static str,
+    ) -> Result<Self, SinkError> {
+        Self::start(Destination::Stream(stream), name, header)
+    }
+
+    fn start(
+        destination: Destination,
+        name: &str,
+        header: &'static str,
+    ) -> Result<Self, SinkError> {
+        let mut output = Self {
+            destination,
             name: name.to_owned(),
-        }
+            pending: header.as_bytes().to_vec(),
+            header,
+        };
+        output.flush()?;
+        Ok(output)
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Writes a piece and flushes it.
-    pub(super) fn write(&mut self, piece: &str) -> Result<(), SinkError> {
-        let written = self.writer.write_all(piece.as_bytes());
-        let flushed = written.and_then(|()| self.writer.flush());
-        flushed.map_err(|source| SinkError::write(&self.name, source))
+    /// Writes a piece of the results and flushes it.
+    ///
+    /// # Errors
+    /// If it cannot be written, for example because the disk is full.
+    pub fn write(&mut self, piece: &str) -> Result<(), SinkError> {
+        let prepared = self.prepare();
+        prepared.map_err(|source| SinkError::write(&self.name, source))?;
+        self.pending.extend_from_slice(piece.as_bytes());
+        self.flush()
     }
 
-    /// Writes the data left by an earlier error.
-    pub(super) fn flush(&mut self) -> Result<(), SinkError> {
-        self.write("")
+    /// Opens the file anew if that was requested, or if it was moved away.
+    pub(super) fn refresh(&mut self) -> Result<(), SinkError> {
+        match &mut self.destination {
+            // What is left of a line belongs to the file in which the line began.
+            Destination::Growing(file) if self.pending.is_empty() => file
+                .refresh()
+                .map_err(|source| SinkError::write(&self.name, source)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the file. Unless the run is complete, a file that has earlier content keeps it.
+    ///
+    /// # Errors
+    /// If the data left by an earlier error, or the file as a whole, cannot be written.
+    pub fn finish(&mut self, complete: bool) -> Result<(), SinkError> {
+        self.flush()?;
+        let ended = match std::mem::replace(&mut self.destination, Destination::Closed) {
+            Destination::Partial(file) => self.finish_partial(file, complete),
+            // It has no result.
+            Destination::Starting(file, _) => self.finish_partial(file, false),
+            Destination::Growing(file) => file.sync(),
+            Destination::Stream(_) | Destination::Closed => Ok(()),
+        };
+        ended.map_err(|source| SinkError::write(&self.name, source))
+    }
+
+    fn finish_partial(&self, file: PartialFile, complete: bool) -> io::Result<()> {
+        if complete || file.replaces_nothing() {
+            return file.commit().map(drop);
+        }
+        let file_name = &self.name;
+        match file.abandon() {
+            Unfinished::Kept(partial) => {
+                let partial = partial.display();
+                warn!(file = %file_name, results = %partial, "the run did not finish: the file keeps its earlier content");
+            }
+            Unfinished::Lost => {
+                warn!(file = %file_name, "the run did not finish: the file keeps its earlier content, and the results are lost because its folder cannot be written");
+            }
+            Unfinished::Removed => {}
+        }
+        Ok(())
+    }
+
+    /// Makes the destination ready for the next piece.
+    fn prepare(&mut self) -> io::Result<()> {
+        match std::mem::replace(&mut self.destination, Destination::Closed) {
+            Destination::Starting(file, start) => {
+                let file = file.commit()?;
+                let rest = (self.header, &start.hangups);
+                let file = GrowingFile::over(file, &start.path, rest);
+                self.destination = Destination::Growing(file);
+            }
+            Destination::Partial(mut file) => {
+                file.keep_results();
+                self.destination = Destination::Partial(file);
+            }
+            Destination::Growing(mut file) => {
+                if self.pending.is_empty() {
+                    file.refresh()?;
+                }
+                self.destination = Destination::Growing(file);
+            }
+            other => self.destination = other,
+        }
+        Ok(())
+    }
+
+    /// Writes the pending data.
+    fn flush(&mut self) -> Result<(), SinkError> {
+        let stream: &mut dyn Write = match &mut self.destination {
+            Destination::Stream(stream) => stream,
+            Destination::Partial(file) | Destination::Starting(file, _) => file,
+            Destination::Growing(file) => file,
+            Destination::Closed => return Ok(()),
+        };
+        let written = write_pending(stream, &mut self.pending);
+        written.map_err(|source| SinkError::write(&self.name, source))
     }
 }
 
-fn open_error(path: &Path, source: std::io::Error) -> SinkError {
-    let name = path.display().to_string();
-    let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
-    match source.kind() {
-        ErrorKind::NotFound if folder.is_some_and(|folder| !folder.is_dir()) => {
-            let folder = folder.map(|f| f.display().to_string()).unwrap_or_default();
-            SinkError::FolderMissing { name, folder }
+/// Writes data and removes from it what was written, also if the rest is refused.
+fn write_pending(stream: &mut dyn Write, pending: &mut Vec<u8>) -> io::Result<()> {
+    while !pending.is_empty() {
+        match stream.write(pending) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => drop(pending.drain(..written)),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        ErrorKind::IsADirectory => SinkError::Folder { name },
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            SinkError::Unwritable { name, source }
-        }
-        _ => SinkError::write(&name, source),
     }
+    stream.flush()
+}
+
+/// Opens a device or a named pipe; a pipe waits for its reader.
+fn open_special(path: &Path) -> Result<File, SinkError> {
+    let opened = OpenOptions::new().append(true).open(path);
+    opened.map_err(|source| SinkError::open(path, source))
 }
 
 #[cfg(test)]
@@ -108,7 +276,7 @@ mod tests {
             room: Arc::clone(&room),
             held: Arc::clone(&held),
         };
-        let mut output = Output::stream(Box::new(disk), "out.jsonl");
+        let mut output = OutputFile::stream(Box::new(disk), "out.jsonl", "").unwrap();
         output.write("one\n").unwrap();
         let full = output.write("two three\n").unwrap_err();
         assert!(
@@ -123,15 +291,17 @@ mod tests {
     #[test]
     fn a_missing_folder_and_a_folder_are_different_errors() {
         let folder = tempdir().unwrap();
-        let missing = Output::file(&folder.path().join("no/a.vtt")).err().unwrap();
+        let missing = OutputFile::create(&folder.path().join("no/a.vtt"))
+            .err()
+            .unwrap();
         assert!(matches!(missing, SinkError::FolderMissing { .. }));
-        let inside = Output::file(folder.path()).err().unwrap();
+        let inside = OutputFile::create(folder.path()).err().unwrap();
         assert!(matches!(inside, SinkError::Folder { .. }));
     }
 
     #[test]
     fn a_denied_file_is_reported_as_unwritable() {
-        let denied = open_error(Path::new("a.vtt"), ErrorKind::PermissionDenied.into());
+        let denied = SinkError::open(Path::new("a.vtt"), ErrorKind::PermissionDenied.into());
         assert!(denied.to_string().contains("cannot write to \"a.vtt\""));
     }
 
@@ -140,5 +310,54 @@ mod tests {
         let closed = SinkError::write("standard output", ErrorKind::BrokenPipe.into());
         assert!(closed.is_closed_pipe());
         assert!(!SinkError::write("a", ErrorKind::StorageFull.into()).is_closed_pipe());
+    }
+
+    #[test]
+    fn a_file_that_replaces_nothing_keeps_what_an_unfinished_run_wrote() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("new.vtt");
+        for (earlier, expected) in [(None, "new"), (Some(""), "new"), (Some("old"), "old")] {
+            let _ = earlier.map(|text| std::fs::write(&path, text).unwrap());
+            let mut output = OutputFile::create(&path).unwrap();
+            output.write("new").unwrap();
+            output.finish(false).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+            std::fs::remove_file(&path).unwrap();
+        }
+        let kept = folder.path().join("new.vtt.partial");
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_file_of_a_run_without_end_takes_its_place_with_the_first_result() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("a.vtt");
+        let read = || std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, "yesterday").unwrap();
+        let mode = WriteMode::ReplaceAtFirstResult(HangupCount::default());
+        drop(OutputFile::open(&path, &mode, "WEBVTT\n\n").unwrap());
+        assert_eq!(read(), "yesterday");
+        let mut output = OutputFile::open(&path, &mode, "WEBVTT\n\n").unwrap();
+        output.write("1\n").unwrap();
+        assert_eq!(read(), "WEBVTT\n\n1\n");
+        std::fs::rename(&path, folder.path().join("a.vtt.1")).unwrap();
+        output.write("2\n").unwrap();
+        assert_eq!(read(), "WEBVTT\n\n2\n");
+        output.finish(false).unwrap();
+        assert_eq!(read(), "WEBVTT\n\n2\n");
+    }
+
+    #[test]
+    fn a_device_is_written_in_place() {
+        let mut null = OutputFile::create(Path::new("/dev/null")).unwrap();
+        null.write("x").unwrap();
+        null.finish(true).unwrap();
+        let mut full = OutputFile::create(Path::new("/dev/full")).unwrap();
+        let error = full.write("x").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("no room left on the disk of \"/dev/full\"")
+        );
     }
 }

@@ -24,11 +24,20 @@ pub trait Sink: Send {
         Ok(())
     }
 
-    /// Writes everything that was held back. It is the last call.
+    /// Opens its file anew if a hang-up signal asked for that, or if the file was moved away.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    fn refresh(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Writes everything that was held back. It is the last call. `complete` is true if all its sources were worked through to
+    /// their end; only then a file that is replaced as a whole loses its earlier content.
     ///
     /// # Errors
     /// If it cannot be written.
-    fn finish(&mut self) -> Result<(), SinkError>;
+    fn finish(&mut self, complete: bool) -> Result<(), SinkError>;
 
     /// Writes a match that a standing query gained or lost; subtitles ignore it.
     ///

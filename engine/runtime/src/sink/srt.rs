@@ -35,11 +35,11 @@ mod tests {
         let cue = Cue {
             start_ms: 1,
             end_ms: 4000,
-            text: "R&D <3\na --> b",
+            text: "R&D <3\na --> b ----> c",
         };
         assert_eq!(
             render(1, cue),
-            "1\n00:00:00,001 --> 00:00:04,000\nR&D <3\na -> b\n\n"
+            "1\n00:00:00,001 --> 00:00:04,000\nR&D <3\na -> b -> c\n\n"
         );
     }
 }

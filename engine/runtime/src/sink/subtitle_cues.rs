@@ -5,6 +5,8 @@
 //! span with the same texts.
 //! Invariant: cues are written in order, and only once no later record can change them.
 
+use atom_operators::printable::is_unprintable;
+
 use super::{error::SinkError, result_record::Record};
 
 /// A span of time with its text.
@@ -121,13 +123,14 @@ pub(super) fn clock(ms: u64, mark: char) -> String {
     )
 }
 
-/// Removes blank lines, which would end a cue, and control characters, which end the file for some players.
+/// Removes blank lines, which would end a cue, and characters that are not printable, some of which end the file for some
+/// players or reverse the line.
 fn without_blank_lines(text: &str) -> String {
     let lines: Vec<String> = text
         .split([
             '\n', '\r', '\u{85}', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}',
         ])
-        .map(|line| line.replace(char::is_control, " ").trim().to_owned())
+        .map(|line| line.replace(is_unprintable, " ").trim().to_owned())
         .filter(|line| !line.is_empty())
         .collect();
     lines.join("\n")

@@ -2,7 +2,7 @@
 
 use super::{
     error::SinkError,
-    output_file::Output,
+    output_file::OutputFile,
     result_record::Record,
     sink_trait::Sink,
     subtitle_cues::{Cue, Cues},
@@ -19,28 +19,23 @@ pub(super) struct Subtitles {
 
 /// The file of cues, with their number.
 struct CueFile {
-    output: Output,
+    output: OutputFile,
     render: Render,
     written: u64,
 }
 
 impl Subtitles {
-    /// Starts a file with its header, so that one without cues is valid too.
-    pub(super) fn start(
-        mut output: Output,
-        header: &str,
-        render: Render,
-    ) -> Result<Self, SinkError> {
-        output.write(header)?;
+    /// Starts a file, which has its header already, so that one without cues is valid too.
+    pub(super) fn start(output: OutputFile, render: Render) -> Self {
         let file = CueFile {
             output,
             render,
             written: 0,
         };
-        Ok(Self {
+        Self {
             cues: Cues::default(),
             file,
-        })
+        }
     }
 }
 
@@ -56,9 +51,13 @@ impl Sink for Subtitles {
             .complete(through_ms, &mut |cue| self.file.write(cue))
     }
 
-    fn finish(&mut self) -> Result<(), SinkError> {
+    fn refresh(&mut self) -> Result<(), SinkError> {
+        self.file.output.refresh()
+    }
+
+    fn finish(&mut self, complete: bool) -> Result<(), SinkError> {
         let rest = self.cues.finish(&mut |cue| self.file.write(cue));
-        rest.and(self.file.output.flush())
+        rest.and(self.file.output.finish(complete))
     }
 }
 
@@ -75,6 +74,7 @@ mod tests {
 
     use super::{
         super::{
+            output_file::WriteMode,
             sink_format::{Format, open},
             test_records::{answer, caption, written},
         },
@@ -156,12 +156,12 @@ mod tests {
     fn a_late_record_is_an_error_and_the_file_goes_on() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("out.srt");
-        let mut sink = open(Format::Srt, &path, &["door"]).unwrap();
+        let mut sink = open(Format::Srt, (&path, &WriteMode::Replace), &["door"]).unwrap();
         sink.write(&caption(4000, 8000, "a")).unwrap();
         let late = sink.write(&caption(0, 4000, "b")).unwrap_err();
         assert!(late.to_string().contains("result at 0 ms came too late"));
         sink.write(&caption(8000, 9000, "c")).unwrap();
-        sink.finish().unwrap();
+        sink.finish(true).unwrap();
         let cues = parse(&std::fs::read_to_string(&path).unwrap(), ',');
         let texts: Vec<&str> = cues.iter().map(|cue| cue.3.as_str()).collect();
         assert_eq!(texts, ["a", "c"]);

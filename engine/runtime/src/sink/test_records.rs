@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use tempfile::tempdir;
 
 use super::{
+    output_file::WriteMode,
     result_record::{AnsweredQuestion, Record, RecordKind},
     sink_format::{Format, open},
 };
@@ -45,9 +46,9 @@ pub(super) fn written(format: Format, records: &[Record]) -> String {
 }
 
 fn fill(format: Format, path: &Path, records: &[Record]) {
-    let mut sink = open(format, path, &["door"]).unwrap();
+    let mut sink = open(format, (path, &WriteMode::Replace), &["door"]).unwrap();
     for record in records {
         sink.write(record).unwrap();
     }
-    sink.finish().unwrap();
+    sink.finish(true).unwrap();
 }

@@ -62,8 +62,7 @@ impl Writer {
         for event in events {
             self.handle(event);
         }
-        self.outputs
-            .each_sink(&mut self.totals, |open| open.sink.finish());
+        self.outputs.finish_sinks(&mut self.totals);
         self.outputs
             .notify(&mut self.totals, |observer| observer.finish());
         self.totals
@@ -80,6 +79,9 @@ impl Writer {
                 self.apply_retention(RetentionTask::run);
             }
             OutputEvent::Idle => self.apply_retention(RetentionTask::run),
+            OutputEvent::Hangup => self
+                .outputs
+                .each_sink(&mut self.totals, |open| open.sink.refresh()),
             OutputEvent::Reply(reply) => self
                 .outputs
                 .notify(&mut self.totals, |observer| observer.reply(&reply)),

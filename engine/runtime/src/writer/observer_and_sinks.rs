@@ -2,7 +2,10 @@
 //!
 //! A sink that fails is closed and the others go on; the run fails at its end. Without its observer the run ends.
 
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use atom_models::{Reason, error_chain};
 use atom_operators::{
@@ -107,6 +110,28 @@ impl Outputs {
         });
     }
 
+    /// Finishes each sink, with the fact whether all its sources were processed to their end.
+    pub(super) fn finish_sinks(&mut self, totals: &mut WriterTotals) {
+        let sources = self.context.status.sources();
+        let recordings_done = totals.incomplete.is_empty();
+        let mut unfinished = BTreeSet::new();
+        for source in sources {
+            let done = match source.recording {
+                // Recordings that are finished have been removed from the status.
+                Some(_) => false,
+                None => source.live || totals.progress(&source).ended,
+            };
+            if !done {
+                unfinished.insert(source.id.planned as usize);
+            }
+        }
+        self.each_sink(totals, |open| {
+            let mut planned = open.source_names.keys();
+            let complete = recordings_done && planned.all(|at| !unfinished.contains(at));
+            open.sink.finish(complete)
+        });
+    }
+
     /// Calls each sink in order; one that fails is closed.
     pub(super) fn each_sink(
         &mut self,
@@ -116,6 +141,8 @@ impl Outputs {
         let problems = &self.context.status.problems;
         self.sinks.retain_mut(|open| match work(open) {
             Ok(()) => true,
+            // Nobody reads it any more, which is no failure.
+            Err(error) if error.is_closed_pipe() => false,
             Err(error) => {
                 let reason = format!("closed: {}", error_chain(&error));
                 problems.set(&format!("sink {}", open.name), reason);
