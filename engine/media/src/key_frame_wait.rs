@@ -50,7 +50,9 @@ impl KeyFrameWait {
         }
         self.frames += frames;
         let waits = status.waits();
-        if waits > std::mem::replace(&mut self.waits, waits) {
+        // What only delays a camera's first frame may also be a slow start of a recording.
+        let live = sender.queued.is_some();
+        if waits > std::mem::replace(&mut self.waits, waits) || live && status.waiting() {
             self.report_wait(sender);
         }
         self.report_end(status, sender);

@@ -17,11 +17,16 @@ use parking_lot::Mutex;
 
 use super::{
     access_point::{AccessCodec, AccessPoint},
-    picture_gate::{GatePacket, PictureGate},
+    picture_gate::{GatePacket, MAX_WAIT_SECONDS, PictureGate},
 };
 
 /// The name of the mark.
 const MARK: &str = "AtomConcealedPicture";
+/// A parser that takes so many pictures, and gives the decoder none, lacks the parameters that come with a key frame.
+const MAX_PARSED: u64 = 30;
+/// The demuxer of transport streams keeps back everything before the first key frame itself. Time without a packet after its first
+/// data until this counts as waiting.
+const MAX_DEMUXED: Duration = Duration::from_secs(3);
 
 /// What the thread that pulls frames knows of the pictures that are kept from it.
 #[derive(Clone, Default)]
@@ -37,7 +42,27 @@ struct SharedStatus {
     waits: AtomicU64,
     waiting: AtomicBool,
     without_key: AtomicBool,
+    /// Number of pictures that reached a parser since a packet reached the decoder, and the time of the last.
+    parsed: AtomicU64,
+    parsed_at: AtomicU64,
+    last_parsed: Mutex<Option<Instant>>,
+    /// True if a packet reached the decoder.
+    started: AtomicBool,
+    first_demuxed: Mutex<Option<Instant>>,
     last_concealed: Mutex<Option<Instant>>,
+}
+
+impl SharedStatus {
+    /// Notes a part of a picture that reached a parser. Blocks of a file without timestamps are no pictures.
+    fn note_parsed(&self, at: u64) {
+        *self.last_parsed.lock() = Some(Instant::now());
+        if self.parsed_at.swap(at, SeqCst) == at {
+            return;
+        }
+        if self.parsed.fetch_add(1, SeqCst) + 1 == MAX_PARSED {
+            self.waits.fetch_add(1, SeqCst);
+        }
+    }
 }
 
 impl ConcealmentStatus {
@@ -53,7 +78,11 @@ impl ConcealmentStatus {
 
     /// True while pictures come, but none is right before a key frame.
     pub(crate) fn waiting(&self) -> bool {
-        self.0.waiting.load(SeqCst)
+        let shared = &self.0;
+        let started = shared.started.load(SeqCst);
+        let demuxed = *shared.first_demuxed.lock();
+        let kept_back = demuxed.is_some_and(|first| !started && first.elapsed() >= MAX_DEMUXED);
+        shared.waiting.load(SeqCst) || shared.parsed.load(SeqCst) >= MAX_PARSED || kept_back
     }
 
     /// True if pictures count as right because no key frame came.
@@ -61,9 +90,52 @@ impl ConcealmentStatus {
         self.0.without_key.load(SeqCst)
     }
 
-    /// Returns how long ago a picture was concealed; none if never.
-    pub(crate) fn since_concealed(&self) -> Option<Duration> {
-        self.0.last_concealed.lock().map(|last| last.elapsed())
+    /// Returns what a source that gives no frame lacks.
+    pub(crate) fn missing(&self) -> &'static str {
+        match self.waiting() {
+            true => "key frame",
+            false => "frame",
+        }
+    }
+
+    /// Returns for how long nothing was heard of a source that has given no frame for so long. What is concealed is heard; what
+    /// a parser keeps back, not for longer than a key frame may take.
+    pub(crate) fn silence(&self, without_frame: Duration) -> Duration {
+        let mut last = vec![*self.0.last_concealed.lock()];
+        if self.waiting() && without_frame < Duration::from_secs(MAX_WAIT_SECONDS) {
+            last.push(*self.0.last_parsed.lock());
+        }
+        let heard = last.into_iter().flatten().map(|last| last.elapsed());
+        heard.fold(without_frame, Duration::min)
+    }
+
+    /// Watches an element, if it is a parser of video. It keeps back all packets before the parameters of the stream.
+    pub(super) fn watch_parser(&self, element: &gst::Element) {
+        let class = element.metadata(gst::ELEMENT_METADATA_KLASS);
+        let parses = class.is_some_and(|class| class.contains("Parser") && class.contains("Video"));
+        let Some(pad) = element.static_pad("sink").filter(|_| parses) else {
+            return;
+        };
+        let shared = Arc::clone(&self.0);
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            if let Some(pts) = info.buffer().and_then(|packet| packet.pts()) {
+                shared.note_parsed(pts.nseconds());
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// Notes that data reached the demuxer of a transport stream.
+    pub(super) fn note_demuxed(&self) {
+        let now = Instant::now();
+        self.0.first_demuxed.lock().get_or_insert(now);
+        *self.0.last_parsed.lock() = Some(now);
+    }
+
+    /// Notes that a packet reached the decoder.
+    fn note_packet(&self) {
+        self.0.started.store(true, SeqCst);
+        self.0.parsed.store(0, SeqCst);
     }
 
     /// Counts a concealed picture.
@@ -98,6 +170,7 @@ impl PacketCheck {
     /// Marks a packet whose picture is concealed; true if it is. It is counted only if its frames are.
     pub(super) fn marks(&mut self, packet: &mut gst::Buffer, counted: bool) -> bool {
         let Some(codec) = self.codec else {
+            self.status.note_packet();
             return false;
         };
         let damaged = packet.flags().contains(gst::BufferFlags::CORRUPTED);
@@ -105,6 +178,7 @@ impl PacketCheck {
             self.gate.close();
         }
         if !self.gate.reads() {
+            self.status.note_packet();
             return false;
         }
         let access = match damaged {
@@ -136,6 +210,7 @@ impl PacketCheck {
         if !waiting {
             shared.waiting.store(false, SeqCst);
         }
+        self.status.note_packet();
         let without_key = self.gate.opened_without_key();
         shared.without_key.store(without_key, SeqCst);
     }
@@ -181,4 +256,39 @@ pub(super) fn drop_concealed(
         }
         gst::PadProbeReturn::Ok
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parser_that_keeps_every_picture_back_waits_for_a_key_frame() {
+        let status = ConcealmentStatus::default();
+        for picture in 1..=MAX_PARSED {
+            assert!(!status.waiting(), "{picture}");
+            // Two parts of a picture.
+            status.0.note_parsed(picture);
+            status.0.note_parsed(picture);
+        }
+        assert!(status.waiting());
+        assert_eq!((status.waits(), status.missing()), (1, "key frame"));
+        let hour = Duration::from_secs(3600);
+        let recently = Duration::from_secs(MAX_WAIT_SECONDS) - Duration::from_millis(1);
+        assert!(status.silence(recently) < recently);
+        assert_eq!(status.silence(hour), hour, "a wait has an end");
+        status.note_packet();
+        assert!(!status.waiting());
+        assert_eq!(status.silence(recently), recently);
+    }
+
+    #[test]
+    fn concealed_pictures_are_heard_and_counted_once() {
+        let status = ConcealmentStatus::default();
+        status.add();
+        status.add();
+        assert_eq!([status.take_concealed(), status.take_concealed()], [2, 0]);
+        let hour = Duration::from_secs(3600);
+        assert!(status.silence(hour) < hour);
+    }
 }

@@ -84,6 +84,7 @@ impl SelectiveDecoding {
 
     /// Attaches the probe to an element, if it decodes video.
     pub(super) fn attach(&self, element: &gst::Element) {
+        self.concealment.watch_parser(element);
         let Some(pad) = element
             .static_pad("sink")
             .filter(|_| element.is::<gst_video::VideoDecoder>())

@@ -10,6 +10,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use gstreamer::{self as gst, prelude::*};
 use parking_lot::Mutex;
 
+use super::concealment::ConcealmentStatus;
+
 const PACKET: usize = 188;
 /// Lengths of packets: plain, with a time before each (M2TS), with a checksum after each.
 const STRIDES: [usize; 3] = [PACKET, 192, 204];
@@ -17,8 +19,8 @@ const SYNC: u8 = 0x47;
 /// The number of packets that fill a constant rate.
 const NULL_PID: u16 = 0x1fff;
 
-/// Watches a demuxer of transport streams.
-pub(super) fn watch(demuxer: &gst::Element) {
+/// Watches a demuxer of transport streams, and notes that data comes.
+pub(super) fn watch(demuxer: &gst::Element, status: ConcealmentStatus) {
     let Some(sink) = demuxer.static_pad("sink") else {
         return;
     };
@@ -34,6 +36,7 @@ pub(super) fn watch(demuxer: &gst::Element) {
     });
     sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         if let Some(buffer) = info.buffer() {
+            status.note_demuxed();
             (reader.lock())(buffer);
         }
         gst::PadProbeReturn::Ok

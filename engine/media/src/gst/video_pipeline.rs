@@ -143,7 +143,7 @@ impl VideoPipeline {
                     mpeg_clock.store(true, Relaxed);
                 }
                 if kind == "tsdemux" {
-                    transport_stream::watch(element);
+                    transport_stream::watch(element, decoding.concealment.clone());
                 }
                 decoding.attach(element);
             });

@@ -273,14 +273,14 @@ impl<'s> Follower<'s> {
             connection.set(ConnectionState::Connecting, Some(WAITING));
         }
         let without_frame = self.last_heard.elapsed();
-        let concealed = concealment.since_concealed();
-        let silent = concealed.map_or(without_frame, |since| since.min(without_frame));
+        let silent = concealment.silence(without_frame);
         let timeout = match self.connected {
             true => self.settings.stall_timeout,
             false => self.settings.stall_timeout * 2,
         };
         if silent >= timeout {
-            let message = format!("no frame for {:.1} s", silent.as_secs_f64());
+            let what = concealment.missing();
+            let message = format!("no {what} for {:.1} s", without_frame.as_secs_f64());
             return Err(Disconnect::Failed(PipelineError::transient(message)));
         }
         if self.connected && without_frame >= timeout / 2 {
