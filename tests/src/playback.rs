@@ -66,7 +66,7 @@ pub fn play(request: PlaybackRequest) -> Playback {
     thread::scope(|threads| {
         let player = threads.spawn(move || {
             let result = play_recording(request, &frame_sender);
-            frame_sender.end(result.as_ref().copied().unwrap_or_default());
+            frame_sender.end(result.as_ref().cloned().unwrap_or_default());
             result
         });
         let (mut frames, mut errors) = (Vec::new(), Vec::new());

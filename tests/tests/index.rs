@@ -109,7 +109,9 @@ fn a_search_in_json_has_the_documented_keys() {
     assert_eq!(keys(&found), ["complete_through_ms", "hits", "next"]);
     assert_eq!(
         keys(&found["hits"][0]),
-        ["end_ms", "score", "snippet", "source", "start_ms", "text"]
+        [
+            "end_ms", "path", "score", "snippet", "source", "start_ms", "text"
+        ]
     );
     assert_eq!(found["hits"].as_array().unwrap().len(), 1);
     assert_eq!(found["hits"][0]["text"], "A picture of red.");
@@ -217,6 +219,8 @@ fn an_interrupted_index_continues_where_it_stopped() {
         .fails_with(&["complete through"]);
     let before = rows(&dir);
     assert!((8..80).contains(&before.len()), "{} rows", before.len());
+    // A run that was stopped is not the failure of its recording.
+    assert_eq!(search(&dir, &["light"])["incomplete"][0]["why"], "waiting");
     let output = index(&dir);
     let again: usize = output
         .stdout

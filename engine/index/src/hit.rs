@@ -10,6 +10,10 @@ use serde::Serialize;
 pub struct Hit {
     /// Name of the source.
     pub source: String,
+    /// The present path of its file, if it is a recording in the catalog. A path that is not UTF-8 is written as
+    /// [`path_to_text`](crate::path_to_text) does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Media time at which the segment begins, in milliseconds.
     pub start_ms: u64,
     /// Media time at which the segment ends, in milliseconds.

@@ -35,8 +35,10 @@ pub struct SelectedSource {
 impl SelectedSource {
     /// True if no more rows can come within its span.
     pub fn complete(&self) -> bool {
-        // A source that was worked through has nothing after its end.
-        self.state.ended || self.to_ms.is_some_and(|to| to <= self.state.sealed_ms)
+        // A source that was worked through has nothing after its end, and one that failed gives nothing more.
+        self.state.ended
+            || self.state.failure.is_some()
+            || self.to_ms.is_some_and(|to| to <= self.state.sealed_ms)
     }
 
     pub(crate) fn span(&self) -> Span {

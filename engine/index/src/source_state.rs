@@ -11,6 +11,15 @@ pub struct Progress {
     pub ended: bool,
 }
 
+/// The failure that ended the indexing of a source before its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceFailure {
+    /// The stage that failed; `source` if the file could not be played.
+    pub stage: String,
+    /// The reason.
+    pub reason: String,
+}
+
 /// The indexing progress of one source under one pack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SourceState {
@@ -26,4 +35,8 @@ pub struct SourceState {
     pub current: bool,
     /// True if the source is live.
     pub live: bool,
+    /// The reason why the latest run did not reach the end of the source, if the source itself is to blame. Nothing more comes
+    /// from it until it changes or is indexed again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<SourceFailure>,
 }

@@ -9,10 +9,10 @@ use atom_operators::start_time::StartTime;
 use rusqlite::{Connection, Result, Row};
 
 use crate::column_conversion::start_origin;
-use crate::source_state::SourceState;
+use crate::source_state::{SourceFailure, SourceState};
 
 const SOURCES: &str = "
-    SELECT s.source, s.pack, s.sealed_ms, s.ended, c.pack IS NOT NULL, s.live
+    SELECT s.source, s.pack, s.sealed_ms, s.ended, c.pack IS NOT NULL, s.live, s.failed_stage, s.failed_reason
     FROM sources s LEFT JOIN current_sources c ON c.source = s.source AND c.pack = s.pack
     ORDER BY s.source, s.run";
 
@@ -75,5 +75,14 @@ fn source_state(row: &Row) -> Result<SourceState> {
         ended: row.get(3)?,
         current: row.get(4)?,
         live: row.get(5)?,
+        failure: failure(row)?,
     })
+}
+
+fn failure(row: &Row) -> Result<Option<SourceFailure>> {
+    let stage: Option<String> = row.get(6)?;
+    let reason: Option<String> = row.get(7)?;
+    Ok(stage
+        .zip(reason)
+        .map(|(stage, reason)| SourceFailure { stage, reason }))
 }

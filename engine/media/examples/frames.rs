@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     thread::scope(|threads| {
         let player = threads.spawn(move || {
             let played = play_recording(request, &sender);
-            sender.end(played.as_ref().copied().unwrap_or_default());
+            sender.end(played.as_ref().cloned().unwrap_or_default());
             played
         });
         for record in records {

@@ -54,7 +54,7 @@ pub struct FrameSender {
 pub struct Cancelled;
 
 /// The outcome of playing a source.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PlaybackSummary {
     /// Media time of the end of the last frame.
     pub end: MediaTime,
@@ -62,6 +62,8 @@ pub struct PlaybackSummary {
     pub complete: bool,
     /// Number of frames decoded, wanted or not.
     pub frames: u64,
+    /// The reason why a recording could not be played beyond this, if it is damaged there. It was reported as a fault too.
+    pub failure: Option<String>,
 }
 
 /// Time that a cancelled run has to make room for the ends of its sources; the longest model call fits in.

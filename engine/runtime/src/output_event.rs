@@ -56,6 +56,13 @@ pub enum SourceEvent {
     Grown(String),
     /// Its file and its rows are removed.
     Removed(String),
+    /// It could not be played or indexed.
+    Failed {
+        /// Its name.
+        name: String,
+        /// The error with its causes.
+        error: String,
+    },
     /// All of it that is there was processed.
     Finished {
         /// Its name.

@@ -1,6 +1,10 @@
 //! The outcome of a run: its report, its errors, and the sources that are not complete.
 
-use std::{collections::BTreeMap, mem, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    time::Instant,
+};
 
 use atom_models::error_chain;
 
@@ -18,13 +22,21 @@ use crate::{
 pub struct RunOutcome {
     /// Counts and times.
     pub report: Report,
-    /// Errors; empty if the run succeeded.
+    /// Errors of the run and of its planned sources.
     pub errors: Vec<RuntimeError>,
-    /// Sources that were not processed to their end, with the time through which they are complete, in milliseconds.
+    /// Recordings of folders that failed; the observer got an event for each when it happened, unless part of it was processed: then a
+    /// warning was logged.
+    pub failed: BTreeSet<String>,
+    /// Other sources that were not processed to their end, with the time through which they are complete, in milliseconds.
     pub incomplete: BTreeMap<String, u64>,
 }
 
 impl RunOutcome {
+    /// True if everything was processed to its end without an error.
+    pub fn succeeded(&self) -> bool {
+        self.errors.is_empty() && self.failed.is_empty() && self.incomplete.is_empty()
+    }
+
     /// Returns the errors as text, each with its causes.
     pub fn error_messages(&self) -> Vec<String> {
         self.errors.iter().map(|error| error_chain(error)).collect()
@@ -47,7 +59,7 @@ impl RunOutcome {
             }
             let progress = totals.sources.get(&source.id).copied();
             let progress = progress.unwrap_or(SealProgress::at_start(&source));
-            if !(progress.ended || source.live || totals.observer_gone) {
+            if !(progress.ended || source.live || totals.is_explained(&source.name)) {
                 let through = progress.complete_through.millis();
                 incomplete.insert(source.name.clone(), through);
             }
@@ -67,6 +79,7 @@ impl RunOutcome {
         Self {
             report,
             errors: totals.errors,
+            failed: totals.failed,
             incomplete,
         }
     }

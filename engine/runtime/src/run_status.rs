@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -104,6 +104,8 @@ pub struct SourceStatus {
     pub(crate) length_ms: Arc<AtomicU64>,
     /// The grids on which it is sampled.
     pub(crate) grids: Vec<SamplingGrid>,
+    /// The reason why it could not be played to its end, if it is a file that is to blame; set before its end enters the graph.
+    pub(crate) failure: OnceLock<String>,
 }
 
 /// A recording found in a folder.
@@ -148,6 +150,7 @@ impl SourceStatus {
             grids: samplers(plan, at).map(grid).collect(),
             connection: Arc::new(ConnectionMonitor::started_at(start_time)),
             length_ms: Arc::default(),
+            failure: OnceLock::new(),
         }
     }
 

@@ -77,7 +77,9 @@ impl RunThreads<'_> {
             totals.errors.extend(worked.err());
             totals
         });
-        totals.errors.splice(0..0, workers.into_errors());
+        let (names, errors): (Vec<_>, Vec<_>) = workers.into_errors().into_iter().unzip();
+        totals.errors.splice(0..0, errors);
+        totals.with_error.extend(names);
         totals
     }
 }

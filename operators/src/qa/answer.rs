@@ -53,10 +53,16 @@ pub struct QuestionAnswer {
 pub struct Citation {
     /// Name of its source.
     pub source: String,
+    /// The present path of its file, if it has one and the one who prints the answer has looked it up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Start in milliseconds of media time.
     pub start_ms: u64,
     /// End in milliseconds of media time.
     pub end_ms: u64,
+    /// The wall time at which it begins, if it is known and was looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_utc: Option<String>,
     /// Its caption, or its content in words.
     pub text: String,
     /// The decoder's answer about it alone.
@@ -73,8 +79,10 @@ impl Citation {
         let text = segment.caption.as_ref().unwrap_or(&segment.tags);
         Self {
             source: segment.source.clone(),
+            path: None,
             start_ms: segment.start_ms,
             end_ms: segment.end_ms,
+            start_utc: None,
             text: text.clone(),
             probability: Some(rounded(*probability)),
             answer,

@@ -48,9 +48,12 @@ pub struct CoverageGap {
     pub to_ms: Option<u64>,
     /// The cause.
     pub why: GapReason,
-    /// The stages that gave nothing, where there are segments nevertheless.
+    /// The stages that gave nothing, where there are segments nevertheless, or that ended the source.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<String>,
+    /// The reason why the source ended there, if it failed: it is not processed further as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The cause of a gap.

@@ -37,7 +37,7 @@ use crate::{
     args::IndexScopeArgs,
     index_packs::IndexPacks,
     output::{
-        clear_progress, print_completeness, print_json, print_line, show_partial_answer, time_range,
+        MomentText, clear_progress, print_completeness, print_json, print_line, show_partial_answer,
     },
     signals::cancel_on_ctrl_c,
 };
@@ -76,6 +76,7 @@ impl Ask {
     /// Prints the answer, the segments it rests on, and how far these are complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let store = self.scope.open()?;
+        let index = store.path().to_owned();
         let archive = Box::new(archive(store, self.scope.filter())?);
         let plan = empty_plan(&archive.packs.own);
         let stop = cancel_on_ctrl_c()?;
@@ -99,7 +100,7 @@ impl Ask {
         let _ = progress.join();
         clear_progress();
         match answer.try_recv() {
-            Ok(answer) => self.print(answer),
+            Ok(answer) => self.print(answer, &Store::open_existing(&index)?),
             Err(_) => Err(anyhow!(
                 "no answer came: {}",
                 outcome.error_messages().join("; ")
@@ -125,8 +126,16 @@ impl Ask {
         })
     }
 
-    fn print(&self, answer: Result<QuestionAnswer, Fault>) -> anyhow::Result<ExitCode> {
-        let finding = answer.map_err(|fault| anyhow!("no answer: {}", fault.detail))?;
+    fn print(
+        &self,
+        answer: Result<QuestionAnswer, Fault>,
+        store: &Store,
+    ) -> anyhow::Result<ExitCode> {
+        let mut finding = answer.map_err(|fault| anyhow!("no answer: {}", fault.detail))?;
+        for citation in &mut finding.segments {
+            citation.path = store.readable_path_of(&citation.source)?;
+            citation.start_utc = store.wall_time(&citation.source, citation.start_ms)?;
+        }
         match self.json {
             true => {
                 let object = AnswerObject {
@@ -220,11 +229,17 @@ fn print_text(finding: &QuestionAnswer) -> anyhow::Result<()> {
 }
 
 fn segment_line(segment: &Citation) -> String {
-    let times = time_range(segment.start_ms, Some(segment.end_ms));
-    let line = format!("  {times}  {}  {}", segment.source, segment.text);
+    let moment = MomentText {
+        source: &segment.source,
+        path: segment.path.as_deref(),
+        span_ms: (segment.start_ms, segment.end_ms),
+        start_utc: segment.start_utc.as_deref(),
+    };
+    let line = format!("  {}  {}", moment.times_and_source(), segment.text);
+    let path = moment.path_in_parentheses();
     match (&segment.answer, segment.probability) {
-        (Some(answer), _) => format!("{line}  -> {answer}"),
-        (None, Some(probability)) => format!("{line}  ({:.0} %)", probability * 100.0),
-        (None, None) => line,
+        (Some(answer), _) => format!("{line}  -> {answer}{path}"),
+        (None, Some(probability)) => format!("{line}  ({:.0} %){path}", probability * 100.0),
+        (None, None) => line + &path,
     }
 }

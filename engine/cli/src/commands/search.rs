@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, process::ExitCode};
 
-use atom_index::{HitGroup, Hits, Query, Store, text_to_embed};
+use atom_index::{Hit, HitGroup, Hits, Query, Store, text_to_embed};
 use atom_models::{Meters, Pack};
 use atom_operators::printable::printable;
 use clap::Args;
@@ -12,7 +12,8 @@ use crate::{
     args::IndexScopeArgs,
     index_packs::IndexPacks,
     output::{
-        eprint_line, print_completeness, print_json, print_layout, stdout_is_terminal, time_range,
+        MomentText, Player, eprint_line, print_completeness, print_json, print_layout, print_line,
+        stdout_is_terminal,
     },
 };
 
@@ -23,7 +24,8 @@ Examples:
   atom search \"a dog on the beach\"
   atom search 'bicycle -car \"parked on\"'     without cars, with these words together
   atom search rain --source 'yard*' --from \"2026-11-22 14:05\"
-  atom search rain --wait-until 10:00           when the first ten minutes are indexed")]
+  atom search rain --wait-until 10:00           when the first ten minutes are indexed
+  atom search rain --open                       with the command line that plays each moment")]
 pub struct Search {
     /// What to look for. Words in quotes stand together; a minus before a word leaves out what has it.
     query: String,
@@ -38,6 +40,9 @@ pub struct Search {
     /// In JSON, also tell neighbouring hits as one moment; for people they always are.
     #[arg(long, requires = "json")]
     moments: bool,
+    /// Print below each moment the command line that plays it.
+    #[arg(long, conflicts_with = "json")]
+    open: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -65,9 +70,49 @@ impl Search {
                 let object = SearchResult { hits, moments };
                 print_json(&object)?;
             }
-            false => print(&hits)?,
+            false => self.print(&store, &hits)?,
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn print(&self, store: &Store, hits: &Hits) -> anyhow::Result<()> {
+        let player = self.player();
+        for moment in hits.groups() {
+            let (text, best) = moment_text(hits, &moment);
+            print_layout(&format!(
+                "{:.4}  {}  {}{}",
+                moment.score,
+                printable(&text.times_and_source()),
+                highlighted(&printable(&best.text), best.snippet.as_deref()),
+                printable(&text.path_in_parentheses())
+            ))?;
+            if let Some(player) = player {
+                print_command(player, store, &moment)?;
+            }
+        }
+        if hits.hits.is_empty() {
+            eprint_line("nothing found");
+        }
+        if let Some(next) = &hits.next {
+            eprint_line(&format!("there is more: --page {next}"));
+        }
+        print_completeness(&hits.complete_through_ms, &hits.incomplete);
+        Ok(())
+    }
+
+    /// Returns the player for the command lines, if they are wanted; reports if none is installed.
+    fn player(&self) -> Option<Player> {
+        if !self.open {
+            return None;
+        }
+        let player = Player::find();
+        if player.is_none() {
+            eprint_line(&format!(
+                "no command lines: no video player is installed; install {}",
+                Player::NAMES
+            ));
+        }
+        player
     }
 
     /// Embeds the query with each pack that made some of the index, by pack id. Rows of packs that are not installed can
@@ -96,25 +141,34 @@ struct SearchResult {
     moments: Option<Vec<HitGroup>>,
 }
 
-fn print(hits: &Hits) -> anyhow::Result<()> {
-    for moment in hits.groups() {
-        let times = time_range(moment.start_ms, Some(moment.end_ms));
-        let best = &hits.hits[moment.hits[0]];
-        print_layout(&format!(
-            "{:.4}  {times}  {}  {}",
-            moment.score,
-            printable(&moment.source),
-            highlighted(&printable(&best.text), best.snippet.as_deref())
-        ))?;
+/// Prints the command line that plays a moment, or why there is none.
+fn print_command(player: Player, store: &Store, moment: &HitGroup) -> anyhow::Result<()> {
+    let source = &moment.source;
+    match store.path_of(source)? {
+        Some(path) if path.exists() => {
+            let command = player.command(&path, moment.start_ms);
+            print_line(&format!("  {command}"))?;
+        }
+        Some(_) => eprint_line(&format!("{source} cannot be played: its file is gone")),
+        None => eprint_line(&format!(
+            "{source} cannot be played: the index knows no file of it"
+        )),
     }
-    if hits.hits.is_empty() {
-        eprint_line("nothing found");
-    }
-    if let Some(next) = &hits.next {
-        eprint_line(&format!("there is more: --page {next}"));
-    }
-    print_completeness(&hits.complete_through_ms, &hits.incomplete);
     Ok(())
+}
+
+/// Returns a moment as text, and its best hit.
+fn moment_text<'h>(hits: &'h Hits, moment: &'h HitGroup) -> (MomentText<'h>, &'h Hit) {
+    let best = &hits.hits[moment.hits[0]];
+    let of_moment = moment.hits.iter().map(|at| &hits.hits[*at]);
+    let first = of_moment.min_by_key(|hit| hit.start_ms).unwrap_or(best);
+    let text = MomentText {
+        source: &moment.source,
+        path: best.path.as_deref(),
+        span_ms: (moment.start_ms, moment.end_ms),
+        start_utc: first.start_utc.as_deref(),
+    };
+    (text, best)
 }
 
 /// Returns a printable text with the matched words in bold, if stdout is a terminal. The snippet has them in brackets; a snippet

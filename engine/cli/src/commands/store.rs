@@ -86,11 +86,13 @@ impl StoreCommand {
 fn stats_lines(stats: &StoreStats) -> Vec<String> {
     let packs = stats.packs.iter().map(pack_line);
     let reindexed = stats.under_way.iter().map(reindexed_source_line);
+    let failed = stats.failed.iter().map(failed_source_line);
     totals(stats)
         .into_iter()
         .chain(packs)
         .chain(start_origins_line(stats))
         .chain(reindexed)
+        .chain(failed)
         .collect()
 }
 
@@ -119,12 +121,30 @@ fn start_origins_line(stats: &StoreStats) -> Option<String> {
 
 /// Formats how far a source is indexed again by one of its packs.
 fn reindexed_source_line(state: &SourceState) -> String {
+    let failure = match &state.failure {
+        Some(failure) => format!(", failed: {}", failure.reason),
+        None => String::new(),
+    };
     format!(
-        "indexing again {}: {} complete through {}{}",
+        "indexing again {}: {} complete through {}{}{failure}",
         state.source,
         pack_id(&state.pack),
         MediaTime::from_millis(state.sealed_ms),
         if state.current { ", in use" } else { "" }
+    )
+}
+
+/// Formats why a source is not indexed to its end.
+fn failed_source_line(state: &SourceState) -> String {
+    let reason = state
+        .failure
+        .as_ref()
+        .map(|failure| failure.reason.as_str());
+    format!(
+        "failed {}: {}, complete through {}",
+        state.source,
+        reason.unwrap_or_default(),
+        MediaTime::from_millis(state.sealed_ms)
     )
 }
 

@@ -7,12 +7,16 @@
 //! - `run_printer`: results, source events and progress of a run, as they come
 //! - `outcome_report`: failures at the end of a run, and the exit code
 //! - `source_completeness`: the time through which each source is complete, and its gaps
+//! - `moment_text`: times, date, source and path of a moment
+//! - `player_command`: command lines that play a moment
 //! - `query_lines`: matches and events of standing queries
 
 mod borderless_table;
 mod message_format;
 mod messages;
+mod moment_text;
 mod outcome_report;
+mod player_command;
 mod print_line;
 mod progress_bar;
 mod query_lines;
@@ -28,7 +32,9 @@ pub use messages::{
     eprint_error, eprint_error_lines, eprint_line, eprint_log_line, eprint_usage, eprint_warning,
     eprint_warning_lines,
 };
+pub use moment_text::MomentText;
 pub use outcome_report::report_outcome;
+pub use player_command::Player;
 pub use print_line::{
     closed_pipe, list_names, print_json, print_layout, print_line, stdout_columns,
     stdout_is_terminal, stdout_of_sink,

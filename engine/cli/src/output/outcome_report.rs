@@ -1,11 +1,16 @@
 //! The end of a run: failures, errors, sources that are incomplete, and the exit code.
+//!
+//! Each failure is named once: that of a recording in a folder when it happens, so that its count is enough at the end.
 
 use std::process::ExitCode;
 
-use atom_operators::media_time::MediaTime;
+use atom_operators::{counted::counted, media_time::MediaTime};
 use atom_runtime::RunOutcome;
 
 use super::{eprint_error, eprint_warning};
+
+/// Number of incomplete sources that are named.
+const MAX_NAMED: usize = 10;
 
 /// Prints what went wrong in a run, and returns the exit code.
 pub fn report_outcome(outcome: &RunOutcome) -> ExitCode {
@@ -19,14 +24,27 @@ pub fn report_outcome(outcome: &RunOutcome) -> ExitCode {
     for error in outcome.error_messages() {
         eprint_error(&error);
     }
-    for (source, complete_through_ms) in &outcome.incomplete {
+    if !outcome.failed.is_empty() {
+        let recordings = counted(outcome.failed.len(), "recording");
+        eprint_error(&format!("{recordings} failed, as reported above"));
+    }
+    report_incomplete(outcome);
+    match outcome.succeeded() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// Names the first sources that were not processed to their end, and counts the others.
+fn report_incomplete(outcome: &RunOutcome) {
+    for (source, complete_through_ms) in outcome.incomplete.iter().take(MAX_NAMED) {
         let through = MediaTime::from_millis(*complete_through_ms);
         eprint_error(&format!(
             "{source} was not worked through to its end, it is complete through {through}"
         ));
     }
-    match outcome.errors.is_empty() && outcome.incomplete.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    if let Some(more @ 1..) = outcome.incomplete.len().checked_sub(MAX_NAMED) {
+        let sources = counted(more, "more source");
+        eprint_error(&format!("{sources} not worked through to the end"));
     }
 }

@@ -1,29 +1,40 @@
 //! Matches and events of standing queries as lines of text.
 
-use atom_index::{Match, QueryEvent};
+use atom_index::{Match, QueryEvent, SegmentSpan};
 
-use super::time_range;
+use super::MomentText;
 
 /// Formats a match.
 pub fn match_line(found: &Match) -> String {
-    let segment = &found.segment;
-    let times = time_range(segment.start_ms, Some(segment.end_ms));
+    let moment = moment_text(&found.segment, found.path.as_deref());
     format!(
-        "{:.2}  {times}  {}  {}",
-        found.score, segment.source, found.text
+        "{:.2}  {}  {}{}",
+        found.score,
+        moment.times_and_source(),
+        found.text,
+        moment.path_in_parentheses()
     )
 }
 
 /// Formats an event.
 pub fn event_line(event: &QueryEvent) -> String {
-    let segment = &event.segment;
+    let moment = moment_text(&event.segment, event.path.as_deref());
     format!(
-        "{}: {}  {:.2}  {}  {}  {}",
+        "{}: {}  {:.2}  {}  {}{}",
         event.query,
         event.event.name(),
         event.score,
-        time_range(segment.start_ms, Some(segment.end_ms)),
-        segment.source,
-        event.text.as_deref().unwrap_or("(gone)")
+        moment.times_and_source(),
+        event.text.as_deref().unwrap_or("(gone)"),
+        moment.path_in_parentheses()
     )
+}
+
+fn moment_text<'s>(segment: &'s SegmentSpan, path: Option<&'s str>) -> MomentText<'s> {
+    MomentText {
+        source: &segment.source,
+        path,
+        span_ms: (segment.start_ms, segment.end_ms),
+        start_utc: None,
+    }
 }

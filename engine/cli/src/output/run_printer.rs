@@ -12,7 +12,7 @@ use atom_runtime::{
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{
-    clear_progress, event_line,
+    clear_progress, eprint_error, event_line,
     print_line::{write_json, write_layout, write_line},
     progress_bar::RunProgress,
     suspend_progress_bar, time_range,
@@ -61,8 +61,10 @@ impl Observer for RunPrinter {
     }
 
     fn source_event(&mut self, event: &SourceEvent) -> io::Result<()> {
-        if let SourceEvent::Finished { name, .. } = event {
-            self.progress.end_source(name);
+        match event {
+            SourceEvent::Finished { name, .. } => self.progress.end_source(name),
+            SourceEvent::Failed { error, .. } => eprint_error(error),
+            _ => {}
         }
         match (&self.format, source_event_line(event)) {
             (ResultFormat::SourceEvents, Some(line)) => write_line(&line),
@@ -153,7 +155,7 @@ fn wall_time_and_delay(record: &Record, start: Timestamp) -> String {
     )
 }
 
-/// Formats a source event. Returns `None` for those that are logged as a warning instead.
+/// Formats a source event. Returns `None` for those that are reported as an error or a warning instead.
 fn source_event_line(event: &SourceEvent) -> Option<String> {
     Some(match event {
         SourceEvent::AlreadyIndexed(name) => format!("{name}: already indexed"),
@@ -161,6 +163,7 @@ fn source_event_line(event: &SourceEvent) -> Option<String> {
         SourceEvent::Replaced(name) => format!("{name}: is another recording now"),
         SourceEvent::Removed(name) => format!("{name}: is gone, and no longer in the index"),
         SourceEvent::Grown(_)
+        | SourceEvent::Failed { .. }
         | SourceEvent::Finished {
             ended: false,
             growing: false,

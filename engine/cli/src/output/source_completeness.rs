@@ -1,6 +1,8 @@
-//! The time through which each source is complete, and the stretches that are not.
+//! How complete the sources of an answer are: one line if all of them are, otherwise what is missing and why.
+//!
+//! Only what is not complete is named, each source and reason once; the rest is a number. JSON has everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atom_operators::{
     counted::counted,
@@ -10,42 +12,101 @@ use atom_operators::{
 
 use super::eprint_line;
 
-/// Number of lines that are printed of complete sources, and of incomplete stretches.
-const MAX_LINES: usize = 20;
+/// Number of lines about what is not complete.
+const MAX_LINES: usize = 10;
 
 /// Prints how far sources are complete, and which stretches are missing and why, on stderr.
 pub fn print_completeness(complete_through_ms: &BTreeMap<String, u64>, incomplete: &[CoverageGap]) {
-    let (waiting, missing): (Vec<_>, Vec<_>) = incomplete
-        .iter()
-        .partition(|stretch| stretch.why == GapReason::Waiting);
-    for (source, through) in complete_through_ms.iter().take(MAX_LINES) {
-        let rest = match waiting.iter().any(|stretch| stretch.source == *source) {
-            true => "; the rest is not indexed yet",
-            false => "",
-        };
-        let through = MediaTime::from_millis(*through);
-        eprint_line(&format!("complete through {through}  {source}{rest}"));
+    for line in completeness_lines(complete_through_ms, incomplete) {
+        eprint_line(&line);
     }
-    print_more(complete_through_ms.len(), "more source");
-    for stretch in missing.iter().take(MAX_LINES) {
-        let times = time_range(stretch.from_ms, stretch.to_ms);
-        let reason = match stretch.why {
-            GapReason::Lost => "the source gave no pictures".to_owned(),
-            GapReason::Expired => "it is no longer kept".to_owned(),
-            _ if stretch.stages.is_empty() => "nothing could be made of it".to_owned(),
-            _ => format!("failed: {}", stretch.stages.join(", ")),
-        };
-        eprint_line(&format!(
-            "not complete: {times}  {}  {reason}",
-            stretch.source
-        ));
-    }
-    print_more(missing.len(), "more stretch");
 }
 
-fn print_more(total: usize, noun: &str) {
-    if let Some(more @ 1..) = total.checked_sub(MAX_LINES) {
-        eprint_line(&format!("and {}", counted(more, noun)));
+fn completeness_lines(
+    through_ms: &BTreeMap<String, u64>,
+    incomplete: &[CoverageGap],
+) -> Vec<String> {
+    let sources: BTreeSet<&str> = incomplete.iter().map(|gap| &*gap.source).collect();
+    let (all, missing) = (through_ms.len(), sources.len());
+    if missing == 0 {
+        return match through_ms.first_key_value() {
+            Some((source, ms)) if all == 1 => vec![complete_through(source, *ms)],
+            Some(_) => vec![format!("complete through the end: all {all} sources")],
+            None => Vec::new(),
+        };
+    }
+    let mut gaps = by_source_and_reason(incomplete);
+    // What is wrong comes before what only takes time.
+    gaps.sort_by_key(|gaps| gaps.first.why == GapReason::Waiting);
+    let named = gaps.iter().take(MAX_LINES);
+    let mut lines: Vec<String> = named.clone().map(|gaps| gaps.line(through_ms)).collect();
+    let named: BTreeSet<&str> = named.map(|gaps| &*gaps.first.source).collect();
+    if let more @ 1.. = missing - named.len() {
+        lines.push(format!("not complete: {}", counted(more, "more source")));
+    }
+    match all.saturating_sub(missing) {
+        0 => {}
+        1 => lines.push("the other source is complete".to_owned()),
+        others => lines.push(format!("the other {others} sources are complete")),
+    }
+    lines
+}
+
+fn complete_through(source: &str, ms: u64) -> String {
+    format!("complete through {}  {source}", MediaTime::from_millis(ms))
+}
+
+/// The stretches of a source that are missing for the same reason.
+struct GapsOfReason<'g> {
+    first: &'g CoverageGap,
+    count: usize,
+}
+
+/// Groups stretches, which are in order of source and time.
+fn by_source_and_reason(incomplete: &[CoverageGap]) -> Vec<GapsOfReason<'_>> {
+    let mut groups: Vec<GapsOfReason> = Vec::new();
+    let key = |gap: &CoverageGap| (gap.why, gap.stages.clone(), gap.reason.clone());
+    for gap in incomplete {
+        let of_source = groups.iter_mut().rev();
+        let mut of_source = of_source.take_while(|group| group.first.source == gap.source);
+        match of_source.find(|group| key(group.first) == key(gap)) {
+            Some(group) => group.count += 1,
+            None => groups.push(GapsOfReason {
+                first: gap,
+                count: 1,
+            }),
+        }
+    }
+    groups
+}
+
+impl GapsOfReason<'_> {
+    fn line(&self, through_ms: &BTreeMap<String, u64>) -> String {
+        let gap = self.first;
+        let reason = match gap.why {
+            GapReason::Waiting => {
+                let through = through_ms.get(&gap.source).copied().unwrap_or(0);
+                let through = complete_through(&gap.source, through);
+                return format!("{through}; the rest is not indexed yet");
+            }
+            GapReason::Lost => "the source gave no pictures".to_owned(),
+            GapReason::Expired => "it is no longer kept".to_owned(),
+            GapReason::Failed => match &gap.reason {
+                Some(reason) => format!("failed: {reason}"),
+                None if gap.stages.is_empty() => "nothing could be made of it".to_owned(),
+                None => format!("failed: {}", gap.stages.join(", ")),
+            },
+        };
+        let more = match self.count - 1 {
+            0 => String::new(),
+            more => format!(" and {}", counted(more, "more stretch")),
+        };
+        let stretch = match (gap.from_ms, gap.to_ms) {
+            (0, None) => String::new(),
+            (from_ms, None) => format!("from {} on  ", MediaTime::from_millis(from_ms)),
+            (from_ms, to_ms) => format!("{}{more}  ", time_range(from_ms, to_ms)),
+        };
+        format!("not complete: {stretch}{}  {reason}", gap.source)
     }
 }
 
@@ -55,5 +116,75 @@ pub fn time_range(start_ms: u64, end_ms: Option<u64>) -> String {
     match end_ms.map(MediaTime::from_millis) {
         Some(end) => format!("{start} - {end}"),
         None => format!("{start} - "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gap(source: &str, from_ms: u64, to_ms: Option<u64>, why: GapReason) -> CoverageGap {
+        CoverageGap {
+            source: source.to_owned(),
+            from_ms,
+            to_ms,
+            why,
+            stages: Vec::new(),
+            reason: None,
+        }
+    }
+
+    fn sources(count: usize) -> BTreeMap<String, u64> {
+        (0..count).map(|n| (format!("{n:02}.mp4"), 4000)).collect()
+    }
+
+    #[test]
+    fn many_complete_sources_take_one_line() {
+        assert!(completeness_lines(&sources(0), &[]).is_empty());
+        assert_eq!(
+            completeness_lines(&sources(1), &[]),
+            ["complete through 00:00:04.000  00.mp4"]
+        );
+        assert_eq!(
+            completeness_lines(&sources(53), &[]),
+            ["complete through the end: all 53 sources"]
+        );
+    }
+
+    #[test]
+    fn only_sources_that_are_not_complete_are_named_and_what_is_wrong_comes_first() {
+        let failed = CoverageGap {
+            stages: vec!["source".to_owned()],
+            reason: Some("it holds no frames".to_owned()),
+            ..gap("07.mp4", 0, None, GapReason::Failed)
+        };
+        let lost = |from| gap("09.mp4", from, Some(from + 1000), GapReason::Lost);
+        let gaps = [
+            gap("03.mp4", 4000, None, GapReason::Waiting),
+            failed,
+            lost(1000),
+            lost(3000),
+        ];
+        assert_eq!(
+            completeness_lines(&sources(53), &gaps),
+            [
+                "not complete: 07.mp4  failed: it holds no frames",
+                "not complete: 00:00:01.000 - 00:00:02.000 and 1 more stretch  09.mp4  the source gave no pictures",
+                "complete through 00:00:04.000  03.mp4; the rest is not indexed yet",
+                "the other 50 sources are complete",
+            ]
+        );
+    }
+
+    #[test]
+    fn many_sources_that_are_not_complete_are_counted() {
+        let all = sources(53);
+        let gaps: Vec<_> = all
+            .keys()
+            .map(|source| gap(source, 4000, None, GapReason::Waiting))
+            .collect();
+        let lines = completeness_lines(&all, &gaps);
+        assert_eq!(lines.len(), MAX_LINES + 1);
+        assert_eq!(lines[MAX_LINES], "not complete: 43 more sources");
     }
 }

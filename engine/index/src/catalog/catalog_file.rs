@@ -9,8 +9,9 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 /// All tables with a column `source` that holds the name of a source.
-pub(super) const TABLES_BY_SOURCE: [&str; 6] = [
+pub(super) const TABLES_BY_SOURCE: [&str; 7] = [
     "files",
+    "played_files",
     "sources",
     "segments",
     "summaries",
@@ -55,16 +56,22 @@ impl Store {
         self.read(|connection| file_of(connection, source))
     }
 
+    /// Returns the entries of a file.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn files_at(&self, path: &Path) -> std::result::Result<Vec<CatalogFile>, StoreError> {
+        self.read(|connection| files_at(connection, path))
+    }
+
     /// Removes all sources of a file with everything that belongs to them, and returns their names.
     ///
     /// # Errors
     /// If the store cannot be written; nothing changes then.
     pub fn remove_file(&mut self, path: &Path) -> std::result::Result<Vec<String>, StoreError> {
         self.write("remove a source from", |change| {
-            let mut of_file = change.prepare("SELECT source FROM files WHERE path = ?1")?;
-            let sources: Vec<String> = of_file
-                .query_map([path_to_text(path)], |row| row.get(0))?
-                .collect::<Result<_>>()?;
+            let sources = files_at(change, path)?.into_iter().map(|file| file.source);
+            let sources: Vec<String> = sources.collect();
             for source in &sources {
                 remove_source(change, source)?;
             }
@@ -87,6 +94,15 @@ pub(super) fn catalog_file(row: &Row) -> Result<CatalogFile> {
 pub(super) fn file_of(connection: &Connection, source: &str) -> Result<Option<CatalogFile>> {
     let one = "SELECT source, path, content, touched FROM files WHERE source = ?1";
     connection.query_row(one, [source], catalog_file).optional()
+}
+
+/// Returns the entries of a file, by source.
+pub(super) fn files_at(connection: &Connection, path: &Path) -> Result<Vec<CatalogFile>> {
+    let mut files = connection.prepare(
+        "SELECT source, path, content, touched FROM files WHERE path = ?1 ORDER BY source",
+    )?;
+    let files = files.query_map([path_to_text(path)], catalog_file)?;
+    files.collect()
 }
 
 /// Removes a source from all tables, and returns the number of removed rows.

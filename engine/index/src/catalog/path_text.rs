@@ -16,6 +16,13 @@ pub fn path_to_text(path: &Path) -> String {
     text
 }
 
+/// Returns the text of a path as people write it, given its text as [`path_to_text`] writes it: they differ only by backslashes. A
+/// path that is not UTF-8 stays as it is.
+pub(crate) fn readable(text: &str) -> String {
+    let path = path_from_text(text).into_os_string();
+    path.into_string().unwrap_or_else(|_| text.to_owned())
+}
+
 /// Returns the path that a text of [`path_to_text`] stands for.
 pub(super) fn path_from_text(text: &str) -> PathBuf {
     let mut bytes = Vec::with_capacity(text.len());
@@ -43,6 +50,16 @@ fn escape(text: &str) -> Option<(usize, Option<u8>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_readable_path_is_the_path_itself_unless_it_is_not_utf_8() {
+        let readable_of = |bytes: &[u8]| {
+            let path = PathBuf::from(OsString::from_vec(bytes.to_vec()));
+            readable(&path_to_text(&path))
+        };
+        assert_eq!(readable_of(b"/v/a\\b 'c'.mp4"), r"/v/a\b 'c'.mp4");
+        assert_eq!(readable_of(b"/v/caf\xe9.mp4"), r"/v/caf\xE9.mp4");
+    }
 
     #[test]
     fn every_path_has_a_text_of_its_own() {

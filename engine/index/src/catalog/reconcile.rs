@@ -1,4 +1,7 @@
 //! Matches a discovered file with the catalog, and brings the rows of its source in line.
+//!
+//! A recording keeps the name that it was first given while its file stays where it is: the same file has other names relative
+//! to other folders, and what people and standing queries know is the first one.
 
 use std::path::Path;
 
@@ -6,7 +9,7 @@ use atom_operators::start_time::StartTime;
 use rusqlite::{Result, Transaction, params};
 
 use super::catalog_file::{
-    CatalogFile, REMOVE_WATERMARK, TABLES_BY_SOURCE, catalog_file, file_of, remove_source,
+    CatalogFile, REMOVE_WATERMARK, TABLES_BY_SOURCE, catalog_file, file_of, files_at, remove_source,
 };
 use super::path_text::path_to_text;
 use crate::error::StoreError;
@@ -19,8 +22,9 @@ const ALIKE: &str = "
     UNION SELECT source, path, content, touched FROM files WHERE path = ?2";
 
 /// A recording as it was found on disk.
+#[derive(Clone, Copy)]
 pub struct DiscoveredFile<'a> {
-    /// The name it would have as a source.
+    /// The name it would have as a source, if it is new.
     pub name: &'a str,
     /// Its path.
     pub path: &'a Path,
@@ -38,10 +42,19 @@ pub struct DiscoveredFile<'a> {
     pub has_content: &'a dyn Fn(&Path, &str) -> bool,
 }
 
+/// A discovered file in the catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReconciledFile {
+    /// The name of its source: the one it was first given, if it is known.
+    pub source: String,
+    /// What happened to the file since it was last found.
+    pub outcome: Reconciliation,
+}
+
 /// The outcome of matching a discovered file with the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reconciliation {
-    /// Its name belongs to another file that still exists: nothing was changed.
+    /// The name belongs to another file that still exists: nothing was changed.
     NameInUse,
     /// It is a new recording.
     New,
@@ -63,24 +76,43 @@ impl Store {
     pub fn reconcile(
         &mut self,
         file: &DiscoveredFile,
-    ) -> std::result::Result<Reconciliation, StoreError> {
+    ) -> std::result::Result<ReconciledFile, StoreError> {
         self.write("name a source in", |change| {
-            let outcome = match file_of(change, file.name)? {
-                Some(known) => reconcile_known(change, file, &known)?,
-                None => reconcile_unknown(change, file)?,
+            let source = first_name(change, file)?.unwrap_or_else(|| file.name.to_owned());
+            let file = DiscoveredFile {
+                name: &source,
+                ..*file
+            };
+            let outcome = match file_of(change, &source)? {
+                Some(known) => reconcile_known(change, &file, &known)?,
+                None => reconcile_unknown(change, &file)?,
             };
             if outcome != Reconciliation::NameInUse {
-                let path = path_to_text(file.path);
-                change.execute(
-                    "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4)",
-                    params![file.name, path, file.content_digest, file.change_stamp],
-                )?;
-                if let Some(start) = file.start {
-                    set_start(change, file.name, start)?;
-                }
+                enter(change, &file)?;
             }
-            Ok(outcome)
+            Ok(ReconciledFile { source, outcome })
         })
+    }
+}
+
+/// Returns the name under which the catalog knows this file, if it is still the same recording.
+fn first_name(change: &Transaction, file: &DiscoveredFile) -> Result<Option<String>> {
+    let same = files_at(change, file.path)?.into_iter().find(|known| {
+        known.content_digest == file.content_digest || (file.grown_from)(&known.content_digest)
+    });
+    Ok(same.map(|known| known.source))
+}
+
+/// Enters a file into the catalog, in the place of what is known of its source.
+fn enter(change: &Transaction, file: &DiscoveredFile) -> Result<()> {
+    let path = path_to_text(file.path);
+    change.execute(
+        "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4)",
+        params![file.name, path, file.content_digest, file.change_stamp],
+    )?;
+    match file.start {
+        Some(start) => set_start(change, file.name, start),
+        None => Ok(()),
     }
 }
 
@@ -98,7 +130,7 @@ fn reconcile_known(
     }
     if (file.grown_from)(&known.content_digest) {
         change.execute(
-            "UPDATE sources SET ended = 0 WHERE source = ?1",
+            "UPDATE sources SET ended = 0, failed_stage = NULL, failed_reason = NULL WHERE source = ?1",
             [file.name],
         )?;
         return Ok(Reconciliation::Grown);
@@ -121,8 +153,7 @@ fn reconcile_unknown(change: &Transaction, file: &DiscoveredFile) -> Result<Reco
         if other.content_digest != file.content_digest {
             // The file had another name and other content.
             remove_source(change, &other.source)?;
-        } else if other.path == file.path || !(file.has_content)(&other.path, &other.content_digest)
-        {
+        } else if !(file.has_content)(&other.path, &other.content_digest) {
             old_name = old_name.or(Some(other.source));
         }
     }
@@ -159,7 +190,7 @@ mod tests {
             exists: &|path| !path.starts_with("gone"),
             has_content: &|path, _| !path.starts_with("gone"),
         };
-        store.reconcile(&file).unwrap()
+        store.reconcile(&file).unwrap().outcome
     }
 
     fn index(store: &mut Store, source: &str, caption: &str) {
@@ -200,12 +231,29 @@ mod tests {
     }
 
     #[test]
-    fn one_file_is_one_source_under_whatever_name_it_is_found() {
+    fn a_file_keeps_its_first_name_when_it_is_found_from_another_folder() {
+        let (mut store, _folder) = store();
+        reconcile(&mut store, "deep/a", "/v/deep/a", "x");
+        index(&mut store, "deep/a", "ball");
+        for other in ["a", "/v/deep/a", "v/deep/a"] {
+            let outcome = reconcile(&mut store, other, "/v/deep/a", "x");
+            assert_eq!(outcome, Reconciliation::Unchanged, "{other}");
+        }
+        assert_eq!(
+            reconcile(&mut store, "a", "/v/deep/a", "xy"),
+            Reconciliation::Grown
+        );
+        let files = store.files().unwrap();
+        assert_eq!((files.len(), &*files[0].source), (1, "deep/a"));
+        assert_eq!(files[0].content_digest, "xy");
+        assert_eq!(search(&store, "ball"), [0]);
+    }
+
+    #[test]
+    fn another_recording_in_the_place_of_a_file_gets_the_name_it_is_found_under() {
         let (mut store, _folder) = store();
         reconcile(&mut store, "/v/a", "/v/a", "x");
         index(&mut store, "/v/a", "ball");
-        let moved = reconcile(&mut store, "a", "/v/a", "x");
-        assert_eq!(moved, Reconciliation::Moved("/v/a".to_owned()));
         assert_eq!(reconcile(&mut store, "b", "/v/a", "y"), Reconciliation::New);
         assert_eq!(store.files().unwrap().len(), 1);
         assert!(search(&store, "ball").is_empty());

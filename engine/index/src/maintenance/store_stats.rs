@@ -32,6 +32,8 @@ pub struct StoreStats {
     pub packs: Vec<PackStats>,
     /// Sources that are indexed again and have not caught up yet, under the current pack and under the newer ones.
     pub under_way: Vec<SourceState>,
+    /// Sources that failed, under the pack that searches read.
+    pub failed: Vec<SourceState>,
     /// Sources by the origin of their start time; without one they are counted under `unknown`.
     pub start_utc_from: BTreeMap<String, u64>,
     /// Unused pages of the file.
@@ -100,6 +102,9 @@ fn read_stats(connection: &Connection, file: u64) -> Result<StoreStats> {
         |statement: &str| -> Result<u64> { connection.query_row(statement, [], |row| row.get(0)) };
     let segments = sum("SELECT count(*) FROM segments")?;
     let states = states(connection)?;
+    let failed = states
+        .iter()
+        .filter(|state| state.current && state.failure.is_some());
     Ok(StoreStats {
         sources: sum("SELECT count(DISTINCT source) FROM sources")?,
         segments,
@@ -114,6 +119,7 @@ fn read_stats(connection: &Connection, file: u64) -> Result<StoreStats> {
         bytes_per_segment: file as f64 / segments.max(1) as f64,
         packs: pack_stats(connection, &states)?,
         under_way: reindexing(connection, &states)?,
+        failed: failed.cloned().collect(),
         start_utc_from: start_origins(connection)?,
         free_pages: sum("PRAGMA freelist_count")?,
         version: VERSION,

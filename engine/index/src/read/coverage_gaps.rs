@@ -1,7 +1,8 @@
 //! The stretches of a span that are missing, and why: an answer about that span has to say so.
 //!
 //! Three things make a stretch incomplete: it lies after the time through which its source is complete and the source has
-//! not ended, it is a gap, or a stage gave nothing for a segment in it.
+//! not ended, it is a gap, or a stage gave nothing for a segment in it. The rest of a source that failed does not wait for
+//! anything, so it is reported as failed, with the reason.
 
 use atom_operators::qa::archive::{CoverageGap, GapReason};
 use rusqlite::{Connection, Result, Row, Statement, params};
@@ -49,7 +50,7 @@ pub(crate) fn read_incomplete<'s>(
     for (state, span) in sources {
         let mut stretches = read_stretches(&mut gaps, state, span)?;
         stretches.extend(read_stretches(&mut failed, state, span)?);
-        stretches.extend(waiting(state, span));
+        stretches.extend(rest(state, span));
         stretches.sort_by_key(|stretch| stretch.from_ms);
         all.extend(merge(stretches));
     }
@@ -71,6 +72,7 @@ fn read_stretches(
             to_ms: (end < u64::MAX).then_some(end),
             why: why(row, 2)?,
             stages: from_json(row, 3)?,
+            reason: None,
         })
     };
     let stretches = statement.query_map(key, |row| {
@@ -80,14 +82,23 @@ fn read_stretches(
     stretches.collect()
 }
 
-fn waiting(state: &SourceState, span: Span) -> Option<CoverageGap> {
+/// Returns the rest of a source that has not ended: it waits to be processed, or the source failed there.
+fn rest(state: &SourceState, span: Span) -> Option<CoverageGap> {
     let from_ms = state.sealed_ms.max(span.from_ms);
-    (!state.ended && from_ms < span.to_ms).then(|| CoverageGap {
+    if state.ended || from_ms >= span.to_ms {
+        return None;
+    }
+    let failure = state.failure.as_ref();
+    Some(CoverageGap {
         source: state.source.clone(),
         from_ms,
         to_ms: (span.to_ms < u64::MAX).then_some(span.to_ms),
-        why: GapReason::Waiting,
-        stages: Vec::new(),
+        why: failure.map_or(GapReason::Waiting, |_| GapReason::Failed),
+        stages: failure
+            .iter()
+            .map(|failure| failure.stage.clone())
+            .collect(),
+        reason: failure.map(|failure| failure.reason.clone()),
     })
 }
 
@@ -96,7 +107,7 @@ fn merge(stretches: Vec<CoverageGap>) -> Vec<CoverageGap> {
     let mut merged: Vec<CoverageGap> = Vec::new();
     for next in stretches {
         let continues = |before: &&mut CoverageGap| {
-            (before.why, &before.stages) == (next.why, &next.stages)
+            (before.why, &before.stages, &before.reason) == (next.why, &next.stages, &next.reason)
                 && before
                     .to_ms
                     .is_none_or(|end| next.from_ms <= end.saturating_add(MERGE_DISTANCE_MS))
@@ -116,6 +127,7 @@ fn merge(stretches: Vec<CoverageGap>) -> Vec<CoverageGap> {
 mod tests {
     use super::*;
     use crate::row::{Gap, Row, Seal};
+    use crate::source_state::SourceFailure;
     use crate::testing::{incomplete, row, seal, store};
 
     fn missing(
@@ -175,6 +187,28 @@ mod tests {
             missing(&store, None, Some(11_000))[4],
             (10_000, Some(11_000), GapReason::Waiting, 0)
         );
+    }
+
+    #[test]
+    fn the_rest_of_a_source_that_failed_is_failed_with_the_reason_and_not_waiting() {
+        let (mut store, _folder) = store();
+        seal(&mut store, "door", &[row(0, "x")], 4000);
+        let failure = SourceFailure {
+            stage: "source".to_owned(),
+            reason: "it was cut short".to_owned(),
+        };
+        store.fail("door", "p", &failure).unwrap();
+        let missing = incomplete(&store, "door", None, None);
+        let expected = CoverageGap {
+            source: "door".to_owned(),
+            from_ms: 4000,
+            to_ms: None,
+            why: GapReason::Failed,
+            stages: vec!["source".to_owned()],
+            reason: Some("it was cut short".to_owned()),
+        };
+        assert_eq!(missing, [expected]);
+        assert!(incomplete(&store, "door", None, Some(4000)).is_empty());
     }
 
     #[test]

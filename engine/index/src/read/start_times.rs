@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use atom_operators::start_time::StartTime;
+use atom_operators::{start_time::StartTime, utc::utc};
+use jiff::Timestamp;
 use rusqlite::{Connection, Result, params};
 
 use crate::error::StoreError;
@@ -19,6 +20,20 @@ impl Store {
     /// If the store cannot be read.
     pub fn start_times(&self) -> std::result::Result<BTreeMap<String, StartTime>, StoreError> {
         self.read(start_times)
+    }
+
+    /// Returns the wall time at a media time of a source, as JSON has it, if the start time of the source is known.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn wall_time(
+        &self,
+        source: &str,
+        ms: u64,
+    ) -> std::result::Result<Option<String>, StoreError> {
+        let starts = self.start_times()?;
+        let start = starts.get(source);
+        Ok(start.and_then(|start| wall_time(start.utc_ms, ms)))
     }
 
     /// Sets the start time of a live source, unless it has one.
@@ -48,6 +63,12 @@ impl Store {
     ) -> std::result::Result<(), StoreError> {
         set_start(&self.connection, source, start).map_err(StoreError::at(&self.path, "write to"))
     }
+}
+
+/// Formats the wall time at a media time of a source, given its start time.
+pub(crate) fn wall_time(start_utc_ms: i64, ms: u64) -> Option<String> {
+    let utc_ms = start_utc_ms.checked_add_unsigned(ms)?;
+    Some(utc(Timestamp::from_millisecond(utc_ms).ok()?))
 }
 
 /// Sets the start time of a source.

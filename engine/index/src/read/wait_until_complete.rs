@@ -13,7 +13,8 @@ use crate::store::Store;
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 impl Store {
-    /// Waits until every source that a filter selects has ended or is complete to the end of its span, at most for `timeout`.
+    /// Waits until every source that a filter selects has ended, has failed, or is complete to the end of its span, at most for
+    /// `timeout`.
     /// Sources that are named and do not exist yet are waited for. Returns false on timeout.
     ///
     /// # Errors
@@ -57,6 +58,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source_state::SourceFailure;
     use crate::testing::{row, seal, store};
 
     #[test]
@@ -85,5 +87,17 @@ mod tests {
         let mut other = Store::open(&folder.path().join("atom.db")).unwrap();
         other.finish("door", "p", 2000).unwrap();
         assert!(store.wait(&more, Duration::ZERO).unwrap());
+    }
+    #[test]
+    fn a_source_that_failed_is_not_waited_for() {
+        let (mut store, _folder) = store();
+        seal(&mut store, "door", &[row(0, "x")], 1000);
+        assert!(!store.wait(&Filter::default(), Duration::ZERO).unwrap());
+        let failure = SourceFailure {
+            stage: "source".to_owned(),
+            reason: "damaged".to_owned(),
+        };
+        store.fail("door", "p", &failure).unwrap();
+        assert!(store.wait(&Filter::default(), Duration::ZERO).unwrap());
     }
 }

@@ -11,7 +11,8 @@ pub(crate) const VERSION: u32 = 2;
 ///
 /// - `sources`: one row for each source and pack. `run` is the number of the latest start of indexing; it orders the
 ///   packs of a source, and a row of `segments` carries the run that wrote it, so `finish` can tell which rows are old. Numbers
-///   come from `runs` and are never reused, so a reader notices a source that was removed and added again.
+///   come from `runs` and are never reused, so a reader notices a source that was removed and added again. `failed_stage` and
+///   `failed_reason` say why the latest run did not reach the end of the source; the start of a run clears them.
 /// - `current_sources`: the packs of each source that searches read. All packs of a live source are current, because its frames
 ///   cannot be seen again. Of any other source the newest pack that has caught up with all older ones is current. A pack
 ///   that has ended has caught up; before that it must hold something, be at most ten seconds behind, and the older one must not
@@ -23,6 +24,8 @@ pub(crate) const VERSION: u32 = 2;
 /// - `gaps`: stretches without rows.
 /// - `changes`: ids of rows that were added, changed or removed, the newest 16,384.
 /// - `files`: the catalog of recordings. `content` is a fingerprint, `touched` changes whenever the file is written to.
+/// - `played_files`: the files that runs play under names of their own, such as a source of a pipeline file. They are no part of the
+///   catalog. `source_paths`: the present path of each source that has a file.
 /// - `start_times`: when the media time of a source was 0. `origin` says how that is known.
 /// - `matches`: segments among the best of a standing query; `events`: how that changed, the newest 65,536.
 /// - `query_state`: `revision` counts changes to queries. `applied_change` and `applied_revision` are the change of rows and
@@ -37,6 +40,9 @@ CREATE TABLE sources (
     sealed_ms INTEGER NOT NULL DEFAULT 0,
     ended INTEGER NOT NULL DEFAULT 0,
     live INTEGER NOT NULL DEFAULT 0,
+    failed_stage TEXT,
+    failed_reason TEXT,
+    CHECK ((failed_stage IS NULL) = (failed_reason IS NULL)),
     PRIMARY KEY (source, pack)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE runs (last INTEGER NOT NULL) STRICT;
@@ -139,6 +145,14 @@ CREATE TABLE files (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX files_by_content ON files (content);
 CREATE INDEX files_by_path ON files (path);
+CREATE TABLE played_files (
+    source TEXT NOT NULL PRIMARY KEY,
+    path TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE VIEW source_paths AS
+    SELECT source, path FROM files
+    UNION ALL
+    SELECT source, path FROM played_files p WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.source = p.source);
 CREATE TABLE start_times (
     source TEXT NOT NULL PRIMARY KEY,
     start_utc_ms INTEGER NOT NULL,

@@ -2,6 +2,8 @@
 //!
 //! Invariant: everything an answer holds, hits and completeness, is of one moment of the store.
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::bm25;
@@ -13,6 +15,7 @@ use super::rank::rank;
 use super::rank_fusion::ScoredRow;
 use super::search_scope::{SearchScope, wall_time};
 use super::tokenizer::Tokenizer;
+use crate::catalog::source_path::readable_path_of;
 use crate::error::StoreError;
 use crate::hit::{Hit, Hits};
 use crate::read::coverage_gaps::read_incomplete;
@@ -80,8 +83,8 @@ impl Store {
         query: &Query,
         cache: &SearchCache,
     ) -> std::result::Result<(), StoreError> {
-        let sources = cache.sources().iter();
-        let mut names: Vec<&str> = sources.map(|source| &*source.state.source).collect();
+        let present = cache.sources().iter().filter(|source| source.present);
+        let mut names: Vec<&str> = present.map(|source| &*source.state.source).collect();
         names.sort_unstable();
         match query.filter.unmatched(&names) {
             Some(unmatched) => {
@@ -102,6 +105,7 @@ fn hits<'s>(
 ) -> Result<Vec<Hit>> {
     let mut texts = moment.prepare(TEXT)?;
     let mut snippets = moment.prepare(SNIPPET)?;
+    let mut paths = BTreeMap::new();
     let wanted = any_of(&words.wanted);
     let mut hits = Vec::new();
     for (position, score) in ranked {
@@ -114,8 +118,13 @@ fn hits<'s>(
                 .flatten(),
             None => None,
         };
+        let path = match paths.entry(row.source) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(readable_path_of(moment, &source.state.source)?),
+        };
         hits.push(Hit {
             source: source.state.source.clone(),
+            path: path.clone(),
             start_ms: row.start_ms,
             end_ms: row.end_ms,
             text: texts.query_row([row.id], |row| row.get(0))?,

@@ -60,10 +60,10 @@ mod tests {
     use super::*;
     use crate::hit::Hit;
 
-    #[test]
-    fn neighbours_within_a_second_form_a_group_and_groups_are_ordered_by_their_best_hit() {
-        let hit = |source: &str, start_ms, score| Hit {
+    fn hit(source: &str, start_ms: u64, score: f64) -> Hit {
+        Hit {
             source: source.to_owned(),
+            path: None,
             start_ms,
             end_ms: start_ms + 4000,
             text: String::new(),
@@ -71,7 +71,11 @@ mod tests {
             start_utc: None,
             start_utc_from: None,
             snippet: None,
-        };
+        }
+    }
+
+    #[test]
+    fn neighbours_within_a_second_form_a_group_and_groups_are_ordered_by_their_best_hit() {
         let hits = Hits {
             hits: vec![
                 hit("b", 20_000, 0.9),

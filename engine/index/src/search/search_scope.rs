@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use atom_operators::{start_time::StartOrigin, utc::utc};
-use jiff::Timestamp;
+use atom_operators::start_time::StartOrigin;
 
 use super::cached_rows::{CachedRow, SearchCache};
 use super::page_token::PageToken;
 use super::query::Query;
 use crate::change_feed::FeedSource;
+use crate::read::start_times;
 use crate::source_filter::Span;
 
 /// The sources, spans and rows that a query searches.
@@ -97,6 +97,5 @@ impl<'q> SearchScope<'q> {
 
 /// Formats the wall time at a media time of a source, if its start time is known.
 pub(super) fn wall_time(source: &FeedSource, ms: u64) -> Option<String> {
-    let utc_ms = source.start_utc_ms()?.checked_add_unsigned(ms)?;
-    Some(utc(Timestamp::from_millisecond(utc_ms).ok()?))
+    start_times::wall_time(source.start_utc_ms()?, ms)
 }

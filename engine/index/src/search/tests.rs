@@ -6,7 +6,7 @@ use super::query::Query;
 use crate::row::{Row, Seal};
 use crate::source_filter::Filter;
 use crate::store::Store;
-use crate::testing::{found, query, row, store, vectors};
+use crate::testing::{found, query, remove_source, row, store, vectors};
 
 fn seal(store: &mut Store, source: &str, rows: &[Row]) {
     store.begin(source, "p").unwrap();
@@ -241,4 +241,21 @@ fn a_search_sees_what_another_connection_sealed_since_the_last_one() {
         (hits.hits[0].start_ms, hits.complete_through_ms["door"]),
         (6000, 7000)
     );
+}
+
+#[test]
+fn a_source_that_was_removed_since_the_last_search_is_unknown() {
+    let (mut store, _folder) = five_rows();
+    seal(&mut store, "yard", &[row(0, "a ball")]);
+    let of_yard = Query {
+        filter: Filter {
+            sources: vec!["yard".to_owned()],
+            ..Filter::default()
+        },
+        ..query("ball")
+    };
+    assert_eq!(store.search(&of_yard).unwrap().hits.len(), 1);
+    assert!(remove_source(&mut store, "yard"));
+    let refused = store.search(&of_yard).unwrap_err().to_string();
+    assert!(refused.contains("no source \"yard\""), "{refused}");
 }

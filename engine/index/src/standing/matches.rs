@@ -6,6 +6,7 @@ use rusqlite::types::Type;
 use rusqlite::{Result, Row, params};
 use serde::Serialize;
 
+use crate::catalog::readable;
 use crate::column_conversion::{signed, unknown_value};
 use crate::error::StoreError;
 use crate::store::Store;
@@ -56,6 +57,9 @@ pub struct QueryEvent {
     /// The segment.
     #[serde(flatten)]
     pub segment: SegmentSpan,
+    /// The present path of its file, if its source is a recording in the catalog.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Its caption or tags, if the segment still exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -112,15 +116,20 @@ pub struct Match {
     /// The segment.
     #[serde(flatten)]
     pub segment: SegmentSpan,
+    /// The present path of its file, if its source is a recording in the catalog.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Its caption or tags.
     pub text: String,
 }
 
-const EVENTS: &str = "SELECT id, query, event, score, source, start_ms, end_ms, text, at_utc_ms
+const EVENTS: &str = "SELECT id, query, event, score, source, start_ms, end_ms, text, at_utc_ms,
+        (SELECT path FROM source_paths p WHERE p.source = events.source)
     FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
 
 const MATCHES: &str =
-    "SELECT m.score, m.source, m.start_ms, m.end_ms, coalesce(s.caption, s.tags, '')
+    "SELECT m.score, m.source, m.start_ms, m.end_ms, coalesce(s.caption, s.tags, ''),
+        (SELECT path FROM source_paths p WHERE p.source = m.source)
     FROM matches m JOIN queries q ON q.id = m.query
     JOIN segments s ON s.id = m.segment AND s.source = m.source AND s.start_ms = m.start_ms
     WHERE q.name = ?1 ORDER BY m.score DESC, m.segment";
@@ -138,6 +147,7 @@ impl Store {
                     score: share(row.get(0)?),
                     segment: SegmentSpan::from_columns(row, 1)?,
                     text: row.get(4)?,
+                    path: path(row, 5)?,
                 })
             };
             matches.query_map([query], found)?.collect()
@@ -181,8 +191,14 @@ fn event(row: &Row) -> Result<QueryEvent> {
         score: share(row.get(3)?),
         segment: SegmentSpan::from_columns(row, 4)?,
         text: row.get(7)?,
+        path: path(row, 9)?,
         at_utc: utc(at),
     })
+}
+
+fn path(row: &Row, column: usize) -> Result<Option<String>> {
+    let path: Option<String> = row.get(column)?;
+    Ok(path.as_deref().map(readable))
 }
 
 fn share(millionths: u32) -> f64 {

@@ -6,19 +6,20 @@ use super::gaps::finish_gaps;
 use super::seal_rows::run_key;
 use crate::column_conversion::signed;
 use crate::error::StoreError;
-use crate::source_state::Progress;
+use crate::source_state::{Progress, SourceFailure};
 use crate::store::{Abort, Store};
 
 const BEGIN: &str = "
     INSERT INTO sources (source, pack, run) VALUES (?1, ?2, (SELECT 1 + last FROM runs))
-    ON CONFLICT DO UPDATE SET run = run
+    ON CONFLICT DO UPDATE SET failed_stage = NULL, failed_reason = NULL
     RETURNING sealed_ms, ended";
 
 /// The tables whose rows belong to a source and a pack.
 const TABLES_BY_PACK: [&str; 4] = ["gaps", "segments", "summaries", "sources"];
 
 impl Store {
-    /// Registers a run over `source` and returns the progress of earlier ones under the same `pack`.
+    /// Registers a run over `source` and returns the progress of earlier ones under the same `pack`. A failure of an earlier run
+    /// is forgotten: the source is tried again.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -69,6 +70,26 @@ impl Store {
         })
     }
 
+    /// Records that a run ended before the end of `source`, for a reason that lies in the source: nothing more comes from it until
+    /// it changes or is indexed again. A source that has ended has not failed.
+    ///
+    /// # Errors
+    /// If the store cannot be written, or the run was not begun.
+    pub fn fail(
+        &mut self,
+        source: &str,
+        pack: &str,
+        failure: &SourceFailure,
+    ) -> Result<(), StoreError> {
+        self.write("write to", |change| {
+            let key = run_key(change, source, pack)?;
+            let set = "UPDATE sources SET failed_stage = ?3, failed_reason = ?4
+                WHERE source = ?1 AND pack = ?2 AND NOT ended";
+            let values = params![key.source, key.pack, failure.stage, failure.reason];
+            Ok(change.execute(set, values).map(drop)?)
+        })
+    }
+
     /// Records that `source` ended at `end_ms`.
     ///
     /// Removes what earlier runs with other packs and settings made of the source, and the rows and gaps that begin at or after its end or stem
@@ -80,7 +101,7 @@ impl Store {
         self.write("finish a run in", |change| {
             let key = run_key(change, source, pack)?;
             change.execute(
-                "UPDATE sources SET ended = 1, live = 0, sealed_ms = ?3 WHERE source = ?1 AND pack = ?2",
+                "UPDATE sources SET ended = 1, live = 0, sealed_ms = ?3, failed_stage = NULL, failed_reason = NULL WHERE source = ?1 AND pack = ?2",
                 params![source, pack, signed(end_ms)],
             )?;
             for table in TABLES_BY_PACK {
@@ -200,6 +221,7 @@ mod tests {
             ended: true,
             current: true,
             live: false,
+            failure: None,
         };
         assert_eq!(store.sources().unwrap(), [only]);
     }
@@ -225,6 +247,47 @@ mod tests {
         store.finish("door", "new", 8000).unwrap();
         assert_eq!(found(&store, "live"), [0]);
         assert!(found(&store, "ball").is_empty());
+    }
+
+    #[test]
+    fn a_failure_is_remembered_until_the_source_is_tried_again() {
+        let (mut store, _folder) = store();
+        let failure = SourceFailure {
+            stage: "source".to_owned(),
+            reason: "it holds no frames".to_owned(),
+        };
+        let remembered = |store: &Store| store.sources().unwrap()[0].failure.clone();
+        store.begin("door", "a").unwrap();
+        store.fail("door", "a", &failure).unwrap();
+        assert_eq!(remembered(&store), Some(failure.clone()));
+        store.begin("door", "a").unwrap();
+        assert_eq!(remembered(&store), None);
+        store.fail("door", "a", &failure).unwrap();
+        store.finish("door", "a", 0).unwrap();
+        assert_eq!(remembered(&store), None);
+        store.fail("door", "a", &failure).unwrap();
+        assert_eq!(
+            remembered(&store),
+            None,
+            "a source that has ended has not failed"
+        );
+    }
+
+    #[test]
+    fn a_failed_run_with_other_settings_leaves_the_rows_of_the_old_ones_complete() {
+        let (mut store, _folder) = store();
+        store.begin("door", "old").unwrap();
+        let rows = [row(0, "ball")];
+        store.seal("door", "old", Seal::of(&rows, 4000)).unwrap();
+        store.finish("door", "old", 4000).unwrap();
+        store.begin("door", "new").unwrap();
+        let failure = SourceFailure {
+            stage: "source".to_owned(),
+            reason: "damaged".to_owned(),
+        };
+        store.fail("door", "new", &failure).unwrap();
+        assert_eq!(found(&store, "ball"), [0]);
+        assert!(crate::testing::incomplete(&store, "door", None, None).is_empty());
     }
 
     #[test]

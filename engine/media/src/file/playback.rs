@@ -42,11 +42,7 @@ pub fn play_recording(
     let (resumed, growing) = (request.from > MediaTime::default(), request.growing);
     let mut processor = FrameProcessor::new(request);
     let outcome = play_to_end(&mut processor, sender);
-    let summary = PlaybackSummary {
-        end: processor.end,
-        complete: matches!(outcome, Ok(())) && processor.frames > 0 && !growing,
-        frames: processor.frames,
-    };
+    let complete = matches!(outcome, Ok(())) && processor.frames > 0 && !growing;
     let failure = match outcome {
         Err(PlaybackStop::Cancelled) => None,
         Err(_) if growing => None,
@@ -66,7 +62,12 @@ pub fn play_recording(
             location: shown,
             reason: processor.location.unreachable().unwrap_or(reason),
         }),
-        _ => Ok(summary),
+        failure => Ok(PlaybackSummary {
+            end: processor.end,
+            complete,
+            frames: processor.frames,
+            failure: failure.filter(|_| !complete),
+        }),
     }
 }
 

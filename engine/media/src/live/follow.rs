@@ -74,6 +74,7 @@ pub fn follow_live(
             end: follower.clock.last(),
             complete: false,
             frames: follower.frames,
+            failure: None,
         }),
     }
 }

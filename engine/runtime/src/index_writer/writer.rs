@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use atom_index::{Gap, Seal, Store, StoreError};
+use atom_index::{Gap, Seal, SourceFailure, Store, StoreError};
 use atom_operators::{
+    failure::Stage,
     ids::{NodeId, SourceId},
     start_time::{StartOrigin, StartTime},
 };
@@ -49,6 +50,8 @@ pub(crate) struct RowBatch {
     pub(crate) gaps: Vec<Gap>,
     pub(crate) progress: SealProgress,
     pub(crate) key: RowKey,
+    /// The reason why the source could not be played to its end, if it is to blame.
+    pub(crate) failure: Option<String>,
 }
 
 impl IndexWriter {
@@ -96,9 +99,17 @@ impl IndexWriter {
             sealed_ms: through,
         };
         self.store.seal(source, pack, seal)?;
-        if batch.progress.ended {
-            self.store.finish(source, pack, through)?;
+        match &batch.failure {
+            _ if batch.progress.ended => self.store.finish(source, pack, through),
+            Some(reason) => self.store.fail(source, pack, &source_failure(reason)),
+            None => Ok(()),
         }
-        Ok(())
+    }
+}
+
+fn source_failure(reason: &str) -> SourceFailure {
+    SourceFailure {
+        stage: Stage::Source.name().to_owned(),
+        reason: reason.to_owned(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use atom_operators::{
     ids::NodeId, media_time::MediaTime, node::NodeKind, segment::START_TOLERANCE,
 };
-use atom_pipelines::{Input, Plan};
+use atom_pipelines::{Input, Plan, PlannedSource, Uri};
 use jiff::Timestamp;
 
 use crate::{
@@ -44,9 +44,29 @@ pub(crate) fn find_starts(
             row_keys,
             resume,
         };
-        find_start(plan, writers, request)
+        let start = find_start(plan, writers, request)?;
+        note_played_file(&plan.sources[source], writers, &start)?;
+        Ok(start)
     };
     (0..plan.sources.len()).map(start).collect()
+}
+
+/// Notes in each index which file a source plays, so that hits tell its path.
+fn note_played_file(
+    source: &PlannedSource,
+    writers: &mut [IndexWriter],
+    start: &SourceStart,
+) -> Result<(), RuntimeError> {
+    let uri = Uri::parse(&source.uri).ok();
+    let path = uri.as_ref().and_then(Uri::path);
+    let path = path.and_then(|path| path.canonicalize().ok());
+    let path = path.filter(|_| !source.is_live());
+    for writer in writers {
+        if let Some(key) = start.row_keys.get(&writer.node) {
+            writer.store.set_played_file(&key.source, path.as_deref())?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the keys of a source's rows, given its name in each index.

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use atom_index::{DiscoveredFile, Reconciliation, path_to_text};
+use atom_index::{CatalogFile, DiscoveredFile, ReconciledFile, Reconciliation, path_to_text};
 use atom_media::{
     file::{content_digest::ContentDigest, recording_start::recording_start},
     folder::FileState,
@@ -136,8 +136,8 @@ impl<'r> Reconciler<'r> {
         })
     }
 
-    /// Claims a name for the recording in each index: its own, or its full path if another file has that. Returns the
-    /// names by index node.
+    /// Claims a name for the recording in each index: the one it is known by, or its own, or its full path if another file has that.
+    /// Returns the names by index node.
     fn claim(
         &self,
         writers: &mut [IndexWriter],
@@ -150,16 +150,15 @@ impl<'r> Reconciler<'r> {
             if !writer.source_names.contains_key(&job.planned) {
                 continue;
             }
-            let mut name = job.name.clone();
-            let mut claim = self.claim_name(writer, &name, file)?;
-            if claim == Reconciliation::NameInUse {
-                name = path_to_text(file.path);
-                claim = self.claim_name(writer, &name, file)?;
+            let mut claim = self.claim_name(writer, &job.name, file)?;
+            if claim.outcome == Reconciliation::NameInUse {
+                claim = self.claim_name(writer, &path_to_text(file.path), file)?;
             }
-            if let Some(event) = SourceEvent::of_reconciliation(&name, claim) {
+            let ReconciledFile { source, outcome } = claim;
+            if let Some(event) = SourceEvent::of_reconciliation(&source, outcome) {
                 events.send(OutputEvent::Source(event));
             }
-            names.insert(writer.node, name);
+            names.insert(writer.node, source);
         }
         Ok(names)
     }
@@ -169,7 +168,7 @@ impl<'r> Reconciler<'r> {
         writer: &mut IndexWriter,
         name: &str,
         file: &FileIdentity,
-    ) -> Result<Reconciliation, RuntimeError> {
+    ) -> Result<ReconciledFile, RuntimeError> {
         let found = DiscoveredFile {
             name,
             path: file.path,
@@ -185,19 +184,29 @@ impl<'r> Reconciler<'r> {
 
     /// Returns the stored digest of a file that was not written to since it was indexed: it need not be read again then.
     fn digest_if_unchanged(&self, job: &FolderJob, change_stamp: &str) -> Option<String> {
-        let writers = self.writers.lock();
-        let mut files = writers
-            .iter()
-            .filter_map(|writer| writer.store.file_of(&job.name).ok().flatten());
-        let same =
-            files.find(|file| file.path == job.file.path && file.change_stamp == change_stamp);
+        let mut known = self.known_at(&job.file.path).into_iter();
+        let same = known.find(|file| file.change_stamp == change_stamp);
         same.map(|file| file.content_digest)
+    }
+
+    /// Returns what the indexes know of the file at a path.
+    fn known_at(&self, path: &Path) -> Vec<CatalogFile> {
+        let writers = self.writers.lock();
+        let known = writers.iter().flat_map(|writer| {
+            writer.store.files_at(path).unwrap_or_else(|error| {
+                debug!(%error, "cannot look a file up in the index");
+                Vec::new()
+            })
+        });
+        known.collect()
     }
 
     /// Waits until nothing of sources with the names of a recording is in the graph any more; false if the run stops before.
     fn wait_until_out_of_graph(&self, job: &FolderJob) -> bool {
-        let full_name = path_to_text(&job.file.path);
-        while self.is_in_graph(&[&job.name, &full_name]) {
+        let known = self.known_at(&job.file.path).into_iter();
+        let mut names: Vec<String> = known.map(|file| file.source).collect();
+        names.extend([job.name.clone(), path_to_text(&job.file.path)]);
+        while self.is_in_graph(&names) {
             if self.context.stop.wait(POLL_INTERVAL) {
                 return false;
             }
@@ -205,12 +214,12 @@ impl<'r> Reconciler<'r> {
         true
     }
 
-    fn is_in_graph(&self, names: &[&str]) -> bool {
+    fn is_in_graph(&self, names: &[String]) -> bool {
         let sources = self.context.status.sources();
         let recordings = sources.iter().filter(|source| source.recording.is_some());
         recordings
             .flat_map(|source| source.row_keys.values())
-            .any(|key| names.contains(&&*key.source))
+            .any(|key| names.contains(&key.source))
     }
 
     /// True if a file is queued, being played, or in the graph.

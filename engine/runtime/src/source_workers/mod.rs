@@ -3,8 +3,10 @@
 //! | file | holds |
 //! |---|---|
 //! | `playback_builder` | a source with everything that is needed to play it |
+//! | `file_failure` | whether a file is to blame for a playback that failed |
 //! | `workers` | the threads: one for each live source, a few for all recordings |
 
+mod file_failure;
 mod playback_builder;
 mod workers;
 

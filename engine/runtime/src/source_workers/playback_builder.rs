@@ -24,6 +24,7 @@ use crate::{
 
 /// A source that is ready to be played.
 pub(super) struct Playback {
+    pub(super) source: Arc<SourceStatus>,
     pub(super) request: PlaybackRequest,
     pub(super) sender: FrameSender,
 }
@@ -123,7 +124,7 @@ impl<'r> PlaybackBuilder<'r> {
 
     fn playback(
         &self,
-        source: &SourceStatus,
+        source: &Arc<SourceStatus>,
         location: Location,
         point: &ResumePoint,
         channel: &mut SourceChannel,
@@ -151,7 +152,11 @@ impl<'r> PlaybackBuilder<'r> {
             connection: Arc::clone(&source.connection),
             ..FrameSender::for_recording(source.id, channel.sender.clone(), counters)
         };
-        Playback { request, sender }
+        Playback {
+            source: Arc::clone(source),
+            request,
+            sender,
+        }
     }
 
     /// Returns the settings by which a live source is followed.

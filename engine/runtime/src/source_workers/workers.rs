@@ -14,17 +14,19 @@ use atom_media::{
 };
 use atom_models::error_chain;
 use parking_lot::Mutex;
-use tracing::warn;
 
-use super::playback_builder::{Playback, PlaybackBuilder};
+use super::{
+    file_failure::{error_in_file, stop_in_file},
+    playback_builder::{Playback, PlaybackBuilder},
+};
 use crate::{
     error::RuntimeError,
     input_channels::{SourceChannel, SourceChannels},
-    output_event::EventSender,
+    output_event::{EventSender, OutputEvent, SourceEvent},
     source_queue::{Job, SourceQueue},
 };
 
-/// The number of sources with errors that are listed at most; errors of folder recordings are logged when they happen too.
+/// The number of planned sources with errors that are listed at most.
 const MAX_ERRORS: usize = 100;
 
 /// The error of a thread whose source panicked.
@@ -34,7 +36,7 @@ const PANICKED: RuntimeError = RuntimeError::Panicked { part: "a source" };
 pub(crate) struct SourceWorkers<'r> {
     queue: &'r SourceQueue,
     builder: PlaybackBuilder<'r>,
-    /// Errors by source.
+    /// Errors of planned sources, by source; those of folder recordings are events, since the run may go on for days.
     errors: Mutex<BTreeMap<String, RuntimeError>>,
 }
 
@@ -58,7 +60,7 @@ impl<'r> SourceWorkers<'r> {
         let live = channels.live.into_iter().map(|(source, mut channel)| {
             threads.spawn(move || {
                 if let Some(playback) = self.builder.planned(source, &mut channel) {
-                    self.play(playback, false);
+                    self.play(playback, None);
                 }
                 channel.close();
             })
@@ -70,7 +72,7 @@ impl<'r> SourceWorkers<'r> {
                 while let Some(job) = self.queue.next() {
                     let work = AssertUnwindSafe(|| self.work(&job, &mut channel, &events));
                     if catch_unwind(work).is_err() {
-                        self.note_error(job.name(), PANICKED, job.is_from_folder());
+                        self.note_error(job.name(), PANICKED, folder_events(&job, &events));
                     }
                     self.queue.finish(&job);
                 }
@@ -81,9 +83,9 @@ impl<'r> SourceWorkers<'r> {
         handles
     }
 
-    /// Returns the errors of sources that could not be played.
-    pub(crate) fn into_errors(self) -> Vec<RuntimeError> {
-        self.errors.into_inner().into_values().collect()
+    /// Returns the errors of planned sources that could not be played, by source.
+    pub(crate) fn into_errors(self) -> BTreeMap<String, RuntimeError> {
+        self.errors.into_inner()
     }
 
     fn work(&self, job: &Job, channel: &mut SourceChannel, events: &EventSender) {
@@ -91,48 +93,65 @@ impl<'r> SourceWorkers<'r> {
             Job::Planned(source) => Ok(self.builder.planned(*source, channel)),
             Job::Folder(job) => self.builder.recording(job, channel, events),
         };
+        let events = folder_events(job, events);
         match playback {
-            Ok(Some(playback)) => self.play(playback, job.is_from_folder()),
+            Ok(Some(playback)) => self.play(playback, events),
             Ok(None) => {}
-            Err(error) => self.note_error(job.name(), error, job.is_from_folder()),
+            Err(error) => self.note_error(job.name(), error, events),
         }
     }
 
-    fn play(&self, Playback { request, sender }: Playback, from_folder: bool) {
-        let name = request.location.redacted();
-        let file = match &request.location {
-            Location::File(path) => Some(path.clone()),
-            _ => None,
-        };
+    /// Plays a source; for a recording of a folder, a failure goes to `events`.
+    fn play(&self, playback: Playback, events: Option<&EventSender>) {
+        let Playback {
+            source,
+            request,
+            sender,
+        } = playback;
+        let location = request.location.clone();
         let played = catch_unwind(AssertUnwindSafe(|| play(request, &sender)));
-        let ended = match played.unwrap_or(Err(PANICKED)) {
-            Ok(ended) => {
-                self.errors.lock().remove(&name);
-                ended
+        let (summary, reason) = match played.unwrap_or(Err(PANICKED)) {
+            Ok(summary) => {
+                let reason = stop_in_file(&location, &summary);
+                (summary, reason)
             }
+            // A file of a folder that was removed meanwhile is not an error.
+            Err(_) if events.is_some() && was_removed(&location) => Default::default(),
             Err(error) => {
-                // A file of a folder that was removed meanwhile is not an error.
-                let removed = from_folder && file.is_some_and(|file| !file.exists());
-                if !removed {
-                    self.note_error(&name, error, from_folder);
-                }
-                PlaybackSummary::default()
+                let reason = error_in_file(&location, &error);
+                self.note_error(&source.name, error, events);
+                (PlaybackSummary::default(), reason)
             }
         };
+        if let Some(reason) = reason {
+            // Each playback has a status of its own.
+            let _ = source.failure.set(reason);
+        }
         sender.connection.set(ConnectionState::Over, None);
-        sender.end(ended);
+        sender.end(summary);
     }
 
-    /// Notes an error. That of a folder's recording is logged at once, since the run may go on for days.
-    fn note_error(&self, source: &str, error: RuntimeError, from_folder: bool) {
-        if from_folder {
-            warn!("{}", error_chain(&error));
+    /// Notes an error. That of a folder's recording is reported at once.
+    fn note_error(&self, source: &str, error: RuntimeError, events: Option<&EventSender>) {
+        if let Some(events) = events {
+            let (name, error) = (source.to_owned(), error_chain(&error));
+            events.send(OutputEvent::Source(SourceEvent::Failed { name, error }));
+            return;
         }
         let mut errors = self.errors.lock();
         if errors.len() < MAX_ERRORS {
             errors.insert(source.to_owned(), error);
         }
     }
+}
+
+/// Returns the sender of events for a recording of a folder.
+fn folder_events<'e>(job: &Job, events: &'e EventSender) -> Option<&'e EventSender> {
+    job.is_from_folder().then_some(events)
+}
+
+fn was_removed(location: &Location) -> bool {
+    matches!(location, Location::File(path) if !path.exists())
 }
 
 /// Plays a source to its end, or until the run stops.

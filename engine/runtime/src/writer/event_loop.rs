@@ -92,9 +92,7 @@ impl Writer {
                 self.wake_queries = None;
             }
             OutputEvent::Source(event) => {
-                if let SourceEvent::Removed(name) | SourceEvent::Replaced(name) = &event {
-                    self.totals.incomplete.remove(name);
-                }
+                self.totals.note_event(&event);
                 self.source_event(&event);
             }
         }

@@ -1,6 +1,9 @@
 //! Counts, failures and errors of everything that a run wrote.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use atom_models::Reason;
 use atom_operators::{failure::Stage, ids::SourceId};
@@ -8,6 +11,7 @@ use atom_operators::{failure::Stage, ids::SourceId};
 use crate::{
     error::RuntimeError,
     metrics::Metrics,
+    output_event::SourceEvent,
     run_report::SourceReport,
     run_status::{SealProgress, SourceStatus},
 };
@@ -28,10 +32,14 @@ pub(crate) struct WriterTotals {
     pub(crate) finished: BTreeMap<String, SourceReport>,
     /// Recordings of folders that were not processed to their end, with the time through which they are complete, in milliseconds.
     pub(crate) incomplete: BTreeMap<String, u64>,
+    /// Recordings of folders that failed and were not replaced by something better since; each was reported when it happened.
+    pub(crate) failed: BTreeSet<String>,
     /// Failures by stage and reason.
     pub(crate) failures: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     /// Errors that make the run fail.
     pub(crate) errors: Vec<RuntimeError>,
+    /// The planned sources that some of the errors are about.
+    pub(crate) with_error: BTreeSet<String>,
     /// True if the run ended because the observer went away.
     pub(crate) observer_gone: bool,
     /// Counts failures too.
@@ -71,12 +79,35 @@ impl WriterTotals {
 
     /// Notes that a recording of a folder ended: all of it, or only up to some point.
     pub(super) fn note_end(&mut self, source: &SourceStatus, ended: bool, progress: SealProgress) {
+        self.sources.remove(&source.id);
+        let name = &source.name;
         if ended {
-            self.incomplete.remove(&source.name);
+            self.forget(name);
+        } else if self.failed.contains(name) || source.failure.get().is_some() {
+            self.failed.insert(name.clone());
+            self.incomplete.remove(name);
         } else if self.incomplete.len() < MAX_INCOMPLETE {
             let through = progress.complete_through.millis();
-            self.incomplete.insert(source.name.clone(), through);
+            self.incomplete.insert(name.clone(), through);
         }
-        self.sources.remove(&source.id);
+    }
+
+    /// Notes what happened to a recording of a folder.
+    pub(super) fn note_event(&mut self, event: &SourceEvent) {
+        match event {
+            SourceEvent::Removed(name) | SourceEvent::Replaced(name) => self.forget(name),
+            SourceEvent::Failed { name, .. } => drop(self.failed.insert(name.clone())),
+            _ => {}
+        }
+    }
+
+    /// True if one of the errors says why a planned source is incomplete, or if nobody is there to be told.
+    pub(crate) fn is_explained(&self, source: &str) -> bool {
+        self.observer_gone || self.with_error.contains(source)
+    }
+
+    fn forget(&mut self, name: &str) {
+        self.incomplete.remove(name);
+        self.failed.remove(name);
     }
 }

@@ -148,5 +148,7 @@ fn add_to_pending(
     let gaps = tick.gaps.iter().filter(|(node, _)| concerns(node));
     batch.gaps.extend(gaps.map(|(_, gap)| gap.clone()));
     (batch.progress, batch.key) = (tick.progress, key.clone());
+    // It was set before the end of the source entered the graph.
+    batch.failure = tick.end.and_then(|_| source.failure.get().cloned());
     true
 }

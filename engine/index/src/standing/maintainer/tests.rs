@@ -166,7 +166,7 @@ fn a_recording_that_is_replaced_by_a_shorter_one_is_not_too_old() {
             exists: &|_| true,
             has_content: &|_, _| true,
         };
-        let outcome = store.reconcile(&file).unwrap();
+        let outcome = store.reconcile(&file).unwrap().outcome;
         seal(store, "film", rows);
         maintainer.step().unwrap();
         outcome
