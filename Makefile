@@ -39,6 +39,8 @@ torture: setup ## what the tests do in seconds, for many minutes: cameras that f
 	ATOM_JOINS=30 cargo test --release --locked -p atom-tests --test concealed_cameras reconnect -- --nocapture
 	ATOM_OVERLOAD_SECONDS=120 cargo test --release --locked -p atom-tests --test overload -- --nocapture
 	ATOM_KILLS=200 cargo test --release --locked -p atom-tests --test kill -- --nocapture
+	ATOM_STOPS=300 cargo test --release --locked -p atom-tests --test stops -- --nocapture
+	ATOM_REQUESTS=20000 cargo test --release --locked -p atom-tests --test http_fuzz -- --nocapture
 	ATOM_FUZZ_FACTOR=100 cargo test --release --locked -p atom-tests --test fuzz -- --nocapture
 
 bench: setup ## measures this machine and writes BENCHMARKS.md

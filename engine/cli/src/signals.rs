@@ -1,15 +1,31 @@
 //! Signals: the first Ctrl-C (or SIGTERM) drains the run, the second one ends the program; SIGHUP reopens output files.
+//!
+//! Invariant: a program that ends at once leaves its threads no time in which their models are half gone. `std::process::exit`
+//! would run the destructors of the ONNX Runtime library while modules run, and their errors were logged, or even stored,
+//! as if the models had failed.
 
-use std::{process, sync::LazyLock, thread};
+use std::{
+    sync::LazyLock,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use atom_operators::{cancel::CancellationToken, hangup::HangupCount};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
+    low_level,
 };
 
 use crate::output::eprint_line;
+
+/// Time within which further signals belong to the same request: `timeout` and others send a signal to a process and then to
+/// its group, so that it comes twice.
+const SAME_REQUEST: Duration = Duration::from_millis(200);
+
+/// The exit code of a program that was stopped at once.
+const STOPPED: i32 = 1;
 
 /// The hang-up signals of this process.
 static HANGUPS: LazyLock<HangupCount> = LazyLock::new(HangupCount::default);
@@ -36,17 +52,67 @@ pub fn cancel_on_ctrl_c() -> anyhow::Result<CancellationToken> {
 }
 
 fn handle_signals(mut signals: Signals, stop: &CancellationToken) {
+    let mut requests = StopRequests::default();
     for signal in signals.forever() {
-        match signal {
-            SIGHUP => {
-                HANGUPS.add();
-                tracing::info!("hang-up signal: output files are reopened");
-            }
-            _ if stop.is_cancelled() => process::exit(1),
-            _ => {
+        if signal == SIGHUP {
+            HANGUPS.add();
+            tracing::info!("hang-up signal: output files are reopened");
+            continue;
+        }
+        match requests.on_signal(Instant::now()) {
+            StopAction::Drain => {
                 stop.cancel();
                 eprint_line("stopping: what is under way is finished; once more to stop at once");
             }
+            StopAction::Nothing => {}
+            StopAction::EndAtOnce => low_level::exit(STOPPED),
         }
+    }
+}
+
+/// The stop signals so far.
+#[derive(Debug, Default)]
+struct StopRequests {
+    first: Option<Instant>,
+}
+
+/// What a signal asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum StopAction {
+    /// Finish what is under way.
+    Drain,
+    /// It is the first request once more.
+    Nothing,
+    /// End the program.
+    EndAtOnce,
+}
+
+impl StopRequests {
+    fn on_signal(&mut self, now: Instant) -> StopAction {
+        match self.first {
+            None => {
+                self.first = Some(now);
+                StopAction::Drain
+            }
+            Some(first) if now.duration_since(first) < SAME_REQUEST => StopAction::Nothing,
+            Some(_) => StopAction::EndAtOnce,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_comes_twice_at_the_same_moment_is_one_request() {
+        let start = Instant::now();
+        let mut requests = StopRequests::default();
+        let actions = [0, 1, 199, 200, 5000].map(|ms| {
+            let now = start + Duration::from_millis(ms);
+            requests.on_signal(now)
+        });
+        use StopAction::{Drain, EndAtOnce, Nothing};
+        assert_eq!(actions, [Drain, Nothing, Nothing, EndAtOnce, EndAtOnce]);
     }
 }
