@@ -33,11 +33,12 @@ test: setup ## all tests
 	@scripts/setup.sh prometheus
 	cargo test --release --locked --workspace
 
-torture: setup ## what the tests do in seconds, for many minutes: cameras that fail, overload, kills, random input
+torture: setup ## what the tests do in seconds, for many minutes: cameras that fail, overload, kinds of video, kills, random input
 	cargo build --release --locked --workspace
 	ATOM_CUTS=100 cargo test --release --locked -p atom-tests --test live again_and_again -- --nocapture
 	ATOM_JOINS=30 cargo test --release --locked -p atom-tests --test concealed_cameras reconnect -- --nocapture
 	ATOM_OVERLOAD_SECONDS=120 cargo test --release --locked -p atom-tests --test overload -- --nocapture
+	ATOM_MEDIA_CASES=all cargo test --release --locked -p atom-tests --test media_formats generated -- --nocapture
 	ATOM_KILLS=200 cargo test --release --locked -p atom-tests --test kill -- --nocapture
 	ATOM_STOPS=300 cargo test --release --locked -p atom-tests --test stops -- --nocapture
 	ATOM_REQUESTS=20000 cargo test --release --locked -p atom-tests --test http_fuzz -- --nocapture

@@ -24,6 +24,18 @@ pub fn generate(name: &str, arguments: &[&str]) -> PathBuf {
 /// # Panics
 /// ffmpeg is missing or fails.
 pub fn generate_from(name: &str, arguments: &[&str], input: &[u8]) -> PathBuf {
+    make(name, arguments, input).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Like [`generate_from`]; none if ffmpeg cannot make the file, as without an encoder.
+///
+/// # Panics
+/// ffmpeg is missing.
+pub fn try_generate_from(name: &str, arguments: &[&str], input: &[u8]) -> Option<PathBuf> {
+    make(name, arguments, input).ok()
+}
+
+fn make(name: &str, arguments: &[&str], input: &[u8]) -> Result<PathBuf, String> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut hasher = DefaultHasher::new();
@@ -31,9 +43,9 @@ pub fn generate_from(name: &str, arguments: &[&str], input: &[u8]) -> PathBuf {
     let folder = media_folder().join(format!("{:016x}", hasher.finish()));
     let path = folder.join(name);
     if !path.is_file() {
-        run_ffmpeg(&folder, name, arguments, input);
+        run_ffmpeg(&folder, name, arguments, input)?;
     }
-    path
+    Ok(path)
 }
 
 fn media_folder() -> PathBuf {
@@ -45,7 +57,12 @@ fn media_folder() -> PathBuf {
 }
 
 /// Generates a file in a temporary folder and moves it to its final path, because several test binaries may run at once.
-fn run_ffmpeg(folder: &std::path::Path, name: &str, arguments: &[&str], input: &[u8]) {
+fn run_ffmpeg(
+    folder: &std::path::Path,
+    name: &str,
+    arguments: &[&str],
+    input: &[u8],
+) -> Result<(), String> {
     fs::create_dir_all(folder).expect("the target folder can be written");
     let temporary = tempfile::tempdir_in(folder).expect("the target folder can be written");
     let path = temporary.path().join(name);
@@ -64,11 +81,11 @@ fn run_ffmpeg(folder: &std::path::Path, name: &str, arguments: &[&str], input: &
         .wait_with_output()
         .expect("a child can be waited for");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && path.is_file(),
-        "ffmpeg {arguments:?} failed: {stderr}"
-    );
+    if !output.status.success() || !path.is_file() {
+        return Err(format!("ffmpeg {arguments:?} failed: {stderr}"));
+    }
     fs::rename(&path, folder.join(name)).expect("the target folder can be written");
+    Ok(())
 }
 
 /// Returns a video of solid colours, each with its duration in seconds, at 10 frames per second.

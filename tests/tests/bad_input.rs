@@ -5,76 +5,13 @@ use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use atom_tests::{
     generated_media, pack_cache, pipeline_text,
-    program::{ProgramOutput, Workdir, path_str},
+    program::{ProgramOutput, Workdir},
 };
-
-/// Asserts that a file cannot be captioned.
-#[track_caller]
-fn assert_video_rejected(dir: &Workdir, name: &str, words: &[&str]) {
-    let path = dir.path(name);
-    let output = dir.atom(&["caption", path_str(&path), "--pack", "fake"]);
-    let mut all = vec!["error", name];
-    all.extend(words);
-    let output = output.fails_with(&all);
-    assert!(!output.stdout.contains("-->"), "{output}");
-}
 
 /// Writes a short valid video.
 fn valid_video(dir: &Workdir, name: &str) -> PathBuf {
     let video = generated_media::colours("good.mp4", &[("red", 2.0), ("blue", 2.0)]);
     dir.copy(&video, name)
-}
-
-#[test]
-fn a_missing_file_is_rejected() {
-    assert_video_rejected(&Workdir::new(), "none.mp4", &["does not exist"]);
-}
-
-#[test]
-fn a_folder_instead_of_a_file_is_rejected() {
-    let dir = Workdir::new();
-    fs::create_dir(dir.path("folder.mp4")).unwrap();
-    assert_video_rejected(&dir, "folder.mp4", &["folder", "atom index"]);
-}
-
-#[test]
-fn a_text_file_named_as_a_video_is_rejected() {
-    let dir = Workdir::new();
-    dir.write("words.mp4", "This is no video at all.\n".repeat(100));
-    assert_video_rejected(&dir, "words.mp4", &[]);
-}
-
-#[test]
-fn random_bytes_named_as_a_video_are_rejected() {
-    let dir = Workdir::new();
-    let noise = (0..100_000u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8);
-    dir.write("noise.mp4", noise.collect::<Vec<_>>());
-    assert_video_rejected(&dir, "noise.mp4", &[]);
-}
-
-#[test]
-fn a_truncated_mp4_without_its_index_is_rejected() {
-    let dir = Workdir::new();
-    let whole = fs::read(generated_media::moving("index_at_end.mp4", 8.0, &[])).unwrap();
-    dir.write("cut.mp4", &whole[..whole.len() / 2]);
-    assert_video_rejected(&dir, "cut.mp4", &[]);
-}
-
-#[test]
-fn an_empty_file_is_rejected() {
-    let dir = Workdir::new();
-    dir.write("empty.mp4", "");
-    assert_video_rejected(&dir, "empty.mp4", &["empty"]);
-}
-
-#[test]
-fn a_file_with_only_sound_is_rejected() {
-    let sine = ["-f", "lavfi", "-i", "sine=d=2"];
-    for name in ["sound.mp4", "sound.wav", "sound.mkv"] {
-        let dir = Workdir::new();
-        dir.copy(&generated_media::generate(name, &sine), name);
-        assert_video_rejected(&dir, name, &[]);
-    }
 }
 
 /// Asserts that a pipeline file is rejected before the run starts.

@@ -4,36 +4,12 @@
 use std::{fs, path::Path};
 
 use atom_tests::{
+    captioning::{caption, caption_completely, truncate, wrong_captions},
     generated_media,
     playback::play_all,
-    program::{ProgramOutput, Workdir, path_str},
-    subtitle_parsers::{self, Cue},
+    program::{Workdir, path_str},
+    subtitle_parsers,
 };
-
-/// Captions a video with the fake pack.
-#[track_caller]
-fn caption(video: &Path) -> (Vec<Cue>, ProgramOutput) {
-    let output = Workdir::new()
-        .atom(&["caption", path_str(video), "--pack", "fake"])
-        .ok();
-    let cues = subtitle_parsers::webvtt(&output.stdout);
-    (cues, output)
-}
-
-/// Captions a video and asserts that there are no warnings, and that the cues are in order and end at `end_ms`.
-#[track_caller]
-fn caption_completely(video: &Path, end_ms: u64) -> Vec<Cue> {
-    let (cues, output) = caption(video);
-    assert_eq!(output.stderr, "", "{}", video.display());
-    subtitle_parsers::assert_in_order(&cues, end_ms + 1);
-    let last = cues.last().unwrap().end_ms;
-    assert!(
-        last + 1 >= end_ms,
-        "{}: {last}, not {end_ms}",
-        video.display()
-    );
-    cues
-}
 
 #[test]
 fn a_video_with_one_frame_is_captioned() {
@@ -59,13 +35,6 @@ fn an_image_is_captioned() {
 #[test]
 fn a_clip_of_half_a_second_is_captioned() {
     caption_completely(&generated_media::colours("half.mp4", &[("red", 0.5)]), 500);
-}
-
-/// Writes the first part of a file, a share of its bytes.
-fn truncate(dir: &Workdir, video: &Path, name: &str, share: f64) -> std::path::PathBuf {
-    let whole = fs::read(video).unwrap();
-    let length = (whole.len() as f64 * share) as usize;
-    dir.write(name, &whole[..length])
 }
 
 #[test]
@@ -284,54 +253,6 @@ fn rotation_metadata_is_applied() {
         assert_ne!(expected, "rgbw", "ffmpeg rotates by {degrees}");
         assert_eq!(corners(&rotated), expected, "{degrees}");
     }
-}
-
-#[test]
-fn sound_and_subtitle_streams_are_ignored() {
-    let dir = Workdir::new();
-    let words = dir.write("words.srt", "1\n00:00:00,000 --> 00:00:02,000\nhello\n");
-    let arguments = [
-        "-f",
-        "lavfi",
-        "-i",
-        "sine=d=5",
-        "-f",
-        "lavfi",
-        "-i",
-        "color=c=red:s=160x120:r=10:d=4",
-        "-i",
-        path_str(&words),
-        "-map",
-        "0",
-        "-map",
-        "1",
-        "-map",
-        "2",
-        "-c:s",
-        "srt",
-    ];
-    let cues = caption_completely(&generated_media::generate("all.mkv", &arguments), 4000);
-    assert_eq!(cues.len(), 1);
-}
-
-/// Captions a red and blue video in each container and codec, and returns those with wrong times or texts.
-fn wrong_captions(codecs: &[(&str, &[&str])]) -> Vec<String> {
-    let parts = [("red", 2.0), ("blue", 2.0)];
-    let mut wrong = Vec::new();
-    for (name, options) in codecs {
-        let video = generated_media::colours_with(name, &parts, 25, options);
-        let (cues, output) = caption(&video);
-        let texts: Vec<_> = cues.iter().map(|cue| cue.text.as_str()).collect();
-        let near = cues.first().is_some_and(|cue| cue.start_ms <= 40)
-            && cues
-                .last()
-                .is_some_and(|cue| cue.end_ms.abs_diff(4000) <= 40);
-        let correct = near && texts == ["A picture of red.", "A picture of blue."];
-        if !correct || !output.stderr.is_empty() {
-            wrong.push(format!("{name}: {output}"));
-        }
-    }
-    wrong
 }
 
 #[test]

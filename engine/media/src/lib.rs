@@ -33,6 +33,7 @@ mod source_location;
 
 pub use error::MediaError;
 pub use file::evenly_spaced_frames::{EvenlySpacedFrames, evenly_spaced_frames};
+pub use file::playable_check::check_playable;
 pub use file::playback::play_recording;
 pub use frame_sender::{Cancelled, FrameSender, PlaybackSummary};
 pub use gst::video_pipeline::init;

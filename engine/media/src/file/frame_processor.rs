@@ -34,6 +34,8 @@ const MAX_REORDERED: usize = 32;
 pub(super) enum PlaybackStop {
     Cancelled,
     Failed(String),
+    /// Nothing more is read, for no known reason.
+    Stuck,
     /// A frame was not decoded as it would have been with everything before it.
     WronglyDecoded,
 }
@@ -221,11 +223,15 @@ impl FrameProcessor {
             return Some(self.end);
         };
         let time = stream_time(sample, pts)?;
-        let origin = match self.mpeg_clock.load(Relaxed) {
-            true => *self.origin.get_or_insert(time),
-            false => 0,
-        };
-        Some(MediaTime::from_nanos(time.saturating_sub(origin)))
+        if self.mpeg_clock.load(Relaxed) {
+            self.origin.get_or_insert(time);
+        }
+        Some(self.since_origin(time))
+    }
+
+    /// Returns the media time of a stream time in nanoseconds.
+    pub(super) fn since_origin(&self, time: u64) -> MediaTime {
+        MediaTime::from_nanos(time.saturating_sub(self.origin.unwrap_or_default()))
     }
 }
 

@@ -5,30 +5,36 @@
 //! and between wanted frames that are far apart, are read but not decoded. Invariant: the wanted frames and their times are the
 //! same as if everything were decoded.
 
-use std::{
-    sync::atomic::Ordering::Relaxed,
-    time::{Duration, Instant},
-};
+use std::sync::atomic::Ordering::Relaxed;
 
 use atom_operators::media_time::MediaTime;
 use gstreamer as gst;
 
-use super::frame_processor::{FrameProcessor, PlaybackStop};
+use super::{
+    frame_processor::{FrameProcessor, PlaybackStop},
+    stall_watch::{Stall, StallWatch},
+    video_track_length::video_track_length,
+};
 use crate::{
     error::MediaError,
     frame_sender::{FrameSender, PlaybackSummary},
     gst::video_pipeline::{BusEvent, PipelineOptions, VideoPipeline},
     playback_request::PlaybackRequest,
+    source_location::Location,
 };
 
 /// Time that a pull waits before errors and cancellation are checked.
 const PULL_TIMEOUT: gst::ClockTime = gst::ClockTime::from_mseconds(50);
-/// A file that gives no frame for this long is abandoned: local files answer at once.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The reason why a video without a key frame gives no frame.
 const NO_KEY_FRAME: &str = "it has no key frame, so each of its frames depends on data that is missing (it may be cut out of a longer video)";
+/// GStreamer sometimes loses the error that stops it before the first frame; then the file is opened again.
+const ATTEMPTS: usize = 3;
 /// A video whose container gives a length more than this beyond its last frame was cut short.
 const LENGTH_TOLERANCE_MS: u64 = 1000;
+/// The reason of a playback that stopped without one.
+const STUCK: &str = "it is damaged: nothing can be read beyond this part";
+/// The reason of a playback that was abandoned.
+const TOO_SLOW: &str = "it gave no frame for 30 s";
 
 /// Plays the source to its end. A growing recording is played as far as it is whole, which may be nowhere.
 ///
@@ -48,6 +54,7 @@ pub fn play_recording(
         Err(_) if growing => None,
         Err(PlaybackStop::Failed(_)) if processor.all_concealed() => Some(NO_KEY_FRAME.into()),
         Err(PlaybackStop::Failed(reason)) => Some(reason),
+        Err(PlaybackStop::Stuck) => Some(STUCK.into()),
         Err(PlaybackStop::WronglyDecoded) => {
             Some("its frames need others that are not there".into())
         }
@@ -73,13 +80,24 @@ pub fn play_recording(
 
 /// Plays the source; once more, and decoding everything, if it cannot be decoded otherwise.
 fn play_to_end(processor: &mut FrameProcessor, sender: &FrameSender) -> Result<(), PlaybackStop> {
-    match play_once(processor, sender) {
+    match play_attempts(processor, sender) {
         Err(PlaybackStop::WronglyDecoded) => {
             processor.restart_without_skipping();
-            play_once(processor, sender)
+            play_attempts(processor, sender)
         }
         outcome => outcome,
     }
+}
+
+/// Plays; again if it stopped before the first frame without a reason.
+fn play_attempts(processor: &mut FrameProcessor, sender: &FrameSender) -> Result<(), PlaybackStop> {
+    for _ in 1..ATTEMPTS {
+        match play_once(processor, sender) {
+            Err(PlaybackStop::Stuck) if processor.frames == 0 => {}
+            outcome => return outcome,
+        }
+    }
+    play_once(processor, sender)
 }
 
 fn play_once(processor: &mut FrameProcessor, sender: &FrameSender) -> Result<(), PlaybackStop> {
@@ -90,7 +108,16 @@ fn play_once(processor: &mut FrameProcessor, sender: &FrameSender) -> Result<(),
     let opened = VideoPipeline::open(&processor.location, options);
     let pipeline = opened.map_err(|error| PlaybackStop::Failed(error.message))?;
     processor.attach(&pipeline);
-    let outcome = Player { pipeline }.run(processor, sender);
+    let track_length = match &processor.location {
+        Location::File(path) => video_track_length(path),
+        _ => None,
+    };
+    let mut player = Player {
+        pipeline,
+        track_length,
+        watch: StallWatch::new(),
+    };
+    let outcome = player.run(processor, sender);
     processor.observe_concealment(sender);
     processor.count_undecoded(sender);
     outcome
@@ -99,6 +126,9 @@ fn play_once(processor: &mut FrameProcessor, sender: &FrameSender) -> Result<(),
 /// Moves frames from a pipeline into the frame processor.
 struct Player {
     pipeline: VideoPipeline,
+    /// The length of the video track, if the file gives it.
+    track_length: Option<MediaTime>,
+    watch: StallWatch,
 }
 
 impl Player {
@@ -107,7 +137,6 @@ impl Player {
         processor: &mut FrameProcessor,
         sender: &FrameSender,
     ) -> Result<(), PlaybackStop> {
-        let mut last_frame = Instant::now();
         loop {
             if sender.cancelled() {
                 return Err(PlaybackStop::Cancelled);
@@ -118,29 +147,52 @@ impl Player {
                         self.report_length(sender);
                     }
                     processor.take(sample, sender)?;
-                    last_frame = Instant::now();
+                    self.watch.note_frame();
                 }
                 None if self.pipeline.at_end() => return self.finish(processor, sender),
-                None if last_frame.elapsed() > STALL_TIMEOUT => {
-                    return self.fail("it gave no frame for 30 s".into(), processor, sender);
-                }
                 None => {}
             }
             match self.pipeline.poll() {
                 Some(BusEvent::DamagedFrame(why)) => processor.report_fault(&why, sender)?,
                 Some(BusEvent::Failed(error)) => {
-                    return self.fail(error.message, processor, sender);
+                    return self.fail(PlaybackStop::Failed(error.message), processor, sender);
                 }
                 None => {}
             }
             processor.observe_concealment(sender);
+            let stop = match self.watch.check(&self.pipeline) {
+                Some(Stall::Stuck) => PlaybackStop::Stuck,
+                Some(Stall::TooSlow) => PlaybackStop::Failed(TOO_SLOW.into()),
+                None => continue,
+            };
+            return self.fail(stop, processor, sender);
         }
     }
 
     fn report_length(&self, sender: &FrameSender) {
-        if let Some(length) = self.pipeline.length() {
-            sender.length_ms.store(length.mseconds(), Relaxed);
+        if let Some(length) = self.track_length.or_else(|| self.container_length()) {
+            sender.length_ms.store(length.millis(), Relaxed);
         }
+    }
+
+    /// Returns the length of the longest track.
+    fn container_length(&self) -> Option<MediaTime> {
+        let length = self.pipeline.length()?;
+        Some(MediaTime::from_nanos(length.nseconds()))
+    }
+
+    /// Returns the length of the video if its end is missing. Where the container tells only the length of its longest track, any
+    /// track may last that long.
+    fn length_if_truncated(&self, processor: &FrameProcessor) -> Option<MediaTime> {
+        if self.pipeline.reading.ended_by_mark() {
+            return None;
+        }
+        let packets = processor.since_origin(self.pipeline.reading.packets_end());
+        let (length, played) = match self.track_length {
+            Some(length) => (length, processor.end),
+            None => (self.container_length()?, processor.end.max(packets)),
+        };
+        (length.millis() > played.millis() + LENGTH_TOLERANCE_MS).then_some(length)
     }
 
     /// Ends playback at the end of the stream, with a warning if the file was cut short.
@@ -153,12 +205,10 @@ impl Player {
         if let Some(error) = self.pipeline.take_error().filter(|_| processor.frames == 0) {
             return Err(PlaybackStop::Failed(error.message));
         }
-        let length = self.pipeline.length().map_or(0, gst::ClockTime::mseconds);
-        let truncated = length > processor.end.millis() + LENGTH_TOLERANCE_MS;
-        if processor.frames > 0 && truncated && !processor.growing {
+        let missing = self.length_if_truncated(processor);
+        if let Some(length) = missing.filter(|_| processor.frames > 0 && !processor.growing) {
             let why = format!(
-                "the video says it lasts {}, its frames end at {}: it was cut short",
-                MediaTime::from_millis(length),
+                "the video says it lasts {length}, its frames end at {}: it was cut short",
                 processor.end
             );
             sender.report_fault(processor.at, &why)?;
@@ -166,10 +216,10 @@ impl Player {
         Ok(())
     }
 
-    /// Ends playback with an error, after the frames that were decoded before it.
+    /// Ends playback early, after the frames that were decoded before.
     fn fail(
         &self,
-        reason: String,
+        stop: PlaybackStop,
         processor: &mut FrameProcessor,
         sender: &FrameSender,
     ) -> Result<(), PlaybackStop> {
@@ -177,9 +227,12 @@ impl Player {
         while let Some(sample) = self.pipeline.pull(gst::ClockTime::ZERO) {
             processor.take(sample, sender)?;
         }
-        if processor.frames > 0 {
-            processor.report_fault(&reason, sender)?;
+        match &stop {
+            _ if processor.frames == 0 => {}
+            PlaybackStop::Failed(reason) => processor.report_fault(reason, sender)?,
+            PlaybackStop::Stuck => processor.report_fault(STUCK, sender)?,
+            PlaybackStop::Cancelled | PlaybackStop::WronglyDecoded => {}
         }
-        Err(PlaybackStop::Failed(reason))
+        Err(stop)
     }
 }

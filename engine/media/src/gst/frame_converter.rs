@@ -1,8 +1,9 @@
 //! Converts decoded frames to packed RGB in the size that the vision encoder takes.
 //!
 //! GStreamer scales a frame in its own colour format. Its conversion from YUV to RGB comes out two to three levels of 255 too
-//! dark, so that step is done here, on the scaled frame, which also takes less time.
+//! dark, so that step is done here, on the scaled frame, which also takes less time. Transparent parts are black.
 
+use super::alpha_over_black::AlphaOverBlack;
 use atom_models::Image;
 use gstreamer as gst;
 use gstreamer_video::{self as gst_video, prelude::*};
@@ -74,6 +75,8 @@ fn display_proportions(info: &gst_video::VideoInfo) -> (u32, u32) {
 /// Converts frames of one format.
 struct FormatConverter {
     from: gst_video::VideoInfo,
+    /// Set for a format with alpha.
+    over_black: Option<AlphaOverBlack>,
     to: gst_video::VideoInfo,
     inner: gst_video::VideoConverter,
 }
@@ -94,17 +97,24 @@ impl FormatConverter {
             .map_err(|e| e.to_string())?;
         let mut config = gst_video::VideoConverterConfig::new();
         config.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
+        let over_black = AlphaOverBlack::for_format(from)?;
+        let opaque = over_black.as_ref().map_or(from, AlphaOverBlack::format);
         let inner =
-            gst_video::VideoConverter::new(from, &to, Some(config)).map_err(|e| e.to_string())?;
+            gst_video::VideoConverter::new(opaque, &to, Some(config)).map_err(|e| e.to_string())?;
         Ok(Self {
             from: from.clone(),
+            over_black,
             to,
             inner,
         })
     }
 
     fn convert(&self, buffer: gst::Buffer) -> Result<Image, String> {
-        let from = gst_video::VideoFrame::from_buffer_readable(buffer, &self.from)
+        let (buffer, format) = match &self.over_black {
+            Some(blending) => (blending.blend(buffer)?, blending.format()),
+            None => (buffer, &self.from),
+        };
+        let from = gst_video::VideoFrame::from_buffer_readable(buffer, format)
             .map_err(|_| "a frame that cannot be read".to_owned())?;
         let buffer = gst::Buffer::with_size(self.to.size()).map_err(|e| e.to_string())?;
         let mut to = gst_video::VideoFrame::from_buffer_writable(buffer, &self.to)

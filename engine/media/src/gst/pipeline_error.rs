@@ -8,6 +8,11 @@ use crate::source_location::Location;
 const TRANSPORT_REFUSED: &str =
     "the camera sends neither over TCP nor over UDP (461 Unsupported Transport)";
 const NOT_RTSP: &str = "what answers there does not speak RTSP: it is no camera";
+const TEXT: &str = "it holds text, but no video";
+const UNKNOWN_TYPE: &str =
+    "its first bytes are those of no known kind of file: it holds no video, or is damaged";
+const UNKNOWN_PIXELS: &str =
+    "GStreamer has no name for the pixel format of its frames, or cannot convert it";
 
 /// The reason why a video cannot go on.
 #[derive(Clone, Debug)]
@@ -81,7 +86,7 @@ impl PipelineError {
                     _ if login => login_hint(location).to_owned(),
                     ErrorClass::Transport => TRANSPORT_REFUSED.to_owned(),
                     _ if debug.contains("Parse error") => NOT_RTSP.to_owned(),
-                    _ => format!("{}{} ({element})", error.message(), system_error(&debug)),
+                    _ => stream_problem(&error, &debug, &element),
                 };
                 (text, class)
             }
@@ -93,10 +98,16 @@ impl PipelineError {
         }
     }
 
+    /// True if it only says that the stream broke.
+    fn is_vague(&self) -> bool {
+        let message = &self.message;
+        message.starts_with("Internal data stream error") || message.starts_with(UNKNOWN_PIXELS)
+    }
+
     /// Returns how much it tells, among errors of one cause.
     pub(super) fn weight(&self) -> u8 {
         match self.class {
-            ErrorClass::Transient if self.message.starts_with("Internal data stream error") => 0,
+            ErrorClass::Transient if self.is_vague() => 0,
             _ if self.refused => 4,
             ErrorClass::Transient => 1,
             ErrorClass::Permanent => 2,
@@ -113,6 +124,20 @@ fn login_hint(location: &Location) -> &'static str {
         }
         _ => "it asks for a login (401); give user and password_file",
     }
+}
+
+/// Returns what is wrong with the stream itself.
+fn stream_problem(error: &gst::glib::Error, debug: &str, element: &str) -> String {
+    if debug.contains("plain text") {
+        return TEXT.to_owned();
+    }
+    if error.matches(gst::StreamError::TypeNotFound) {
+        return UNKNOWN_TYPE.to_owned();
+    }
+    if debug.contains("not-negotiated") {
+        return format!("{UNKNOWN_PIXELS} ({element})");
+    }
+    format!("{}{} ({element})", error.message(), system_error(debug))
 }
 
 /// Returns the operating system's own words about an error, if GStreamer gives them.

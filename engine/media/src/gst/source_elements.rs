@@ -6,23 +6,22 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSink;
 use gstreamer_video as gst_video;
 
-use super::network_source::NetworkSource;
+use super::{
+    network_source::NetworkSource, orientation::add_orientation, track_choice::link_chosen_track,
+};
 use crate::source_location::TestPattern;
 
 type LinkResult = Result<(), gst::glib::BoolError>;
 
-/// Decodes the first video stream of a file; audio and subtitles are neither decoded nor linked.
+/// Decodes one video track of a file; audio and subtitles are neither decoded nor linked.
 pub(super) fn link_file(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -> LinkResult {
     let no_address = |e: &dyn std::fmt::Display| gst::glib::bool_error!("no address for it: {e}");
     let path = path.canonicalize().map_err(|e| no_address(&e))?;
     let uri = gst::glib::filename_to_uri(path, None).map_err(|e| no_address(&e))?;
     let decoder = uri_decoder(&uri)?;
-    let rotation = gst::ElementFactory::make("videoflip")
-        .property_from_str("video-direction", "auto")
-        .build()?;
-    pipeline.add_many([&decoder, &rotation, sink.upcast_ref()])?;
-    gst::Element::link_many([&rotation, sink.upcast_ref()])?;
-    link_first_stream(&decoder, &rotation)
+    pipeline.add(&decoder)?;
+    let upright = add_orientation(pipeline, sink)?;
+    link_chosen_track(&decoder, &upright)
 }
 
 /// Decodes the first video stream of a network camera or a web address.
@@ -92,14 +91,20 @@ pub(super) fn link_test_pattern(
 }
 
 fn uri_decoder(uri: &str) -> Result<gst::Element, gst::glib::BoolError> {
-    gst::ElementFactory::make("uridecodebin")
+    let decoder = gst::ElementFactory::make("uridecodebin")
         .property("uri", uri)
         .property(
             "caps",
             gst::Caps::builder("video/x-raw").any_features().build(),
         )
         .property("expose-all-streams", false)
-        .build()
+        .build()?;
+    // A decoder that promises any format, as those of alpha do, would be passed over as one that may give no video.
+    decoder.connect("autoplug-continue", false, |values| {
+        let caps = values.get(2)?.get::<gst::Caps>().ok()?;
+        Some((!caps.is_any()).to_value())
+    });
+    Ok(decoder)
 }
 
 /// Links the first stream that appears to `next`; a stream that cannot be linked is reported on the bus as an error.

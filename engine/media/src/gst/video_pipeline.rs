@@ -13,15 +13,20 @@ use gstreamer_app::AppSink;
 use gstreamer_video as gst_video;
 
 use super::{
+    decoder_buffers,
     error_class::ErrorClass,
     jpeg_stream::{JpegProblem, JpegStream},
     missing_plugin_hints,
     network_source::{NetworkSource, Transport},
     pipeline_error::{PipelineError, is_missing_plugin},
+    reading_progress::{self, ReadingProgress},
+    repeated_times,
     selective_decoding::SelectiveDecoding,
-    source_elements, transport_stream,
+    source_elements, track_choice, transport_stream,
 };
-use crate::{error::MediaError, source_location::Location};
+use crate::{
+    error::MediaError, file::video_track_length::video_track_length, source_location::Location,
+};
 
 /// Errors that come within this time of each other have one cause.
 const ERROR_BURST: gst::ClockTime = gst::ClockTime::from_mseconds(50);
@@ -65,6 +70,10 @@ pub(crate) struct VideoPipeline {
     pub(crate) mpeg_clock: Arc<AtomicBool>,
     /// Controls which packets reach the decoder.
     pub(crate) decoding: SelectiveDecoding,
+    /// How far the file has been read.
+    pub(crate) reading: ReadingProgress,
+    /// Set as soon as a video decoder is found.
+    decodes: Arc<AtomicBool>,
 }
 
 /// The way a pipeline plays.
@@ -113,6 +122,8 @@ impl VideoPipeline {
             .ok_or_else(|| PipelineError::permanent("the pipeline has no bus"))?;
         let mut opened = Self {
             mpeg_clock: Arc::default(),
+            reading: ReadingProgress::default(),
+            decodes: Arc::default(),
             decoding: SelectiveDecoding::new(options.growing),
             location: location.clone(),
             plugin_hint: None,
@@ -131,10 +142,11 @@ impl VideoPipeline {
         }
     }
 
-    /// Watches for MPEG demuxers and video decoders, which are added while the stream is being recognised.
+    /// Watches for demuxers and video decoders, which are added while the stream is being recognised.
     fn watch_elements(&self) {
         let mpeg_clock = Arc::clone(&self.mpeg_clock);
-        let decoding = self.decoding.clone();
+        let (decoding, reading) = (self.decoding.clone(), self.reading.clone());
+        let decodes = Arc::clone(&self.decodes);
         self.pipeline
             .connect_deep_element_added(move |_, _, element| {
                 let kind = element.factory().map(|factory| factory.name().to_string());
@@ -145,7 +157,16 @@ impl VideoPipeline {
                 if kind == "tsdemux" {
                     transport_stream::watch(element, decoding.concealment.clone());
                 }
-                decoding.attach(element);
+                if element.is::<gst_video::VideoDecoder>() {
+                    decodes.store(true, Relaxed);
+                }
+                reading.attach(element);
+                // Both decoders of colours and alpha must get the same packets.
+                if !track_choice::decodes_alpha(element) {
+                    decoding.attach(element);
+                }
+                decoder_buffers::protect(element);
+                repeated_times::correct(element);
             });
     }
 
@@ -159,7 +180,22 @@ impl VideoPipeline {
         self.sink.is_eos()
     }
 
-    /// Returns the length of the video, if its container gives it.
+    /// True once a video decoder was found.
+    pub(crate) fn decodes(&self) -> bool {
+        self.decodes.load(Relaxed)
+    }
+
+    /// True if nothing reads the file any more, though no track has been told that it ends.
+    pub(crate) fn reading_stopped(&self) -> bool {
+        reading_progress::reading_stopped(&self.pipeline)
+    }
+
+    /// Closes the file, so that what reads it ends its tracks.
+    pub(crate) fn close_file(&self) {
+        reading_progress::close_file(&self.pipeline);
+    }
+
+    /// Returns the length of the longest track, if the container gives it.
     pub(crate) fn length(&self) -> Option<gst::ClockTime> {
         self.pipeline.query_duration()
     }
@@ -180,7 +216,8 @@ impl VideoPipeline {
                 }
                 gst::MessageView::Error(error) => {
                     let first = self.explain(error);
-                    return Some(BusEvent::Failed(self.most_telling(first)));
+                    let best = self.most_telling(first);
+                    return Some(BusEvent::Failed(self.with_cause(best)));
                 }
                 gst::MessageView::Element(element) => self.note_missing_plugin(element),
                 _ => {}
@@ -228,13 +265,34 @@ impl VideoPipeline {
             Some(reason) => PipelineError::refused(reason),
             None => PipelineError::from_message(message, &self.location),
         };
-        if let (ErrorClass::Permanent, false, Some(hint)) =
-            (error.class, error.refused, &self.plugin_hint)
-        {
-            error.message.clone_from(hint);
-        }
         error.message = self.location.redact(&error.message);
         error
+    }
+
+    /// Replaces an error by its cause, if that is known: a missing plugin, or no video at all.
+    fn with_cause(&self, error: PipelineError) -> PipelineError {
+        let cause = match &self.plugin_hint {
+            Some(hint) if error.class == ErrorClass::Permanent && !error.refused => {
+                Some(self.location.redact(hint))
+            }
+            _ => self.lack_of_video().map(str::to_owned),
+        };
+        cause.map_or(error, PipelineError::permanent)
+    }
+
+    /// Returns the reason why a file gives no video, if it gives sound.
+    fn lack_of_video(&self) -> Option<&'static str> {
+        let Location::File(path) = &self.location else {
+            return None;
+        };
+        if self.decodes() || !track_choice::holds_only_sound(&self.pipeline) {
+            return None;
+        }
+        // GStreamer hides a track of an MP4 file whose codec it does not know.
+        Some(match video_track_length(path) {
+            Some(_) => "GStreamer has no plugin for its video, only for its sound",
+            None => "it holds sound, but no video",
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Locates the sources of a plan and the contents of its folders.
 
-use atom_media::{Location, folder::RecordingSet};
+use atom_media::{Location, check_playable, folder::RecordingSet};
 use atom_pipelines::{Plan, PlannedSource, Uri};
 
 use crate::error::RuntimeError;
@@ -8,7 +8,7 @@ use crate::error::RuntimeError;
 /// Returns the location of each source; `None` for folders, whose recordings have locations of their own.
 ///
 /// # Errors
-/// If a location cannot be parsed, or if the only source cannot be read.
+/// If a location cannot be parsed, or if the only source cannot be read or is no video.
 pub(crate) fn locations(plan: &Plan) -> Result<Vec<Option<Location>>, RuntimeError> {
     let location = |source: &PlannedSource| match source.is_folder() {
         true => Ok(None),
@@ -22,6 +22,7 @@ pub(crate) fn locations(plan: &Plan) -> Result<Vec<Option<Location>>, RuntimeErr
     // A single source that cannot be read ends the run before it starts; among several it is one failure.
     if let [Some(only)] = &parsed[..] {
         only.check()?;
+        check_playable(only)?;
     }
     Ok(parsed)
 }
