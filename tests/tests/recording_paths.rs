@@ -131,6 +131,7 @@ fn answers_matches_and_events_tell_the_path_and_text_has_the_date() {
     watch.wait_for_stdout(|output| output.contains('\n'));
     let event: Value = serde_json::from_str(watch.stdout().lines().next().unwrap()).unwrap();
     assert_eq!(event["path"], *file);
+    assert!(event["start_utc"].is_string(), "{event}");
     watch.kill();
     let answer = json(&dir, &["ask", "Is it red?"]);
     assert_eq!(answer["segments"][0]["path"], *file);

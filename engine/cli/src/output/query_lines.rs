@@ -6,7 +6,7 @@ use super::MomentText;
 
 /// Formats a match.
 pub fn match_line(found: &Match) -> String {
-    let moment = moment_text(&found.segment, found.path.as_deref());
+    let moment = moment_text(&found.segment, &found.path, &found.start_utc);
     format!(
         "{:.2}  {}  {}{}",
         found.score,
@@ -18,7 +18,7 @@ pub fn match_line(found: &Match) -> String {
 
 /// Formats an event.
 pub fn event_line(event: &QueryEvent) -> String {
-    let moment = moment_text(&event.segment, event.path.as_deref());
+    let moment = moment_text(&event.segment, &event.path, &event.start_utc);
     format!(
         "{}: {}  {:.2}  {}  {}{}",
         event.query,
@@ -30,11 +30,15 @@ pub fn event_line(event: &QueryEvent) -> String {
     )
 }
 
-fn moment_text<'s>(segment: &'s SegmentSpan, path: Option<&'s str>) -> MomentText<'s> {
+fn moment_text<'s>(
+    segment: &'s SegmentSpan,
+    path: &'s Option<String>,
+    start_utc: &'s Option<String>,
+) -> MomentText<'s> {
     MomentText {
         source: &segment.source,
-        path,
+        path: path.as_deref(),
         span_ms: (segment.start_ms, segment.end_ms),
-        start_utc: None,
+        start_utc: start_utc.as_deref(),
     }
 }

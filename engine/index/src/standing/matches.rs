@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::catalog::readable;
 use crate::column_conversion::{signed, unknown_value};
 use crate::error::StoreError;
+use crate::read::start_times::wall_time;
 use crate::store::Store;
 
 /// The kind of a query event.
@@ -60,6 +61,9 @@ pub struct QueryEvent {
     /// The present path of its file, if its source is a recording in the catalog.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Wall time at which the segment begins, if the start time of its source is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_utc: Option<String>,
     /// Its caption or tags, if the segment still exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -119,17 +123,22 @@ pub struct Match {
     /// The present path of its file, if its source is a recording in the catalog.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Wall time at which the segment begins, if the start time of its source is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_utc: Option<String>,
     /// Its caption or tags.
     pub text: String,
 }
 
 const EVENTS: &str = "SELECT id, query, event, score, source, start_ms, end_ms, text, at_utc_ms,
-        (SELECT path FROM source_paths p WHERE p.source = events.source)
+        (SELECT path FROM source_paths p WHERE p.source = events.source),
+        (SELECT start_utc_ms FROM start_times t WHERE t.source = events.source)
     FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
 
 const MATCHES: &str =
     "SELECT m.score, m.source, m.start_ms, m.end_ms, coalesce(s.caption, s.tags, ''),
-        (SELECT path FROM source_paths p WHERE p.source = m.source)
+        (SELECT path FROM source_paths p WHERE p.source = m.source),
+        (SELECT start_utc_ms FROM start_times t WHERE t.source = m.source)
     FROM matches m JOIN queries q ON q.id = m.query
     JOIN segments s ON s.id = m.segment AND s.source = m.source AND s.start_ms = m.start_ms
     WHERE q.name = ?1 ORDER BY m.score DESC, m.segment";
@@ -143,9 +152,11 @@ impl Store {
         self.read(|connection| {
             let mut matches = connection.prepare_cached(MATCHES)?;
             let found = |row: &Row| {
+                let segment = SegmentSpan::from_columns(row, 1)?;
                 Ok(Match {
                     score: share(row.get(0)?),
-                    segment: SegmentSpan::from_columns(row, 1)?,
+                    start_utc: wall_time_of(row, 6, &segment)?,
+                    segment,
                     text: row.get(4)?,
                     path: path(row, 5)?,
                 })
@@ -184,16 +195,24 @@ fn event(row: &Row) -> Result<QueryEvent> {
     let at_utc_ms: i64 = row.get(8)?;
     let at = Timestamp::from_millisecond(at_utc_ms)
         .map_err(|error| unknown_value(8, Type::Integer, error.to_string()))?;
+    let segment = SegmentSpan::from_columns(row, 4)?;
     Ok(QueryEvent {
         id: row.get(0)?,
         query: row.get(1)?,
         event: MatchChange::from_column(row, 2)?,
         score: share(row.get(3)?),
-        segment: SegmentSpan::from_columns(row, 4)?,
+        start_utc: wall_time_of(row, 10, &segment)?,
+        segment,
         text: row.get(7)?,
         path: path(row, 9)?,
         at_utc: utc(at),
     })
+}
+
+/// Formats the wall time at which a segment begins, given the column with the start time of its source.
+fn wall_time_of(row: &Row, column: usize, segment: &SegmentSpan) -> Result<Option<String>> {
+    let start_utc_ms: Option<i64> = row.get(column)?;
+    Ok(start_utc_ms.and_then(|start| wall_time(start, segment.start_ms)))
 }
 
 fn path(row: &Row, column: usize) -> Result<Option<String>> {
