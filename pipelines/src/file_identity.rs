@@ -8,10 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    output_path::OutputPath,
-    uri::{is_video_file, resolved},
-};
+use crate::{output_path::OutputPath, recording_names::is_video_file, uri::resolved};
 
 /// The identity of a file: its number on its device, or its resolved path while it does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]

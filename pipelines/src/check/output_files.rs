@@ -10,7 +10,8 @@ use crate::{
     pipeline_file::{Item, PipelineFile},
     plan::store_of,
     problem::Problem,
-    uri::{Uri, is_video_file},
+    recording_names::is_video_file,
+    uri::Uri,
 };
 
 /// The message and the hint of a problem; the message continues `sink "NAME"`.

@@ -107,7 +107,7 @@ fn written(format: Format, records: &[Record]) -> String {
     for record in records {
         sink.write(record).unwrap();
     }
-    sink.finish().unwrap();
+    sink.finish(true).unwrap();
     let bytes = written.0.lock().unwrap();
     String::from_utf8(bytes.clone()).unwrap()
 }
