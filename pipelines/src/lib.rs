@@ -45,7 +45,7 @@ pub use pipeline_file::{InputSpec, Item, NodeSpec, PipelineFile, SinkSpec, Sourc
 pub use plan::{Input, Plan, PlannedNode, PlannedQueries, PlannedSink, PlannedSource, SinkInput};
 pub use problem::{Problem, Problems};
 pub use recording_names::{Litter, VIDEO_EXTENSIONS, is_video_file};
-pub use sink_settings::{FileSinkSpec, JsonlSinkSpec, SinkKind};
+pub use sink_settings::{EarlierLines, FileSinkSpec, JsonlSinkSpec, SinkKind};
 pub use source_settings::SourceSettings;
 pub use tls_settings::{Fingerprint, TlsCheck};
 pub use uri::{Uri, UriError, redacted, split_login};

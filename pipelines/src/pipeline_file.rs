@@ -90,6 +90,15 @@ pub struct InputSpec {
 }
 
 impl PipelineFile {
+    /// Makes problems of the sinks name an option of the command line, which gave them, instead of lines of this file.
+    pub fn attribute_sinks_to(&mut self, option: &str) {
+        self.path = option.into();
+        for sink in &mut self.sinks {
+            sink.line = 0;
+            sink.key_lines.clear();
+        }
+    }
+
     /// Returns the node with this name.
     pub fn node(&self, name: &str) -> Option<&NodeSpec> {
         self.nodes.iter().find(|node| node.name == name)

@@ -19,34 +19,37 @@ pub struct FileSinkSpec {
 }
 
 /// Settings of a sink that writes JSON lines.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JsonlSinkSpec {
     /// The file to write, relative to the working directory; `-` is standard output. A file that was moved away, or on a
     /// hang-up signal (SIGHUP), is opened anew.
     pub path: PathBuf,
-    /// Adds lines to those of earlier runs. If false, the file is replaced as a file of subtitles is.
-    #[serde(default = "appends")]
-    pub append: bool,
+    /// What happens to the lines of earlier runs: `append` adds to them; `rotate` renames their file to `PATH.previous` with
+    /// the first new line; `replace` replaces the file as a file of subtitles. `auto` appends if a source is live or a
+    /// watched folder, and else rotates, since a run works through recordings from their beginning.
+    #[serde(default)]
+    pub earlier: EarlierLines,
     /// Also writes drafts: captions from memory, some milliseconds after a segment closes. The line of kind `caption`
     /// with the same source and `start_ms` replaces a draft.
     #[serde(default)]
     pub drafts: bool,
 }
 
-impl Default for JsonlSinkSpec {
-    fn default() -> Self {
-        Self {
-            path: PathBuf::new(),
-            append: appends(),
-            drafts: false,
-        }
-    }
-}
-
-/// Returns the default of [`JsonlSinkSpec::append`].
-fn appends() -> bool {
-    true
+/// What happens to the lines of earlier runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum EarlierLines {
+    /// They are appended to if a source is live or a watched folder, and else rotated.
+    #[default]
+    Auto,
+    /// New lines follow them.
+    Append,
+    /// Their file is renamed with the first new line.
+    Rotate,
+    /// Their file is replaced when the run has finished.
+    Replace,
 }
 
 /// A sink's kind with its settings.
@@ -126,9 +129,12 @@ impl SinkKind {
         matches!(self, Self::Jsonl(spec) if spec.drafts)
     }
 
-    /// Returns true if the sink adds to its file, rather than replacing it.
-    pub fn appends(&self) -> bool {
-        matches!(self, Self::Jsonl(spec) if spec.append)
+    /// Returns what happens to the lines of earlier runs; `None` for subtitles, which are replaced.
+    pub fn earlier_lines(&self) -> Option<EarlierLines> {
+        match self {
+            Self::Webvtt(_) | Self::Srt(_) => None,
+            Self::Jsonl(spec) => Some(spec.earlier),
+        }
     }
 
     /// Rejects an empty path.

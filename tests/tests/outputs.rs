@@ -93,7 +93,7 @@ fn no_name_of_an_input_is_written_over() {
         dir.write("p.toml", &text);
         let source = "video=v.mp4";
         dir.atom(&["caption", "v.mp4", "--pack", "fake", "-o", output])
-            .fails_with(&[output, "source"]);
+            .fails_with(&["error: --output: ", output, "source"]);
         dir.atom(&["run", "p.toml", "--source", source])
             .fails_with(&[output, "source"]);
         dir.write("p.toml", text.replace(output, "captions.vtt"));
@@ -262,6 +262,12 @@ fn json_lines_survive_restarts_rotation_and_truncation() {
     dir.atom(&once).ok();
     let first = dir.read("out.jsonl");
     dir.atom(&once).ok();
+    assert_eq!(dir.read("out.jsonl"), first);
+    assert_eq!(dir.read("out.jsonl.previous"), first);
+    let append = "path = \"out.jsonl\"\nearlier = \"append\"";
+    let text = json_lines_pipeline().replace("path = \"out.jsonl\"", append);
+    dir.write("p.toml", text);
+    dir.atom(&once).ok();
     assert_eq!(dir.read("out.jsonl"), first.repeat(2));
     // A line that a crash cut short stays alone.
     dir.write("out.jsonl", "{\"kind\":");
@@ -327,6 +333,30 @@ fn subtitles_of_a_camera_can_be_read_while_the_run_goes_on() {
     assert!(cues().starts_with("WEBVTT"), "{}", cues());
     run.interrupt().ok();
     assert!(!dir.path("door.vtt.partial").exists());
+}
+
+#[test]
+fn json_lines_of_a_camera_survive_a_restart() {
+    let dir = Workdir::new();
+    let door = camera(video(160, 10));
+    let uri = door.uri();
+    let text = pipeline(&[("door", &uri)], FAST_RECONNECT);
+    let sink = pipeline_text::sink("jsonl", "captions", "door.jsonl");
+    dir.write("live.toml", text + &sink);
+    let lines = || fs::read_to_string(dir.path("door.jsonl")).unwrap_or_default();
+    let mut earlier = String::new();
+    for _ in 0..2 {
+        let run = dir.start(&["run", "live.toml"]);
+        wait_until("a line", || lines().len() > earlier.len());
+        run.interrupt().ok();
+        assert!(
+            lines().starts_with(&earlier),
+            "{earlier} is not in {}",
+            lines()
+        );
+        json_lines(&lines());
+        earlier = lines();
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::{
 
 use atom_media::Location;
 use atom_pipelines::{
-    FileSinkSpec, JsonlSinkSpec, OutputPath, SinkKind, Uri, check, override_sources, plan,
+    EarlierLines, FileSinkSpec, JsonlSinkSpec, OutputPath, SinkKind, Uri, check, override_sources,
+    plan,
 };
 use atom_runtime::{
     RunOptions, run,
@@ -62,10 +63,11 @@ impl Caption {
                 CaptionFormat::Srt => SinkKind::Srt(FileSinkSpec { path }),
                 CaptionFormat::Jsonl => SinkKind::Jsonl(JsonlSinkSpec {
                     path,
-                    append: false,
+                    earlier: EarlierLines::Replace,
                     drafts: false,
                 }),
             };
+            file.attribute_sinks_to("--output");
         }
         let video = Uri::of_argument(&self.video);
         Location::parse(&video)?.check()?;

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use atom_operators::printable::{printable, printable_json};
 use jiff::Timestamp;
-use serde_json::json;
+use serde::Serialize;
 
 use super::{message_format::messages_are_json, progress_bar::suspend_progress_bar};
 
@@ -17,6 +17,20 @@ enum Severity {
     Note,
     Warning,
     Error,
+}
+
+/// A message as a log line, with the keys and the order of the subscriber's log lines.
+#[derive(Serialize)]
+struct MessageLine<'t> {
+    timestamp: String,
+    level: &'static str,
+    fields: MessageFields<'t>,
+    target: &'static str,
+}
+
+#[derive(Serialize)]
+struct MessageFields<'t> {
+    message: &'t str,
 }
 
 /// Writes a line for the user to stderr. Line breaks and other control characters in it are shown as escapes.
@@ -80,13 +94,14 @@ fn message(severity: Severity, text: &str) {
     if !messages_are_json() {
         return write(&format!("{prefix}{text}\n"));
     }
-    let object = json!({
-        "timestamp": Timestamp::now().to_string(),
-        "level": level,
-        "fields": {"message": text},
-        "target": "atom",
-    });
-    write(&format!("{object}\n"));
+    let line = MessageLine {
+        timestamp: Timestamp::now().to_string(),
+        level,
+        fields: MessageFields { message: text },
+        target: "atom",
+    };
+    let json = serde_json::to_string(&line).expect("texts can be JSON");
+    write(&format!("{json}\n"));
 }
 
 fn write(text: &str) {

@@ -1,7 +1,7 @@
 //! Opens the sinks of a plan.
 
 use atom_operators::{hangup::HangupCount, ids::NodeId};
-use atom_pipelines::{Plan, PlannedSink, SinkKind};
+use atom_pipelines::{EarlierLines, Plan, PlannedSink, SinkKind};
 
 use crate::{
     error::RuntimeError,
@@ -24,14 +24,20 @@ pub(crate) fn open_sinks(
         .collect()
 }
 
-/// Returns how a sink writes its file: added to it, or in its place, which subtitles of a source without end take at once.
+/// Returns how a sink writes its file, which depends on whether its sources have an end.
 fn mode(plan: &Plan, sink: &PlannedSink, hangups: &HangupCount) -> WriteMode {
     let mut sources = sink.source_names.keys().map(|at| &plan.sources[*at]);
     let endless = sources.any(|source| source.is_live() || source.settings.watch);
-    match (sink.kind.appends(), endless) {
-        (true, _) => WriteMode::Append(hangups.clone()),
-        (false, true) => WriteMode::ReplaceAtFirstResult(hangups.clone()),
-        (false, false) => WriteMode::Replace,
+    let hangups = hangups.clone();
+    match (sink.kind.earlier_lines(), endless) {
+        (Some(EarlierLines::Append), _) | (Some(EarlierLines::Auto), true) => {
+            WriteMode::Append(hangups)
+        }
+        (Some(EarlierLines::Rotate), _) | (Some(EarlierLines::Auto), false) => {
+            WriteMode::Rotate(hangups)
+        }
+        (Some(EarlierLines::Replace) | None, true) => WriteMode::ReplaceAtFirstResult(hangups),
+        (Some(EarlierLines::Replace) | None, false) => WriteMode::Replace,
     }
 }
 

@@ -4,7 +4,7 @@
 //! before a piece if another file, or none, has its name.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -12,6 +12,8 @@ use std::{
 
 use atom_operators::hangup::HangupCount;
 use atom_pipelines::FileIdentity;
+
+use super::partial_file::path_beside;
 
 /// A file that grows. Its content begins with `header`, however often it is moved away.
 pub(super) struct GrowingFile {
@@ -31,6 +33,22 @@ impl GrowingFile {
     pub(super) fn open(path: &Path, hangups: &HangupCount) -> io::Result<Self> {
         let file = open(path)?;
         Ok(Self::over(file, path, ("", hangups)))
+    }
+
+    /// Moves a file with content to `NAME.previous`, and begins a new one with its permissions.
+    ///
+    /// # Errors
+    /// If it cannot be moved or written.
+    pub(super) fn rotate(path: &Path, hangups: &HangupCount) -> io::Result<Self> {
+        let earlier = fs::metadata(path).ok().filter(|found| found.len() > 0);
+        if earlier.is_some() {
+            fs::rename(path, path_beside(path, ".previous"))?;
+        }
+        let opened = Self::open(path, hangups)?;
+        if let Some(earlier) = earlier {
+            opened.file.set_permissions(earlier.permissions())?;
+        }
+        Ok(opened)
     }
 
     /// Returns the growing file of an open file, which has been written from its beginning.
@@ -108,8 +126,6 @@ fn ends_with_line(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use tempfile::tempdir;
 
     use super::*;
@@ -128,6 +144,17 @@ mod tests {
         fs::rename(at("a"), at("a.1")).unwrap();
         line(&mut file, "two\n");
         assert_eq!(fs::read_to_string(at("a.1")).unwrap(), "one\n");
+        assert_eq!(fs::read_to_string(at("a")).unwrap(), "two\n");
+    }
+
+    #[test]
+    fn lines_of_an_earlier_run_are_moved_away() {
+        let folder = tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("a"), "one").unwrap();
+        let mut file = GrowingFile::rotate(&at("a"), &HangupCount::default()).unwrap();
+        line(&mut file, "two\n");
+        assert_eq!(fs::read_to_string(at("a.previous")).unwrap(), "one");
         assert_eq!(fs::read_to_string(at("a")).unwrap(), "two\n");
     }
 

@@ -18,8 +18,8 @@
 //! | `error` | the errors, each with advice |
 //!
 //! Subtitles of a recording replace their file as a whole when they are finished, so that a failed run destroys nothing. Those of
-//! a live source have no end: they replace their file with the first cue, and can be read while they grow. JSON lines are added
-//! to their file, as logs are.
+//! a live source have no end: they replace their file with the first cue, and can be read while they grow. JSON lines of a
+//! live source are added to their file, as logs are; those of recordings begin a new file and keep the earlier one.
 
 mod error;
 mod growing_file;

@@ -27,6 +27,8 @@ pub enum WriteMode {
     /// Replaces the file with the first result and then grows, for runs that have no end. It is opened anew after these
     /// hang-up signals.
     ReplaceAtFirstResult(HangupCount),
+    /// Moves the file away with the first result, and then grows. It is opened anew after these hang-up signals.
+    Rotate(HangupCount),
     /// Added to the end of the file, which is opened anew after these hang-up signals.
     Append(HangupCount),
 }
@@ -46,6 +48,8 @@ enum Destination {
     Partial(PartialFile),
     /// A partial file that takes its place with the first result.
     Starting(PartialFile, GrowingStart),
+    /// A file that is moved away with the first result.
+    Rotating(GrowingStart),
     Growing(GrowingFile),
     /// Nowhere: changing from one to another failed.
     Closed,
@@ -85,6 +89,12 @@ impl OutputFile {
             WriteMode::Append(hangups) => {
                 let opened = GrowingFile::open(&path, hangups);
                 Destination::Growing(opened.map_err(|source| SinkError::open(&path, source))?)
+            }
+            WriteMode::Rotate(hangups) => {
+                let opened = OpenOptions::new().append(true).create(true).open(&path);
+                opened.map_err(|source| SinkError::open(&path, source))?;
+                let hangups = hangups.clone();
+                Destination::Rotating(GrowingStart { path, hangups })
             }
             WriteMode::Replace => Destination::Partial(PartialFile::create(&path)?),
             WriteMode::ReplaceAtFirstResult(hangups) => {
@@ -151,13 +161,18 @@ impl OutputFile {
     /// # Errors
     /// If the data left by an earlier error, or the file as a whole, cannot be written.
     pub fn finish(&mut self, complete: bool) -> Result<(), SinkError> {
+        if complete && matches!(self.destination, Destination::Rotating(_)) {
+            // The run has no result, and neither has its file.
+            let prepared = self.prepare();
+            prepared.map_err(|source| SinkError::write(&self.name, source))?;
+        }
         self.flush()?;
         let ended = match std::mem::replace(&mut self.destination, Destination::Closed) {
             Destination::Partial(file) => self.finish_partial(file, complete),
             // It has no result.
             Destination::Starting(file, _) => self.finish_partial(file, false),
             Destination::Growing(file) => file.sync(),
-            Destination::Stream(_) | Destination::Closed => Ok(()),
+            Destination::Stream(_) | Destination::Rotating(_) | Destination::Closed => Ok(()),
         };
         ended.map_err(|source| SinkError::write(&self.name, source))
     }
@@ -189,6 +204,10 @@ impl OutputFile {
                 let file = GrowingFile::over(file, &start.path, rest);
                 self.destination = Destination::Growing(file);
             }
+            Destination::Rotating(start) => {
+                let file = GrowingFile::rotate(&start.path, &start.hangups)?;
+                self.destination = Destination::Growing(file);
+            }
             Destination::Partial(mut file) => {
                 file.keep_results();
                 self.destination = Destination::Partial(file);
@@ -210,7 +229,7 @@ impl OutputFile {
             Destination::Stream(stream) => stream,
             Destination::Partial(file) | Destination::Starting(file, _) => file,
             Destination::Growing(file) => file,
-            Destination::Closed => return Ok(()),
+            Destination::Rotating(_) | Destination::Closed => return Ok(()),
         };
         let written = write_pending(stream, &mut self.pending);
         written.map_err(|source| SinkError::write(&self.name, source))

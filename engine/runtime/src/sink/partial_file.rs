@@ -192,14 +192,19 @@ impl Drop for PartialFile {
     }
 }
 
-/// Returns the path of the partial file of a target, in the same folder.
+/// Returns the path of the partial file of a target.
 fn partial_path(target: &Path) -> PathBuf {
+    path_beside(target, ".partial")
+}
+
+/// Returns a path in the same folder, with the same name and a suffix.
+pub(super) fn path_beside(target: &Path, suffix: &str) -> PathBuf {
     let name = target.file_name().unwrap_or_default().as_bytes();
-    let mut partial = OsString::from(std::ffi::OsStr::from_bytes(
+    let mut beside = OsString::from(std::ffi::OsStr::from_bytes(
         &name[..name.len().min(MAX_NAME_BYTES)],
     ));
-    partial.push(".partial");
-    target.with_file_name(partial)
+    beside.push(suffix);
+    target.with_file_name(beside)
 }
 
 /// Creates a file and locks it. One that an earlier, killed run left is removed; it is never written through a link.
