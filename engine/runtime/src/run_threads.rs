@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use atom_operators::{hangup::HangupCount, qa::question_source::QuestionCloser};
+use atom_operators::qa::question_source::QuestionCloser;
 use crossbeam::channel::{Receiver, RecvTimeoutError, unbounded};
 
 use crate::{
@@ -53,8 +53,7 @@ impl RunThreads<'_> {
         let (output, events) = unbounded();
         let wake_ups = self.writer.wake_ups();
         let mut totals = thread::scope(|threads| {
-            let writing =
-                threads.spawn(|| self.writer.run(with_idle_events(events, &context.hangups)));
+            let writing = threads.spawn(|| self.writer.run(with_idle_events(events, context)));
             let query_events = EventSender(output.clone());
             let source_events = query_events.clone();
             threads.spawn(move || {
@@ -123,8 +122,9 @@ fn after_sources(
 /// Returns the events, with an idle event whenever none comes for a while, and one for each hang-up signal.
 fn with_idle_events(
     events: Receiver<OutputEvent>,
-    hangups: &HangupCount,
+    context: &RunContext,
 ) -> impl Iterator<Item = OutputEvent> {
+    let hangups = &context.hangups;
     let mut seen = hangups.get();
     let mut idle = Duration::ZERO;
     std::iter::from_fn(move || {
