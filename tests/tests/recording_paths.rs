@@ -80,7 +80,8 @@ fn a_file_that_grows_keeps_its_first_name_from_another_folder() {
     index(&dir, "v/deep");
     assert_eq!(sources(&dir), ["deep/grows.ts"]);
     let found = json(&dir, &["search", "light"]);
-    assert_eq!(found["complete_through_ms"]["deep/grows.ts"], 60_000);
+    let through = found["complete_through_ms"]["deep/grows.ts"].as_u64();
+    assert!(through > Some(59_000), "{found}");
 }
 
 #[test]
@@ -136,18 +137,17 @@ fn answers_matches_and_events_tell_the_path_and_text_has_the_date() {
     let answer = json(&dir, &["ask", "Is it red?"]);
     assert_eq!(answer["segments"][0]["path"], *file);
     assert!(answer["segments"][0]["start_utc"].is_string(), "{answer}");
-    for command in [&["search", "white"][..], &["ask", "Is it white?"]] {
+    for command in [
+        &["search", "white", "--limit", "1"][..],
+        &["ask", "Is it white?"],
+    ] {
         let mut all = command.to_vec();
         all.extend(["--store", "s.db"]);
         let output = dir.atom(&all).ok();
         let line = output.stdout.lines().find(|line| line.contains(&file));
         let line = line.unwrap_or_else(|| panic!("{output}"));
-        assert!(
-            line.contains(
-                "00:00:04.000 - 00:00:08.000  2026-11-22 14:03:09  2026-11-22_14-03-05.mp4"
-            ),
-            "{output}"
-        );
+        let moment = "00:00:04.000 - 00:00:08.000  2026-11-22 14:03:09  2026-11-22_14-03-05.mp4";
+        assert!(line.contains(moment), "{output}");
     }
 }
 

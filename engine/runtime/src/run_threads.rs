@@ -76,9 +76,7 @@ impl RunThreads<'_> {
             totals.errors.extend(worked.err());
             totals
         });
-        let (names, errors): (Vec<_>, Vec<_>) = workers.into_errors().into_iter().unzip();
-        totals.errors.splice(0..0, errors);
-        totals.with_error.extend(names);
+        totals.add_source_errors(workers.into_errors());
         totals
     }
 }

@@ -101,6 +101,13 @@ impl WriterTotals {
         }
     }
 
+    /// Adds the errors of planned sources before all others.
+    pub(crate) fn add_source_errors(&mut self, errors: BTreeMap<String, RuntimeError>) {
+        let (names, errors): (Vec<_>, Vec<_>) = errors.into_iter().unzip();
+        self.errors.splice(0..0, errors);
+        self.with_error.extend(names);
+    }
+
     /// True if one of the errors says why a planned source is incomplete, or if nobody is there to be told.
     pub(crate) fn is_explained(&self, source: &str) -> bool {
         self.observer_gone || self.with_error.contains(source)
