@@ -24,6 +24,8 @@ use super::{
 const MARK: &str = "AtomConcealedPicture";
 /// A parser that takes so many pictures, and gives the decoder none, lacks the parameters that come with a key frame.
 const MAX_PARSED: u64 = 30;
+/// The readers of RTP that wait for these parameters as well.
+const DEPAYLOADERS: [&str; 3] = ["rtph264depay", "rtph265depay", "rtpmp4vdepay"];
 /// The demuxer of transport streams keeps back everything before the first key frame itself. Time without a packet after its first
 /// data until this counts as waiting.
 const MAX_DEMUXED: Duration = Duration::from_secs(3);
@@ -109,11 +111,13 @@ impl ConcealmentStatus {
         heard.fold(without_frame, Duration::min)
     }
 
-    /// Watches an element, if it is a parser of video. It keeps back all packets before the parameters of the stream.
+    /// Watches an element, if it keeps back all packets before the parameters of the stream.
     pub(super) fn watch_parser(&self, element: &gst::Element) {
         let class = element.metadata(gst::ELEMENT_METADATA_KLASS);
         let parses = class.is_some_and(|class| class.contains("Parser") && class.contains("Video"));
-        let Some(pad) = element.static_pad("sink").filter(|_| parses) else {
+        let name = element.factory().map(|factory| factory.name());
+        let depays = name.is_some_and(|name| DEPAYLOADERS.contains(&name.as_str()));
+        let Some(pad) = element.static_pad("sink").filter(|_| parses || depays) else {
             return;
         };
         let shared = Arc::clone(&self.0);
