@@ -86,7 +86,7 @@ fn a_recording_that_failed_says_so_once_with_the_reason_and_is_not_waited_for() 
     assert!(
         stats
             .stdout
-            .contains("failed empty.mp4: it is empty, complete through 00:00:00.000"),
+            .contains("not complete: empty.mp4  failed: it is empty"),
         "{stats}"
     );
 }

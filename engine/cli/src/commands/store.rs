@@ -136,15 +136,15 @@ fn reindexed_source_line(state: &SourceState) -> String {
 
 /// Formats why a source is not indexed to its end.
 fn failed_source_line(state: &SourceState) -> String {
-    let reason = state
-        .failure
-        .as_ref()
-        .map(|failure| failure.reason.as_str());
+    let reason = state.failure.as_ref().map(|failure| &*failure.reason);
+    let from = match state.sealed_ms {
+        0 => String::new(),
+        sealed_ms => format!("from {} on  ", MediaTime::from_millis(sealed_ms)),
+    };
     format!(
-        "failed {}: {}, complete through {}",
+        "not complete: {from}{}  failed: {}",
         state.source,
-        reason.unwrap_or_default(),
-        MediaTime::from_millis(state.sealed_ms)
+        reason.unwrap_or_default()
     )
 }
 
