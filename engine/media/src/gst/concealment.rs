@@ -51,7 +51,8 @@ struct SharedStatus {
     /// True if a packet reached the decoder.
     started: AtomicBool,
     first_demuxed: Mutex<Option<Instant>>,
-    last_concealed: Mutex<Option<Instant>>,
+    /// Time of the last concealed picture, or of the packet that ended a wait.
+    last_heard: Mutex<Option<Instant>>,
 }
 
 impl SharedStatus {
@@ -101,9 +102,9 @@ impl ConcealmentStatus {
     }
 
     /// Returns for how long nothing was heard of a source that has given no frame for so long. What is concealed is heard; what
-    /// a parser keeps back, not for longer than a key frame may take.
+    /// is kept back before the decoder, not for longer than a key frame may take.
     pub(crate) fn silence(&self, without_frame: Duration) -> Duration {
-        let mut last = vec![*self.0.last_concealed.lock()];
+        let mut last = vec![*self.0.last_heard.lock()];
         if self.waiting() && without_frame < Duration::from_secs(MAX_WAIT_SECONDS) {
             last.push(*self.0.last_parsed.lock());
         }
@@ -138,14 +139,18 @@ impl ConcealmentStatus {
 
     /// Notes that a packet reached the decoder.
     fn note_packet(&self) {
-        self.0.started.store(true, SeqCst);
-        self.0.parsed.store(0, SeqCst);
+        let first = !self.0.started.swap(true, SeqCst);
+        let kept_back = self.0.parsed.swap(0, SeqCst) >= MAX_PARSED;
+        if first || kept_back {
+            // Its frame comes soon, however long the wait was.
+            *self.0.last_heard.lock() = Some(Instant::now());
+        }
     }
 
     /// Counts a concealed picture.
     fn add(&self) {
         self.0.pictures.fetch_add(1, SeqCst);
-        *self.0.last_concealed.lock() = Some(Instant::now());
+        *self.0.last_heard.lock() = Some(Instant::now());
     }
 }
 
@@ -283,7 +288,7 @@ mod tests {
         assert_eq!(status.silence(hour), hour, "a wait has an end");
         status.note_packet();
         assert!(!status.waiting());
-        assert_eq!(status.silence(recently), recently);
+        assert!(status.silence(hour) < hour, "its frame comes soon");
     }
 
     #[test]
