@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use atom_operators::printable::is_unprintable;
 use atom_runtime::sink::{AnsweredQuestion, Format, Record, RecordKind, over};
 use atom_tests::{
     program::workspace,
@@ -114,7 +115,10 @@ fn written(format: Format, records: &[Record]) -> String {
 
 fn assert_readable(parts: &[Part]) {
     let records = records(parts);
-    let shown = |text: &str| text.chars().any(|c| !c.is_whitespace() && !c.is_control());
+    let shown = |text: &str| {
+        text.chars()
+            .any(|c| !c.is_whitespace() && !is_unprintable(c))
+    };
     let any_text = records.iter().any(|record| shown(&record.text));
     let check = |cues: &[Cue]| {
         assert_eq!(!cues.is_empty(), any_text, "{records:?}");
