@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// How much of a server's certificate is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum TlsCheck {
     /// A known authority signed it, it names this host, and it is valid today.
     #[default]

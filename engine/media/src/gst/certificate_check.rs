@@ -9,10 +9,8 @@ use gio::prelude::*;
 use gstreamer as gst;
 use parking_lot::Mutex;
 
+use super::no_authorities::no_authorities;
 use crate::server_certificate::{CertificateTrust, described, fingerprint_of};
-
-/// A list of authorities with nobody in it, so that no certificate is accepted without being asked for.
-const NO_AUTHORITIES: &str = "/dev/null";
 
 /// The check of one connection.
 #[derive(Clone)]
@@ -84,9 +82,4 @@ impl CertificateCheck {
     pub(super) fn refusal(&self) -> Option<String> {
         self.refusal.lock().clone()
     }
-}
-
-fn no_authorities() -> Result<gio::TlsFileDatabase, String> {
-    gio::TlsFileDatabase::new(NO_AUTHORITIES)
-        .map_err(|error| format!("cannot check a certificate by its fingerprint: {error}"))
 }

@@ -12,6 +12,7 @@ mod jpeg_stream;
 pub(crate) mod missing_plugin_hints;
 mod nal_units;
 pub(crate) mod network_source;
+mod no_authorities;
 mod orientation;
 pub(crate) mod packet_selector;
 pub(crate) mod picture_gate;

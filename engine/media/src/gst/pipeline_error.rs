@@ -7,6 +7,9 @@ use crate::source_location::Location;
 
 const TRANSPORT_REFUSED: &str =
     "the camera sends neither over TCP nor over UDP (461 Unsupported Transport)";
+/// GStreamer's words for any error of a stream.
+const VAGUE: &str = "Internal data stream error";
+const CONNECTION_BROKE: &str = "the web server refused or closed the connection";
 const NOT_RTSP: &str = "what answers there does not speak RTSP: it is no camera";
 const TEXT: &str = "it holds text, but no video";
 const UNKNOWN_TYPE: &str =
@@ -86,6 +89,11 @@ impl PipelineError {
                     _ if login => login_hint(location).to_owned(),
                     ErrorClass::Transport => TRANSPORT_REFUSED.to_owned(),
                     _ if debug.contains("Parse error") => NOT_RTSP.to_owned(),
+                    _ if element.starts_with("souphttpsrc")
+                        && error.message().starts_with(VAGUE) =>
+                    {
+                        CONNECTION_BROKE.to_owned()
+                    }
                     _ => stream_problem(&error, &debug, &element),
                 };
                 (text, class)
@@ -101,7 +109,9 @@ impl PipelineError {
     /// True if it only says that the stream broke.
     fn is_vague(&self) -> bool {
         let message = &self.message;
-        message.starts_with("Internal data stream error") || message.starts_with(UNKNOWN_PIXELS)
+        message.starts_with(VAGUE)
+            || message == CONNECTION_BROKE
+            || message.starts_with(UNKNOWN_PIXELS)
     }
 
     /// Returns how much it tells, among errors of one cause.

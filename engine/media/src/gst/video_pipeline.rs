@@ -114,9 +114,7 @@ impl VideoPipeline {
             Some(network) => link_network(&pipeline, network, options.jpeg, &sink),
             None => link_local(&pipeline, location, options, &sink).map(|()| None),
         };
-        let jpeg = linked.map_err(|e| {
-            PipelineError::permanent(missing_plugin_hints::for_element_error(&e.to_string()))
-        })?;
+        let jpeg = linked.map_err(|error| element_error(&error))?;
         let bus = pipeline
             .bus()
             .ok_or_else(|| PipelineError::permanent("the pipeline has no bus"))?;
@@ -294,6 +292,11 @@ impl VideoPipeline {
             None => "it holds sound, but no video",
         })
     }
+}
+
+/// Returns the error for elements that cannot be created or linked.
+fn element_error(error: &gst::glib::BoolError) -> PipelineError {
+    PipelineError::permanent(missing_plugin_hints::for_element_error(&error.to_string()))
 }
 
 /// Returns the connection to a location on the network.
