@@ -133,7 +133,8 @@ fn transparent_parts_of_a_video_are_black() {
     assert_eq!(playback.frames.len(), 10);
     for (at, image) in playback.frames {
         let brightest = image.pixels().iter().max().unwrap();
-        assert!(*brightest <= 3, "{brightest} at {at}");
+        // GStreamer's weights of some scales are rounded.
+        assert!(*brightest <= 8, "{brightest} at {at}");
     }
 }
 
