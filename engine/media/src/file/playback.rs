@@ -184,7 +184,9 @@ impl Player {
     /// Returns the length of the video if its end is missing. Where the container tells only the length of its longest track, any
     /// track may last that long.
     fn length_if_truncated(&self, processor: &FrameProcessor) -> Option<MediaTime> {
-        if self.pipeline.reading.ended_by_mark() {
+        // The length of an MPEG stream is read from its last packets, so a cut one is shorter.
+        let mpeg = self.pipeline.mpeg_clock.load(Relaxed);
+        if mpeg || self.pipeline.reading.ended_by_mark() {
             return None;
         }
         let packets = processor.since_origin(self.pipeline.reading.packets_end());

@@ -159,6 +159,8 @@ pub(super) struct PacketCheck {
     status: ConcealmentStatus,
     codec: Option<AccessCodec>,
     gate: PictureGate,
+    /// True if the next packet only begins a segment that goes on where the last one was.
+    continued: bool,
 }
 
 impl PacketCheck {
@@ -168,12 +170,18 @@ impl PacketCheck {
             status,
             codec: None,
             gate: PictureGate::new(),
+            continued: false,
         }
     }
 
     /// Sets the format of the packets that follow.
     pub(super) fn set_format(&mut self, caps: &gst::CapsRef) {
         self.codec = AccessCodec::of(caps);
+    }
+
+    /// Notes that a segment continues the last one: parsers mark its first packet as discontinuous, but nothing is missing.
+    pub(super) fn continue_segment(&mut self) {
+        self.continued = true;
     }
 
     /// Marks a packet whose picture is concealed; true if it is. It is counted only if its frames are.
@@ -183,7 +191,8 @@ impl PacketCheck {
             return false;
         };
         let damaged = packet.flags().contains(gst::BufferFlags::CORRUPTED);
-        if damaged || packet.flags().contains(gst::BufferFlags::DISCONT) {
+        let continued = std::mem::take(&mut self.continued);
+        if damaged || (packet.flags().contains(gst::BufferFlags::DISCONT) && !continued) {
             self.gate.close();
         }
         if !self.gate.reads() {

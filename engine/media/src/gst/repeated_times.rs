@@ -27,7 +27,7 @@ pub(super) fn correct(element: &gst::Element) {
     let of_packets = Arc::clone(&times);
     packets.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         if let Some(packet) = info.buffer() {
-            of_packets.lock().add_packet(packet.pts());
+            of_packets.lock().add_packet(packet.pts().or(packet.dts()));
         }
         gst::PadProbeReturn::Ok
     });

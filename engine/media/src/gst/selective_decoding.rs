@@ -20,6 +20,9 @@ use super::{
     packet_selector::{Packet, PacketBatch, PacketSelector},
 };
 
+/// A segment that shifts the stream's time by less than this continues the last one.
+const MAX_SEGMENT_SHIFT: gst::ClockTime = gst::ClockTime::from_seconds(1);
+
 /// Settings and counts shared by the thread that pulls frames and the one that decodes them.
 #[derive(Clone)]
 pub(crate) struct SelectiveDecoding {
@@ -263,6 +266,10 @@ impl DecoderProbe {
                 let batch = self.release();
                 let times = segment.segment().downcast_ref::<gst::ClockTime>();
                 self.selective &= times.is_some();
+                let both = self.segment.as_ref().zip(times);
+                if both.is_some_and(|(last, next)| continues(last, next)) {
+                    self.check.continue_segment();
+                }
                 self.segment = times.cloned();
                 ProbeAction::PassAfter(batch)
             }
@@ -282,6 +289,18 @@ impl DecoderProbe {
         batch.packets.extend(self.held_back.take());
         batch
     }
+}
+
+/// True if a segment goes on where the last one was. The Matroska demuxer begins another one as soon as it knows all tracks.
+fn continues(
+    last: &gst::FormattedSegment<gst::ClockTime>,
+    next: &gst::FormattedSegment<gst::ClockTime>,
+) -> bool {
+    let Some(start) = last.start().max(next.start()) else {
+        return false;
+    };
+    let times = last.to_stream_time(start).zip(next.to_stream_time(start));
+    times.is_some_and(|(last, next)| last.max(next) - last.min(next) < MAX_SEGMENT_SHIFT)
 }
 
 /// True if a stream of this codec can be decoded from each of its keyframes on. The parsers of these codecs mark keyframes.
