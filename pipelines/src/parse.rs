@@ -66,24 +66,26 @@ fn empty_file(path: &Path) -> PipelineFile {
 }
 
 impl<'t> ParseContext<'t> {
-    /// Reports TOML errors, at most one per line: further errors on a line follow from the first.
+    /// Reports TOML errors, at most one per line: further errors on a line follow from the first. Of a table that is defined
+    /// twice, the keys follow from its header.
     fn report_syntax_errors(&mut self, errors: &[toml::de::Error]) {
+        let mut duplicates = false;
         for error in errors {
             let line = self.line(error.span().unwrap_or_default());
             if self.problems.iter().any(|problem| problem.line == line) {
                 continue;
             }
-            if let Some(first) = first_definition(self.text, line) {
+            let message = format!("not TOML: {}", error.message());
+            let duplicate = error.message().contains("duplicate key");
+            let first = first_definition(self.text, line).filter(|_| duplicate);
+            if let Some(first) = first {
                 let what = what_is_defined(self.text, line);
-                let message = format!("{what} is defined here and in line {first}");
+                let message = format!("{message}: {what} is defined here and in line {first}");
                 self.report(line, message, "give one of them another name, or join them");
-            } else {
-                let message = format!("not TOML: {}", error.message());
-                self.report(
-                    line,
-                    message,
-                    "texts stand in quotes, lists in [ ], one key a line",
-                );
+                duplicates = true;
+            } else if !(duplicate && duplicates) {
+                let hint = "texts stand in quotes, lists in [ ], one key a line";
+                self.report(line, message, hint);
             }
         }
     }

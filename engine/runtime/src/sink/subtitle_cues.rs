@@ -123,14 +123,15 @@ pub(super) fn clock(ms: u64, mark: char) -> String {
     )
 }
 
-/// Removes blank lines, which would end a cue, and characters that are not printable, some of which end the file for some
-/// players or reverse the line.
+/// Removes blank lines, which would end a cue, control characters, which end the file for some players, and invisible
+/// characters, which may reverse the line.
 fn without_blank_lines(text: &str) -> String {
     let lines: Vec<String> = text
         .split([
             '\n', '\r', '\u{85}', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}',
         ])
-        .map(|line| line.replace(is_unprintable, " ").trim().to_owned())
+        .map(|line| line.replace(char::is_control, " "))
+        .map(|line| line.replace(is_unprintable, "").trim().to_owned())
         .filter(|line| !line.is_empty())
         .collect();
     lines.join("\n")
