@@ -3,8 +3,6 @@
 //! A description names the subject, the issuer and the fingerprint, so that a user can compare them with what the camera's own
 //! page shows, and copy the fingerprint into the settings.
 
-use std::fmt::Write;
-
 use atom_pipelines::{Fingerprint, PlannedSource, TlsCheck};
 use gio::{TlsCertificateFlags, prelude::*};
 use sha2::{Digest, Sha256};
@@ -50,7 +48,7 @@ pub(crate) fn fingerprint_of(certificate: &gio::TlsCertificate) -> Option<Finger
     Some(Fingerprint(Sha256::digest(&der[..]).into()))
 }
 
-/// Describes a certificate that is refused because of these flags, and what accepts it.
+/// Describes a certificate that is refused because of these flags.
 pub(crate) fn described(
     certificate: &gio::TlsCertificate,
     flags: TlsCertificateFlags,
@@ -61,21 +59,34 @@ pub(crate) fn described(
         let name = has.then(|| certificate.property::<Option<String>>(property));
         name.flatten().unwrap_or_else(|| "unknown".to_owned())
     };
-    let fingerprint = fingerprint_of(certificate).map_or_else(String::new, |f| f.to_string());
-    let mut text = match trust {
+    let refused = match trust {
         CertificateTrust::Exactly(_) => {
             "its certificate is not the one of tls_fingerprint".to_owned()
         }
         _ => format!("its certificate is not trusted: {}", reasons(flags)),
     };
-    let _ = write!(
-        text,
-        "; subject {:?}, issuer {:?}, SHA-256 fingerprint {fingerprint}; if this is your camera, give the source \
-         tls_fingerprint = {fingerprint:?}",
+    format!(
+        "{refused}; subject {:?}, issuer {:?}, SHA-256 fingerprint {}",
         name("subject-name"),
         name("issuer-name"),
-    );
-    text
+        fingerprint_text(certificate),
+    )
+}
+
+/// Tells how to accept a certificate of a camera from now on.
+pub(crate) fn fingerprint_hint(certificate: &gio::TlsCertificate) -> String {
+    format!(
+        "; if this is your camera, give the source tls_fingerprint = \"{}\"",
+        fingerprint_text(certificate)
+    )
+}
+
+/// Tells how to accept a certificate where no fingerprint can be given.
+pub(crate) const NO_FINGERPRINT_HINT: &str =
+    "; make the system trust it, or give the source tls = \"insecure\"";
+
+fn fingerprint_text(certificate: &gio::TlsCertificate) -> String {
+    fingerprint_of(certificate).map_or_else(String::new, |fingerprint| fingerprint.to_string())
 }
 
 /// Returns the faults of a certificate in words.

@@ -10,7 +10,7 @@ use gstreamer as gst;
 use parking_lot::Mutex;
 
 use super::no_authorities::no_authorities;
-use crate::server_certificate::{CertificateTrust, described, fingerprint_of};
+use crate::server_certificate::{CertificateTrust, described, fingerprint_hint, fingerprint_of};
 
 /// The check of one connection.
 #[derive(Clone)]
@@ -73,7 +73,8 @@ impl CertificateCheck {
             CertificateTrust::Exactly(wanted) => fingerprint_of(certificate) == Some(wanted),
         };
         if !accepted {
-            *self.refusal.lock() = Some(described(certificate, flags, self.trust));
+            let text = described(certificate, flags, self.trust) + &fingerprint_hint(certificate);
+            *self.refusal.lock() = Some(text);
         }
         accepted
     }

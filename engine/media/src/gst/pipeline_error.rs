@@ -89,11 +89,7 @@ impl PipelineError {
                     _ if login => login_hint(location).to_owned(),
                     ErrorClass::Transport => TRANSPORT_REFUSED.to_owned(),
                     _ if debug.contains("Parse error") => NOT_RTSP.to_owned(),
-                    _ if element.starts_with("souphttpsrc")
-                        && error.message().starts_with(VAGUE) =>
-                    {
-                        CONNECTION_BROKE.to_owned()
-                    }
+                    _ if is_broken_response(&error, &element) => CONNECTION_BROKE.to_owned(),
                     _ => stream_problem(&error, &debug, &element),
                 };
                 (text, class)
@@ -125,6 +121,13 @@ impl PipelineError {
             ErrorClass::Transport | ErrorClass::NoImages => 3,
         }
     }
+}
+
+/// True if a web server gave no response, or one that ended early and that GStreamer cannot continue.
+fn is_broken_response(error: &gst::glib::Error, element: &str) -> bool {
+    let text = error.message();
+    let no_rest = text.starts_with("Server does not support seeking");
+    element.starts_with("souphttpsrc") && (no_rest || text.starts_with(VAGUE))
 }
 
 fn login_hint(location: &Location) -> &'static str {

@@ -14,7 +14,7 @@ use std::{
 use gio::prelude::*;
 use http::uri::Authority;
 
-use crate::server_certificate::{CertificateTrust, described};
+use crate::server_certificate::{CertificateTrust, NO_FINGERPRINT_HINT, described};
 
 /// Time that a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -66,7 +66,8 @@ fn refused_certificate(host: &str, port: u16, trust: CertificateTrust) -> Option
         };
         let refused = Rc::clone(&refused);
         connection.connect_accept_certificate(move |_, certificate, flags| {
-            *refused.borrow_mut() = Some(described(certificate, flags, trust));
+            let text = described(certificate, flags, trust) + NO_FINGERPRINT_HINT;
+            *refused.borrow_mut() = Some(text);
             false
         });
     });
