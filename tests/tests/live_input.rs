@@ -146,7 +146,7 @@ fn a_source_that_is_not_a_camera_is_rejected() {
     let dir = Workdir::new();
     dir.write("words.txt", "no video at all\n".repeat(100));
     let words = path_str(&dir.path("words.txt")).to_owned();
-    assert_rejected(&words, "live = true", &["door", "text file"]);
+    assert_rejected(&words, "live = true", &["words.txt", "holds text"]);
 }
 
 #[test]
