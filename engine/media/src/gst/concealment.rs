@@ -22,10 +22,6 @@ use super::{
 
 /// The name of the mark.
 const MARK: &str = "AtomConcealedPicture";
-/// A parser that takes so many pictures, and gives the decoder none, lacks the parameters that come with a key frame.
-const MAX_PARSED: u64 = 30;
-/// The readers of RTP that wait for these parameters as well.
-const DEPAYLOADERS: [&str; 3] = ["rtph264depay", "rtph265depay", "rtpmp4vdepay"];
 /// The demuxer of transport streams keeps back everything before the first key frame itself. Time without a packet after its first
 /// data until this counts as waiting.
 const MAX_DEMUXED: Duration = Duration::from_secs(3);
@@ -44,28 +40,15 @@ struct SharedStatus {
     waits: AtomicU64,
     waiting: AtomicBool,
     without_key: AtomicBool,
-    /// Number of pictures that reached a parser since a packet reached the decoder, and the time of the last.
-    parsed: AtomicU64,
-    parsed_at: AtomicU64,
-    last_parsed: Mutex<Option<Instant>>,
+    /// True while an element before the decoder keeps everything back.
+    kept_back: AtomicBool,
+    /// Time of the last data that reached such an element.
+    last_input: Mutex<Option<Instant>>,
     /// True if a packet reached the decoder.
     started: AtomicBool,
     first_demuxed: Mutex<Option<Instant>>,
     /// Time of the last concealed picture, or of the packet that ended a wait.
     last_heard: Mutex<Option<Instant>>,
-}
-
-impl SharedStatus {
-    /// Notes a part of a picture that reached a parser. Blocks of a file without timestamps are no pictures.
-    fn note_parsed(&self, at: u64) {
-        *self.last_parsed.lock() = Some(Instant::now());
-        if self.parsed_at.swap(at, SeqCst) == at {
-            return;
-        }
-        if self.parsed.fetch_add(1, SeqCst) + 1 == MAX_PARSED {
-            self.waits.fetch_add(1, SeqCst);
-        }
-    }
 }
 
 impl ConcealmentStatus {
@@ -84,8 +67,8 @@ impl ConcealmentStatus {
         let shared = &self.0;
         let started = shared.started.load(SeqCst);
         let demuxed = *shared.first_demuxed.lock();
-        let kept_back = demuxed.is_some_and(|first| !started && first.elapsed() >= MAX_DEMUXED);
-        shared.waiting.load(SeqCst) || shared.parsed.load(SeqCst) >= MAX_PARSED || kept_back
+        let late = demuxed.is_some_and(|first| !started && first.elapsed() >= MAX_DEMUXED);
+        shared.waiting.load(SeqCst) || shared.kept_back.load(SeqCst) || late
     }
 
     /// True if pictures count as right because no key frame came.
@@ -106,50 +89,49 @@ impl ConcealmentStatus {
     pub(crate) fn silence(&self, without_frame: Duration) -> Duration {
         let mut last = vec![*self.0.last_heard.lock()];
         if self.waiting() && without_frame < Duration::from_secs(MAX_WAIT_SECONDS) {
-            last.push(*self.0.last_parsed.lock());
+            last.push(*self.0.last_input.lock());
         }
         let heard = last.into_iter().flatten().map(|last| last.elapsed());
         heard.fold(without_frame, Duration::min)
     }
 
-    /// Watches an element, if it keeps back all packets before the parameters of the stream.
-    pub(super) fn watch_parser(&self, element: &gst::Element) {
-        let class = element.metadata(gst::ELEMENT_METADATA_KLASS);
-        let parses = class.is_some_and(|class| class.contains("Parser") && class.contains("Video"));
-        let name = element.factory().map(|factory| factory.name());
-        let depays = name.is_some_and(|name| DEPAYLOADERS.contains(&name.as_str()));
-        let Some(pad) = element.static_pad("sink").filter(|_| parses || depays) else {
-            return;
-        };
-        let shared = Arc::clone(&self.0);
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            if let Some(pts) = info.buffer().and_then(|packet| packet.pts()) {
-                shared.note_parsed(pts.nseconds());
-            }
-            gst::PadProbeReturn::Ok
-        });
+    /// Notes data that reached an element that may keep it back; `lacking` is true when it begins to lack a key frame.
+    pub(super) fn note_input(&self, lacking: bool) {
+        *self.0.last_input.lock() = Some(Instant::now());
+        if lacking {
+            self.0.kept_back.store(true, SeqCst);
+            self.0.waits.fetch_add(1, SeqCst);
+        }
+    }
+
+    /// Notes that an element that lacked a key frame gives packets out again.
+    pub(super) fn note_released(&self) {
+        self.0.kept_back.store(false, SeqCst);
+        self.hear();
     }
 
     /// Notes that data reached the demuxer of a transport stream.
     pub(super) fn note_demuxed(&self) {
         let now = Instant::now();
         self.0.first_demuxed.lock().get_or_insert(now);
-        *self.0.last_parsed.lock() = Some(now);
+        *self.0.last_input.lock() = Some(now);
     }
 
     /// Notes that a packet reached the decoder.
     fn note_packet(&self) {
-        let first = !self.0.started.swap(true, SeqCst);
-        let kept_back = self.0.parsed.swap(0, SeqCst) >= MAX_PARSED;
-        if first || kept_back {
-            // Its frame comes soon, however long the wait was.
-            *self.0.last_heard.lock() = Some(Instant::now());
+        if !self.0.started.swap(true, SeqCst) {
+            self.hear();
         }
     }
 
     /// Counts a concealed picture.
     fn add(&self) {
         self.0.pictures.fetch_add(1, SeqCst);
+        self.hear();
+    }
+
+    /// Notes that a frame comes soon, however long the wait was, or is concealed.
+    fn hear(&self) {
         *self.0.last_heard.lock() = Some(Instant::now());
     }
 }
@@ -279,26 +261,6 @@ pub(super) fn drop_concealed(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_parser_that_keeps_every_picture_back_waits_for_a_key_frame() {
-        let status = ConcealmentStatus::default();
-        for picture in 1..=MAX_PARSED {
-            assert!(!status.waiting(), "{picture}");
-            // Two parts of a picture.
-            status.0.note_parsed(picture);
-            status.0.note_parsed(picture);
-        }
-        assert!(status.waiting());
-        assert_eq!((status.waits(), status.missing()), (1, "key frame"));
-        let hour = Duration::from_secs(3600);
-        let recently = Duration::from_secs(MAX_WAIT_SECONDS) - Duration::from_millis(1);
-        assert!(status.silence(recently) < recently);
-        assert_eq!(status.silence(hour), hour, "a wait has an end");
-        status.note_packet();
-        assert!(!status.waiting());
-        assert!(status.silence(hour) < hour, "its frame comes soon");
-    }
 
     #[test]
     fn concealed_pictures_are_heard_and_counted_once() {

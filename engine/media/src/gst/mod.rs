@@ -9,6 +9,7 @@ pub(crate) mod error_class;
 pub(crate) mod frame_converter;
 mod jpeg_splitter;
 mod jpeg_stream;
+mod kept_back;
 pub(crate) mod missing_plugin_hints;
 mod nal_units;
 pub(crate) mod network_source;

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 
 use super::{
     concealment::{ConcealmentStatus, PacketCheck, drop_concealed},
+    kept_back,
     packet_selector::{Packet, PacketBatch, PacketSelector},
 };
 
@@ -87,7 +88,7 @@ impl SelectiveDecoding {
 
     /// Attaches the probe to an element, if it decodes video.
     pub(super) fn attach(&self, element: &gst::Element) {
-        self.concealment.watch_parser(element);
+        kept_back::watch(element, &self.concealment);
         let Some(pad) = element
             .static_pad("sink")
             .filter(|_| element.is::<gst_video::VideoDecoder>())
