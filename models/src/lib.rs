@@ -8,6 +8,7 @@
 //! In reading order:
 //! - `vision`: images, the vision encoder and its features, the concepts that it scores
 //! - `text`: the text encoder, the tokenizer, the caption memory
+//! - [`english`]: grammar of the words that packs know
 //! - `prompt`: templates and tags, constrained decoding, caption ranking, the yes/no classifier
 //! - `decoder`: the decoder with its KV cache, beam search, the prefix cache and the scheduler
 //! - `packs`: manifests, installed packs and their installation
@@ -17,6 +18,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod decoder;
+pub mod english;
 mod error;
 pub mod fake;
 mod fault;
@@ -45,7 +47,7 @@ pub use packs::{
 pub use prompt::{
     builder::PromptBuilder,
     caption_ranker::CaptionRanker,
-    concept_tags::confident_tags,
+    concept_tags::{confident_tags, possible_tags},
     decoder_prompt::Prompt,
     first_sentence::first_sentence,
     yes_no_classifier::{YesNoClassifier, YesNoScorer},
@@ -59,4 +61,9 @@ pub use text::{
     encoder::TextEncoder,
     encoder_wrappers::{CachedTextEncoder, LazyTextEncoder, SharedTextEncoder},
 };
-pub use vision::{encoder::VisionEncoder, features::VisualFeatures, image::Image};
+pub use vision::{
+    encoder::VisionEncoder,
+    features::{ObjectCount, VisualFeatures, cosine},
+    image::Image,
+    object_classes::{NounMeaning, ObjectClass},
+};

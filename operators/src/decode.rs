@@ -11,8 +11,9 @@ use timely::{
     dataflow::{
         StreamVec,
         operators::{
-            Concat, Concatenate, ConnectLoop, Enter, Feedback, Leave, generic::operator::empty,
-            vec::Map,
+            Concat, Concatenate, ConnectLoop, Enter, Feedback, Leave,
+            generic::operator::empty,
+            vec::{Filter, Map},
         },
     },
     order::Product,
@@ -34,7 +35,7 @@ use crate::{
         question::Question,
     },
     reason::ReasonNode,
-    request::{Decoded, Request, Subject},
+    request::{Completion, Decoded, Request, Subject},
     segment::SegmentEvent,
     summary::summarize::{SummaryInput, SummaryNode, summarize},
     text_worker::{self, TextJob, TextWorker, best_text, run_text_jobs},
@@ -97,7 +98,7 @@ type Found = (Arc<Question>, Result<Evidence, Fault>);
 /// use atom_operators::{
 ///     circuit_breaker::CircuitBreaker, counters::{Counters, Task},
 ///     decode::{DecodeInputs, DecodeService, decode}, ids::{NodeId, SourceId},
-///     media_time::MediaTime, offload::ThreadGroup, request::{Request, Subject},
+///     media_time::MediaTime, offload::ThreadGroup, request::{Request, RequestInput, Subject},
 ///     segment::{Segment, SegmentKey}, tick::Tick,
 /// };
 /// use timely::dataflow::operators::{Inspect, generic::operator::empty, vec::ToStream};
@@ -109,7 +110,7 @@ type Found = (Arc<Question>, Result<Evidence, Fault>);
 ///     subject: Subject::Segment(NodeId(1), Arc::new(segment)),
 ///     task: Task::Reason,
 ///     question: Some("Is it red?".into()),
-///     prompt: Ok(prompts.reason_prompt("red, white", "Is it red?")),
+///     input: Ok(RequestInput::Prompt(prompts.reason_prompt("red, white", "Is it red?"))),
 ///     examples: Arc::default(),
 ///     draft: None,
 ///     for_text_encoder: false,
@@ -236,12 +237,12 @@ impl Models {
     ) -> (StreamVec<'s, Pass, Decoded>, StreamVec<'s, Pass, Found>) {
         let scope = requests.scope();
         let routes = Routes::new(self.text.as_ref());
+        let known = requests.clone().flat_map(known_text);
+        let requests = requests.filter(|request| request.known_text().is_none());
         let questions = questions.map(TextJob::Find);
-        let yes_no = requests.clone().flat_map(move |request| {
-            routes
-                .for_text_encoder(&request)
-                .then_some(TextJob::YesNo(request))
-        });
+        let yes_no = requests
+            .clone()
+            .flat_map(move |request| routes.yes_no_job(request));
         let generated = match self.decoder {
             Some(decoder) => {
                 let for_decoder = requests.flat_map(move |request| {
@@ -255,7 +256,7 @@ impl Models {
             .clone()
             .flat_map(move |done| routes.is_ranked(&done).then_some(TextJob::Rank(done)));
         let unranked = generated.flat_map(move |done| (!routes.is_ranked(&done)).then_some(done));
-        let unranked = without_text_encoder(unranked, &self.prompts);
+        let unranked = without_text_encoder(unranked, &self.prompts).concat(known);
         match self.text {
             Some(worker) => {
                 let jobs = scope.concatenate([questions, yes_no, ranked]);
@@ -291,7 +292,13 @@ impl Routes {
 
     /// Returns true if the text encoder answers a request instead of the decoder.
     fn for_text_encoder(self, request: &Request) -> bool {
-        self.answers_yes_no && request.for_text_encoder && request.prompt.is_ok()
+        self.answers_yes_no && request.for_text_encoder && request.prompt().is_some()
+    }
+
+    /// Returns the job of the text encoder, if it answers a request.
+    fn yes_no_job(self, request: Request) -> Option<TextJob> {
+        self.for_text_encoder(&request)
+            .then_some(TextJob::YesNo(request))
     }
 
     /// Returns true if the text encoder ranks the decoder's texts.
@@ -311,6 +318,15 @@ fn without_text_encoder<'s, T: Timestamp>(
     generated.map(move |generated| Decoded {
         result: best_text(&generated, &prompts, None),
         item: generated.item,
+    })
+}
+
+/// Completes a request whose text is known.
+fn known_text(request: Request) -> Option<Decoded> {
+    let text = Arc::clone(request.known_text()?);
+    Some(Decoded {
+        item: request,
+        result: Ok(Completion::known(text)),
     })
 }
 

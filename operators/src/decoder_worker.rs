@@ -9,7 +9,7 @@ use crate::{
     batch_worker::BatchWorker,
     counters::{Counters, Task},
     qa::question::Question,
-    request::{Request, Subject},
+    request::{Request, RequestInput, Subject},
     segment::Segment,
 };
 
@@ -142,8 +142,9 @@ impl BatchWorker<Request, GeneratedTexts> for DecoderWorker {
     }
 
     fn submit(&mut self, ticket: u64, request: &Request) {
-        let prompt = match &request.prompt {
-            Ok(prompt) => prompt.clone(),
+        let prompt = match &request.input {
+            Ok(RequestInput::Prompt(prompt)) => prompt.clone(),
+            Ok(RequestInput::Text(_)) => unreachable!("a known text is no work for the decoder"),
             Err(fault) => return self.rejected.push((ticket, fault.clone())),
         };
         self.counters.add_request(request.task);

@@ -17,7 +17,7 @@ use crate::{
     counters::Task,
     ids::NodeId,
     offload::{Processed, Sequential, ThreadGroup, offload},
-    request::{Request, Subject},
+    request::{Request, RequestInput, Subject},
     segment::Segment,
 };
 
@@ -90,7 +90,7 @@ struct MemoryMatch {
 ///
 /// let key = SegmentKey { source: SourceId::new(0), start: MediaTime::default() };
 /// let red = [1.0, 0.0, 0.0, 0.0, 0.0]; // the fake encoder's scores of red, green, blue, white, dark
-/// let features = VisualFeatures { embedding: red.into(), concepts: red.into() };
+/// let features = VisualFeatures { embedding: red.into(), concepts: red.into(), ..Default::default() };
 /// let segment = Arc::new(Segment::synthetic(key, MediaTime::from_millis(4000), features));
 /// let (output, drafts) = mpsc::channel();
 /// timely::example(move |scope| {
@@ -132,7 +132,7 @@ fn drafted(processed: Processed<CaptionRequest, MemoryMatch>) -> Drafted {
         subject: Subject::Segment(node, Arc::clone(&segment)),
         task: Task::Caption,
         question: None,
-        prompt,
+        input: prompt.map(RequestInput::Prompt),
         examples,
         draft: text.as_deref().map(Arc::from),
         for_text_encoder: false,

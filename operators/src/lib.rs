@@ -11,6 +11,7 @@
 //! - [`offload`], `batch_worker`, [`circuit_breaker`]: models on threads beside the graph
 //! - [`intake`], [`sampling_grid`], [`sample`], [`encode`], [`segment`]: from sources to segments
 //! - [`request`], [`draft`], [`caption`], [`reason`], [`summary`]: the branches, and their requests to the decoder
+//! - [`seen_objects`], `stretch`: what the detector counted, and times as text
 //! - [`qa`]: people's questions about what is stored
 //! - [`decode`], `decoder_worker`, `text_worker`: from requests to texts, by one decoder and one text encoder
 //! - [`answer_changes`], [`index`], [`retention`], [`seal`]: results, rows, and the moment when they are final
@@ -50,11 +51,13 @@ pub mod retention;
 pub mod sample;
 pub mod sampling_grid;
 pub mod seal;
+pub mod seen_objects;
 pub mod segment;
 pub mod signature;
 pub mod spec;
 pub mod standing;
 pub mod start_time;
+mod stretch;
 pub mod summary;
 mod text_worker;
 pub mod tick;

@@ -14,7 +14,8 @@ use crate::{
     failure::{Failure, Outcome, Stage},
     ids::NodeId,
     media_time::MediaTime,
-    request::{Decoded, Request, Subject},
+    qa::segment_answer::SegmentQuestion,
+    request::{Decoded, Request, RequestInput, Subject},
     segment::Segment,
     spec::{SpecError, check_max_tokens, require},
 };
@@ -23,7 +24,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReasonSpec {
-    /// The question in plain language, 1 to 500 characters.
+    /// The question in plain language, 1 to 500 characters. "How many ...?" and "What can be seen?" are
+    /// answered without the decoder, from the objects and tags of the frames.
     pub ask: String,
     /// Form of the answer. Any form but free text comes with a probability. Yes or no is answered from the frames themselves where
     /// the pack supports it.
@@ -175,6 +177,17 @@ impl ReasonSpec {
         self.answer == AnswerForm::YesNo && prompts.yes_no_classifier().is_some()
     }
 
+    /// Returns the question if code answers it.
+    fn answered_by_code(&self) -> Option<SegmentQuestion> {
+        let free = self.answer == AnswerForm::Text;
+        free.then(|| SegmentQuestion::parse(&self.ask)).flatten()
+    }
+
+    /// Returns true if the answers need the decoder.
+    pub fn needs_decoder(&self, prompts: &PromptBuilder) -> bool {
+        !self.answered_by_text_encoder(prompts) && self.answered_by_code().is_none()
+    }
+
     /// Returns true if the answers need the text encoder.
     pub fn needs_text_encoder(&self, prompts: &PromptBuilder) -> bool {
         self.answered_by_text_encoder(prompts)
@@ -202,6 +215,7 @@ pub struct ReasonNode {
     ask: Arc<str>,
     allowed_answers: Arc<[String]>,
     for_text_encoder: bool,
+    by_code: Option<SegmentQuestion>,
     max_tokens: usize,
     every: u64,
     length_ms: u64,
@@ -216,6 +230,7 @@ impl ReasonNode {
             ask: spec.ask.as_str().into(),
             allowed_answers: spec.allowed_answers().into(),
             for_text_encoder: spec.answered_by_text_encoder(prompts),
+            by_code: spec.answered_by_code(),
             max_tokens,
             every: u64::from(spec.every.max(1)),
             length_ms: length_ms.max(1),
@@ -235,8 +250,12 @@ impl ReasonNode {
         segment: &Arc<Segment>,
         prompts: &PromptBuilder,
     ) -> Option<Request> {
+        if let Some(question) = &self.by_code {
+            return self.known_request(segment, question.answer(segment, None, prompts));
+        }
         let evidence = prompts.tags(&segment.features);
-        self.request(segment, Ok(self.prompt("", &evidence, prompts)))
+        let prompt = self.prompt("", &evidence, prompts);
+        self.request(segment, Ok(RequestInput::Prompt(prompt)))
     }
 
     /// Returns the request about the frames of a segment and its caption, with captions of similar segments as further
@@ -247,6 +266,10 @@ impl ReasonNode {
         (caption, examples): (&Outcome<Caption>, &[String]),
         prompts: &PromptBuilder,
     ) -> Option<Request> {
+        if let Some(question) = &self.by_code {
+            let text = caption.as_ref().ok().map(|caption| &*caption.text);
+            return self.known_request(segment, question.answer(segment, text, prompts));
+        }
         let missing = |failure: &Failure| {
             Fault::new(
                 Reason::Missing,
@@ -259,7 +282,7 @@ impl ReasonNode {
                 true => String::new(),
                 false => format!("Like: {}", examples.join(" ")),
             };
-            self.prompt(&like, &format!("{tags}. {}", caption.text), prompts)
+            RequestInput::Prompt(self.prompt(&like, &format!("{tags}. {}", caption.text), prompts))
         });
         self.request(segment, prompt.map_err(missing))
     }
@@ -270,12 +293,20 @@ impl ReasonNode {
             .with_options(&self.allowed_answers)
     }
 
-    fn request(&self, segment: &Arc<Segment>, prompt: Result<Prompt, Fault>) -> Option<Request> {
+    fn known_request(&self, segment: &Arc<Segment>, answer: String) -> Option<Request> {
+        self.request(segment, Ok(RequestInput::Text(answer.into())))
+    }
+
+    fn request(
+        &self,
+        segment: &Arc<Segment>,
+        input: Result<RequestInput, Fault>,
+    ) -> Option<Request> {
         self.selects(segment).then(|| Request {
             subject: Subject::Segment(self.node, Arc::clone(segment)),
             task: Task::Reason,
             question: Some(Arc::clone(&self.ask)),
-            prompt,
+            input,
             examples: Arc::default(),
             draft: None,
             for_text_encoder: self.for_text_encoder,

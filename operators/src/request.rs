@@ -25,8 +25,8 @@ pub struct Request {
     pub task: Task,
     /// The question, if an answer is wanted.
     pub question: Option<Arc<str>>,
-    /// The decoder's input, or the reason why there is none.
-    pub prompt: Result<Prompt, Fault>,
+    /// What the text is made from, or the reason why there is nothing.
+    pub input: Result<RequestInput, Fault>,
     /// For a caption, captions of similar segments; nodes that read the caption may use them as further evidence.
     pub examples: Arc<[String]>,
     /// For a caption, the draft that takes its place if the decoder is too late.
@@ -35,6 +35,15 @@ pub struct Request {
     pub for_text_encoder: bool,
     /// Highest number of new tokens.
     pub max_tokens: usize,
+}
+
+/// What the text of a request is made from.
+#[derive(Clone, Debug)]
+pub enum RequestInput {
+    /// A prompt for the decoder.
+    Prompt(Prompt),
+    /// The text itself, composed by code; no model is asked.
+    Text(Arc<str>),
 }
 
 /// The data that a request is about, with the node or question that asks.
@@ -70,8 +79,24 @@ impl Request {
 
     /// Returns true if the answer is one of some given texts.
     pub(crate) fn is_choice(&self) -> bool {
-        let prompt = self.prompt.as_ref();
-        prompt.is_ok_and(|prompt| !prompt.options().is_empty())
+        self.prompt()
+            .is_some_and(|prompt| !prompt.options().is_empty())
+    }
+
+    /// Returns the prompt, if the decoder is asked.
+    pub fn prompt(&self) -> Option<&Prompt> {
+        match &self.input {
+            Ok(RequestInput::Prompt(prompt)) => Some(prompt),
+            _ => None,
+        }
+    }
+
+    /// Returns the text, if it is known without a model.
+    pub(crate) fn known_text(&self) -> Option<&Arc<str>> {
+        match &self.input {
+            Ok(RequestInput::Text(text)) => Some(text),
+            _ => None,
+        }
     }
 }
 
@@ -97,6 +122,15 @@ impl Completion {
         Self {
             text: text.into(),
             probability: Some(probability),
+            vector: None,
+        }
+    }
+
+    /// Returns a text that is known without a model.
+    pub(crate) fn known(text: Arc<str>) -> Self {
+        Self {
+            text,
+            probability: None,
             vector: None,
         }
     }
@@ -129,6 +163,8 @@ impl Decoded {
         let completion = self.result.as_ref().map_err(Clone::clone)?;
         let text = match completion.probability {
             Some(_) => completion.text.to_string(),
+            // A composed text may have several sentences.
+            None if self.item.known_text().is_some() => completion.text.to_string(),
             None => first_sentence(&completion.text),
         };
         match text.is_empty() {

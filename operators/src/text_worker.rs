@@ -100,6 +100,7 @@ impl TextWorker {
             archive: &mut **archive,
             yes_no: self.yes_no.as_mut(),
             text_encoder: &mut *self.text_encoder,
+            prompts: &self.prompts,
         };
         finder.find(question)
     }

@@ -3,10 +3,11 @@
 
 use std::{fs, io, path::Path, sync::mpsc};
 
-use atom_index::{Seal, Store};
+use atom_index::{Row, Seal, Store};
 use atom_operators::{
     cancel::CancellationToken,
     qa::{ask::Reply, question::Question, question_source::question_channel},
+    seen_objects::SeenObjects,
 };
 use atom_pipelines::{override_sources, parse, plan};
 use atom_runtime::{
@@ -191,7 +192,7 @@ fn an_answer_has_a_time_limit_of_at_least_one_second() {
 }
 
 #[test]
-fn a_span_is_summarized_by_minute_and_a_complete_minute_only_once() {
+fn a_span_is_summarized_by_minute_and_in_all_with_times() {
     let dir = Workdir::new();
     let video = generated_media::colours("long.mp4", &[("red", 64.0), ("white", 8.0)]);
     dir.atom(&[
@@ -210,31 +211,110 @@ fn a_span_is_summarized_by_minute_and_a_complete_minute_only_once() {
     };
     let answer = summarize(&[]);
     let summary = &answer["summaries"][0];
+    let (red, white) = ("A picture of red", "A picture of white (1:04 to 1:12).");
+    assert_eq!(summary["text"], format!("{red} (0:00 to 1:04). {white}"));
+    let spans = serde_json::json!([{"start_ms": 0, "end_ms": 64_000}]);
+    let scene = serde_json::json!({"text": "A picture of red.", "segments": 16, "spans": spans});
+    assert_eq!(summary["scenes"][0], scene);
     let minutes = summary["minutes"].as_array().unwrap();
     assert_eq!(minutes.len(), 2, "{answer}");
-    assert_eq!(minutes[0]["text"], "A picture of red.");
-    assert_eq!(minutes[1]["text"], "In short: A picture of red.");
-    assert!(
-        summary["text"].as_str().unwrap().starts_with("In short:"),
-        "{answer}"
-    );
+    assert_eq!(minutes[0]["text"], format!("{red} (0:00 to 1:00)."));
+    assert_eq!(minutes[1]["text"], format!("{red} (1:00 to 1:04). {white}"));
     assert_eq!(
         (&minutes[1]["start_ms"], &minutes[1]["end_ms"]),
         (&60_000.into(), &72_000.into())
     );
-    assert_eq!(summarize(&[]), answer);
-    // The summary of a complete minute is stored; that of a part of a minute is computed again and not stored.
-    let store = Store::open(&dir.path("s.db")).unwrap();
-    let state = store.current(None).unwrap().remove(0);
-    let kept = |from, to| store.summary(&state.source, &state.pack, from, to).unwrap();
-    assert_eq!(kept(0, 60_000).as_deref(), Some("A picture of red."));
-    assert!(kept(60_000, 120_000).is_some());
     let part = summarize(&["--from", "1:04"]);
-    assert_eq!(part["summaries"][0]["text"], "A picture of white.");
+    assert_eq!(part["summaries"][0]["text"], white);
     let none = summarize(&["--from", "1:00:00"]);
     assert_eq!(none["summaries"], serde_json::json!([]));
     dir.atom(&["summarize", "--store", "s.db", "--source", "x"])
         .fails_with(&["\"x\""]);
+}
+
+/// A segment of four seconds with its caption, tags and objects.
+fn street_row(n: u64, caption: &str, tags: &str, objects: &[(&str, u32)]) -> Row {
+    let objects = objects.iter().map(|(name, most)| SeenObjects {
+        name: (*name).to_owned(),
+        most: *most,
+        at_ms: n * 4000 + 1500,
+        frames: 3,
+    });
+    Row {
+        start_ms: n * 4000,
+        end_ms: n * 4000 + 4000,
+        caption: Some(caption.to_owned()),
+        tags: tags.to_owned(),
+        embedding: vec![1.0, 0.0, 0.0, 0.0, 0.0],
+        objects: objects.collect(),
+        ..Row::default()
+    }
+}
+
+/// Writes an index of three segments of a street.
+fn indexed_street() -> Workdir {
+    let dir = Workdir::new();
+    let mut store = Store::open(&dir.path("s.db")).unwrap();
+    let rows = [
+        street_row(0, "A woman on a chair.", "maybe car", &[("car", 2)]),
+        street_row(
+            1,
+            "A car on a street.",
+            "car; maybe street",
+            &[("car", 5), ("person", 1)],
+        ),
+        street_row(2, "A car.", "maybe car", &[]),
+    ];
+    store.begin("street.mp4", "fake-1-x").unwrap();
+    store
+        .seal("street.mp4", "fake-1-x", Seal::of(&rows, 12_000))
+        .unwrap();
+    store.finish("street.mp4", "fake-1-x", 12_000).unwrap();
+    drop(store);
+    dir
+}
+
+#[test]
+fn what_can_be_seen_is_answered_from_stored_objects_and_tags_in_english() {
+    let dir = indexed_street();
+    let seen = ask(&dir, &["What can be seen?"]);
+    assert_eq!(
+        seen["text"],
+        "Up to five cars, a person and a street can be seen: cars from 0:00 to 0:12; a person from 0:04 to 0:08; a street from \
+         0:04 to 0:08."
+    );
+    assert_eq!(
+        seen["segments"][0]["text"], "A woman on a chair.",
+        "the stretch begins there: {seen}"
+    );
+    let happens = ask(&dir, &["What is happening?"]);
+    assert_eq!(happens["text"], "A car (0:00 to 0:12).");
+    // The fake pack has no word for a unicorn, and none for a car either.
+    for unknown in ["How many unicorns are there?", "How many cars?"] {
+        let answer = ask(&dir, &[unknown]);
+        assert!(
+            answer["text"].as_str().unwrap().starts_with("Not known"),
+            "{answer}"
+        );
+        assert_eq!(answer["segments"], serde_json::json!([]));
+    }
+}
+
+#[test]
+fn a_pack_without_a_detector_counts_segments() {
+    let dir = indexed();
+    let answer = ask(&dir, &["How many reds are there?"]);
+    assert_eq!(
+        answer["text"],
+        "In 1 of 4 segments, from 0:00 to 0:04; how many at once is not known."
+    );
+    assert_eq!(answer["segments"][0]["source"], "red.mp4");
+    assert!(answer.get("count").is_none(), "{answer}");
+    let answer = ask(&dir, &["How many reds are there?", "--source", "blue.mkv"]);
+    assert_eq!(
+        (&answer["text"], &answer["count"]),
+        (&"None: in none of 2 segments.".into(), &0.into())
+    );
 }
 
 /// Forwards answers.

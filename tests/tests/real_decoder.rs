@@ -32,6 +32,7 @@ fn caption(prompts: &PromptBuilder, columns: &[usize]) -> Prompt {
     let features = VisualFeatures {
         embedding: vec![0.0; 384].into(),
         concepts: concepts.into(),
+        ..VisualFeatures::default()
     };
     prompts.caption_prompt(&features, &[])
 }

@@ -1,22 +1,15 @@
 //! The installed pack `mini` on a real video, as after `make setup`.
-#![allow(clippy::unwrap_used, missing_docs, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, missing_docs)]
 
-use std::{
-    cell::RefCell,
-    collections::BTreeMap,
-    env,
-    path::{Path, PathBuf},
-};
+use std::env;
 
-use atom_index::{Hit, Query, Store, text_to_embed};
-use atom_models::{Meters, Pack, TextEncoder};
 use atom_pipelines::built_in_pipelines;
 use atom_tests::{
     pack_cache,
     program::{Workdir, path_str},
     subtitle_parsers,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The memory limit of a run with the default pack, in bytes.
 const MEMORY_LIMIT: u64 = 1_500_000_000;
@@ -110,85 +103,4 @@ fn the_installed_pack_is_valid() {
     assert!(output.stdout.contains("files are right"), "{output}");
     let output = workdir().atom(&["models", "list"]).ok();
     assert!(output.stdout.contains("mini"), "{output}");
-}
-
-#[test]
-fn search_finds_the_scenes_of_an_annotated_recording() {
-    // A folder with `recording.mp4` and `timeline.json`, the list of its scenes with their captions.
-    let Some(folder) = env::var_os("ATOM_TEST_RECORDING").map(PathBuf::from) else {
-        println!("skipped: ATOM_TEST_RECORDING is not set");
-        return;
-    };
-    let dir = workdir();
-    let video = folder.join("recording.mp4");
-    dir.atom(&["index", path_str(&video), "--store", "s.db"])
-        .ok();
-    let searcher = Searcher::open(&dir.path("s.db"));
-    let scenes = timeline(&folder);
-    let (mut scenes_found, mut at_rank_1, mut at_rank_5, mut queries) = (0, 0, 0, 0);
-    for scene in &scenes {
-        let sentences = scene["captions"].as_array().unwrap().iter();
-        let mut ranks = Vec::new();
-        for sentence in sentences {
-            ranks.push(searcher.rank(sentence.as_str().unwrap(), scene));
-        }
-        let within = |limit: usize| {
-            ranks
-                .iter()
-                .flatten()
-                .filter(|rank| **rank <= limit)
-                .count()
-        };
-        at_rank_1 += within(1);
-        at_rank_5 += within(5);
-        queries += ranks.len();
-        scenes_found += usize::from(within(5) > 0);
-        println!("{}: ranks {ranks:?}", scene["clip"]);
-    }
-    println!(
-        "{scenes_found} of {} scenes at rank 5 by one of their sentences; of {queries} sentences {at_rank_1} at rank 1, {at_rank_5} at rank 5",
-        scenes.len()
-    );
-    assert!(
-        scenes_found >= 10,
-        "only {scenes_found} of {} scenes",
-        scenes.len()
-    );
-}
-
-fn timeline(folder: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(folder.join("timeline.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
-
-/// A search like that of `atom search`, with the text encoder loaded once for all sentences.
-struct Searcher {
-    store: Store,
-    encoder: RefCell<Box<dyn TextEncoder>>,
-}
-
-impl Searcher {
-    fn open(store: &Path) -> Self {
-        let encoder = Pack::open("mini").unwrap().text(Meters::default().text);
-        Self {
-            store: Store::open_existing(store).unwrap(),
-            encoder: encoder.unwrap().into(),
-        }
-    }
-
-    /// Returns the rank, counted from 1, of the first hit whose middle is inside the scene.
-    fn rank(&self, sentence: &str, scene: &Value) -> Option<usize> {
-        let vector = self.encoder.borrow_mut().embed(&text_to_embed(sentence));
-        let query = Query {
-            text: sentence.to_owned(),
-            vectors: BTreeMap::from([(Pack::open("mini").unwrap().id(), vector.unwrap())]),
-            limit: 10,
-            ..Query::default()
-        };
-        let hits = self.store.search(&query).unwrap().hits;
-        let ms = |key: &str| scene[key].as_u64().unwrap();
-        let scene = ms("start_ms")..ms("end_ms");
-        let inside = |hit: &Hit| scene.contains(&((hit.start_ms + hit.end_ms) / 2));
-        hits.iter().position(inside).map(|index| index + 1)
-    }
 }

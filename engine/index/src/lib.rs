@@ -13,7 +13,7 @@
 //! | `schema` | the tables, and how a file is opened or refused |
 //! | `column_conversion`, `int8_vector`, `source_table` | values as columns, vectors as bytes, the tables of sources |
 //! | `write` | runs: `begin`, `restart`, `seal`, `finish` |
-//! | `read` | rows, states of sources, packs, missing stretches, summaries, waiting |
+//! | `read` | rows, states of sources, packs, missing stretches, waiting |
 //! | `catalog` | which file each source is, and what happened to it |
 //! | `retention` | removes the oldest segments by a policy |
 //! | `change_feed` | feeds changed rows to caches in memory |

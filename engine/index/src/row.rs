@@ -1,6 +1,6 @@
 //! Rows and gaps as callers write and read them.
 
-use atom_operators::qa::archive::GapReason;
+use atom_operators::{qa::archive::GapReason, seen_objects::SeenObjects};
 
 /// One segment of one source, with all that was found out about it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Row {
     pub concepts: Vec<f32>,
     /// Names of the stages that gave nothing for this segment.
     pub failed: Vec<String>,
+    /// The objects that the detector counted in its frames; empty if there were none or the pack has no detector.
+    pub objects: Vec<SeenObjects>,
     /// The sentence vector of the caption, in the space of `embedding` and stored alike; empty if there is none.
     pub caption_embedding: Vec<f32>,
     /// A small JPEG of the segment; empty if there is none.

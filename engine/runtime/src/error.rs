@@ -44,9 +44,6 @@ pub enum RuntimeError {
     /// A pack or module cannot be used.
     #[error(transparent)]
     Model(#[from] atom_models::ModelError),
-    /// The decoder failed on a summary.
-    #[error("the decoder failed")]
-    Decoder(#[source] atom_models::Fault),
     /// A sink failed while the run went on.
     #[error("sink {name:?} was closed after an error")]
     SinkClosed {

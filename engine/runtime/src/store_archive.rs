@@ -195,6 +195,7 @@ impl PackReaders {
         let features = VisualFeatures {
             embedding: row.embedding.into(),
             concepts: row.concepts.into(),
+            ..VisualFeatures::default()
         };
         let asked = asked.filter(|_| pack_id(&stored.pack) != self.own);
         let probability = match asked {
@@ -211,6 +212,7 @@ impl PackReaders {
             tags: row.tags,
             caption: row.caption,
             features,
+            objects: row.objects,
             probability,
         })
     }

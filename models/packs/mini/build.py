@@ -23,7 +23,7 @@ import vision
 from check import say
 
 HERE = pathlib.Path(__file__).resolve().parent
-COMMITTED = ["vision/lite3.onnx", "vision/ssd.onnx", "vision/labels.txt", "trained/heads.npz", "trained/concepts.tsv",
+COMMITTED = ["vision/lite3.onnx", "vision/ssd.onnx", "vision/labels.txt", "vision/objects.tsv", "trained/heads.npz", "trained/concepts.tsv",
              "trained/memory.safetensors", "trained/memory.txt", "trained/adapter.npz", "checks.json", "pack.toml"]
 
 
@@ -83,7 +83,7 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     heads, adapter = (dict(np.load(HERE / "trained" / name)) for name in ["heads.npz", "adapter.npz"])
     timed("text.onnx, text_tokenizer.json", text.write, options.parts, options.out, heads["centre"], heads["shrink"])
-    timed("vision.onnx, concepts.tsv", vision.write, HERE, options.out)
+    timed("vision.onnx, concepts.tsv, objects.tsv", vision.write, HERE, options.out)
     timed(f"decoder.onnx ({options.precision}), tokenizer.json", decoder.write, options.parts, adapter, options.out, options.precision)
     for name in ["memory.safetensors", "memory.txt"]:
         (options.out / name).write_bytes((HERE / "trained" / name).read_bytes())

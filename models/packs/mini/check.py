@@ -157,13 +157,21 @@ def check_vision(pack, folder, figures, report):
     report.expect(int(classes.argmax()) == best, "best class", list(CLASSES.values())[best], list(CLASSES.values())[int(classes.argmax())])
 
     names = (folder / "concepts.tsv").read_text().splitlines()
-    vectors, concepts = session(folder / "vision.onnx").run(["embedding", "concepts"], {"frames": frames})
+    vectors, concepts, objects = session(folder / "vision.onnx").run(["embedding", "concepts", "objects"], {"frames": frames})
     report.expect(len(names) == concepts.shape[1], "concept names", concepts.shape[1], len(names))
     wanted_concepts, wanted_vectors = heads(pack, seen)
     apart = float(np.abs(concepts - wanted_concepts).max())
     report.expect(apart < 1e-3, "largest difference of a concept from the heads' plain product", "< 0.001", f"{apart:.6f}")
     cosine = float((vectors * wanted_vectors).sum(1).min())
     report.expect(cosine > 0.9999, "cosine of the index vectors with the heads' plain product", "> 0.9999", f"{cosine:.6f}")
+    named = [line.split("\t") for line in (folder / "objects.tsv").read_text().splitlines()]
+    strange = [want for want, have in zip(CLASSES.values(), named) if want not in [have[0], have[0] + "s", *",".join(have[1:]).split(",")]]
+    report.expect((len(named), strange) == (len(CLASSES), []), "names of the detector's classes", f"{len(CLASSES)}, each with its own name",
+                  f"{len(named)}, without it: {strange}")
+    best = np.exp(seen["classes"].astype(np.float64) - 7)
+    clear = np.abs(best - features.COUNTED) > 1e-4
+    same = bool(((objects > 0) == (best > features.COUNTED))[clear].all())
+    report.expect(same, f"classes with objects are those with a score above {features.COUNTED}", "all", "all" if same else "not all")
     lengths = np.linalg.norm(vectors, axis=1)
     report.expect(bool(np.abs(lengths - 1).max() < 1e-4), "length of the index vectors of the picture and of a dark frame", 1, lengths.round(5).tolist())
 

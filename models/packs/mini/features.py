@@ -13,6 +13,9 @@ from graph import FLOAT, UINT8, Graph
 SIDE = 300          # of the frames, and of the detector's input
 LABEL_SIDE = 280    # of the input of EfficientNet-Lite3
 LOW = 1e-3          # detector scores below this count as this
+COUNTED = 0.4       # score from which a box counts as an object
+SAME = 0.5          # overlap (intersection over union) from which two boxes of a class are one object
+MOST = 50           # boxes of a class that are counted at most
 BLOCKS = {"pooled": 1280, "logits": 1000, "labels": 1000, "detector": 1280, "classes": 80, "shapes": 160}
 
 
@@ -58,6 +61,7 @@ def classes(g, folder, pixels):
     scores = g.node("Sigmoid", [named], "detector.scores")
     best = g.node("ReduceMax", [scores], "detector.best", axes=[1], keepdims=0)
     log = g.node("Log", [g.node("Max", [best, number(g, "low", LOW)], "detector.clipped")], "detector.log")
+    objects(g, names["boxes"], scores)
     return {"detector": g.node("Sqrt", [pooled], "detector"), "classes": g.node("Add", [log, number(g, "seven", 7)], "classes"),
             "shapes": g.node("Concat", shapes(g, names["boxes"], scores, best), "shapes", axis=1)}
 
@@ -75,3 +79,26 @@ def shapes(g, boxes, scores, best):
     where = g.node("ArgMax", [scores], "detector.where", axis=1, keepdims=0)
     large = g.node("GatherElements", [side, where], "detector.large", axis=1)
     return [g.node("Sqrt", [mass], "detector.masses"), g.node("Sqrt", [g.node("Mul", [large, best], "detector.scaled_side")], "detector.extent")]
+
+
+def objects(g, boxes, scores):
+    """Adds the value `objects` f32 [n, 80]: for each class, the number of boxes that score at least COUNTED and are not the same object."""
+    # A box is (y, x, h, w) relative to its anchor: centres in tenths of its size, sizes as logarithms in fifths.
+    table = anchors().astype(np.float32)
+    first, last = (g.node("Slice", [boxes, *(g.constant(f"objects.{part}.{at}", np.array([value])) for at, value in [("from", start), ("to", end), ("axis", 2)])],
+                          f"objects.{part}") for part, start, end in [("offset", 0, 2), ("growth", 2, 4)])
+    middle = g.node("Add", [g.node("Mul", [first, g.constant("objects.step", table[:, 2:] / 10)], "objects.moved"),
+                            g.constant("objects.centres", table[:, :2])], "objects.middle")
+    size = g.node("Exp", [g.node("Mul", [last, number(g, "objects.fifth", 0.2)], "objects.log")], "objects.factor")
+    half = g.node("Mul", [size, g.constant("objects.sizes", table[:, 2:] / 2)], "objects.half")
+    corners = g.node("Concat", [g.node("Sub", [middle, half], "objects.low"), g.node("Add", [middle, half], "objects.high")], "objects.corners", axis=2)
+    by_class = g.node("Transpose", [scores], "objects.scores", perm=[0, 2, 1])
+    limits = [g.constant("objects.most", np.array([MOST])), g.constant("objects.same", np.array([SAME], np.float32)),
+              g.constant("objects.counted", np.array([COUNTED], np.float32))]
+    found = g.node("NonMaxSuppression", [corners, by_class, *limits], "objects.found")
+    cells = g.node("Slice", [found, *(g.constant(f"objects.cell.{at}", np.array([value])) for at, value in [("from", 0), ("to", 2), ("axis", 1)])],
+                   "objects.cells")
+    ones = g.node("Expand", [number(g, "objects.one", 1), g.node("Slice", [g.node("Shape", [found], "objects.shape"), *(
+        g.constant(f"objects.rows.{at}", np.array([value])) for at, value in [("from", 0), ("to", 1)])], "objects.rows")], "objects.ones")
+    none = g.node("Mul", [g.node("ReduceMax", [scores], "objects.best", axes=[1], keepdims=0), number(g, "objects.nothing", 0)], "objects.none")
+    g.node("ScatterND", [none, cells, ones], "objects", reduction="add")

@@ -7,11 +7,12 @@ plus the words themselves carried back into that space.
 import numpy as np
 
 import features
+from coco import CLASSES
 from graph import FLOAT, UINT8, Graph
 
 
 def write(pack, out):
-    """Reads vision/ and trained/ of `pack`, writes vision.onnx and concepts.tsv."""
+    """Reads vision/ and trained/ of `pack`, writes vision.onnx, concepts.tsv and objects.tsv."""
     heads = {name: value.astype(np.float32) if value.dtype == np.float16 else value for name, value in np.load(pack / "trained" / "heads.npz").items()}
     g = Graph("vision")
     frames = g.input("frames", UINT8, ["n", features.SIDE, features.SIDE, 3])
@@ -26,8 +27,10 @@ def write(pack, out):
     embedding(g, heads, scores, placed)
     g.output("embedding", FLOAT, ["n", heads["words"].shape[1]])
     g.output("concepts", FLOAT, ["n", count])
+    g.output("objects", FLOAT, ["n", len(CLASSES)])
     g.save(out / "vision.onnx")
     (out / "concepts.tsv").write_bytes((pack / "trained" / "concepts.tsv").read_bytes())
+    (out / "objects.tsv").write_bytes((pack / "vision" / "objects.tsv").read_bytes())
 
 
 def linear(g, heads, value):

@@ -48,7 +48,6 @@ impl FakeDecoder {
         let generated = words.len().saturating_sub(prompt + 1);
         let text = match words[..prompt].split_first() {
             Some((&"caption", tags)) => format!("A picture of {}.", tags.join(" ")),
-            Some((&"summary", rest)) => format!("In short: {}", rest.join(" ")),
             Some((_, rest)) => answer(&rest.join(" "), generated)?,
             None => String::new(),
         };

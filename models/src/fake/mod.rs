@@ -63,8 +63,6 @@ end = []
 caption = "caption {tags} <|say|>"
 reason = "answer {evidence} ? {question} <|say|>"
 ask = "answer {evidence} ? {question} <|say|>"
-summary = "summary {captions} <|say|>"
-summary_tokens = 24
 caption_tokens = 24
 caption_beams = 1
 caption_similarity = 0.0
@@ -95,7 +93,12 @@ pub(crate) fn concepts() -> Vec<Concept> {
 
 /// Returns the prompt builder of the fake pack.
 pub fn prompt_builder() -> PromptBuilder {
-    PromptBuilder::new(concepts(), manifest().prompt_settings())
+    prompts_of(&manifest())
+}
+
+/// Returns the prompt builder of a version of the fake pack, which has no detector.
+pub(crate) fn prompts_of(manifest: &Manifest) -> PromptBuilder {
+    PromptBuilder::new(concepts(), Vec::new(), manifest.prompt_settings())
 }
 
 /// Returns a memory with one sentence for each colour.

@@ -226,7 +226,10 @@ impl Manifest {
     }
 
     fn check_composed(&self) -> Result<(), String> {
-        let vision = self.vision.as_ref().map(|v| vec![&v.file, &v.concepts]);
+        let vision = self.vision.as_ref().map(|v| {
+            let files = [&v.file, &v.concepts].into_iter();
+            files.chain(&v.objects).collect::<Vec<_>>()
+        });
         let text = self.text.as_ref().map(|t| vec![&t.file, &t.tokenizer]);
         let decoder = self.decoder.as_ref().map(|d| vec![&d.file, &d.tokenizer]);
         let memory = self.memory.as_ref();

@@ -21,7 +21,9 @@ use crate::{
     },
     runtime::session::SessionOptions,
     text::encoder::OnnxTextEncoder,
-    vision::{concept_vocabulary::Concept, encoder::OnnxVisionEncoder},
+    vision::{
+        concept_vocabulary::Concept, encoder::OnnxVisionEncoder, object_classes::ObjectClass,
+    },
 };
 
 /// An installed pack with its manifest.
@@ -33,7 +35,7 @@ pub struct Pack {
 }
 
 impl Pack {
-    /// Opens an installed pack by its name or by its id (name and version): `mini`, `mini-0.4.0`.
+    /// Opens an installed pack by its name or by its id (name and version): `mini`, `mini-0.5.0`.
     ///
     /// # Errors
     /// If it is not installed, or its manifest or its list of concepts is wrong.
@@ -41,7 +43,7 @@ impl Pack {
         let (manifest, folder) = installed_or_fake(name)?;
         if manifest.name == fake::NAME {
             return Ok(Self {
-                prompts: PromptBuilder::new(fake::concepts(), manifest.prompt_settings()),
+                prompts: fake::prompts_of(&manifest),
                 manifest,
                 folder: PathBuf::new(),
             });
@@ -56,8 +58,9 @@ impl Pack {
             });
         }
         let concepts = read_concepts(&manifest, &folder)?;
+        let classes = read_object_classes(&manifest, &folder)?;
         Ok(Self {
-            prompts: PromptBuilder::new(concepts, manifest.prompt_settings()),
+            prompts: PromptBuilder::new(concepts, classes, manifest.prompt_settings()),
             manifest,
             folder,
         })
@@ -119,8 +122,11 @@ impl Pack {
         let part = self.manifest.vision_part();
         let path = self.verified_path(&part.file)?;
         let options = session_options(threads, meter)?;
-        let concepts = self.prompts.concept_count();
-        let encoder = OnnxVisionEncoder::load(&path, part, concepts, options)?;
+        let columns = (
+            self.prompts.concept_count(),
+            self.prompts.object_classes().len(),
+        );
+        let encoder = OnnxVisionEncoder::load(&path, part, columns, options)?;
         Ok(Box::new(encoder))
     }
 
@@ -197,18 +203,35 @@ fn session_options(threads: usize, meter: Arc<Meter>) -> Result<SessionOptions, 
 /// Reads the concepts that the vision encoder scores.
 fn read_concepts(manifest: &Manifest, folder: &Path) -> Result<Vec<Concept>, ModelError> {
     let path = verified_path(manifest, folder, &manifest.vision_part().concepts)?;
-    let lines = std::fs::read_to_string(&path).map_err(|source| ModelError::Io {
+    let expected = "a word, its mean score and its deviation with tabs between";
+    read_lines(&path, Concept::parse, expected)
+}
+
+/// Reads the classes of objects that the vision encoder counts; none if the pack has no detector.
+fn read_object_classes(manifest: &Manifest, folder: &Path) -> Result<Vec<ObjectClass>, ModelError> {
+    let Some(file) = &manifest.vision_part().objects else {
+        return Ok(Vec::new());
+    };
+    let path = verified_path(manifest, folder, file)?;
+    let expected = "a name and, after a tab, further names with commas between";
+    read_lines(&path, ObjectClass::parse, expected)
+}
+
+/// Reads a file of one item a line.
+fn read_lines<T>(
+    path: &Path,
+    parse: impl Fn(&str) -> Option<T>,
+    expected: &str,
+) -> Result<Vec<T>, ModelError> {
+    let lines = std::fs::read_to_string(path).map_err(|source| ModelError::Io {
         action: "read",
-        path: path.clone(),
+        path: path.to_owned(),
         source,
     })?;
     let parsed = lines.lines().enumerate().map(|(at, line)| {
-        Concept::parse(line).ok_or_else(|| ModelError::DataFile {
-            path: path.clone(),
-            problem: format!(
-                "line {}: expected a word, its mean score and its deviation with tabs between, found {line:?}",
-                at + 1
-            ),
+        parse(line).ok_or_else(|| ModelError::DataFile {
+            path: path.to_owned(),
+            problem: format!("line {}: expected {expected}, found {line:?}", at + 1),
         })
     });
     parsed.collect()

@@ -1,21 +1,25 @@
-//! Prompts for captions, questions and summaries, in a pack's templates.
+//! Prompts for captions and questions, in a pack's templates.
 //!
 //! In a composed pack the decoder sees no image but a short text: the tags of its concepts. Words of users and of models
 //! never form the templates' control tokens.
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
-    CaptionMemory, CaptionRanker, Prompt, VisualFeatures, YesNoClassifier,
+    CaptionMemory, CaptionRanker, NounMeaning, ObjectClass, Prompt, VisualFeatures,
+    YesNoClassifier,
     prompt::{
         caption_ranker::OptionWeights,
         concept_tags::{TagRules, Tagger, Tags},
         constrained_decoding::{CaptionConstraints, ConstrainedDecoding},
         yes_no_classifier::YesNoRule,
     },
-    vision::concept_vocabulary::{Concept, words},
+    vision::{
+        concept_vocabulary::{Concept, ConceptVocabulary, words},
+        object_classes::NounVocabulary,
+    },
 };
 
 /// The `[prompts]` section of a manifest: templates and decoding settings.
@@ -37,14 +41,16 @@ pub(crate) struct PromptTemplates {
     /// Function words that an answer may use besides the words of its evidence and its question; empty allows all words.
     #[serde(default, alias = "glue")]
     pub(crate) function_words: Vec<String>,
-    /// Template for the summary of several captions, for which `{captions}` stands.
-    pub(crate) summary: String,
     /// Maximum number of new tokens of a caption.
     pub(crate) caption_tokens: usize,
     /// Maximum number of new tokens of an answer.
     pub(crate) answer_tokens: usize,
-    /// Maximum number of new tokens of a summary.
-    pub(crate) summary_tokens: usize,
+    /// Template for summaries in packs of the time when the decoder wrote them; read and ignored.
+    #[serde(default, rename = "summary", skip_serializing)]
+    pub(crate) _summary: Option<IgnoredAny>,
+    /// Maximum number of new tokens of a summary in such packs; read and ignored.
+    #[serde(default, rename = "summary_tokens", skip_serializing)]
+    pub(crate) _summary_tokens: Option<IgnoredAny>,
 }
 
 impl PromptTemplates {
@@ -63,10 +69,6 @@ impl PromptTemplates {
             (
                 asks(&self.reason) && asks(&self.ask),
                 "reason and ask must contain {evidence} and {question}",
-            ),
-            (
-                self.summary.contains("{captions}"),
-                "summary must contain {captions}",
             ),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
@@ -94,6 +96,8 @@ pub(crate) struct PromptSettings {
 #[derive(Clone, Debug)]
 pub struct PromptBuilder {
     concepts: Arc<[Concept]>,
+    vocabulary: ConceptVocabulary,
+    classes: Arc<[ObjectClass]>,
     tagger: Tagger,
     templates: PromptTemplates,
     adapter: bool,
@@ -103,8 +107,12 @@ pub struct PromptBuilder {
 }
 
 impl PromptBuilder {
-    /// Creates a builder for encoders with these concepts, the n-th for column n.
-    pub(crate) fn new(concepts: Vec<Concept>, settings: PromptSettings) -> Self {
+    /// Creates a builder for encoders with these concepts and classes of objects, the n-th for column n.
+    pub(crate) fn new(
+        concepts: Vec<Concept>,
+        classes: Vec<ObjectClass>,
+        settings: PromptSettings,
+    ) -> Self {
         let concepts: Arc<[Concept]> = concepts.into();
         let templates = settings.templates;
         let constraints = settings.constraints;
@@ -122,6 +130,8 @@ impl PromptBuilder {
             adapter: settings.adapter,
             examples: settings.examples,
             yes_no: settings.yes_no,
+            vocabulary: ConceptVocabulary::new(&concepts),
+            classes: classes.into(),
             concepts,
         }
     }
@@ -140,6 +150,29 @@ impl PromptBuilder {
     /// Returns the number of concepts that the encoder scores.
     pub fn concept_count(&self) -> usize {
         self.concepts.len()
+    }
+
+    /// Returns the classes of objects that the encoder counts; empty if the pack has no detector.
+    pub fn object_classes(&self) -> &[ObjectClass] {
+        &self.classes
+    }
+
+    /// Returns the meaning of a noun, in either number, to the pack.
+    pub fn meaning(&self, noun: &str) -> NounMeaning {
+        self.nouns().meaning(noun)
+    }
+
+    /// Returns the object class that a concept is a kind of: "person" for "man".
+    pub fn class_of_concept(&self, concept: &str) -> Option<String> {
+        self.nouns().class_of_concept(concept)
+    }
+
+    fn nouns(&self) -> NounVocabulary<'_> {
+        NounVocabulary {
+            classes: &self.classes,
+            concepts: &self.vocabulary,
+            yes_no: self.yes_no.as_ref(),
+        }
     }
 
     /// Returns the concepts of an image in words: confident ones, then likely ones after "maybe". Never empty.
@@ -216,15 +249,6 @@ impl PromptBuilder {
         Prompt::from(&*text).with_allowed_words(allowed.into_iter().collect())
     }
 
-    /// Builds the prompt that summarises captions in one sentence.
-    pub fn summary_prompt(&self, captions: &str) -> Prompt {
-        let text = self
-            .templates
-            .summary
-            .replace("{captions}", &escape(captions));
-        Prompt::from(&*text)
-    }
-
     /// Returns the common prefix of all questions about segments.
     pub fn reason_prefix(&self) -> Prompt {
         prefix(&self.templates.reason)
@@ -235,19 +259,9 @@ impl PromptBuilder {
         prefix(&self.templates.ask)
     }
 
-    /// Returns the common prefix of all summaries.
-    pub fn summary_prefix(&self) -> Prompt {
-        prefix(&self.templates.summary)
-    }
-
     /// Returns the maximum number of new tokens of a caption.
     pub fn caption_tokens(&self) -> usize {
         self.templates.caption_tokens
-    }
-
-    /// Returns the maximum number of new tokens of a summary.
-    pub fn summary_tokens(&self) -> usize {
-        self.templates.summary_tokens
     }
 
     /// Returns the maximum number of new tokens of an answer.

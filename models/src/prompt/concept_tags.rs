@@ -52,6 +52,13 @@ pub fn confident_tags(tags: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
+/// Returns all words of tags in the form of [`PromptBuilder::tags`](crate::PromptBuilder::tags), the confident ones first.
+pub fn possible_tags(tags: &str) -> impl Iterator<Item = &str> {
+    let words = tags.split([',', ';']).map(str::trim);
+    let words = words.map(|word| word.strip_prefix("maybe ").unwrap_or(word));
+    words.filter(|word| !word.is_empty() && *word != UNKNOWN)
+}
+
 /// A tagger of visual features.
 #[derive(Clone, Debug)]
 pub(crate) struct Tagger {
@@ -123,6 +130,7 @@ mod tests {
         VisualFeatures {
             embedding: [1.0].into(),
             concepts: concepts.into(),
+            ..VisualFeatures::default()
         }
     }
 
@@ -140,6 +148,17 @@ mod tests {
         assert_eq!(tags([0.4, 0.3, 0.1, 0.1, 0.0]), "maybe red, green");
         assert_eq!(tags([0.01, 0.02, 0.0, 0.0, 0.0]), "maybe green");
         assert_eq!(tags([0.0; 5]), "something");
+    }
+
+    #[test]
+    fn the_words_of_tags_come_back_from_their_text() {
+        let words = |tags| possible_tags(tags).collect::<Vec<_>>();
+        assert_eq!(
+            words("white, blue; maybe red, dark"),
+            ["white", "blue", "red", "dark"]
+        );
+        assert_eq!(words("maybe red"), ["red"]);
+        assert!(words("something").is_empty());
     }
 
     #[test]

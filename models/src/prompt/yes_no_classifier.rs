@@ -221,6 +221,7 @@ mod tests {
         VisualFeatures {
             embedding: [1.0, 0.0, 0.0, 0.0, 0.0].into(),
             concepts: concepts.into(),
+            ..VisualFeatures::default()
         }
     }
 

@@ -73,7 +73,7 @@ pub(crate) fn words(text: &str) -> Vec<String> {
 }
 
 /// Returns a word and its possible base forms, the likelier ones first.
-pub(crate) fn base_forms(word: &str) -> Vec<String> {
+pub fn base_forms(word: &str) -> Vec<String> {
     let mut forms = vec![word.to_owned()];
     let irregular = [("men", "man"), ("women", "woman"), ("children", "child")];
     let singular = irregular.iter().filter(|(plural, _)| *plural == word);

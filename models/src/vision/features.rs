@@ -1,6 +1,15 @@
-//! The vision encoder's output: an embedding and concept scores, and the vector arithmetic on them.
+//! The vision encoder's output: an embedding, concept scores and object counts, and the vector arithmetic on them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The number of objects of one class in an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectCount {
+    /// The class, by its position in the pack's list of object classes.
+    pub class: usize,
+    /// Number of objects, at least 1.
+    pub count: u32,
+}
 
 /// The features of one image, or of several images of one scene.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,6 +18,9 @@ pub struct VisualFeatures {
     pub embedding: Arc<[f32]>,
     /// Score of each concept, 0..1: `[C]`.
     pub concepts: Arc<[f32]>,
+    /// The objects that the pack's detector found, by class; empty if there are none or the pack has no detector. For
+    /// several images, the most of each class in one image.
+    pub objects: Arc<[ObjectCount]>,
 }
 
 impl VisualFeatures {
@@ -18,16 +30,19 @@ impl VisualFeatures {
     }
 
     /// Merges the features of several images of one scene: the mean of the embeddings, scaled to length 1, and the mean
-    /// of each concept's score. Returns `None` for no images.
+    /// of each concept's score, and the most objects of each class in one image. Returns `None` for no images.
     pub fn pool<'a>(features: impl IntoIterator<Item = &'a VisualFeatures>) -> Option<Self> {
         let mut all = features.into_iter();
         let first = all.next()?;
         let (mut embedding, mut concepts) = (first.embedding.to_vec(), first.concepts.to_vec());
+        let mut objects = BTreeMap::new();
+        keep_most(&mut objects, &first.objects);
         let mut count = 1.0;
         for next in all {
             count += 1.0;
             add(&mut embedding, &next.embedding);
             add(&mut concepts, &next.concepts);
+            keep_most(&mut objects, &next.objects);
         }
         if count > 1.0 {
             normalise(&mut embedding);
@@ -36,7 +51,27 @@ impl VisualFeatures {
         Some(Self {
             embedding: embedding.into(),
             concepts: concepts.into(),
+            objects: objects
+                .into_iter()
+                .map(|(class, count)| ObjectCount { class, count })
+                .collect(),
         })
+    }
+}
+
+/// Raises the count of each class to that of another image.
+fn keep_most(most: &mut BTreeMap<usize, u32>, objects: &[ObjectCount]) {
+    for object in objects {
+        let count = most.entry(object.class).or_default();
+        *count = object.count.max(*count);
+    }
+}
+
+/// Returns the cosine of two vectors of length 1; 0 if they come from different spaces.
+pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    match a.len() == b.len() {
+        true => dot(a, b),
+        false => 0.0,
     }
 }
 
@@ -73,7 +108,25 @@ mod tests {
         VisualFeatures {
             embedding: embedding.into(),
             concepts: concepts.into(),
+            objects: Arc::default(),
         }
+    }
+
+    #[test]
+    fn pools_objects_by_the_most_in_one_image_and_never_adds_them_up() {
+        let with = |objects: &[(usize, u32)]| VisualFeatures {
+            objects: objects
+                .iter()
+                .map(|(class, count)| ObjectCount {
+                    class: *class,
+                    count: *count,
+                })
+                .collect(),
+            ..features(&[1.0], &[0.5])
+        };
+        let images = [with(&[(2, 3)]), with(&[(0, 1), (2, 2)]), with(&[])];
+        let pooled = VisualFeatures::pool(&images).unwrap();
+        assert_eq!(pooled.objects, with(&[(0, 1), (2, 3)]).objects);
     }
 
     #[test]

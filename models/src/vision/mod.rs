@@ -1,6 +1,7 @@
-//! Images, the vision encoder, and the features and concepts that it scores.
+//! Images, the vision encoder, and the features, concepts and objects that it finds in them.
 
 pub(crate) mod concept_vocabulary;
 pub(crate) mod encoder;
 pub(crate) mod features;
 pub(crate) mod image;
+pub(crate) mod object_classes;

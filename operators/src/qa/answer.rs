@@ -1,16 +1,18 @@
-//! The answer to a person's question: a count, or the decoder's answers, with the segments it rests on and how complete
-//! they are.
+//! The answer to a person's question: composed by code from all segments, or the decoder's answers about some, with the segments it
+//! rests on and how complete they are.
 
-use atom_models::Fault;
+use atom_models::{Fault, english::capitalized};
 use serde::Serialize;
 
 use crate::{
     counted::counted,
     qa::{
         archive::{Coverage, StoredSegment},
+        citation::{Citation, rounded},
         evidence::Evidence,
         question_form::QuestionForm,
     },
+    stretch::stretch_text,
 };
 
 /// Highest number of segments that an answer cites.
@@ -26,10 +28,16 @@ pub(crate) fn compose_answer(
     evidence: &Evidence,
     answers: Vec<Result<String, Fault>>,
 ) -> Result<QuestionAnswer, Fault> {
-    match evidence.form {
-        QuestionForm::Open if evidence.overview.is_some() => overview_answer(evidence, answers),
-        QuestionForm::Open => joined_answer(evidence, answers),
-        _ => Ok(counted_answer(evidence)),
+    if evidence.examined == 0 {
+        return Ok(evidence.no_video());
+    }
+    match (&evidence.composed, evidence.form) {
+        (Some(composed), _) => Ok(QuestionAnswer {
+            count: composed.count,
+            ..evidence.answer(composed.text.clone(), None, composed.citations.clone())
+        }),
+        (None, QuestionForm::Open) => joined_answer(evidence, answers),
+        (None, _) => Ok(counted_answer(evidence)),
     }
 }
 
@@ -41,53 +49,14 @@ pub struct QuestionAnswer {
     /// For yes or no, the probability of the answer, 0 to 1, by the segment that is the strongest evidence for yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f32>,
+    /// For "how many", the most in one frame, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
     /// The segments it rests on, strongest evidence first. Adjacent segments that were counted are cited as one.
     pub segments: Vec<Citation>,
     /// The completeness of the segments.
     #[serde(flatten)]
     pub coverage: Coverage,
-}
-
-/// A stretch of a source that an answer rests on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Citation {
-    /// Name of its source.
-    pub source: String,
-    /// The present path of its file, if it has one and the one who prints the answer has looked it up.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-    /// Start in milliseconds of media time.
-    pub start_ms: u64,
-    /// End in milliseconds of media time.
-    pub end_ms: u64,
-    /// The wall time at which it begins, if it is known and was looked up.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub start_utc: Option<String>,
-    /// Its caption, or its content in words.
-    pub text: String,
-    /// The decoder's answer about it alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub answer: Option<String>,
-    /// The probability that it meets the condition or is related to the question; `None` where the question is about
-    /// everything.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probability: Option<f32>,
-}
-
-impl Citation {
-    fn new((segment, probability): &(StoredSegment, f32), answer: Option<String>) -> Self {
-        let text = segment.caption.as_ref().unwrap_or(&segment.tags);
-        Self {
-            source: segment.source.clone(),
-            path: None,
-            start_ms: segment.start_ms,
-            end_ms: segment.end_ms,
-            start_utc: None,
-            text: text.clone(),
-            probability: Some(rounded(*probability)),
-            answer,
-        }
-    }
 }
 
 impl Evidence {
@@ -101,6 +70,7 @@ impl Evidence {
         QuestionAnswer {
             text,
             probability: probability.map(rounded),
+            count: None,
             segments,
             coverage: self.coverage.clone(),
         }
@@ -115,34 +85,10 @@ impl Evidence {
     }
 }
 
-/// Rounds to thousandths; probabilities are not known more exactly.
-fn rounded(probability: f32) -> f32 {
-    (probability * 1000.0).round() / 1000.0
-}
-
 fn first_fault(answers: &[Result<String, Fault>]) -> Option<Fault> {
     answers
         .iter()
         .find_map(|answer| answer.as_ref().err().cloned())
-}
-
-/// Returns the decoder's summary of everything.
-fn overview_answer(
-    evidence: &Evidence,
-    answers: Vec<Result<String, Fault>>,
-) -> Result<QuestionAnswer, Fault> {
-    if evidence.examined == 0 {
-        return Ok(evidence.no_video());
-    }
-    if let Some(fault) = first_fault(&answers) {
-        return Err(fault);
-    }
-    let text = answers.into_iter().flatten().next().unwrap_or_default();
-    let citations = evidence.segments.iter().map(|segment| Citation {
-        probability: None,
-        ..Citation::new(segment, None)
-    });
-    Ok(evidence.answer(text, None, citations.collect()))
 }
 
 /// Returns the decoder's answers, each once, ordered by the total probability of the segments that give them.
@@ -150,9 +96,6 @@ fn joined_answer(
     evidence: &Evidence,
     answers: Vec<Result<String, Fault>>,
 ) -> Result<QuestionAnswer, Fault> {
-    if evidence.examined == 0 {
-        return Ok(evidence.no_video());
-    }
     let failed = first_fault(&answers);
     let mut groups: Vec<(String, f32)> = Vec::new();
     let mut citations = Vec::new();
@@ -192,13 +135,9 @@ fn is_informative(answer: &str) -> bool {
 fn counted_answer(evidence: &Evidence) -> QuestionAnswer {
     let Evidence {
         segments,
-        examined,
         max_probability,
         ..
     } = evidence;
-    if *examined == 0 {
-        return evidence.no_video();
-    }
     let mut citations = merge_adjacent(segments);
     let text = counted_text(evidence, &citations);
     let probability = (evidence.form == QuestionForm::YesNo).then(|| match segments.is_empty() {
@@ -220,11 +159,12 @@ fn counted_text(evidence: &Evidence, citations: &[Citation]) -> String {
         .sum::<u64>() as f64
         / 1000.0;
     let count = counted(segments.len(), "segment");
+    let all = counted(*examined, "segment");
     let share = format!("{count} of {examined}, {seconds:.1} s in all");
     match (evidence.form, segments.is_empty()) {
-        (QuestionForm::YesNo, true) => format!("No: in none of {}.", counted(*examined, "segment")),
-        (_, true) => format!("Never: in none of {}.", counted(*examined, "segment")),
-        (QuestionForm::When, false) => format!("{}.", capitalised(&format_times(citations))),
+        (QuestionForm::YesNo, true) => format!("No: in none of {all}."),
+        (_, true) => format!("Never: in none of {all}."),
+        (QuestionForm::When, false) => format!("{}.", capitalized(&format_times(citations))),
         (QuestionForm::HowLong, false) => format!("{seconds:.1} s, in {count} of {examined}."),
         (QuestionForm::HowOften, false) => match citations.len() {
             1 => format!("Once: {share}."),
@@ -254,36 +194,6 @@ fn merge_adjacent(segments: &[(StoredSegment, f32)]) -> Vec<Citation> {
 
 /// Formats the first few stretches as times, with the source where there are several.
 fn format_times(citations: &[Citation]) -> String {
-    let several = citations
-        .iter()
-        .any(|citation| citation.source != citations[0].source);
-    let times = citations.iter().take(MAX_CITATIONS).map(|citation| {
-        let start = format_clock(citation.start_ms);
-        let span = format!("{start} to {}", format_clock(citation.end_ms));
-        match several {
-            true => format!("{span} of {}", citation.source),
-            false => span,
-        }
-    });
-    let times = times.collect::<Vec<_>>().join(", ");
-    match citations.len().saturating_sub(MAX_CITATIONS) {
-        0 => format!("from {times}"),
-        more => format!("from {times} and {more} more"),
-    }
-}
-
-/// Formats a time as minutes and seconds, with hours if there are any.
-fn format_clock(ms: u64) -> String {
-    let seconds = ms / 1000;
-    match seconds / 3600 {
-        0 => format!("{}:{:02}", seconds / 60, seconds % 60),
-        hours => format!("{hours}:{:02}:{:02}", seconds / 60 % 60, seconds % 60),
-    }
-}
-
-/// Returns the text with its first letter in upper case.
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).collect()
+    let stretches: Vec<_> = citations.iter().map(Citation::stretch).collect();
+    format!("from {}", stretch_text(&stretches, MAX_CITATIONS))
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use atom_models::{Fault, VisualFeatures};
 use serde::Serialize;
 
-use crate::qa::question::Question;
+use crate::{
+    qa::question::Question, seen_objects::SeenObjects, stretch::Stretch, summary::moment::Moment,
+};
 
 /// A stored segment.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,9 +24,43 @@ pub struct StoredSegment {
     pub caption: Option<String>,
     /// The output of the vision encoder; concepts may be missing.
     pub features: VisualFeatures,
+    /// The objects that the detector counted.
+    pub objects: Vec<SeenObjects>,
     /// The probability that the segment is evidence for the question, if it is known already: only the pack that encoded
     /// a segment can tell, and it may be another pack than the run's.
     pub probability: Option<f32>,
+}
+
+impl StoredSegment {
+    /// Limits it to the bounds of a question: only the part within them counts.
+    pub(crate) fn clip(&mut self, question: &Question) {
+        let bounds = question.from_ms.unwrap_or(0)..question.to_ms.unwrap_or(u64::MAX);
+        self.start_ms = self.start_ms.max(bounds.start);
+        self.end_ms = self.end_ms.min(bounds.end);
+        self.objects.retain(|seen| bounds.contains(&seen.at_ms));
+    }
+
+    /// Returns its source and times.
+    pub(crate) fn stretch(&self) -> Stretch {
+        Stretch {
+            source: self.source.clone(),
+            start_ms: self.start_ms,
+            end_ms: self.end_ms,
+        }
+    }
+
+    /// Returns the segment as a moment of a summary.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment {
+            source: self.source.clone(),
+            start_ms: self.start_ms,
+            end_ms: self.end_ms,
+            caption: self.caption.clone(),
+            tags: self.tags.clone(),
+            objects: self.objects.clone(),
+            embedding: self.features.embedding.clone(),
+        }
+    }
 }
 
 /// The completeness of the segments that a question is about.

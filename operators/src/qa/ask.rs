@@ -19,7 +19,7 @@ use crate::{
         evidence::{Evidence, QuestionWithEvidence},
         question::Question,
     },
-    request::{Decoded, Request, Subject},
+    request::{Decoded, Request, RequestInput, Subject},
 };
 
 /// The reply to a question.
@@ -35,22 +35,16 @@ pub struct Reply {
 fn requests(question: &Arc<QuestionWithEvidence>, prompts: &PromptBuilder) -> Vec<Request> {
     let text = &question.question.text;
     let request = |n| {
-        let (prompt, max_tokens) = match &question.evidence.overview {
-            Some(overview) => (prompts.summary_prompt(overview), prompts.summary_tokens()),
-            None => (
-                segment_prompt(question.segment(n), text, prompts),
-                prompts.answer_tokens(),
-            ),
-        };
+        let prompt = segment_prompt(question.segment(n), text, prompts);
         Request {
             subject: Subject::Evidence(Arc::clone(question), n),
             task: Task::Ask,
             question: Some(Arc::clone(text)),
-            prompt: Ok(prompt),
+            input: Ok(RequestInput::Prompt(prompt)),
             examples: Arc::default(),
             draft: None,
             for_text_encoder: false,
-            max_tokens,
+            max_tokens: prompts.answer_tokens(),
         }
     };
     (0..question.answers_needed()).map(request).collect()

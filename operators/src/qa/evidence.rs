@@ -1,19 +1,26 @@
 //! The evidence for a person's question: the stored segments that it is about, found before the decoder is asked.
 //!
 //! Questions of yes or no, when, how long and how often are answered by counting over all segments, by the probability
-//! that each of them meets the condition. Any other question gets the segments that the decoder is asked about.
+//! that each of them meets the condition; how many, by the objects in their frames. What can be seen and what happens is composed
+//! from tags, objects and captions. Any other question gets the segments that the decoder is asked about.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use atom_models::{Fault, TextEncoder, VisualFeatures, YesNoClassifier};
+use atom_models::{
+    Fault, NounMeaning, PromptBuilder, TextEncoder, VisualFeatures, YesNoClassifier,
+};
 
 use crate::{
     qa::{
         archive::{Archive, Coverage, StoredSegment},
+        citation::ComposedAnswer,
+        counted_noun::CountedNoun,
+        object_counts::ObjectCounts,
+        overview::{happenings, things},
         question::Question,
         question_form::{QuestionForm, content_words},
     },
-    summary::frequent_sentences::{join_with_counts, most_frequent},
+    summary::moment::Moment,
 };
 
 /// Highest number of segments that the decoder is asked about.
@@ -33,8 +40,8 @@ pub struct Evidence {
     /// Segments with their probability: those to ask the decoder about, most related first; or those that meet the
     /// condition, in order of time.
     pub(crate) segments: Vec<(StoredSegment, f32)>,
-    /// The most frequent captions, if the question is about nothing in particular.
-    pub(crate) overview: Option<String>,
+    /// The answer, if code composes it while the segments are read.
+    pub(crate) composed: Option<ComposedAnswer>,
     /// Number of segments within the bounds.
     pub(crate) examined: u64,
     /// Highest probability among all of them.
@@ -58,9 +65,8 @@ impl QuestionWithEvidence {
 
     /// Returns the number of answers that are needed from the decoder.
     pub(crate) fn answers_needed(&self) -> usize {
-        match (self.evidence.form, &self.evidence.overview) {
-            (QuestionForm::Open, None) => self.evidence.segments.len(),
-            (QuestionForm::Open, Some(_)) => 1,
+        match self.evidence.form {
+            QuestionForm::Open => self.evidence.segments.len(),
             _ => 0,
         }
     }
@@ -74,6 +80,8 @@ pub(crate) struct EvidenceFinder<'f> {
     pub(crate) yes_no: Option<&'f mut YesNoClassifier>,
     /// Computes the vectors of questions.
     pub(crate) text_encoder: &'f mut dyn TextEncoder,
+    /// The words of the pack.
+    pub(crate) prompts: &'f PromptBuilder,
 }
 
 impl EvidenceFinder<'_> {
@@ -85,19 +93,29 @@ impl EvidenceFinder<'_> {
         question.check_wanted()?;
         let (form, condition) = QuestionForm::parse(&question.text);
         let mut evidence = Evidence {
-            form: if self.yes_no.is_some() {
-                form
-            } else {
-                QuestionForm::Open
+            form: match form {
+                QuestionForm::YesNo
+                | QuestionForm::When
+                | QuestionForm::HowLong
+                | QuestionForm::HowOften
+                    if self.yes_no.is_none() =>
+                {
+                    QuestionForm::Open
+                }
+                form => form,
             },
             segments: Vec::new(),
-            overview: None,
+            composed: None,
             examined: 0,
             max_probability: 0.0,
             coverage: self.archive.coverage(question)?,
         };
         match evidence.form {
             QuestionForm::Open => self.find_related(question, &mut evidence)?,
+            QuestionForm::HowMany => self.count_things(question, &mut evidence)?,
+            QuestionForm::Things | QuestionForm::Overview => {
+                self.compose_overview(question, &mut evidence)?;
+            }
             _ => self.count(question, &condition, &mut evidence)?,
         }
         Ok(evidence)
@@ -114,6 +132,7 @@ impl EvidenceFinder<'_> {
             archive,
             yes_no,
             text_encoder,
+            ..
         } = self;
         archive.scan(question, Some(condition), &mut |mut segment| {
             question.check_wanted()?;
@@ -122,9 +141,7 @@ impl EvidenceFinder<'_> {
             evidence.max_probability = evidence.max_probability.max(yes);
             if yes >= MEETS_CONDITION {
                 segment.features = VisualFeatures::default();
-                // Only the part within the bounds counts.
-                segment.start_ms = segment.start_ms.max(question.from_ms.unwrap_or(0));
-                segment.end_ms = segment.end_ms.min(question.to_ms.unwrap_or(u64::MAX));
+                segment.clip(question);
                 evidence.segments.push((segment, yes));
             }
             Ok(())
@@ -133,9 +150,10 @@ impl EvidenceFinder<'_> {
 
     /// Collects the segments that the decoder is asked about.
     fn find_related(&mut self, question: &Question, evidence: &mut Evidence) -> Result<(), Fault> {
-        let words = content_words(&question.text);
+        let mut words = content_words(&question.text);
         if words.is_empty() {
-            return self.find_overview(question, evidence);
+            // "Who can be seen?"
+            words.push_str("person");
         }
         let vector = self.text_encoder.embed(&words).map_err(Fault::from)?;
         let found = self
@@ -162,29 +180,76 @@ impl EvidenceFinder<'_> {
         Ok(())
     }
 
-    /// Collects the most frequent captions, and the first segment of each, for a question about nothing in particular.
-    fn find_overview(&mut self, question: &Question, evidence: &mut Evidence) -> Result<(), Fault> {
-        let (mut texts, mut first) = (Vec::new(), BTreeMap::new());
-        self.archive.scan(question, None, &mut |mut segment| {
+    /// Counts the things that a question asks for: in the frames of the segments that meet its condition, or else these segments.
+    fn count_things(&mut self, question: &Question, evidence: &mut Evidence) -> Result<(), Fault> {
+        let Some(counted) = CountedNoun::parse(&question.text) else {
+            return Ok(());
+        };
+        let prompts = self.prompts;
+        let known = |noun: &str| prompts.meaning(noun) != NounMeaning::default();
+        let (noun, whole) = counted.resolve(known);
+        let understood = known(&noun);
+        let mut counts = ObjectCounts::new(counted.countable_classes(&noun, prompts));
+        let condition = &counted.condition;
+        let Self {
+            archive,
+            yes_no,
+            text_encoder,
+            ..
+        } = self;
+        archive.scan(question, Some(condition), &mut |mut segment| {
             question.check_wanted()?;
             evidence.examined += 1;
-            segment.features = VisualFeatures::default();
-            let text = segment
-                .caption
-                .clone()
-                .unwrap_or_else(|| segment.tags.clone());
-            first.entry(text.clone()).or_insert(segment);
-            texts.push(text);
+            segment.clip(question);
+            let yes = understood
+                && match yes_no {
+                    None => segment.moment().has(&noun),
+                    _ => {
+                        probability(yes_no, condition, &segment, *text_encoder)? >= MEETS_CONDITION
+                    }
+                };
+            counts.add(&segment, yes);
+            if whole || yes {
+                counts.count_objects(&segment, yes);
+            }
             Ok(())
         })?;
-        if texts.is_empty() {
-            return Ok(());
-        }
-        let frequent = most_frequent(&texts);
-        let segments = frequent.iter().filter_map(|(text, _)| first.remove(*text));
-        evidence.segments = segments.map(|segment| (segment, 1.0)).collect();
-        evidence.overview = Some(join_with_counts(&frequent));
+        evidence.composed = Some(match understood {
+            true => counts.answer(),
+            false => not_known(&noun),
+        });
         Ok(())
+    }
+
+    /// Composes the answer to a question about nothing in particular.
+    fn compose_overview(
+        &mut self,
+        question: &Question,
+        evidence: &mut Evidence,
+    ) -> Result<(), Fault> {
+        let mut moments: Vec<Moment> = Vec::new();
+        self.archive.scan(question, None, &mut |segment| {
+            question.check_wanted()?;
+            moments.push(segment.moment());
+            Ok(())
+        })?;
+        evidence.examined = moments.len() as u64;
+        evidence.composed = Some(match evidence.form {
+            QuestionForm::Things => things(&moments, self.prompts),
+            _ => happenings(&moments),
+        });
+        Ok(())
+    }
+}
+
+/// Returns the answer about a noun that the pack has no word for.
+fn not_known(noun: &str) -> ComposedAnswer {
+    ComposedAnswer {
+        text: format!(
+            "Not known: the pack has no word for {noun:?}, so it can be neither counted nor found."
+        ),
+        count: None,
+        citations: Vec::new(),
     }
 }
 

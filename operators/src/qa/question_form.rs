@@ -1,5 +1,7 @@
 //! The form of a question: the kind of answer that its words ask for.
 
+use crate::qa::counted_noun::CountedNoun;
+
 /// The kind of answer that a question asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum QuestionForm {
@@ -7,6 +9,12 @@ pub(crate) enum QuestionForm {
     When,
     HowLong,
     HowOften,
+    /// "How many cars?"
+    HowMany,
+    /// "What can be seen?"
+    Things,
+    /// "What is happening?": about nothing in particular.
+    Overview,
     /// Any other question: the decoder answers freely.
     Open,
 }
@@ -17,6 +25,8 @@ const YES_NO_OPENERS: &str = "\
     doesn't didn't";
 /// Openings of polite requests, which are not yes-or-no questions.
 const POLITE_OPENERS: [&str; 4] = ["can you ", "could you ", "will you ", "would you "];
+/// Words of a question for things, rather than for what happens.
+const THING_WORDS: &str = "see seen visible show shown there objects things";
 /// Words that do not tell what a question is about.
 const STOP_WORDS: &str = "\
     a an the of in on at to for from with by and or it its this that these those there here they them \
@@ -44,6 +54,9 @@ impl QuestionForm {
                 return (form, rest.collect::<String>().trim().to_owned());
             }
         }
+        if CountedNoun::parse(text).is_some() {
+            return (Self::HowMany, text.to_owned());
+        }
         let first = lower.split_whitespace().next().unwrap_or("");
         // "Is it a cat or a dog?" wants neither yes nor no, nor does "Can you tell me where the dog is?".
         let choice = lower.contains(" or ");
@@ -51,9 +64,15 @@ impl QuestionForm {
             .iter()
             .any(|opening| lower.starts_with(opening))
             && !lower.contains("you see");
+        let has = |list: &str| {
+            let mut words = lower.split(|letter: char| !letter.is_alphabetic());
+            words.any(|word| is_among(list, word))
+        };
         let form = match is_among(YES_NO_OPENERS, first) && !choice && !polite {
             true => Self::YesNo,
-            false => Self::Open,
+            false if has("who whom") || !content_words(text).is_empty() => Self::Open,
+            false if has(THING_WORDS) => Self::Things,
+            false => Self::Overview,
         };
         (form, text.to_owned())
     }
@@ -80,13 +99,25 @@ mod tests {
             assert_eq!(form(yes_no), QuestionForm::YesNo, "{yes_no}");
         }
         for open in [
-            "What is it?",
+            "What is red?",
             "Is it a cat or a dog?",
             "Could you describe the kitchen?",
-            "Where?",
+            "Where is the dog?",
+            "Who can be seen?",
         ] {
             assert_eq!(form(open), QuestionForm::Open, "{open}");
         }
+        for things in [
+            "What can be seen?",
+            "What do you see?",
+            "What is there in the video?",
+        ] {
+            assert_eq!(form(things), QuestionForm::Things, "{things}");
+        }
+        for overview in ["What is happening?", "Describe the video.", "Where?"] {
+            assert_eq!(form(overview), QuestionForm::Overview, "{overview}");
+        }
+        assert_eq!(form("How many cars are there?"), QuestionForm::HowMany);
         assert_eq!(
             QuestionForm::parse("When is there a dog?"),
             (QuestionForm::When, "is there a dog?".to_owned())

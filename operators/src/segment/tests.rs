@@ -14,7 +14,7 @@ fn frame(at: u64, grey: u8) -> EncodedEvent {
         thumbnail: Image::filled(1, 1, [grey; 3]),
         features: VisualFeatures {
             embedding: [1.0].into(),
-            concepts: [].into(),
+            ..VisualFeatures::default()
         },
         credits: None,
     }))

@@ -1,10 +1,12 @@
 //! Summaries of every minute, and of longer spans made of minutes.
 //!
-//! In reading order: the settings ([`summary_spec`]), a window with its captions ([`summary_window`]), the choice of
-//! the most frequent captions ([`frequent_sentences`]), and the operator that waits until a window is complete
-//! ([`summarize`]).
+//! In reading order: the settings ([`summary_spec`]), a moment with the words that bear its caption out ([`moment`]), the scenes
+//! that are told ([`told_scenes`]) and their text ([`summary_text`]), a window with its moments ([`summary_window`]), and the
+//! operator that waits until a window is complete ([`summarize`]).
 
-pub mod frequent_sentences;
+pub mod moment;
 pub mod summarize;
 pub mod summary_spec;
+pub mod summary_text;
 pub mod summary_window;
+pub mod told_scenes;

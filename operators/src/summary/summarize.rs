@@ -1,7 +1,7 @@
-//! Summarising: requests a summary of every minute once it is complete, and of every longer span once its minutes are.
+//! Summarising: a summary of every minute once it is complete, and of every longer span once its minutes are.
 //!
 //! A window is over when a segment starts after it, or the source ends; then nothing can be added to it, so it is
-//! summarised once. Only the captions are kept until then, never the segments: their permits must come back.
+//! summarised once. Only captions, words and vectors are kept until then, never the segments: their permits must come back.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,9 +21,10 @@ use crate::{
     failure::{Failure, Outcome, Stage},
     ids::{NodeId, SourceId},
     media_time::MediaTime,
-    request::{Decoded, Request, Subject},
-    segment::{SegmentEvent, SegmentKey},
-    summary::{summary_spec::SummarySpec, summary_window::SummaryWindow},
+    request::{Decoded, Request, RequestInput, Subject},
+    seen_objects::SeenObjects,
+    segment::{Segment, SegmentEvent, SegmentKey},
+    summary::{moment::Moment, summary_spec::SummarySpec, summary_window::SummaryWindow},
     tick::Pass,
 };
 
@@ -37,7 +38,7 @@ pub struct Summary {
     pub window: Arc<SummaryWindow>,
     /// The summary node.
     pub node: NodeId,
-    /// The sentence.
+    /// The text.
     pub text: String,
 }
 
@@ -74,8 +75,8 @@ struct OpenWindow {
 #[derive(Debug)]
 struct WindowPart {
     bounds: Bounds,
-    /// `None` until the result is known; then the sentence, or `None` if it failed.
-    sentence: Option<Option<String>>,
+    /// `None` until the result is known; empty if it failed.
+    moments: Option<Vec<Moment>>,
 }
 
 /// Start and end.
@@ -103,15 +104,15 @@ impl OpenWindows {
         at.millis() / self.length_ms
     }
 
-    /// Adds a part whose sentence will come. Returns the windows that are over with it.
+    /// Adds a part whose moments will come. Returns the windows that are over with it.
     fn expect(&mut self, source: SourceId, bounds: Bounds) -> Vec<u64> {
         let number = self.number(bounds.0);
         let over = self.close(source, number);
         let parts = &mut self.open.entry((source, number)).or_default().parts;
-        // The sentence may have come before the part itself: they take different paths through the graph.
+        // The moments may have come before the part itself: they take different paths through the graph.
         parts.entry(bounds.0).or_insert(WindowPart {
             bounds,
-            sentence: None,
+            moments: None,
         });
         over
     }
@@ -126,24 +127,24 @@ impl OpenWindows {
         newly.collect()
     }
 
-    /// Adds the sentence of the part with this key, and its real bounds. Returns the window that is complete with it.
-    fn add_sentence(
+    /// Adds the moments of the part with this key, and its real bounds. Returns the window that is complete with it.
+    fn add_moments(
         &mut self,
         source: SourceId,
         (key, bounds): (MediaTime, Bounds),
-        sentence: Option<String>,
+        moments: Vec<Moment>,
     ) -> Option<(u64, SummaryWindow)> {
         let number = self.number(key);
         let parts = &mut self.open.entry((source, number)).or_default().parts;
-        let sentence = Some(sentence);
-        parts.insert(key, WindowPart { bounds, sentence });
+        let moments = Some(moments);
+        parts.insert(key, WindowPart { bounds, moments });
         self.take(source, number).map(|window| (number, window))
     }
 
-    /// Removes and returns a window that is over and has all its sentences.
+    /// Removes and returns a window that is over and has all its moments.
     fn take(&mut self, source: SourceId, number: u64) -> Option<SummaryWindow> {
         let open = self.open.get(&(source, number))?;
-        if !open.over || open.parts.values().any(|part| part.sentence.is_none()) {
+        if !open.over || open.parts.values().any(|part| part.moments.is_none()) {
             return None;
         }
         let parts = self.open.remove(&(source, number))?.parts;
@@ -153,9 +154,9 @@ impl OpenWindows {
             end: parts.values().map(|part| part.bounds.1).max()?,
             parts: parts.len(),
             span: self.span,
-            sentences: parts
+            moments: parts
                 .into_values()
-                .filter_map(|part| part.sentence.flatten())
+                .flat_map(|part| part.moments.unwrap_or_default())
                 .collect(),
         })
     }
@@ -182,7 +183,7 @@ pub struct SummaryNode {
     pub reads: Vec<NodeId>,
     /// Its settings.
     pub spec: SummarySpec,
-    /// Makes the prompts.
+    /// Names what frames show.
     pub prompts: PromptBuilder,
 }
 
@@ -229,7 +230,7 @@ impl SummaryState {
                 let over = self.minutes.close(end.source, u64::MAX);
                 self.close(end.source, over, None, at)
             }
-            SummaryInput::Decoded(decoded) => self.add_sentence(&decoded),
+            SummaryInput::Decoded(decoded) => self.add_moments(&decoded),
         }
     }
 
@@ -268,23 +269,24 @@ impl SummaryState {
             .collect()
     }
 
-    /// Adds a caption to its minute, or the summary of a minute to its span.
-    fn add_sentence(&mut self, decoded: &Decoded) -> Vec<TimedRequest> {
+    /// Adds a captioned segment to its minute, or a minute to its span.
+    fn add_moments(&mut self, decoded: &Decoded) -> Vec<TimedRequest> {
         let complete = match &decoded.item.subject {
             Subject::Segment(node, segment) if self.node.reads.contains(node) => {
                 let SegmentKey { source, start } = segment.key;
                 let bounds = (start, segment.end);
                 let caption = Caption::from_decoded(decoded).and_then(Result::ok);
-                let text = caption.map(|caption| caption.text);
-                self.minutes.add_sentence(source, (start, bounds), text)
+                let moment = caption.map(|caption| self.moment(segment, caption.text));
+                let moments = moment.into_iter().collect();
+                self.minutes.add_moments(source, (start, bounds), moments)
             }
             Subject::Window(node, window) if *node == self.node.node && !window.span => {
                 let length = self.node.spec.length_ms;
                 let key = MediaTime::from_millis(window.start.millis() / length * length);
                 let bounds = (window.start, window.end);
-                let text = decoded.sentence().ok();
+                let moments = window.moments.clone();
                 let spans = self.spans.as_mut();
-                spans.and_then(|spans| spans.add_sentence(window.source, (key, bounds), text))
+                spans.and_then(|spans| spans.add_moments(window.source, (key, bounds), moments))
             }
             _ => None,
         };
@@ -292,6 +294,20 @@ impl SummaryState {
             .and_then(|(number, window)| self.request(number, window))
             .into_iter()
             .collect()
+    }
+
+    /// Returns what a summary needs of a segment.
+    fn moment(&self, segment: &Segment, caption: String) -> Moment {
+        let prompts = &self.node.prompts;
+        Moment {
+            source: String::new(),
+            start_ms: segment.key.start.millis(),
+            end_ms: segment.end.millis(),
+            caption: Some(caption),
+            tags: prompts.tags(&segment.features),
+            objects: SeenObjects::in_segment(segment, prompts),
+            embedding: Arc::clone(&segment.features.embedding),
+        }
     }
 
     /// Returns the request for a complete window, at the time at which the window was over.
@@ -302,27 +318,23 @@ impl SummaryState {
         if window.span && window.parts == 1 {
             return None;
         }
-        let SummaryNode {
-            node,
-            prompts,
-            spec,
-            ..
-        } = &self.node;
+        let SummaryNode { node, spec, .. } = &self.node;
+        let text = window.text(spec.sentences);
         let request = Request {
-            prompt: window.prompt(prompts),
+            input: text.map(|text| RequestInput::Text(text.into())),
             subject: Subject::Window(*node, Arc::new(window)),
             task: Task::Summary,
             question: None,
             examples: Arc::default(),
             draft: None,
             for_text_encoder: false,
-            max_tokens: spec.max_tokens.unwrap_or(prompts.summary_tokens()),
+            max_tokens: 0,
         };
         Some((capability, request))
     }
 }
 
-/// Requests a summary of every complete window, for the next pass.
+/// Sends the summary of every complete window as a request whose text is known, for the next pass.
 pub(crate) fn summarize<'s>(
     inputs: StreamVec<'s, Pass, SummaryInput>,
     node: SummaryNode,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{SpecError, check_max_tokens, require};
+use crate::spec::{SpecError, require};
 
 /// Summarises every minute, and every longer span.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,8 +14,9 @@ pub struct SummarySpec {
     /// Length of the longer windows, which are summarised from the shorter ones: a multiple of `length_ms`, at most a day; 0 for
     /// none. A longer window that holds a single shorter one is left out.
     pub span_ms: u64,
-    /// Highest number of new tokens for each summary, 1 to 256; the pack's own limit if absent.
-    pub max_tokens: Option<usize>,
+    /// Highest number of sentences of each summary, 1 to 12. Each tells a scene, by the caption that most of it bears out; the
+    /// scenes that cover most of the window are told.
+    pub sentences: usize,
 }
 
 impl Default for SummarySpec {
@@ -23,7 +24,7 @@ impl Default for SummarySpec {
         Self {
             length_ms: 60_000,
             span_ms: 600_000,
-            max_tokens: None,
+            sentences: 5,
         }
     }
 }
@@ -45,7 +46,8 @@ impl SummarySpec {
             self.span_ms,
             "0, or at least twice length_ms, a multiple of it, and at most 86400000",
         )?;
-        check_max_tokens(self.max_tokens)
+        let range = (1..=12).contains(&self.sentences);
+        require(range, "sentences", self.sentences, "1 to 12")
     }
 }
 
@@ -59,11 +61,16 @@ mod tests {
             SummarySpec {
                 length_ms,
                 span_ms,
-                max_tokens: None,
+                ..SummarySpec::default()
             }
             .check()
         };
         assert!(check(60_000, 0).is_ok() && check(60_000, 120_000).is_ok());
+        let none = SummarySpec {
+            sentences: 0,
+            ..SummarySpec::default()
+        };
+        assert_eq!(none.check().unwrap_err().key, "sentences");
         assert_eq!(check(0, 0).unwrap_err().key, "length_ms");
         for wrong in [60_000, 90_000, 86_460_000] {
             assert_eq!(check(60_000, wrong).unwrap_err().key, "span_ms");

@@ -1,11 +1,15 @@
-//! A window of a source, with the sentences that its summary is made of.
+//! A window of a source, with the moments that its summary is made of.
 
-use atom_models::{Fault, Prompt, PromptBuilder, Reason};
+use atom_models::{Fault, Reason};
 
-use crate::{ids::SourceId, media_time::MediaTime, summary::frequent_sentences::condense};
+use crate::{
+    ids::SourceId,
+    media_time::MediaTime,
+    summary::{moment::Moment, summary_text::summarize_moments},
+};
 
 /// A window of a source: a minute, or a longer span of minutes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SummaryWindow {
     /// The source.
     pub source: SourceId,
@@ -17,24 +21,19 @@ pub struct SummaryWindow {
     pub parts: usize,
     /// True if it is a span of shorter windows.
     pub span: bool,
-    /// The captions of a minute, or the summaries of a span, in order of time.
-    pub sentences: Vec<String>,
+    /// The moments with a caption, in order of time.
+    pub moments: Vec<Moment>,
 }
 
 impl SummaryWindow {
-    /// Returns the most frequent sentences with their counts, as one line.
-    pub fn text(&self) -> String {
-        condense(&self.sentences)
-    }
-
-    /// Returns the decoder's input.
+    /// Returns the summary, of at most `most` scenes.
     ///
     /// # Errors
-    /// Fails if the window has no sentence.
-    pub fn prompt(&self, prompts: &PromptBuilder) -> Result<Prompt, Fault> {
-        match self.sentences.is_empty() {
+    /// Fails if no segment of the window has a caption.
+    pub fn text(&self, most: usize) -> Result<String, Fault> {
+        match self.moments.is_empty() {
             true => Err(Fault::new(Reason::Missing, "the window has no captions")),
-            false => Ok(prompts.summary_prompt(&self.text())),
+            false => Ok(summarize_moments(&self.moments, most).0),
         }
     }
 }

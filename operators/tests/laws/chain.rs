@@ -173,7 +173,7 @@ fn describe_decoded(decoded: &Decoded) -> (&'static str, SourceId, String) {
         Subject::Window(_, window) => ("minute", window.source, window.start),
         Subject::Evidence(..) => unreachable!("nobody asks here"),
     };
-    let prompt = decoded.item.prompt.as_ref().map(Prompt::as_str);
+    let prompt = decoded.item.prompt().map(Prompt::as_str);
     let words = prompt.unwrap_or("").split_whitespace().count();
     let completion = decoded.result.as_ref();
     let text = completion
@@ -267,7 +267,7 @@ fn decoded<'s>(
             spec: SummarySpec {
                 length_ms: 2 * setup.segment.length_ms,
                 span_ms: 6 * setup.segment.length_ms,
-                max_tokens: None,
+                ..SummarySpec::default()
             },
             prompts: prompts.clone(),
         }],

@@ -18,9 +18,7 @@ use atom_models::Fault;
 use atom_operators::{
     cancel::CancellationToken,
     qa::{
-        answer::{Citation, QuestionAnswer},
-        ask::Reply,
-        question::Question,
+        answer::QuestionAnswer, ask::Reply, citation::Citation, question::Question,
         question_source::question_channel,
     },
 };
@@ -49,9 +47,11 @@ Examples:
   atom ask \"What is the dog doing?\"
   atom ask \"Is there a person?\" --source door.mp4 --from 1:00 --to 2:00
   atom ask \"When is there a car?\"           also: how long, how often
+  atom ask \"How many people are there?\"     the most in one frame
+  atom ask \"What can be seen?\"
 
-Yes and no, when, how long and how often are counted over every segment. Any other question is asked of the moments that fit it
-best; the answer names them. What nothing was found for is \"Not seen\".")]
+Yes and no, when, how long, how often and how many are counted over every segment. Any other question is asked of the moments that
+fit it best; the answer names them. What nothing was found for is \"Not seen\".")]
 pub struct Ask {
     /// The question, in plain words, 1 to 500 characters.
     #[arg(value_parser = valid_question)]

@@ -2,13 +2,11 @@
 
 use std::process::ExitCode;
 
-use atom_models::{Meters, Scheduler, SchedulerSettings};
-use atom_runtime::index_summarizer::{Summaries, Summarizer};
+use atom_runtime::index_summarizer::{Summaries, summarize_index};
 use clap::Args;
 
 use crate::{
     args::IndexScopeArgs,
-    index_packs::IndexPacks,
     output::{print_completeness, print_json, print_line, time_range},
 };
 
@@ -17,7 +15,10 @@ use crate::{
 #[command(after_help = "\
 Examples:
   atom summarize
-  atom summarize --source door.mp4 --from 10:00 --to 20:00")]
+  atom summarize --source door.mp4 --from 10:00 --to 20:00
+
+A summary consists of captions with their times. A caption is told only if tags, objects or other captions bear its subject out;
+those that cover most of the video are told.")]
 pub struct Summarize {
     #[command(flatten)]
     scope: IndexScopeArgs,
@@ -29,15 +30,8 @@ pub struct Summarize {
 impl Summarize {
     /// Prints the summaries, and how far each source is complete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let mut store = self.scope.open()?;
-        let filter = self.scope.filter();
-        let pack = IndexPacks::open(&store, &filter)?.newest()?;
-        let decoder = pack.decoder(Meters::default().decoder)?;
-        let mut summarizer = Summarizer {
-            scheduler: Scheduler::new(decoder, SchedulerSettings::default()),
-            prompts: pack.prompts().clone(),
-        };
-        let summaries = summarizer.summarize(&mut store, &filter)?;
+        let store = self.scope.open()?;
+        let summaries = summarize_index(&store, &self.scope.filter())?;
         match self.json {
             true => print_json(&summaries)?,
             false => print(&summaries)?,

@@ -9,12 +9,11 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 /// All tables with a column `source` that holds the name of a source.
-pub(super) const TABLES_BY_SOURCE: [&str; 7] = [
+pub(super) const TABLES_BY_SOURCE: [&str; 6] = [
     "files",
     "played_files",
     "sources",
     "segments",
-    "summaries",
     "start_times",
     "gaps",
 ];

@@ -6,5 +6,4 @@ mod rows;
 mod source_selection;
 mod source_states;
 pub(crate) mod start_times;
-mod summaries;
 mod wait_until_complete;

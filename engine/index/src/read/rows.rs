@@ -14,8 +14,8 @@ use crate::store::Store;
 macro_rules! select_rows {
     ($thumbnail:literal) => {
         concat!(
-            "SELECT s.source, s.pack, start_ms, end_ms, caption, tags, answers, failed, embedding, concepts,
-                caption_embedding, ",
+            "SELECT s.source, s.pack, start_ms, end_ms, caption, tags, answers, failed, objects,
+                embedding, concepts, caption_embedding, ",
             $thumbnail,
             " FROM segments s JOIN current_sources c ON c.source = s.source AND c.pack = s.pack
             WHERE (?1 IS NULL OR s.source = ?1) AND start_ms < ?3 AND (end_ms > ?2 OR start_ms >= ?2)
@@ -90,7 +90,7 @@ fn read_columns(row: &rusqlite::Row) -> Result<StoredRow> {
         let vector = Int8Vector::from_column(row, column)?;
         Ok(vector.map_or_else(Vec::new, |vector| vector.floats().collect()))
     };
-    let concepts = row.get_ref(9)?.as_blob()?.iter();
+    let concepts = row.get_ref(10)?.as_blob()?.iter();
     Ok(StoredRow {
         source: row.get(0)?,
         pack: row.get(1)?,
@@ -101,10 +101,11 @@ fn read_columns(row: &rusqlite::Row) -> Result<StoredRow> {
             tags: row.get(5)?,
             answers: from_json(row, 6)?,
             failed: from_json(row, 7)?,
-            embedding: vector(8)?,
+            objects: from_json(row, 8)?,
+            embedding: vector(9)?,
             concepts: concepts.map(|byte| f32::from(*byte) / 255.0).collect(),
-            caption_embedding: vector(10)?,
-            thumbnail: row.get(11)?,
+            caption_embedding: vector(11)?,
+            thumbnail: row.get(12)?,
         },
     })
 }

@@ -1,7 +1,7 @@
 //! The tables of a store, created in one transaction with its version.
 //!
 //! There is one version. A change to the tables raises [`VERSION`], and a file of any other version is refused.
-//! Invariant: the full-text index, thumbnails, summaries and the list of changes follow the rows by triggers, so no writer
+//! Invariant: the full-text index, thumbnails and the list of changes follow the rows by triggers, so no writer
 //! can forget them.
 
 /// The version this code reads and writes.
@@ -19,7 +19,8 @@ pub(crate) const VERSION: u32 = 2;
 ///   have ended.
 /// - `segments`: `id` is declared because VACUUM may renumber undeclared row ids, and the full-text index points at them.
 ///   `answers` is JSON and includes the questions; `answer_words` holds the answers alone, since every row would match the words
-///   of a question that is asked of all. Vectors stand last because they are the widest columns.
+///   of a question that is asked of all. `objects` is JSON: for each class its name, the most in one frame, the time of that frame and
+///   the number of frames with any. Vectors stand last because they are the widest columns.
 /// - `thumbnails`: a table of their own, since a picture is wider than the rest of its row.
 /// - `gaps`: stretches without rows.
 /// - `changes`: ids of rows that were added, changed or removed, the newest 16,384.
@@ -75,6 +76,7 @@ CREATE TABLE segments (
     answers TEXT NOT NULL,
     answer_words TEXT NOT NULL,
     failed TEXT NOT NULL,
+    objects TEXT NOT NULL,
     embedding BLOB NOT NULL,
     concepts BLOB NOT NULL,
     caption_embedding BLOB NOT NULL,
@@ -88,14 +90,6 @@ CREATE TABLE thumbnails (
     segment INTEGER PRIMARY KEY,
     jpeg BLOB NOT NULL
 ) STRICT;
-CREATE TABLE summaries (
-    source TEXT NOT NULL,
-    pack TEXT NOT NULL,
-    start_ms INTEGER NOT NULL,
-    end_ms INTEGER NOT NULL,
-    text TEXT NOT NULL,
-    PRIMARY KEY (source, pack, start_ms, end_ms)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE gaps (
     source TEXT NOT NULL,
     pack TEXT NOT NULL,
@@ -115,8 +109,6 @@ END;
 CREATE TRIGGER segment_added AFTER INSERT ON segments BEGIN
     INSERT INTO segments_fts(rowid, caption, tags, answer_words)
         VALUES (new.id, new.caption, new.tags, new.answer_words);
-    DELETE FROM summaries WHERE source = new.source AND pack = new.pack
-        AND start_ms <= new.start_ms AND end_ms > new.start_ms;
     INSERT INTO changes (segment) VALUES (new.id);
 END;
 CREATE TRIGGER segment_changed AFTER UPDATE ON segments BEGIN
@@ -124,16 +116,12 @@ CREATE TRIGGER segment_changed AFTER UPDATE ON segments BEGIN
         VALUES ('delete', old.id, old.caption, old.tags, old.answer_words);
     INSERT INTO segments_fts(rowid, caption, tags, answer_words)
         VALUES (new.id, new.caption, new.tags, new.answer_words);
-    DELETE FROM summaries WHERE source = new.source AND pack = new.pack
-        AND start_ms <= new.start_ms AND end_ms > new.start_ms;
     INSERT INTO changes (segment) VALUES (new.id);
 END;
 CREATE TRIGGER segment_removed AFTER DELETE ON segments BEGIN
     INSERT INTO segments_fts(segments_fts, rowid, caption, tags, answer_words)
         VALUES ('delete', old.id, old.caption, old.tags, old.answer_words);
     DELETE FROM thumbnails WHERE segment = old.id;
-    DELETE FROM summaries WHERE source = old.source AND pack = old.pack
-        AND start_ms <= old.start_ms AND end_ms > old.start_ms;
     INSERT INTO changes (segment) VALUES (old.id);
 END;
 

@@ -15,7 +15,7 @@ const BEGIN: &str = "
     RETURNING sealed_ms, ended";
 
 /// The tables whose rows belong to a source and a pack.
-const TABLES_BY_PACK: [&str; 4] = ["gaps", "segments", "summaries", "sources"];
+const TABLES_BY_PACK: [&str; 3] = ["gaps", "segments", "sources"];
 
 impl Store {
     /// Registers a run over `source` and returns the progress of earlier ones under the same `pack`. A failure of an earlier run

@@ -12,13 +12,13 @@ use crate::row::{Row, RunKey, Seal};
 use crate::store::{Abort, Store};
 
 const WRITE_ROW: &str = "
-    INSERT INTO segments (source, pack, run, start_ms, end_ms, caption, tags, answers, answer_words, failed, embedding,
-        concepts, caption_embedding)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+    INSERT INTO segments (source, pack, run, start_ms, end_ms, caption, tags, answers, answer_words, failed, objects,
+        embedding, concepts, caption_embedding)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
     ON CONFLICT (source, start_ms, pack) DO UPDATE SET
         run = excluded.run, end_ms = excluded.end_ms, caption = excluded.caption, tags = excluded.tags,
         answers = excluded.answers, answer_words = excluded.answer_words, failed = excluded.failed,
-        embedding = excluded.embedding, concepts = excluded.concepts,
+        objects = excluded.objects, embedding = excluded.embedding, concepts = excluded.concepts,
         caption_embedding = excluded.caption_embedding
     RETURNING id";
 
@@ -91,6 +91,7 @@ fn write_rows<'r>(
             json!(row.answers).to_string(),
             answer_words(row),
             json!(row.failed).to_string(),
+            json!(row.objects).to_string(),
             encode(&row.embedding),
             concept_bytes(&row.concepts),
             encode(&row.caption_embedding),
@@ -120,6 +121,8 @@ fn concept_bytes(concepts: &[f32]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use atom_operators::seen_objects::SeenObjects;
+
     use super::*;
     use crate::testing::{found, keys, row, starts, store};
 
@@ -135,6 +138,12 @@ mod tests {
             embedding: vec![63.5, -127.0 / 2.0, 0.5],
             concepts: vec![0.0, 0.2, 1.0],
             failed: vec!["reason".to_owned()],
+            objects: vec![SeenObjects {
+                name: "traffic light".to_owned(),
+                most: 3,
+                at_ms: 4500,
+                frames: 2,
+            }],
             caption_embedding: vec![0.0, 127.0],
             thumbnail: vec![0xff, 0xd8, 0],
         };

@@ -24,7 +24,7 @@ pub enum Task {
 
 /// Questions about each segment; the task asks the first three.
 pub const QUESTIONS: [&str; 8] = [
-    "What can be seen?",
+    "What is on the ground?",
     "Where is this?",
     "What is happening?",
     "What is in front?",

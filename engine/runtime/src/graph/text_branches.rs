@@ -147,7 +147,7 @@ impl<'s> GraphAssembly<'s, '_> {
         language: LanguageModules,
         summaries: Vec<SummaryNode>,
     ) -> DecodeService {
-        let generates = |kind: &NodeKind| matches!(kind, NodeKind::Reason(spec) if !spec.answered_by_text_encoder(&self.prompts));
+        let generates = |kind: &NodeKind| matches!(kind, NodeKind::Reason(spec) if spec.needs_decoder(&self.prompts));
         let reason = nodes(self.plan)
             .any(|(_, kind)| generates(kind))
             .then(|| self.prompts.reason_prefix());
@@ -155,10 +155,9 @@ impl<'s> GraphAssembly<'s, '_> {
             .archive
             .is_some()
             .then(|| self.prompts.ask_prefix());
-        let summary = (!summaries.is_empty()).then(|| self.prompts.summary_prefix());
         DecodeService {
             scheduler: language.decoder,
-            prefixes: reason.into_iter().chain(ask).chain(summary).collect(),
+            prefixes: reason.into_iter().chain(ask).collect(),
             decoder_breaker: language.decoder_breaker,
             text_encoder: language.text,
             text_breaker: language.text_breaker,

@@ -6,6 +6,7 @@ use atom_operators::{
     failure::{Failure, Stage},
     index::Row,
     media_time::MediaTime,
+    seen_objects::SeenObjects,
     segment::Segment,
 };
 
@@ -27,6 +28,7 @@ pub(crate) fn index_row(row: &Row, prompts: &PromptBuilder, thumbnails: bool) ->
         embedding: row.segment.features.embedding.to_vec(),
         concepts: row.segment.features.concepts.to_vec(),
         caption_embedding: row.caption_vector.as_deref().unwrap_or_default().to_vec(),
+        objects: SeenObjects::in_segment(&row.segment, prompts),
         failed: failed.map(|stage| stage.name().to_owned()).collect(),
         thumbnail: match thumbnails {
             true => thumbnail(&row.segment),

@@ -40,9 +40,8 @@ impl ModuleNeeds {
         let any =
             |wanted: &dyn Fn(&NodeKind) -> bool| plan.nodes.iter().any(|node| wanted(&node.kind));
         let captions = any(&|kind| matches!(kind, NodeKind::Caption(_)));
-        let generates = any(
-            &|kind| matches!(kind, NodeKind::Reason(spec) if !spec.answered_by_text_encoder(prompts)),
-        );
+        let generates =
+            any(&|kind| matches!(kind, NodeKind::Reason(spec) if spec.needs_decoder(prompts)));
         let classifies =
             any(&|kind| matches!(kind, NodeKind::Reason(spec) if spec.needs_text_encoder(prompts)));
         let chooses_captions = captions && prompts.ranker().embeds_captions();
