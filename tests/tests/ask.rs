@@ -288,7 +288,7 @@ fn what_can_be_seen_is_answered_from_stored_objects_and_tags_in_english() {
         "the stretch begins there: {seen}"
     );
     let happens = ask(&dir, &["What is happening?"]);
-    assert_eq!(happens["text"], "A car (0:00 to 0:12).");
+    assert_eq!(happens["text"], "A car on a street (0:00 to 0:12).");
     // The fake pack has no word for a unicorn, and none for a car either.
     for unknown in ["How many unicorns are there?", "How many cars?"] {
         let answer = ask(&dir, &[unknown]);

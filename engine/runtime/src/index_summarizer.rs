@@ -19,7 +19,7 @@ const MINUTE_MS: u64 = 60_000;
 /// Highest number of scenes in the summary of a minute.
 const SCENES_OF_MINUTE: usize = 5;
 /// Highest number of scenes in the summary of a source.
-const SCENES_OF_SOURCE: usize = 12;
+const SCENES_OF_SOURCE: usize = 16;
 
 /// Summaries of a span, by source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -64,7 +64,7 @@ pub struct MinuteSummary {
 pub struct SceneSummary {
     /// The caption that tells it.
     pub text: String,
-    /// Number of segments that bear the caption's subject out.
+    /// Number of segments that have at least half of the caption's things.
     pub segments: usize,
     /// When these are.
     pub spans: Vec<SceneSpan>,

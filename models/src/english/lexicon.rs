@@ -67,6 +67,11 @@ pub(super) const SILENT_H: [&str; 3] = ["hour", "heir", "honest"];
 pub(super) const SPELLING: [(&str, &str); 3] =
     [("tshirt", "T-shirt"), ("tv", "TV"), ("t-shirt", "T-shirt")];
 
+/// Words for people, any of whom a detector calls a person.
+pub(super) const PEOPLE: &str = "\
+    person people man woman boy girl child kid baby toddler lady guy adult player skateboarder surfer skier snowboarder climber hiker \
+    athlete";
+
 /// Words of packs that name no thing that can be seen: actions, properties, numbers, places in the picture. A word that is also a
 /// noun stands here if captions use it mostly otherwise.
 pub(super) const NO_THINGS: &str = "\

@@ -7,7 +7,7 @@ mod lexicon;
 mod noun;
 
 pub use crate::vision::concept_vocabulary::base_forms;
-pub use noun::{counted, is_thing, number, plural, singular, with_article};
+pub use noun::{counted, is_person, is_thing, number, plural, singular, with_article};
 
 /// Joins items as in "a car, two people and a dog".
 ///

@@ -4,8 +4,8 @@
 //! one is inflected.
 
 use super::lexicon::{
-    CONSONANT_SOUND, IRREGULAR, MASS, NO_THINGS, PLURAL_IN_OES, PLURAL_ONLY, SILENT_H, SPELLING,
-    UNIQUE,
+    CONSONANT_SOUND, IRREGULAR, MASS, NO_THINGS, PEOPLE, PLURAL_IN_OES, PLURAL_ONLY, SILENT_H,
+    SPELLING, UNIQUE,
 };
 
 /// Number words; larger numbers are written in digits.
@@ -47,6 +47,11 @@ fn spelled(word: &str) -> &str {
 /// ```
 pub fn is_thing(word: &str) -> bool {
     word.contains(' ') || !is_among(NO_THINGS, word)
+}
+
+/// Returns true if a noun in the singular stands for a person.
+pub fn is_person(noun: &str) -> bool {
+    is_among(PEOPLE, noun)
 }
 
 /// Returns a noun with the article that it takes when it is first named: "a car", "an apron", "food", "jeans", "the sky".

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use atom_models::{
     confident_tags,
-    english::{base_forms, is_thing, singular},
+    english::{base_forms, is_person, is_thing, singular},
     possible_tags,
 };
 
@@ -84,14 +84,21 @@ impl Moment {
             .collect()
     }
 
+    /// Returns true if the detector found a person.
+    pub(crate) fn shows_person(&self) -> bool {
+        self.objects.iter().any(|object| object.name == "person")
+    }
+
     /// Returns true if its tags, objects or caption have this word of a caption.
     pub(crate) fn has(&self, word: &str) -> bool {
         self.shows(word) || self.says(word)
     }
 
-    /// Returns true if its tags or objects have this word of a caption.
+    /// Returns true if its tags or objects have this word of a caption. Any word for people is borne out by a person that the
+    /// detector found.
     pub(crate) fn shows(&self, word: &str) -> bool {
-        self.seen_words().iter().any(|seen| bears_out(seen, word))
+        self.shows_person() && is_person(&singular(word))
+            || self.seen_words().iter().any(|seen| bears_out(seen, word))
     }
 
     /// Returns true if its caption has this word in any form.
@@ -108,6 +115,11 @@ impl Moment {
 /// Returns true if a word in its base form bears out a word of a caption in any form.
 fn bears_out(seen: &str, word: &str) -> bool {
     base_forms(word).iter().any(|form| form == seen)
+}
+
+/// Returns true if a word of a caption names a thing, rather than what it does or how it looks.
+pub(crate) fn names_thing(word: &str) -> bool {
+    base_forms(word).iter().all(|form| is_thing(form))
 }
 
 /// Returns the words of a caption that have content, in lower case, each once and in order.

@@ -1,25 +1,18 @@
 //! The scenes of many moments, each told by the caption that most of it bears out.
 //!
-//! Moments whose pictures are alike form a scene, wherever they are. A caption may tell its scene only if its subject is borne
-//! out: by a tag or an object of the scene, or by another caption. So a single wrong caption is never told, and no word is added.
+//! Moments whose pictures are alike form a scene, wherever they are. A caption may tell its scene only if its subject and at least
+//! half of its things are borne out: by a tag or an object of the scene, or by another caption. No word is added.
 
-use std::collections::{HashMap, HashSet};
-
-use atom_models::{
-    cosine,
-    english::{base_forms, is_thing, singular},
-};
+use atom_models::cosine;
 
 use crate::{
     stretch::{Stretch, extend, stretch_text},
-    summary::moment::{Moment, content_words},
+    summary::{moment::Moment, scene_words::SceneWords},
 };
 
 /// Cosine from which two pictures belong to one scene. On a test recording of 16 scenes, neighbours within a scene have 0.72 and
 /// more, neighbours in different scenes at most 0.74, with 0.41 and less in 12 of 15 cases. A higher value tells more scenes.
 const SAME_SCENE: f32 = 0.7;
-/// Weight of a caption that has a word, beside that of a tag or object: captions repeat each other's errors.
-const CAPTION_WEIGHT: f32 = 0.5;
 /// Number of scenes, those seen last, that a moment may belong to; it bounds the work for very long videos.
 const RECENT_SCENES: usize = 100;
 /// Highest number of stretches that are named with a scene.
@@ -30,7 +23,7 @@ const MAX_STRETCHES: usize = 3;
 pub struct ToldScene {
     /// The caption, without its full stop.
     pub sentence: String,
-    /// When: start and end in milliseconds of media time, of the moments that bear its subject out.
+    /// When: start and end in milliseconds of media time, of the moments that have at least half of its things.
     pub spans: Vec<(u64, u64)>,
     /// The number of these moments.
     pub moments: usize,
@@ -96,99 +89,21 @@ fn likeness(scene: &[&Moment], moment: &Moment) -> f32 {
     alike.fold(0.0, f32::max)
 }
 
-/// The words of a scene, by the time for which they are borne out.
-#[derive(Default)]
-struct SceneWords {
-    /// By tags and objects.
-    shown_ms: HashMap<String, u64>,
-    /// By captions alone, in the singular.
-    said_ms: HashMap<String, u64>,
-    /// Number of captions with the word, in the singular.
-    said: HashMap<String, usize>,
-    /// Distinct captions in order of their first occurrence.
-    captions: Vec<String>,
-    all_ms: u64,
-}
-
-impl SceneWords {
-    fn of(scene: &[&Moment]) -> Self {
-        let mut words = Self::default();
-        let mut known = HashSet::new();
-        for moment in scene {
-            let length = moment.length_ms();
-            words.all_ms += length;
-            let seen = moment.seen_words();
-            for word in &seen {
-                *words.shown_ms.entry((*word).to_owned()).or_default() += length;
-            }
-            let Some(caption) = &moment.caption else {
-                continue;
-            };
-            for word in content_words(caption) {
-                let key = singular(&word);
-                *words.said.entry(key.clone()).or_default() += 1;
-                if !base_forms(&word).iter().any(|form| seen.contains(&**form)) {
-                    *words.said_ms.entry(key).or_default() += length;
-                }
-            }
-            if known.insert(caption.to_lowercase()) {
-                words.captions.push(caption.clone());
-            }
-        }
-        words
-    }
-
-    /// Returns the time for which tags or objects show a word.
-    fn shown(&self, word: &str) -> u64 {
-        let forms = base_forms(word);
-        let shown = forms.iter().filter_map(|form| self.shown_ms.get(form));
-        shown.copied().max().unwrap_or(0)
-    }
-
-    /// Returns true if a word is borne out: by a tag, an object, or a second caption.
-    fn bears_out(&self, word: &str) -> bool {
-        self.shown(word) > 0 || self.said.get(&singular(word)).is_some_and(|said| *said > 1)
-    }
-
-    /// Returns the share of the scene for which a word is borne out, 0 to 1.
-    fn share(&self, word: &str) -> f32 {
-        let said = self.said_ms.get(&singular(word)).copied().unwrap_or(0);
-        (self.shown(word) as f32 + CAPTION_WEIGHT * said as f32) / self.all_ms as f32
-    }
-
-    /// Returns the caption that is borne out best, with its subject and the mean share of its words; `None` if no caption's
-    /// subject is borne out.
-    fn best_caption(&self) -> Option<(&str, String, f32)> {
-        let candidates = self.captions.iter().filter_map(|caption| {
-            let words = content_words(caption);
-            let subject = words.iter().find(|word| is_thing(&singular(word)));
-            let subject = subject.or(words.last())?.clone();
-            let share = words.iter().map(|word| self.share(word)).sum::<f32>();
-            self.bears_out(&subject)
-                .then(|| (&**caption, subject, share / words.len() as f32))
-        });
-        // Of equals, the first stays.
-        candidates.reduce(|best, next| if next.2 > best.2 { next } else { best })
-    }
-}
-
 /// Returns a scene with the caption that it bears out best; `None` if it bears none out.
 fn tell(scene: &[&Moment]) -> Option<ToldScene> {
     let words = SceneWords::of(scene);
-    let (caption, subject, support) = words.best_caption()?;
-    let (mut stretches, mut covered, mut moments) = (Vec::new(), 0, 0);
-    for moment in scene.iter().filter(|moment| moment.has(&subject)) {
+    let caption = words.best_caption()?;
+    let (mut stretches, mut moments) = (Vec::new(), 0);
+    for moment in scene.iter().filter(|moment| caption.fits(moment)) {
         extend(&mut stretches, moment.stretch());
-        covered += moment.length_ms();
         moments += 1;
     }
     Some(ToldScene {
-        sentence: caption.trim().trim_end_matches('.').to_owned(),
+        sentence: caption.text.trim().trim_end_matches('.').to_owned(),
         spans: spans(&stretches),
         moments,
         stretches,
-        // A long scene counts more than a short one, but does not hide it.
-        weight: (covered as f32).sqrt() * support,
+        weight: caption.weight,
     })
 }
 

@@ -17,7 +17,7 @@ Examples:
   atom summarize
   atom summarize --source door.mp4 --from 10:00 --to 20:00
 
-A summary consists of captions with their times. A caption is told only if tags, objects or other captions bear its subject out;
+A summary consists of captions with their times. A caption is told only if tags, objects or other captions bear it out;
 those that cover most of the video are told.")]
 pub struct Summarize {
     #[command(flatten)]
