@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_caption_most_of_whose_things_nothing_bears_out_is_not_told() {
         let girl = moment("A girl in a costume at a wall.", "girl; maybe young");
-        assert_eq!(best(&[girl.clone()]), None);
+        assert_eq!(best(std::slice::from_ref(&girl)), None);
         let plain = moment("A girl in a dress.", "girl");
         assert_eq!(best(&[girl, plain]).as_deref(), Some("A girl in a dress."));
     }
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_person_that_the_detector_found_bears_out_any_word_for_people() {
         let mut runner = moment("A woman is running.", "maybe grass");
-        assert_eq!(best(&[runner.clone()]), None);
+        assert_eq!(best(std::slice::from_ref(&runner)), None);
         runner.objects = vec![SeenObjects {
             name: "person".to_owned(),
             most: 1,
