@@ -5,7 +5,7 @@ use atom_models::PromptBuilder;
 use crate::{
     qa::{
         citation::{Citation, ComposedAnswer},
-        sightings::{sightings, sightings_text},
+        seen_things::{seen_things, seen_things_text},
     },
     stretch::Stretch,
     summary::{moment::Moment, summary_text::summarize_moments},
@@ -18,7 +18,7 @@ const NOTHING_NAMED: &str = "Nothing that the pack can name with certainty.";
 
 /// Returns the answer to "What can be seen?".
 pub(super) fn things(moments: &[Moment], prompts: &PromptBuilder) -> ComposedAnswer {
-    let sightings = sightings(moments, prompts);
+    let seen_things = seen_things(moments, prompts);
     let cite = |stretch: &Stretch| {
         let inside = |moment: &&Moment| {
             moment.source == stretch.source && moment.start_ms == stretch.start_ms
@@ -29,12 +29,12 @@ pub(super) fn things(moments: &[Moment], prompts: &PromptBuilder) -> ComposedAns
             ..Citation::of_stretch(stretch.clone())
         }
     };
-    let first = sightings
+    let first = seen_things
         .iter()
-        .filter_map(|sighting| sighting.stretches.first());
+        .filter_map(|thing| thing.stretches.first());
     ComposedAnswer {
         citations: first.map(cite).collect(),
-        text: sightings_text(&sightings).unwrap_or_else(|| NOTHING_NAMED.to_owned()),
+        text: seen_things_text(&seen_things).unwrap_or_else(|| NOTHING_NAMED.to_owned()),
         count: None,
     }
 }

@@ -22,7 +22,7 @@ const MAX_STRETCHES: usize = 3;
 
 /// A thing with the stretches in which it was seen.
 #[derive(Clone, Debug)]
-pub(crate) struct Sighting {
+pub(crate) struct SeenThing {
     /// The thing, in the singular.
     name: String,
     /// The most in one frame, as the detector counted; 0 if it did not.
@@ -30,7 +30,7 @@ pub(crate) struct Sighting {
     pub(crate) stretches: Vec<Stretch>,
 }
 
-impl Sighting {
+impl SeenThing {
     /// Returns the time for which it was seen.
     fn length_ms(&self) -> u64 {
         self.stretches.iter().map(Stretch::length_ms).sum()
@@ -55,46 +55,46 @@ impl Sighting {
 
 /// Returns the things that moments in order of time certainly show, those seen longest first. Kinds of an object class count as that
 /// class: the encoder often errs about sex and age.
-pub(crate) fn sightings(moments: &[Moment], prompts: &PromptBuilder) -> Vec<Sighting> {
-    let mut found: BTreeMap<String, Sighting> = BTreeMap::new();
+pub(crate) fn seen_things(moments: &[Moment], prompts: &PromptBuilder) -> Vec<SeenThing> {
+    let mut found: BTreeMap<String, SeenThing> = BTreeMap::new();
     for moment in moments {
         for thing in moment.certain_things() {
             let name = prompts.class_of_concept(&thing).unwrap_or(thing);
             let objects = moment.objects.iter().find(|object| object.name == name);
-            let sighting = found.entry(name.clone()).or_insert_with(|| Sighting {
+            let thing = found.entry(name.clone()).or_insert_with(|| SeenThing {
                 name,
                 most: 0,
                 stretches: Vec::new(),
             });
-            sighting.most = sighting.most.max(objects.map_or(0, |object| object.most));
-            extend(&mut sighting.stretches, moment.stretch());
+            thing.most = thing.most.max(objects.map_or(0, |object| object.most));
+            extend(&mut thing.stretches, moment.stretch());
         }
     }
-    let mut sightings: Vec<_> = found.into_values().collect();
-    sightings.sort_by_key(|sighting| Reverse(sighting.length_ms()));
-    sightings
+    let mut things: Vec<_> = found.into_values().collect();
+    things.sort_by_key(|thing| Reverse(thing.length_ms()));
+    things
 }
 
-/// Returns the sentence about sightings, those seen longest first; `None` if there are none.
-pub(crate) fn sightings_text(sightings: &[Sighting]) -> Option<String> {
-    let (told, further) = sightings.split_at(sightings.len().min(MAX_THINGS));
+/// Returns the sentence about seen things, those seen longest first; `None` if there are none.
+pub(crate) fn seen_things_text(seen_things: &[SeenThing]) -> Option<String> {
+    let (told, further) = seen_things.split_at(seen_things.len().min(MAX_THINGS));
     let times =
-        |sighting: &Sighting| format!("from {}", stretch_text(&sighting.stretches, MAX_STRETCHES));
+        |thing: &SeenThing| format!("from {}", stretch_text(&thing.stretches, MAX_STRETCHES));
     let mut text = match told {
         [] => return None,
         [only] => format!("{} can be seen {}.", only.numbered(), times(only)),
         _ => {
-            let names: Vec<_> = told.iter().map(Sighting::numbered).collect();
+            let names: Vec<_> = told.iter().map(SeenThing::numbered).collect();
             let details = told
                 .iter()
-                .map(|sighting| format!("{} {}", sighting.repeated(), times(sighting)));
+                .map(|thing| format!("{} {}", thing.repeated(), times(thing)));
             let details = details.collect::<Vec<_>>().join("; ");
             format!("{} can be seen: {details}.", list(&names))
         }
     };
     if !further.is_empty() {
         let names = further.iter().take(MAX_FURTHER_THINGS);
-        let mut names: Vec<_> = names.map(Sighting::numbered).collect();
+        let mut names: Vec<_> = names.map(SeenThing::numbered).collect();
         match further.len().saturating_sub(MAX_FURTHER_THINGS) {
             0 => {}
             1 => names.push("one other thing".to_owned()),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     fn text(moments: &[Moment]) -> Option<String> {
-        sightings_text(&sightings(moments, &fake::prompt_builder()))
+        seen_things_text(&seen_things(moments, &fake::prompt_builder()))
     }
 
     #[test]
