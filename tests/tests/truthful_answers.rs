@@ -6,7 +6,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     env,
-    ops::Range,
+    ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
 };
 
@@ -121,11 +121,11 @@ fn tells_what_can_be_seen(dir: &Workdir) {
 }
 
 /// The part of the recording in which the moment of a count must be, in milliseconds.
-type Moments = Vec<Range<u64>>;
+type Moments = Vec<RangeInclusive<u64>>;
 
 /// Counts in the recording: the question, the numbers that are right or nearly so, and when.
 fn expected_counts() -> Vec<(&'static str, Range<u64>, Moments)> {
-    let roads = || vec![1900..31_900, 173_300..201_700];
+    let roads = || vec![1900..=31_900, 173_300..=201_700];
     vec![
         // Up to a dozen, most of them far away.
         ("How many cars?", 4..13, roads()),
@@ -135,16 +135,16 @@ fn expected_counts() -> Vec<(&'static str, Range<u64>, Moments)> {
             roads(),
         ),
         // Spectators on a meadow, some of them hardly visible.
-        ("How many people are there?", 2..8, vec![59_100..70_300]),
+        ("How many people are there?", 2..8, vec![59_100..=70_300]),
         // Three stand in a row.
-        ("How many bottles?", 2..4, vec![70_300..110_200]),
+        ("How many bottles?", 2..4, vec![70_300..=110_200]),
         (
             "How many dogs?",
             1..2,
-            vec![118_600..125_700, 201_700..204_100],
+            vec![118_600..=125_700, 201_700..=204_100],
         ),
-        ("How many bicycles are there?", 1..4, vec![40_900..50_900]),
-        ("How many planes?", 1..2, vec![59_100..70_300]),
+        ("How many bicycles are there?", 1..4, vec![40_900..=50_900]),
+        ("How many planes?", 1..2, vec![59_100..=70_300]),
     ]
 }
 

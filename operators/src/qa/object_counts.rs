@@ -83,7 +83,8 @@ impl ObjectCounts {
     pub(crate) fn answer(mut self) -> ComposedAnswer {
         let (text, count) = self.text();
         // The sort is stable: of segments with equally many, the first stays first.
-        self.with_objects.sort_by(|a, b| b.1.cmp(&a.1));
+        self.with_objects
+            .sort_by_key(|entry| std::cmp::Reverse(entry.1));
         let counted = self.with_objects.into_iter().map(|(citation, _)| citation);
         let citations = match self.most.iter().any(Option::is_some) {
             true => counted.collect(),

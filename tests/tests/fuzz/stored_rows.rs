@@ -1,6 +1,7 @@
 //! Stored rows: a row comes back as it was written, and is found by nothing that it does not say.
 
 use atom_index::{Query, Row, Seal, Store};
+use atom_operators::seen_objects::SeenObjects;
 use proptest::{collection::vec, option, prelude::*};
 
 use crate::{cases, edited_text::any_text};
@@ -30,8 +31,9 @@ prop_compose! {
         concepts in vec(0.0f32..=1.0, 0..5),
         failed in vec(text(), 0..3),
         thumbnail in vec(any::<u8>(), 0..9),
+        objects in vec((text(), 1u32..9, 0u64..100_000, 1u32..9).prop_map(SeenObjects::from), 0..3),
     ) -> Row {
-        Row { start_ms: 0, end_ms: length, caption, tags, answers, embedding, concepts, failed, caption_embedding, thumbnail }
+        Row { start_ms: 0, end_ms: length, caption, tags, answers, embedding, concepts, failed, caption_embedding, thumbnail, objects }
     }
 }
 
