@@ -70,7 +70,8 @@ impl KeptBack {
 mod tests {
     use std::time::Duration;
 
-    use super::{super::picture_gate::MAX_WAIT_SECONDS, *};
+    use super::*;
+    use crate::gst::picture_gate::MAX_WAIT_SECONDS;
 
     #[test]
     fn a_parser_that_keeps_every_picture_back_waits_for_a_key_frame() {
