@@ -56,7 +56,7 @@ impl MediaFormat {
 /// All formats. Those that the installed ffmpeg cannot encode are left out when the table is made. Not here: what GStreamer 1.22 does not
 /// decode (DNxHR in MOV, 4:4:0, 9 and 14 bits ...), decodes wrongly (PNG with 16 bits a colour; APNG, of which it shows the first frame only),
 /// or crashes at (raw frames in NUT).
-pub static FORMATS: [MediaFormat; 52] = [
+pub static FORMATS: [MediaFormat; 51] = [
     format(
         "h264",
         "-c:v libx264 -preset ultrafast",
@@ -78,7 +78,7 @@ pub static FORMATS: [MediaFormat; 52] = [
     format(
         "av1",
         "-c:v libaom-av1 -cpu-used 8 -row-mt 1",
-        "yuv420p yuv444p yuv420p10le yuv422p gbrp gray",
+        "yuv420p yuv444p yuv420p10le yuv422p gbrp",
         "mp4 mkv webm ivf",
     ),
     format(
@@ -206,7 +206,6 @@ pub static FORMATS: [MediaFormat; 52] = [
     format("jpeg2000n", "-c:v jpeg2000", "rgb24 gray", "mov"),
     format("gif", "-c:v gif", "pal8", "gif"),
     format("v210", "-c:v v210", "yuv422p10le", "mov avi mkv"),
-    format("v308", "-c:v v308", "yuv444p", "mov"),
     format("r210", "-c:v r210", "gbrp10le", "mov avi"),
     format(
         "raw",

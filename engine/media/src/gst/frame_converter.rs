@@ -46,9 +46,31 @@ impl FrameConverter {
 pub(crate) fn format_and_buffer(
     sample: &gst::Sample,
 ) -> Option<(gst_video::VideoInfo, gst::Buffer)> {
-    let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
-    Some((info, sample.buffer_owned()?))
+    Some((video_info(sample.caps()?)?, sample.buffer_owned()?))
 }
+
+/// Returns the format of frames. GStreamer forgets their range if their matrix is not known.
+fn video_info(caps: &gst::CapsRef) -> Option<gst_video::VideoInfo> {
+    let info = gst_video::VideoInfo::from_caps(caps).ok()?;
+    let signalled = caps.structure(0)?.get::<String>("colorimetry");
+    let full = signalled.is_ok_and(|colours| colours.starts_with(FULL_WITHOUT_MATRIX));
+    if !full || !info.is_yuv() {
+        return Some(info);
+    }
+    let usual = info.colorimetry();
+    let colours = gst_video::VideoColorimetry::new(
+        gst_video::VideoColorRange::Range0_255,
+        usual.matrix(),
+        usual.transfer(),
+        usual.primaries(),
+    );
+    let mut caps = caps.to_owned();
+    caps.make_mut().set("colorimetry", colours.to_string());
+    gst_video::VideoInfo::from_caps(&caps).ok()
+}
+
+/// The beginning of GStreamer's name for colours in full range with an unknown matrix.
+const FULL_WITHOUT_MATRIX: &str = "1:0:";
 
 /// Returns how long a frame is shown, in nanoseconds: from its buffer, else from the frame rate, else 40 ms.
 pub(crate) fn frame_duration(info: &gst_video::VideoInfo, buffer: &gst::Buffer) -> u64 {

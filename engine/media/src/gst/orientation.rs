@@ -6,6 +6,7 @@
 
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSink;
+use gstreamer_video as gst_video;
 
 /// Adds the elements between a decoder and the sink, and returns the first of them.
 pub(super) fn add_orientation(
@@ -16,17 +17,45 @@ pub(super) fn add_orientation(
     let rotation = gst::ElementFactory::make("videoflip")
         .property_from_str("video-direction", "auto")
         .build()?;
+    if let Some(pad) = conversion.static_pad("sink") {
+        make_palettes_opaque(&pad);
+    }
     pipeline.add_many([&conversion, &rotation, sink.upcast_ref()])?;
     gst::Element::link_many([&conversion, &rotation, sink.upcast_ref()])?;
     Ok(conversion)
 }
+
+/// Makes the palettes of frames opaque. No codec with a palette has alpha, and some decoders leave that byte zero.
+fn make_palettes_opaque(pad: &gst::Pad) {
+    pad.add_probe(gst::PadProbeType::BUFFER, |pad, info| {
+        let caps = pad.current_caps();
+        let format = caps.and_then(|caps| gst_video::VideoInfo::from_caps(&caps).ok());
+        let paletted = format.filter(|info| info.format() == gst_video::VideoFormat::Rgb8p);
+        if let Some((format, frame)) = paletted.zip(info.buffer_mut()) {
+            let frame = frame.make_mut();
+            let planes = gst_video::VideoFrameRef::from_buffer_ref_writable(frame, &format);
+            if let Ok(mut planes) = planes
+                && let Ok(palette) = planes.plane_data_mut(1)
+            {
+                // Each colour is a number of 32 bits, with alpha in its highest byte.
+                for colour in palette.chunks_exact_mut(4) {
+                    colour[ALPHA] = u8::MAX;
+                }
+            }
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// The place of alpha in a colour of a palette.
+const ALPHA: usize = if cfg!(target_endian = "little") { 3 } else { 0 };
 
 #[cfg(test)]
 mod tests {
     use atom_models::Image;
     use gst_video::{VideoConverter, VideoFormat, VideoFrame, VideoInfo};
     use gstreamer_app::AppSrc;
-    use gstreamer_video::{self as gst_video, prelude::*};
+    use gstreamer_video::prelude::*;
 
     use super::*;
     use crate::gst::frame_converter::{FrameConverter, format_and_buffer};

@@ -19,6 +19,7 @@ use super::{
     concealment::{ConcealmentStatus, PacketCheck, drop_concealed},
     kept_back,
     packet_selector::{Packet, PacketBatch, PacketSelector},
+    track_choice::decodes_alpha,
 };
 
 /// A segment that shifts the stream's time by less than this continues the last one.
@@ -99,7 +100,7 @@ impl SelectiveDecoding {
         drop_concealed(element, self.concealment.clone(), move || {
             control.skipped_any()
         });
-        let probe = Mutex::new(DecoderProbe::new(self.clone()));
+        let probe = Mutex::new(DecoderProbe::new(self.clone(), decodes_alpha(element)));
         let types = gst::PadProbeType::BUFFER
             | gst::PadProbeType::BUFFER_LIST
             | gst::PadProbeType::EVENT_DOWNSTREAM;
@@ -117,6 +118,8 @@ struct DecoderProbe {
     held_back: Option<gst::Buffer>,
     /// True if decoding can start with any keyframe of this codec, and all packets have a presentation time.
     selective: bool,
+    /// True if nothing may be skipped.
+    whole: bool,
     /// True while selected packets pass by here on their way to the decoder.
     forwarding: bool,
 }
@@ -173,7 +176,7 @@ fn forward(
 }
 
 impl DecoderProbe {
-    fn new(control: SelectiveDecoding) -> Self {
+    fn new(control: SelectiveDecoding, whole: bool) -> Self {
         Self {
             check: PacketCheck::new(control.concealment.clone()),
             control,
@@ -181,6 +184,7 @@ impl DecoderProbe {
             segment: None,
             held_back: None,
             selective: false,
+            whole,
             forwarding: false,
         }
     }
@@ -260,7 +264,7 @@ impl DecoderProbe {
             gst::EventView::Caps(caps) => {
                 let batch = self.release();
                 self.check.set_format(caps.caps());
-                self.selective = can_start_at_keyframes(caps.caps());
+                self.selective = !self.whole && can_start_at_keyframes(caps.caps());
                 ProbeAction::PassAfter(batch)
             }
             gst::EventView::Segment(segment) => {

@@ -48,7 +48,7 @@ fn codec(track: &gst::Pad) -> Option<String> {
     Some(caps.structure(0)?.name().to_string())
 }
 
-/// True for a decoder that is one of two, of colours and of alpha.
+/// True for a decoder that is one of two, of colours and of alpha: both must get the same packets.
 pub(super) fn decodes_alpha(decoder: &gst::Element) -> bool {
     let bin = decoder.parent().and_downcast::<gst::Element>();
     let factory = bin.and_then(|bin| bin.factory());

@@ -159,10 +159,7 @@ impl VideoPipeline {
                     decodes.store(true, Relaxed);
                 }
                 reading.attach(element);
-                // Both decoders of colours and alpha must get the same packets.
-                if !track_choice::decodes_alpha(element) {
-                    decoding.attach(element);
-                }
+                decoding.attach(element);
                 decoder_buffers::protect(element);
                 repeated_times::correct(element);
             });
