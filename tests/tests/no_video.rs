@@ -79,6 +79,7 @@ fn a_text_file_is_rejected_before_the_models_are_loaded() {
     dir.atom(&["caption", "v.mp4"]).fails_with(&["text.onnx"]);
     for arguments in [
         &["caption", "words.mp4"][..],
+        &["index", "words.mp4", "--store", "s.db"],
         &["run", "p.toml", "--source", "video=words.mp4"],
     ] {
         let output = dir.atom(arguments).fails_with(&["words.mp4", "no video"]);

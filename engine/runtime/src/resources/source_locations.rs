@@ -30,16 +30,17 @@ pub(crate) fn locations(plan: &Plan) -> Result<Vec<Option<Location>>, RuntimeErr
 /// Returns the contents of the folders of a plan, each with the index of its planned source.
 ///
 /// # Errors
-/// If a folder cannot be read, or if one that is not watched holds no recording.
+/// If a folder cannot be read, if one that is not watched holds no recording, or if the only recording that is named is no video.
 pub(crate) fn recording_sets(plan: &Plan) -> Result<Vec<(usize, RecordingSet)>, RuntimeError> {
+    let only = plan.sources.len() == 1;
     let folders = plan.sources.iter().enumerate();
     let folders = folders.filter(|(_, source)| source.is_folder());
     folders
-        .map(|(at, source)| Ok((at, recordings(source)?)))
+        .map(|(at, source)| Ok((at, recordings(source, only)?)))
         .collect()
 }
 
-fn recordings(source: &PlannedSource) -> Result<RecordingSet, RuntimeError> {
+fn recordings(source: &PlannedSource, only: bool) -> Result<RecordingSet, RuntimeError> {
     let uri = Uri::parse(&source.uri).ok();
     let path = uri.and_then(|uri| uri.path().cloned()).unwrap_or_default();
     let shown = path.display().to_string();
@@ -52,6 +53,9 @@ fn recordings(source: &PlannedSource) -> Result<RecordingSet, RuntimeError> {
             });
         }
     };
+    if only && !source.settings.watch && path.is_file() {
+        check_playable(&Location::File(path))?;
+    }
     // A watched folder may still get its first recording.
     match recordings.why_empty().filter(|_| !source.settings.watch) {
         Some(reason) => Err(RuntimeError::NoRecordings {
