@@ -110,7 +110,7 @@ fn a_recording_that_failed_is_tried_again_and_a_good_file_clears_the_failure() {
 }
 
 #[test]
-fn a_recording_that_breaks_off_is_complete_up_to_there_and_failed_behind_it() {
+fn nothing_waits_for_the_rest_of_a_damaged_recording() {
     let dir = Workdir::new();
     fs::create_dir(dir.path("v")).unwrap();
     let whole = generated_media::moving("breaks.mp4", 60.0, &["-g", "10"]);
