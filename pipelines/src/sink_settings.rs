@@ -22,8 +22,8 @@ pub struct FileSinkSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JsonlSinkSpec {
-    /// The file to write, relative to the working directory; `-` is standard output. A file that was moved away, or on a
-    /// hang-up signal (SIGHUP), is opened anew.
+    /// The file to write, relative to the working directory; `-` is standard output. It is opened anew if it was
+    /// moved away, and on a hang-up signal (SIGHUP).
     pub path: PathBuf,
     /// What happens to the lines of earlier runs: `append` adds to them; `rotate` renames their file to `PATH.previous` with
     /// the first new line; `replace` replaces the file as a file of subtitles. `auto` appends if a source is live or a
