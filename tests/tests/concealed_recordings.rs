@@ -11,6 +11,7 @@ use atom_media::{FrameSelection, PlaybackRequest};
 use atom_operators::{media_time::MediaTime, sampling_grid::SamplingGrid};
 use atom_tests::{
     generated_media,
+    live_run::{FAST_RECONNECT, RUN_ARGUMENTS, StatusClient, pipeline},
     playback::{Playback, all_frames, play, play_all},
     program::{Workdir, path_str},
 };
@@ -258,6 +259,39 @@ fn playback_of_a_part_from_a_later_position_conceals_the_same_frames() {
         ..all_frames(&video, SIZE)
     });
     assert!(sparse.frames.iter().collect::<Vec<_>>() == expected);
+}
+
+#[test]
+fn a_part_that_is_played_as_a_camera_shows_its_first_key_frame_at_once() {
+    // The first key frame comes after more time than a source may be silent.
+    let source = "color=c=red:s=160x120:r=10:d=12";
+    let keys = "keyint=60:min-keyint=60:scenecut=0:bframes=0";
+    let options = [
+        "-f",
+        "lavfi",
+        "-i",
+        source,
+        "-c:v",
+        "libx264",
+        "-x264-params",
+        keys,
+    ];
+    let whole = generated_media::generate("red.mkv", &options);
+    let part = without(&whole, "red_part.mkv", "lt(n,5)");
+    let dir = Workdir::new();
+    let settings = format!("live = true\n{FAST_RECONNECT}");
+    dir.write(
+        "live.toml",
+        pipeline(&[("door", path_str(&part))], &settings),
+    );
+    let process = dir.start(&RUN_ARGUMENTS);
+    let client = StatusClient::of(&process);
+    client.wait_until("captions come", |client| {
+        client.metric("atom_segments_total", &["door"]) >= 3.0
+    });
+    assert_eq!(client.connection_count("door"), 1);
+    let output = process.interrupt().ok();
+    assert!(!output.stderr.contains("no frame for"), "{output}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub(crate) mod packet_selector;
 pub(crate) mod picture_gate;
 pub(crate) mod pipeline_error;
 pub(crate) mod reading_progress;
+mod real_time_start;
 mod repeated_times;
 pub(crate) mod selective_decoding;
 mod server_status;

@@ -20,6 +20,7 @@ use super::{
     network_source::{NetworkSource, Transport},
     pipeline_error::{PipelineError, is_missing_plugin},
     reading_progress::{self, ReadingProgress},
+    real_time_start::start_with_first_frame,
     repeated_times,
     selective_decoding::SelectiveDecoding,
     source_elements, track_choice, transport_stream,
@@ -104,11 +105,7 @@ impl VideoPipeline {
         options: PipelineOptions,
     ) -> Result<Self, PipelineError> {
         let pipeline = gst::Pipeline::new();
-        let sink = AppSink::builder()
-            .caps(&gst_video::VideoCapsBuilder::new().build())
-            .sync(options.real_time)
-            .max_buffers(2)
-            .build();
+        let sink = frame_sink(options.real_time);
         let network = connection(location, options.transport)?;
         let linked = match &network {
             Some(network) => link_network(&pipeline, network, options.jpeg, &sink),
@@ -306,6 +303,19 @@ fn connection(
     };
     let connection = NetworkSource::new(address, transport);
     connection.map(Some).map_err(PipelineError::permanent)
+}
+
+/// Returns the sink from which frames are pulled.
+fn frame_sink(real_time: bool) -> AppSink {
+    let sink = AppSink::builder()
+        .caps(&gst_video::VideoCapsBuilder::new().build())
+        .sync(real_time)
+        .max_buffers(2)
+        .build();
+    if real_time {
+        start_with_first_frame(&sink);
+    }
+    sink
 }
 
 /// Adds the elements that bring the frames of a server to the sink; returns the stream of images, if it is one.
