@@ -54,9 +54,9 @@ impl MediaFormat {
 }
 
 /// All formats. Those that the installed ffmpeg cannot encode are left out when the table is made. Not here: what GStreamer 1.22 does not
-/// decode (DNxHR in MOV, 4:4:0, 9 and 14 bits ...), decodes wrongly (PNG with 16 bits a colour; APNG, of which it shows the first frame only),
+/// decode (DNxHR in MOV, 4:4:0, 9 and 14 bits ...), decodes wrongly (PNG with 16 bits a colour, AV1 without chroma or in RGB, V308, the palettes of QuickTime graphics; APNG, of which it shows the first frame only),
 /// or crashes at (raw frames in NUT).
-pub static FORMATS: [MediaFormat; 51] = [
+pub static FORMATS: [MediaFormat; 50] = [
     format(
         "h264",
         "-c:v libx264 -preset ultrafast",
@@ -78,7 +78,7 @@ pub static FORMATS: [MediaFormat; 51] = [
     format(
         "av1",
         "-c:v libaom-av1 -cpu-used 8 -row-mt 1",
-        "yuv420p yuv444p yuv420p10le yuv422p gbrp",
+        "yuv420p yuv444p yuv420p10le yuv422p",
         "mp4 mkv webm ivf",
     ),
     format(
@@ -182,7 +182,6 @@ pub static FORMATS: [MediaFormat; 51] = [
     format("png", "-c:v png", "rgb24 rgba gray pal8 ya8", "mov avi mkv"),
     format("qtrle", "-c:v qtrle", "rgb24 argb rgb555be gray", "mov"),
     format("rpza", "-c:v rpza", "rgb555le", "mov"),
-    format("smc", "-c:v smc", "pal8", "mov"),
     format("svq1", "-c:v svq1", "yuv410p", "mov").even(),
     format("cinepak", "-c:v cinepak", "rgb24 gray", "avi mov"),
     format("msvideo1", "-c:v msvideo1", "rgb555le", "avi mkv").even(),

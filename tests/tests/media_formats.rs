@@ -226,12 +226,14 @@ fn wrong_times(case: &MediaCase, video: &Path, playback: &Playback) -> Option<St
         .map(|(at, _)| at.nanos() as f64 / 1e6)
         .collect();
     // The clock of these containers starts anywhere, and a video at its first frame.
-    let relative = ["ts", "mpg", "vob"].contains(&case.container);
+    let program_stream = ["mpg", "vob"].contains(&case.container);
+    let relative = program_stream || case.container == "ts";
     let mut both = found.iter().zip(&times);
     let first = both.find_map(|(found, time)| Some((*time)? - found));
     let origin = first.filter(|_| relative).unwrap_or_default();
     let right = |(found, time): (&f64, &Option<f64>)| {
-        time.is_none_or(|time| (found - (time - origin)).abs() <= 4.0)
+        // ffprobe gives frames of a program stream the times of their neighbours.
+        program_stream || time.is_none_or(|time| (found - (time - origin)).abs() <= 4.0)
     };
     let same = found.len() == times.len() && found.iter().zip(&times).all(right);
     (!same).then(|| format!("frames at {found:?}, not {times:?}"))

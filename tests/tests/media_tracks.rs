@@ -101,16 +101,17 @@ fn two_tracks(name: &str, options: &[&str]) -> std::path::PathBuf {
 fn of_two_video_tracks_the_default_one_is_captioned_else_the_first() {
     let second = ["-disposition:v:0", "0", "-disposition:v:1", "default"];
     let first = ["-disposition:v:0", "default", "-disposition:v:1", "0"];
-    for (name, options, expected) in [
-        ("second.mkv", &second[..], "A picture of blue."),
-        ("second.mp4", &second, "A picture of blue."),
-        ("first.mkv", &first, "A picture of red."),
-        ("first.mp4", &first, "A picture of red."),
-        ("any.avi", &["-c:v", "mpeg4"], "A picture of red."),
-        ("any.ts", &[], "A picture of red."),
-    ] {
+    let (red, blue) = ("A picture of red.", "A picture of blue.");
+    for (name, options, expected, end_ms) in [
+        ("second.mkv", &second[..], blue, 2000),
+        ("second.mp4", &second, blue, 2000),
+        ("first.mkv", &first, red, 2000),
+        ("first.mp4", &first, red, 2000),
+        ("any.avi", &["-c:v", "mpeg4"], red, 2000),
         // A transport stream does not tell how long its last frame is shown.
-        let cues = caption_completely(&two_tracks(name, options), 1900);
+        ("any.ts", &[], red, 1920),
+    ] {
+        let cues = caption_completely(&two_tracks(name, options), end_ms);
         assert_eq!(cues[0].text, expected, "{name}");
     }
 }
