@@ -162,9 +162,9 @@ proptest! {
             let lost = ran.with("encode", source, "(Encode").len();
             prop_assert_eq!(sampled, ran.with("encode", source, "frame").len() + lost);
             let segments = times(ran.with("segment", source, "Ok"));
-            let reported = ran.with("seal", source, " caption ").into_iter();
+            let reported = ran.sealed(source, "caption").into_iter();
             prop_assert_eq!(&segments, &times(reported.chain(ran.with("seal", source, "(Caption"))));
-            let reported = ran.with("seal", source, " answer ").len() + ran.with("seal", source, "(Reason").len();
+            let reported = ran.sealed(source, "answer").len() + ran.with("seal", source, "(Reason").len();
             prop_assert_eq!(2 * segments.len(), reported);
             prop_assert_eq!(&segments, &times(ran.with("index", source, "row of 3")));
             let minute = |at: u64| at / (2 * setup.segment.length_ms);
@@ -178,7 +178,7 @@ proptest! {
             spans.dedup();
             spans.retain(|span| parts(span) > 1);
             prop_assert_eq!(spans.len(), ran.of("span", source).len());
-            let reported = ran.with("seal", source, " summary ").len() + ran.with("seal", source, "(Summary").len();
+            let reported = ran.sealed(source, "summary").len() + ran.with("seal", source, "(Summary").len();
             prop_assert_eq!(minutes.len() + spans.len(), reported);
             let through = times(ran.of("through", source).iter().map(String::as_str));
             prop_assert_eq!(&through, &ran.of("through", source).iter().map(|line| at(line)).collect::<Vec<_>>());

@@ -95,6 +95,14 @@ impl RunLog {
         let lines = self.of(stage, source).iter().map(String::as_str);
         lines.filter(|line| line.contains(word)).collect()
     }
+
+    /// Returns the sealed results of this kind, such as `caption`; their texts may hold any word.
+    pub fn sealed(&self, source: usize, kind: &str) -> Vec<&str> {
+        let lines = self.of("seal", source).iter().map(String::as_str);
+        lines
+            .filter(|line| line.split(' ').nth(1) == Some(kind))
+            .collect()
+    }
 }
 
 /// A running graph with the records that were not sent yet.
