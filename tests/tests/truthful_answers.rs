@@ -134,8 +134,12 @@ fn expected_counts() -> Vec<(&'static str, Range<u64>, Moments)> {
             4..13,
             roads(),
         ),
-        // Spectators on a meadow, some of them hardly visible.
-        ("How many people are there?", 2..8, vec![59_100..=70_300]),
+        // Spectators on a meadow, some of them hardly visible. Of the skateboarder the detector sees parts, too.
+        (
+            "How many people are there?",
+            2..8,
+            vec![59_100..=70_300, 118_600..=125_700],
+        ),
         // Three stand in a row.
         ("How many bottles?", 2..4, vec![70_300..=110_200]),
         (
