@@ -27,7 +27,7 @@ from tokenizers import Tokenizer
 FPS, LENGTH_MS, SHORTEST_MS, SCENE_CHANGE = 2, 4000, 1000, 0.35
 CHANGE, KEEP_EVERY_MS, SLACK_MS, ROUNDING_MS = 0.01, 4000, 500, 0.002
 SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-QUESTIONS = ["What can be seen?", "Where is this?", "What is happening?"]
+QUESTIONS = ["What is on the ground?", "Where is this?", "What is happening?"]
 
 
 def session(path):
