@@ -10,7 +10,7 @@ use std::{
 use atom_camera::{Camera, CameraOptions, EncodedVideo, Transport, VideoFormat};
 use serde_json::Value;
 
-use crate::program::{Process, TIMEOUT};
+use crate::program::{Process, TIMEOUT, Workdir};
 
 /// Encodes a small video of four seconds with constant motion.
 ///
@@ -63,6 +63,15 @@ pub const RUN_ARGUMENTS: [&str; 7] = [
     "--listen",
     "127.0.0.1:0",
 ];
+
+/// Starts a run of [`pipeline`] with [`RUN_ARGUMENTS`], and a client for its status.
+#[track_caller]
+pub fn start(dir: &Workdir, sources: &[(&str, &str)], settings: &str) -> (Process, StatusClient) {
+    dir.write("live.toml", pipeline(sources, settings));
+    let process = dir.start(&RUN_ARGUMENTS);
+    let client = StatusClient::of(&process);
+    (process, client)
+}
 
 /// Source settings for a quick detection of stalls and quick reconnects.
 pub const FAST_RECONNECT: &str = "stall_ms = 1000\nretry_from_ms = 50\nretry_to_ms = 400\n";

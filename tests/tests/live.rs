@@ -8,18 +8,11 @@ use atom_camera::{Camera, CameraOptions, FaultProxy, Transport};
 use atom_tests::{
     live_run::{
         FAST_RECONNECT, RUN_ARGUMENTS, StatusClient, assert_frames_accounted, camera, pipeline,
-        video,
+        start, video,
     },
-    program::{Process, ProgramOutput, Workdir},
+    program::{ProgramOutput, Workdir},
 };
 use serde_json::Value;
-
-fn start(dir: &Workdir, sources: &[(&str, &str)], settings: &str) -> (Process, StatusClient) {
-    dir.write("live.toml", pipeline(sources, settings));
-    let process = dir.start(&RUN_ARGUMENTS);
-    let client = StatusClient::of(&process);
-    (process, client)
-}
 
 /// Returns the captions of a source, in order.
 fn captions(output: &ProgramOutput, source: &str) -> Vec<Value> {

@@ -10,16 +10,9 @@ use std::{
 
 use atom_camera::{Camera, CameraOptions, SUBJECT, Sound, TlsServer, WebCamera, WebForm};
 use atom_tests::{
-    live_run::{FAST_RECONNECT, RUN_ARGUMENTS, StatusClient, camera, pipeline, video},
+    live_run::{FAST_RECONNECT, camera, pipeline, start, video},
     program::{Process, ProgramOutput, Workdir},
 };
-
-fn start(dir: &Workdir, sources: &[(&str, &str)], settings: &str) -> (Process, StatusClient) {
-    dir.write("live.toml", pipeline(sources, settings));
-    let process = dir.start(&RUN_ARGUMENTS);
-    let client = StatusClient::of(&process);
-    (process, client)
-}
 
 /// Asserts that a source gives captions; returns the output of the run.
 #[track_caller]
