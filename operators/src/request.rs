@@ -25,7 +25,7 @@ pub struct Request {
     pub task: Task,
     /// The question, if an answer is wanted.
     pub question: Option<Arc<str>>,
-    /// What the text is made from, or the reason why there is nothing.
+    /// The input of the text, or the reason why there is none.
     pub input: Result<RequestInput, Fault>,
     /// For a caption, captions of similar segments; nodes that read the caption may use them as further evidence.
     pub examples: Arc<[String]>,
@@ -37,7 +37,7 @@ pub struct Request {
     pub max_tokens: usize,
 }
 
-/// What the text of a request is made from.
+/// The input from which the text of a request is made.
 #[derive(Clone, Debug)]
 pub enum RequestInput {
     /// A prompt for the decoder.

@@ -246,7 +246,11 @@ mod tests {
     fn branches(path: &str, ask: &str) -> PipelineFile {
         let text = built_in_pipelines::text("three-branches").unwrap();
         let text = text.replace("[source.video]", "[source.video]\nuri = \"test://ball\"");
-        parse(Path::new(path), &text.replace("What is in the foreground?", ask)).unwrap()
+        parse(
+            Path::new(path),
+            &text.replace("What is in the foreground?", ask),
+        )
+        .unwrap()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the path of an output names: standard output, a special file, or a file that can be replaced.
+//! The target that an output's path names: standard output, a special file, or a file that can be replaced.
 //!
 //! Symbolic links are followed, so that the file is replaced and not the link to it. Special files, such as devices and
 //! named pipes, are written in place.
@@ -13,7 +13,7 @@ use crate::uri::resolved;
 /// Longest chain of symbolic links that is followed, as in Linux.
 const MAX_LINKS: usize = 40;
 
-/// What the path of an output names.
+/// The target that an output's path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutputPath {
     /// Standard output: `-`, or a name of it such as `/dev/stdout`.

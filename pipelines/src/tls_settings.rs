@@ -1,4 +1,4 @@
-//! How the certificate of a server is checked: the keys `tls` and `tls_fingerprint` of a source.
+//! The check of a server's certificate: the keys `tls` and `tls_fingerprint` of a source.
 //!
 //! Cameras sign their certificates themselves, so the usual check against known authorities refuses them. A fingerprint accepts
 //! exactly one certificate, whoever signed it, whatever host it names and whenever it expires.
@@ -8,7 +8,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How much of a server's certificate is checked.
+/// The extent to which a server's certificate is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]

@@ -1,4 +1,4 @@
-//! What other programs make of a video: the times of its frames by ffprobe, its pixels by ffmpeg, and whether GStreamer's own
+//! The view of other programs on a video: the times of its frames by ffprobe, its pixels by ffmpeg, and whether GStreamer's own
 //! `decodebin` plays it.
 
 use std::{

@@ -182,7 +182,7 @@ fn traits(case: &MediaCase) -> [String; 8] {
     ]
 }
 
-/// What became of a case.
+/// The outcome of a case.
 enum Outcome {
     /// ffmpeg cannot make it.
     NotMade,

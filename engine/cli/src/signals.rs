@@ -76,7 +76,7 @@ struct StopRequests {
     first: Option<Instant>,
 }
 
-/// What a signal asks for.
+/// The action that a signal requests.
 #[derive(Debug, PartialEq, Eq)]
 enum StopAction {
     /// Finish what is under way.

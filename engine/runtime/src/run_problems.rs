@@ -1,4 +1,4 @@
-//! What a run cannot write or keep up to date at the moment, each with its reason, for health checks.
+//! The parts that a run cannot write or keep up to date at the moment, each with its reason, for health checks.
 //!
 //! Invariant: a problem is listed from the first failed attempt until an attempt succeeds; one that cannot pass stays
 //! until the run ends.

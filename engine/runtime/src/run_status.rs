@@ -44,7 +44,7 @@ pub struct RunStatus {
     pub(crate) counters: Counters,
     /// Run times of the modules.
     pub(crate) meters: Meters,
-    /// What cannot be written or kept up to date at the moment.
+    /// The parts that cannot be written or kept up to date at the moment.
     pub problems: RunProblems,
     heartbeat: Arc<Heartbeat>,
 }

@@ -129,7 +129,7 @@ async fn replace(
     })
 }
 
-/// What takes back the change of an index.
+/// The undo step of a change to an index.
 enum Undo {
     /// The query of this name was added.
     Remove(String),

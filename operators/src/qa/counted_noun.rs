@@ -1,4 +1,4 @@
-//! What a question for a number counts: "How many red cars are on the road?" counts cars, under conditions.
+//! The thing that a question for a number counts: "How many red cars are on the road?" counts cars, under conditions.
 
 use atom_models::{
     PromptBuilder,

@@ -26,7 +26,7 @@ pub(crate) struct ObjectCounts {
     with_objects: Vec<(Citation, u32)>,
     /// The segments that meet the condition of the question.
     met: Vec<Stretch>,
-    /// What the first segment of each of these stretches shows.
+    /// The contents of the first segment of each of these stretches.
     met_texts: Vec<String>,
     met_count: u64,
     examined: u64,

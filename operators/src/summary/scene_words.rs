@@ -16,7 +16,7 @@ const ACTION_WEIGHT: f32 = 0.3;
 /// Penalty for a thing that is not borne out, beside the weight of one that is for the whole scene.
 const MISSING_PENALTY: f32 = 0.25;
 
-/// How far a word of a scene's captions is borne out.
+/// The degree to which a word of a scene's captions is borne out.
 #[derive(Clone, Copy, Debug, Default)]
 struct WordSupport {
     /// Time for which tags or objects show it.

@@ -28,7 +28,7 @@ pub struct ToldScene {
     /// The number of these moments.
     pub moments: usize,
     stretches: Vec<Stretch>,
-    /// How much of the video it covers, weighted with how well it is borne out.
+    /// Its share of the video, weighted with how well it is borne out.
     weight: f32,
 }
 

@@ -44,7 +44,7 @@ const FRAGMENTS: &[&str] = &[
     "\u{feff}",
 ];
 
-/// What a pipeline file says, without the lines on which it says it. Not-a-number is equal to itself as text.
+/// The content of a pipeline file, without the lines on which it says it. Not-a-number is equal to itself as text.
 fn content(file: &PipelineFile) -> String {
     let mut items = Vec::new();
     let mut add = |item: &dyn Debug| items.push(format!("{item:?}"));

@@ -61,7 +61,7 @@ fn parts(text: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<Part>
     vec((0u64..9000, 0u64..9000, text, any::<bool>()), 1..8)
 }
 
-/// What a sink writes, kept in memory.
+/// The output of a sink, kept in memory.
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
 

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use atom_pipelines::FileIdentity;
 use atom_runtime::sink::OutputFile;
 
-/// What a chart or a heat map is called in messages.
+/// The name of a chart or a heat map in messages.
 pub const DRAWING: &str = "drawing";
 
 /// Opens a file for the output that messages call `what`, before anything that takes long. `-` is stdout. A file that exists

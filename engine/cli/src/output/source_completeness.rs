@@ -1,4 +1,4 @@
-//! How complete the sources of an answer are: one line if all of them are, otherwise what is missing and why.
+//! The completeness of an answer's sources: one line if all of them are, otherwise what is missing and why.
 //!
 //! Only what is not complete is named, each source and reason once; the rest is a number. JSON has everything.
 

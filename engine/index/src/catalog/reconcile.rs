@@ -47,7 +47,7 @@ pub struct DiscoveredFile<'a> {
 pub struct ReconciledFile {
     /// The name of its source: the one it was first given, if it is known.
     pub source: String,
-    /// What happened to the file since it was last found.
+    /// The change of the file since it was last found.
     pub outcome: Reconciliation,
 }
 

@@ -15,9 +15,9 @@ use jiff::{civil::Date, tz::Offset};
 pub(super) use date_and_time::{StatedTime, date_and_time};
 use date_and_time::{date, number, time, time_of_day};
 
-/// What stands directly before the time of writers that always use UTC: the camera of Google's Pixel phones, Zoom's cloud.
+/// Prefixes directly before the time of writers that always use UTC: the camera of Google's Pixel phones, Zoom's cloud.
 const UTC_PREFIXES: [&str; 2] = ["PXL_", "GMT"];
-/// How names begin of which only the folder tells the time: those of Zoom.
+/// Prefixes of names of which only the folder tells the time: those of Zoom.
 const NAMES_WITHOUT_TIME: [&str; 2] = ["zoom_0", "video"];
 /// A number of hexadecimal digits as long as this is a checksum or an identifier.
 const CHECKSUM_DIGITS: usize = 20;

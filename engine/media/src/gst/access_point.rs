@@ -7,7 +7,7 @@ use gstreamer as gst;
 
 use super::nal_units::{Bits, NalFraming, NalUnits, recovery_point};
 
-/// What a packet means to a decoder that knows nothing of what came before.
+/// The kind of a packet, for a decoder that knows nothing of what came before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AccessPoint {
     /// A key frame: it is right, and all that follow, but for those that say that they are not ([`Self::Leading`]).

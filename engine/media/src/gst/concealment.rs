@@ -26,7 +26,7 @@ const MARK: &str = "AtomConcealedPicture";
 /// data until this counts as waiting.
 const MAX_DEMUXED: Duration = Duration::from_secs(3);
 
-/// What the thread that pulls frames knows of the pictures that are kept from it.
+/// Facts about kept-back pictures for the thread that pulls frames.
 #[derive(Clone, Default)]
 pub(crate) struct ConcealmentStatus(Arc<SharedStatus>);
 

@@ -24,7 +24,7 @@ pub(super) enum SplitImage {
     Damaged,
 }
 
-/// What a step of the search came to.
+/// The outcome of a step of the search.
 enum Step {
     /// More bytes are needed.
     Wait,

@@ -44,7 +44,7 @@ pub(super) struct JpegStream {
     requested_at: Instant,
 }
 
-/// What the server sent so far.
+/// The bytes that the server sent so far.
 #[derive(Default)]
 struct ReceivedBytes {
     content_type: String,

@@ -71,7 +71,7 @@ pub(crate) struct VideoPipeline {
     pub(crate) mpeg_clock: Arc<AtomicBool>,
     /// Controls which packets reach the decoder.
     pub(crate) decoding: SelectiveDecoding,
-    /// How far the file has been read.
+    /// The position up to which the file has been read.
     pub(crate) reading: ReadingProgress,
     /// Set as soon as a video decoder is found.
     decodes: Arc<AtomicBool>,

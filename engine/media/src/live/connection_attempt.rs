@@ -1,4 +1,4 @@
-//! How the next connection to a live source is tried, after what the last one failed with.
+//! The choice of the next connection attempt to a live source, from the failure of the last one.
 //!
 //! A camera that refuses one transport is asked for the other, and a web address that sends no JPEG images is opened as a video.
 //! Invariant: a way that never brought a frame is abandoned again, so that no error leads into a dead end.

@@ -19,7 +19,7 @@ use super::{
     partial_file::{PartialFile, Unfinished},
 };
 
-/// How a file is written.
+/// The way in which a file is written.
 #[derive(Clone, Debug)]
 pub enum WriteMode {
     /// Written beside the file, which it replaces when the run has finished.

@@ -10,7 +10,7 @@ use jiff::{
 
 /// Years that a date may have.
 const YEARS: std::ops::Range<u32> = 1970..2100;
-/// What may stand between date and time beside a single separator. Screen recorders write "at" in the user's language; the
+/// Texts that may stand between date and time beside a single separator. Screen recorders write "at" in the user's language; the
 /// accents of macOS are characters of their own.
 const CONNECTORS: [&str; 19] = [
     " - ",
