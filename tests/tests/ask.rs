@@ -161,7 +161,10 @@ fn invalid_questions_are_rejected_with_the_expected_form() {
         &["Is it red?", "--from", "2", "--to", "1"],
         &["ends before it begins"],
     );
-    assert_rejected(&["Is it red?", "--from", "soon"], &["\"soon\" is no time"]);
+    assert_rejected(
+        &["Is it red?", "--from", "soon"],
+        &["\"soon\" is not a time"],
+    );
     dir.atom(&["ask", "Is it red?", "--store", "missing.db"])
         .fails_with(&["missing.db", "atom index"]);
     assert_rejected(&["What is red, please fail?"], &["no answer", "fail"]);

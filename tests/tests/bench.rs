@@ -84,7 +84,9 @@ fn all_configurations_give_equal_outputs_and_shared_modules_are_loaded_once() {
         ])
         .ok();
     assert!(
-        output.stdout.contains("All shapes gave the same captions"),
+        output
+            .stdout
+            .contains("All configurations gave the same captions"),
         "{output}"
     );
     assert!(
@@ -184,7 +186,7 @@ fn the_cost_is_measured_for_each_growing_dimension() {
 fn input_that_cannot_be_measured_is_rejected() {
     let dir = Workdir::new();
     dir.atom(&["bench", "reuse", "gone.mp4"])
-        .fails_with(&["gone.mp4 is no file; expected a video"]);
+        .fails_with(&["gone.mp4 is not a file; expected a video file"]);
     dir.write("text.mp4", "no video");
     dir.atom(&["bench", "reuse", "text.mp4", "--pack", "fake"])
         .fails_with(&["text.mp4"]);

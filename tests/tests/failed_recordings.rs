@@ -75,7 +75,7 @@ fn a_recording_that_failed_says_so_once_with_the_reason_and_is_not_waited_for() 
             .atom(&text)
             .warns_with(&["failed: it is empty", "the other source is complete"]);
         assert!(
-            !output.stderr.contains("not all of it is indexed"),
+            !output.stderr.contains("not everything is indexed"),
             "{output}"
         );
         for name in bad {

@@ -219,7 +219,7 @@ fn json_logs_are_json_to_the_last_line() {
         }
     }
     let watch = dir.start(&["watch", "--store", "s.db", json[0], json[1]]);
-    watch.wait_for_stderr(|stderr| stderr.contains("there are no queries"));
+    watch.wait_for_stderr(|stderr| stderr.contains("there are no standing queries"));
     watch.signal("TERM");
     let stopped = watch.wait(TIMEOUT).ok();
     assert!(

@@ -100,7 +100,7 @@ fn a_real_video_is_captioned_and_found_from_any_folder() {
 #[test]
 fn the_installed_pack_is_valid() {
     let output = workdir().atom(&["models", "verify", "mini"]).ok();
-    assert!(output.stdout.contains("files are right"), "{output}");
+    assert!(output.stdout.contains("files are correct"), "{output}");
     let output = workdir().atom(&["models", "list"]).ok();
     assert!(output.stdout.contains("mini"), "{output}");
 }

@@ -233,7 +233,7 @@ fn a_moment_that_cannot_be_played_is_told_with_the_reason() {
     assert!(
         output
             .stderr
-            .contains("red.mp4 cannot be played: its file is gone"),
+            .contains("red.mp4 cannot be played: its file no longer exists"),
         "{output}"
     );
 }

@@ -137,8 +137,8 @@ fn the_statistics_show_the_progress_of_each_version() {
     for line in [
         "pack fake-1: 4 sources, 8 segments, in use for 4 sources",
         "pack fake-2: 1 source, 0 segments, in use for 0 sources",
-        "indexing again a.mp4: fake-1 complete through 00:00:08.000, in use",
-        "indexing again a.mp4: fake-2 complete through 00:00:00.000",
+        "reindexing a.mp4: fake-1 complete through 00:00:08.000, in use",
+        "reindexing a.mp4: fake-2 complete through 00:00:00.000",
     ] {
         assert!(output.stdout.contains(line), "{line}\n{output}");
     }

@@ -68,7 +68,10 @@ fn surplus_segments_expire_and_are_reported_and_a_second_run_adds_nothing() {
     let answer = run_json(&dir, &["ask", "Is it red?"]);
     assert_eq!(answer["incomplete"], json!([stretch]));
     let output = dir.atom(&["search", "red", "--store", "s.db"]).ok();
-    assert!(output.stderr.contains("it is no longer kept"), "{output}");
+    assert!(
+        output.stderr.contains("removed by the retention policy"),
+        "{output}"
+    );
     let again = index(&dir, &["--keep", "5 segments"]);
     assert_eq!(again.matches("already indexed").count(), 3, "{again}");
     assert_eq!(rows(&dir), kept);

@@ -197,7 +197,7 @@ fn missing_parts_of_a_span_are_reported_with_the_reason() {
     dir.atom(&["search", "rain", "--store", "s.db"])
         .warns_with(&[
             "failed: caption",
-            "the source gave no pictures",
+            "the source delivered no frames",
             "not indexed yet",
         ]);
     assert!(
@@ -239,6 +239,6 @@ fn a_search_can_wait_until_its_span_is_indexed() {
     more[8] = "1:00";
     let output = dir
         .atom(&more)
-        .warns_with(&["after 0 s not all of it is indexed"]);
+        .warns_with(&["not everything is indexed after 0 s"]);
     assert_eq!(output.json_lines()[0]["incomplete"][0]["why"], "waiting");
 }

@@ -105,7 +105,7 @@ fn a_heat_map_without_a_terminal_has_shades_instead_of_colours() {
 #[test]
 fn an_svg_file_is_self_contained() {
     let dir = indexed();
-    let output = stats(&dir, &["--svg", "day.svg"]).warns_with(&["the heat map is day.svg"]);
+    let output = stats(&dir, &["--svg", "day.svg"]).warns_with(&["heat map: day.svg"]);
     assert_eq!(output.stdout, "", "{output}");
     let svg = dir.read("day.svg");
     assert!(svg.starts_with("<svg xmlns=") && svg.ends_with("</svg>\n"));

@@ -161,11 +161,11 @@ fn renames_deletions_and_replacements_are_detected() {
     });
     process.wait_for_stdout(|output| output.matches("complete through").count() == 3);
     fs::rename(dir.path("v/c.mp4"), dir.path("v/moved.mp4")).unwrap();
-    process.wait_for_stdout(|output| output.contains("moved.mp4: was c.mp4"));
+    process.wait_for_stdout(|output| output.contains("moved.mp4: renamed from c.mp4"));
     fs::remove_file(dir.path("v/a.mp4")).unwrap();
-    process.wait_for_stdout(|output| output.contains("a.mp4: is gone"));
+    process.wait_for_stdout(|output| output.contains("a.mp4: deleted, and removed from the index"));
     dir.copy(&blue, "v/b.mp4");
-    process.wait_for_stdout(|output| output.contains("b.mp4: is another recording now"));
+    process.wait_for_stdout(|output| output.contains("b.mp4: replaced by another recording"));
     process.wait_for_stdout(|output| output.matches("b.mp4: 2 segments").count() == 1);
     process.interrupt().ok();
     assert_eq!(names(&dir), ["b.mp4", "moved.mp4"]);
@@ -196,7 +196,12 @@ fn rows_of_deleted_recordings_stay_on_request_or_if_the_folder_is_empty() {
     fs::remove_dir(dir.path("v")).unwrap();
     fs::rename(dir.path("away"), dir.path("v")).unwrap();
     let output = dir.atom(&INDEX).ok();
-    assert!(output.stdout.contains("a.mp4: is gone"), "{output}");
+    assert!(
+        output
+            .stdout
+            .contains("a.mp4: deleted, and removed from the index"),
+        "{output}"
+    );
     assert_eq!(names(&dir), ["b.mp4"]);
 }
 

@@ -39,7 +39,7 @@ impl IndexPacks {
     pub fn require_all(self) -> anyhow::Result<Self> {
         match self.missing.first() {
             Some(id) => bail!(
-                "pack {id} made some of the index and is not installed; install it, index those recordings again with an installed pack, or leave them out with --source"
+                "part of the index was made with pack {id}, which is not installed; install it, index those recordings again with an installed pack, or select other sources with --source"
             ),
             None => Ok(self),
         }

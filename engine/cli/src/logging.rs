@@ -26,10 +26,10 @@ use crate::output::{
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Lines of text.
     #[default]
     Text,
-    /// A JSON object a line, with time and all fields.
+    /// One JSON object per line, with the time and all fields.
     Json,
 }
 

@@ -45,7 +45,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
         lab_error,
         Some(LabError::Entries { .. } | LabError::Leak { .. })
     );
-    // What is wrong is listed in lines of their own.
+    // These errors list each problem on a line of its own.
     match lists || error.is::<Problems>() {
         true => output::eprint_error_lines(&message),
         false => output::eprint_error(&message),

@@ -1,8 +1,8 @@
 //! Signals: the first Ctrl-C (or SIGTERM) drains the run, the second one ends the program; SIGHUP reopens output files.
 //!
 //! Invariant: a program that ends at once leaves its threads no time in which their models are half gone. `std::process::exit`
-//! would run the destructors of the ONNX Runtime library while modules run, and their errors were logged, or even stored,
-//! as if the models had failed.
+//! would run the destructors of the ONNX Runtime library while modules run, and their errors would be logged, or even
+//! stored, as if the models had failed.
 
 use std::{
     sync::LazyLock,
@@ -56,13 +56,15 @@ fn handle_signals(mut signals: Signals, stop: &CancellationToken) {
     for signal in signals.forever() {
         if signal == SIGHUP {
             HANGUPS.add();
-            tracing::info!("hang-up signal: output files are reopened");
+            tracing::info!("hang-up signal: reopening output files");
             continue;
         }
         match requests.on_signal(Instant::now()) {
             StopAction::Drain => {
                 stop.cancel();
-                eprint_line("stopping: what is under way is finished; once more to stop at once");
+                eprint_line(
+                    "stopping: finishing work in progress; press Ctrl-C again to stop at once",
+                );
             }
             StopAction::Nothing => {}
             StopAction::EndAtOnce => low_level::exit(STOPPED),

@@ -14,7 +14,7 @@ use crate::output::{print_json, print_line};
 /// The index of a command that has subcommands, and the form of its result.
 #[derive(Args)]
 pub struct IndexArgs {
-    /// The file of the index.
+    /// Index file (default: atom/atom.db in $XDG_DATA_HOME or ~/.local/share).
     #[arg(long, value_name = "FILE", global = true)]
     store: Option<PathBuf>,
     /// Print one JSON object.
@@ -53,10 +53,11 @@ pub fn index_path(given: Option<&Path>, create_folder: bool) -> anyhow::Result<P
     let data = variable("XDG_DATA_HOME")
         .or_else(|| variable("HOME").map(|home| home.join(".local/share")));
     let folder = data
-        .context("no data folder: set XDG_DATA_HOME or HOME, or give --store")?
+        .context("no folder for the index: set XDG_DATA_HOME or HOME, or name the index file with --store")?
         .join("atom");
     if create_folder {
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
     }
     Ok(folder.join("atom.db"))
 }

@@ -14,23 +14,23 @@ use crate::output::{eprint_line, list_names};
 /// The arguments that select part of an index.
 #[derive(Args)]
 pub struct IndexScopeArgs {
-    /// The file of the index.
+    /// Index file (default: atom/atom.db in $XDG_DATA_HOME or ~/.local/share).
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
-    /// Only in this source; `*` stands for any characters. May be given several times.
+    /// Only this source; `*` matches any characters. Can be repeated.
     #[arg(long = "source", value_name = "SOURCE")]
     sources: Vec<String>,
-    /// Only what is shown at or after this time: seconds or [HH:]MM:SS of the video, or a moment as "2026-11-22 14:05".
+    /// Only video from this time on: seconds or [HH:]MM:SS of the video, or a date and time such as "2026-11-22 14:05".
     #[arg(long, value_name = "T", value_parser = parse_time)]
     #[allow(rustdoc::broken_intra_doc_links, reason = "clap prints the brackets")]
     from: Option<TimeArg>,
-    /// Only what is shown before this time.
+    /// Only video before this time, in the same forms.
     #[arg(long, value_name = "T", value_parser = parse_time)]
     to: Option<TimeArg>,
-    /// Wait until all of it is indexed through this time, or to its end.
+    /// Wait until the selected sources are indexed through this time, or to their end.
     #[arg(long, value_name = "T", value_parser = parse_time)]
     wait_until: Option<TimeArg>,
-    /// Wait so many seconds at most, then go on with what there is.
+    /// Longest wait for --wait-until, in seconds; then continue with what is indexed.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=86_400))]
     wait_at_most: u32,
 }
@@ -48,7 +48,7 @@ impl IndexScopeArgs {
         let left_out = store.select(&self.filter())?.without_start;
         if !left_out.is_empty() {
             eprint_line(&format!(
-                "left out, because it is not known when they began: {}",
+                "left out because their start time is unknown: {}",
                 list_names(&left_out)
             ));
         }
@@ -79,7 +79,7 @@ impl IndexScopeArgs {
         let at_most = Duration::from_secs(self.wait_at_most.into());
         if !store.wait(&awaited, at_most)? {
             eprint_line(&format!(
-                "after {} s not all of it is indexed; this is what there is",
+                "not everything is indexed after {} s; continuing with what is indexed",
                 self.wait_at_most
             ));
         }

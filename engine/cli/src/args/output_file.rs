@@ -21,7 +21,7 @@ pub fn open_output(
 ) -> anyhow::Result<OutputFile> {
     if let Some(used) = FileIdentity::overwritten(path, used) {
         bail!(
-            "the {what} {path:?} would write over {used:?}, which this command uses; give it another name"
+            "the {what} {path:?} would overwrite {used:?}, which this command reads or writes; choose another file"
         );
     }
     OutputFile::create(path).with_context(|| unwritable(path, what))

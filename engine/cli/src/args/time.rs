@@ -45,7 +45,7 @@ pub fn parse_time(text: &str) -> Result<TimeArg, String> {
     let moment = text.parse::<Timestamp>().ok().or_else(zoned).or_else(local);
     moment.map(|moment| TimeArg::Wall(moment.as_millisecond())).ok_or_else(|| {
         format!(
-            "{text:?} is no time; expected seconds, [HH:]MM:SS or a moment, for example 90, 1:30 or \"2026-11-22 14:05\""
+            "{text:?} is not a time; expected seconds, [HH:]MM:SS or a date and time, for example 90, 1:30 or \"2026-11-22 14:05\""
         )
     })
 }

@@ -40,7 +40,7 @@ use crate::{
     signals::cancel_on_ctrl_c,
 };
 
-/// Answer a question about what was indexed.
+/// Answer a question about indexed videos.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -50,15 +50,15 @@ Examples:
   atom ask \"How many people are there?\"     the most in one frame
   atom ask \"What can be seen?\"
 
-Yes and no, when, how long, how often and how many are counted over every segment. Any other question is asked of the moments that
-fit it best; the answer names them. What nothing was found for is \"Not seen\".")]
+Atom counts over every segment for questions with yes or no, when, how long, how often and how many. It asks any other
+question about the segments that match it best, and the answer cites them. Without a match, the answer is \"Not seen.\"")]
 pub struct Ask {
-    /// The question, in plain words, 1 to 500 characters.
+    /// Question in plain words, 1 to 500 characters.
     #[arg(value_parser = valid_question)]
     question: String,
     #[command(flatten)]
     scope: IndexScopeArgs,
-    /// Give up after so many seconds.
+    /// Fail if there is no answer after this many seconds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     within: Option<u32>,
     /// Print one JSON object.
@@ -102,7 +102,7 @@ impl Ask {
         match answer.try_recv() {
             Ok(answer) => self.print(answer, &Store::open_existing(&index)?),
             Err(_) => Err(anyhow!(
-                "no answer came: {}",
+                "no answer: {}",
                 outcome.error_messages().join("; ")
             )),
         }

@@ -1,4 +1,4 @@
-//! `atom bench`: measures on this machine what sharing modules saves, what the engine costs, and how cost grows.
+//! `atom bench`: measures on this machine the savings of shared modules, the cost of the engine, and how cost grows.
 
 use std::{
     env,
@@ -29,7 +29,7 @@ use crate::{
 
 mod report_tables;
 
-/// Measure on this machine what sharing modules saves.
+/// Benchmark the engine on this machine.
 #[derive(Args)]
 pub struct Bench {
     #[command(subcommand)]
@@ -38,34 +38,39 @@ pub struct Bench {
 
 #[derive(Subcommand)]
 enum Benchmark {
-    /// Do three tasks with videos in four shapes, and compare what they take.
+    /// Compare four ways to run three tasks, from separate programs to one shared graph.
     #[command(after_help = "\
-The tasks: a caption of each segment; an index of pictures and captions; three questions about each segment.
-The shapes: a program for each task (per task); the same, kept loaded (kept); one graph that does one thing after the other
-(sequential); one graph as `atom run caption.toml index.toml reason.toml` works (shared). All use the same engine.
-Nothing else should run meanwhile.
+Tasks: caption every segment; index frames and captions; answer three questions about every segment.
+
+Configurations, all with the same engine:
+  per task    one program per task, one after the other
+  kept        the same programs, with their modules loaded before the clock starts
+  sequential  all tasks in one graph, which does one thing at a time
+  shared      all tasks in one graph, as `atom run caption.toml index.toml reason.toml` runs them
+
+Run nothing else on the machine meanwhile.
 
 Examples:
   atom bench reuse clips/*.mp4 --svg reuse.svg
   atom bench reuse holiday.mp4 --rounds 1 --json")]
     Reuse(ReuseArgs),
-    /// Compare a run with its module calls alone, and with the graph alone.
+    /// Measure what the engine costs on top of its model calls.
     #[command(after_help = "\
-A run notes every call of a module; the same calls are made again without a graph, in one loop and in a loop for each module.
-Nothing else should run meanwhile.
+A run records every call of a module. The benchmark repeats these calls without a graph, in one loop and in one loop per
+module. Then it moves frames through the graph alone. Run nothing else on the machine meanwhile.
 
 Example:
   atom bench overhead holiday.mp4")]
     Overhead(OverheadArgs),
-    /// See how cost grows with sources, the length of segments, questions, standing queries, and stored segments.
+    /// Measure how cost grows with sources, segment length, questions, standing queries and stored segments.
     #[command(after_help = "\
-Sources are the video several times; of their prompts nothing is taken for the next. Stores hold segments that are made up.
-Nothing else should run meanwhile.
+Several sources are copies of the same video; their prompts are computed without reuse. Stored segments are synthetic.
+Run nothing else on the machine meanwhile.
 
 Example:
   atom bench scale holiday.mp4 --svg scale.svg")]
     Scale(ScaleArgs),
-    /// Do tasks in this process; the other benchmarks start it.
+    /// Run tasks in this process; the other benchmarks start it.
     #[command(hide = true)]
     Work(WorkArgs),
 }
@@ -73,10 +78,10 @@ Example:
 /// Arguments of all benchmarks.
 #[derive(Args)]
 struct BenchArgs {
-    /// The pack of models.
+    /// Model pack.
     #[arg(long, default_value = "mini")]
     pack: String,
-    /// How often each has its turn.
+    /// Number of rounds; each measures everything once, and the report shows medians.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
     rounds: u8,
     /// Print one JSON object.
@@ -100,10 +105,10 @@ impl BenchArgs {
 
 #[derive(Args)]
 struct ReuseArgs {
-    /// The videos.
+    /// Videos to process.
     #[arg(required = true, value_name = "VIDEO")]
     videos: Vec<PathBuf>,
-    /// Draw when which module was at work into this file.
+    /// Write a chart of module activity over time to this SVG file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     #[command(flatten)]
@@ -112,9 +117,9 @@ struct ReuseArgs {
 
 #[derive(Args)]
 struct OverheadArgs {
-    /// The video.
+    /// Video to process.
     video: PathBuf,
-    /// Frames that the graph alone moves, of all sources together; they wait in memory.
+    /// Number of frames to move through the graph alone, over all sources; they are held in memory.
     #[arg(long, default_value_t = 16_000, value_parser = clap::value_parser!(u64).range(64..=1_000_000))]
     frames: u64,
     #[command(flatten)]
@@ -123,12 +128,12 @@ struct OverheadArgs {
 
 #[derive(Args)]
 struct ScaleArgs {
-    /// The video; some seconds are enough, more than eight, since segments are up to eight seconds long.
+    /// Video to process, longer than eight seconds, since segments are up to eight seconds long.
     video: PathBuf,
-    /// Segments of the largest store.
+    /// Number of segments in the largest index.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..=10_000_000))]
     segments: u64,
-    /// Draw how cost grows into this file.
+    /// Write charts of cost growth to this SVG file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     #[command(flatten)]
@@ -143,10 +148,10 @@ struct WorkArgs {
     folder: PathBuf,
     #[arg(long, value_delimiter = ',')]
     tasks: Vec<String>,
-    /// One frame or segment after the other.
+    /// Process one frame or segment at a time.
     #[arg(long)]
     one_by_one: bool,
-    /// Say when everything is loaded, and wait for a line before the videos begin.
+    /// Report when everything is loaded, and wait for a line on stdin before starting the videos.
     #[arg(long)]
     wait: bool,
     videos: Vec<PathBuf>,
@@ -172,7 +177,7 @@ impl ReuseArgs {
             videos: self.videos,
             pack: self.common.pack.clone(),
             rounds: self.common.rounds(),
-            program: env::current_exe().context("cannot find this program")?,
+            program: env::current_exe().context("cannot find the path of this program")?,
         };
         let report = reuse::measure(&settings, &mut |step| eprint_line(step))?;
         if let Some(chart) = chart {
@@ -251,7 +256,7 @@ impl WorkArgs {
 fn check_file(video: &Path) -> anyhow::Result<()> {
     match video.is_file() {
         true => Ok(()),
-        false => bail!("{} is no file; expected a video", video.display()),
+        false => bail!("{} is not a file; expected a video file", video.display()),
     }
 }
 

@@ -23,18 +23,23 @@ use crate::{
     signals::{cancel_on_ctrl_c, hangups},
 };
 
-/// Caption one video.
+/// Caption a video.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  atom caption holiday.mp4                 captions as WebVTT on stdout
+  atom caption holiday.mp4 -o holiday.srt  captions as SubRip in a file
+  atom caption holiday.mp4 --format jsonl  one JSON object per caption")]
 pub struct Caption {
-    /// The video: a file that GStreamer can play, or test://PATTERN.
+    /// Video file in any format that GStreamer can play, or test://PATTERN for generated video.
     video: OsString,
-    /// How captions are written; by the name of the output if not given, else vtt.
+    /// Format of captions (default: from the extension of --output, otherwise vtt).
     #[arg(long, value_enum)]
     format: Option<CaptionFormat>,
-    /// Write to this file instead of stdout (`-`). An existing file is replaced when all captions are written.
+    /// Output file; an existing file is replaced once all captions are written (default: `-`, stdout).
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The pack of models.
+    /// Model pack.
     #[arg(long, default_value = "mini")]
     pack: String,
 }
@@ -46,7 +51,7 @@ enum CaptionFormat {
     Vtt,
     /// SubRip, for most other players.
     Srt,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl,
 }
 

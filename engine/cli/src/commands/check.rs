@@ -14,11 +14,15 @@ use crate::{
 
 /// Check pipeline files without running them.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  atom check door.toml
+  atom check caption.toml index.toml --source video=holiday.mp4")]
 pub struct Check {
-    /// Pipeline files, checked together as one run.
+    /// Pipeline files, checked together as for one run.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Where the frames of a source come from.
+    /// Override the URI of a source. Can be repeated.
     #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override())]
     sources: Vec<(String, String)>,
 }

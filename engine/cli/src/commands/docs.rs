@@ -7,10 +7,14 @@ use clap::Args;
 
 use crate::output::{eprint_error, print_layout};
 
-/// Explain the kinds of nodes, sources and sinks.
+/// Explain the kinds of sources, nodes and sinks in pipeline files.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  atom docs                                list all kinds
+  atom docs sample                         explain one kind, with its settings and an example")]
 pub struct Docs {
-    /// The kind to explain; all in short if not given.
+    /// Kind to explain; without it, all kinds are listed.
     kind: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `atom eval`: evaluates a pack on a folder of files with captions that people wrote.
+//! `atom eval`: evaluates a pack on a folder of files with reference captions.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -31,7 +31,7 @@ use crate::{
 /// The output file in messages.
 const RESULTS: &str = "results";
 
-/// Measure a pack by files that people described.
+/// Score a model pack on files with reference captions.
 #[derive(Args)]
 pub struct Eval {
     #[command(subcommand)]
@@ -41,42 +41,42 @@ pub struct Eval {
 /// An evaluation with its arguments.
 #[derive(Subcommand)]
 enum EvaluationKind {
-    /// Caption each file; score the captions against those that people wrote.
+    /// Caption each file and score the captions against the reference captions.
     #[command(after_help = "\
 Example:
   atom eval caption clips/ --json -o captions.jsonl
 
-DIR holds pictures and videos and a list of them, captions.json:
+DIR holds pictures and videos, and captions.json with their reference captions:
   [{\"file\": \"dog.jpg\", \"captions\": [\"A dog runs.\", \"A brown dog in the grass.\"]}]")]
     Caption(EvalArgs),
-    /// Search for each caption that people wrote; see how well it finds its file.
+    /// Search for each reference caption and rank the file that it belongs to.
     #[command(after_help = "\
 Example:
   atom eval retrieval clips/ --json -o ranks.jsonl
 
-DIR holds pictures and videos and a list of them, captions.json:
+DIR holds pictures and videos, and captions.json with their reference captions:
   [{\"file\": \"dog.jpg\", \"captions\": [\"A dog runs.\", \"A brown dog in the grass.\"]}]
 
-Files that score the same as the right one count as before it.")]
+A file with the same score as the right one ranks before it.")]
     Retrieval(EvalArgs),
 }
 
 #[derive(Args)]
 struct EvalArgs {
-    /// The folder with captions.json and the files that it names.
+    /// Folder with captions.json and the files that it names.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// The pack of models.
+    /// Model pack.
     #[arg(long, default_value = "mini")]
     pack: String,
-    /// Print JSON: a line for each file or query, last the summary.
+    /// Print JSON: one line per file or query, then the summary.
     #[arg(long)]
     json: bool,
-    /// Write a line of JSON for each file or query to this file.
+    /// Write one JSON line per file or query to this file.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Refuse to evaluate if the pack remembers one of the captions, or with =FILE if a sentence of that file (one a
-    /// line) is one of them.
+    /// Refuse to evaluate if the pack has memorized a reference caption; with =FILE, if a line of that text file is a
+    /// reference caption.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     check_leak: Option<Option<PathBuf>>,
 }
@@ -115,16 +115,16 @@ impl EvalArgs {
         let dataset = Dataset::read(&self.folder)?;
         if let [first, ..] = &dataset.unlisted[..] {
             eprint_line(&format!(
-                "note: files of {} that {CAPTION_LIST} does not name are left out: {}, the first is {}",
+                "note: ignoring {} in {} that {CAPTION_LIST} does not name, for example {}",
+                counted(dataset.unlisted.len(), "file"),
                 self.folder.display(),
-                dataset.unlisted.len(),
                 first.display()
             ));
         }
         if let Some(path) = self.sentence_file() {
             let compared = check_leak(&read_sentences(path)?, &dataset)?;
             eprint_line(&format!(
-                "compared {} of {} with the captions: none is one of them",
+                "compared {} of {} with the reference captions: no match",
                 counted(compared, "sentence"),
                 path.display()
             ));
@@ -143,7 +143,7 @@ impl EvalArgs {
         let sentences = memory.as_ref().map_or(&[][..], |memory| memory.sentences());
         let compared = check_leak(sentences, dataset)?;
         eprint_line(&format!(
-            "compared {} that the pack {} remembers with the captions: none is one of them",
+            "compared {} that pack {} has memorized with the reference captions: no match",
             counted(compared, "sentence"),
             pack.id()
         ));
@@ -214,7 +214,7 @@ impl Evaluation<'_> {
             let scored = evaluation.evaluate(file)?;
             print_warnings(file, &scored.warnings);
             if scored.caption.is_empty() {
-                let warning = "the decoder said nothing; that counts as an empty caption";
+                let warning = "the decoder generated no text; it is scored as an empty caption";
                 print_warnings(file, &[warning.to_owned()]);
             }
             results.write(&scored)
@@ -274,7 +274,7 @@ fn metric_row(metric: &Metric) -> [String; 3] {
     [
         metric.name.to_owned(),
         format!("{:.3}", metric.value),
-        format!("95 % between {low:.3} and {high:.3}"),
+        format!("95 % interval {low:.3} to {high:.3}"),
     ]
 }
 
@@ -285,7 +285,7 @@ fn print_summary(summary: &EvaluationSummary) -> anyhow::Result<()> {
         format!(", {}", counted(queries, "query"))
     });
     print_line(&format!(
-        "{}{queries}, at most {FRAMES} frames of each, pack {pack} {version}",
+        "{}{queries}, up to {FRAMES} frames per file, pack {pack} {version}",
         counted(summary.n, "file")
     ))?;
     let metrics = summary.metrics.iter().map(metric_row);

@@ -10,16 +10,16 @@ use crate::{args::source_override, output::print_layout};
 /// Draw pipeline files as a graph.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  atom graph doorway.toml --format dot | dot -Tsvg > doorway.svg"
+    after_help = "Examples:\n  atom graph door.toml\n  atom graph door.toml --format dot | dot -Tsvg > door.svg"
 )]
 pub struct Graph {
-    /// Pipeline files; what is equal in them is drawn once.
+    /// Pipeline files; equal nodes are drawn once.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Where the frames of a source come from.
+    /// Override the URI of a source. Can be repeated.
     #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override())]
     sources: Vec<(String, String)>,
-    /// The language of the drawing.
+    /// Language of the drawing.
     #[arg(long, value_enum, default_value = "mermaid")]
     format: Language,
 }
@@ -27,9 +27,9 @@ pub struct Graph {
 /// A language in which graphs are drawn.
 #[derive(Clone, Copy, ValueEnum)]
 enum Language {
-    /// Mermaid, which Markdown viewers draw.
+    /// Mermaid, which Markdown viewers render.
     Mermaid,
-    /// Graphviz.
+    /// DOT, the language of Graphviz.
     Dot,
 }
 

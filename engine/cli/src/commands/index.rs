@@ -18,35 +18,36 @@ use crate::{
     signals::cancel_on_ctrl_c,
 };
 
-/// Make recordings searchable; goes on where it stopped.
+/// Index recordings for search and questions; resumes where it stopped.
 #[derive(Args)]
 #[command(after_help = "\
-A recording is known by its content: one that was moved is not indexed again, one that was replaced is.
-What is stored of a recording that is gone from its folder is removed, unless --keep-gone is given, or the folder is gone or empty.
+A recording is identified by its content: a moved file is not indexed again, a replaced file is. Rows of a recording that
+was deleted from its folder are removed, unless --keep-gone is given or the whole folder is missing or empty.
 
 Examples:
   atom index recordings/
   atom index 'recordings/**/door-*.mp4'
-  atom index recordings/ --watch              goes on with what comes, until Ctrl-C
-  atom index recordings/ --keep \"30d, 20GB\"   removes what is older, and what was written first when there is more")]
+  atom index recordings/ --watch              index new recordings until Ctrl-C
+  atom index recordings/ --keep \"30d, 20GB\"   remove segments older than 30 days, and the oldest beyond 20 GB")]
 pub struct Index {
-    /// Videos, folders of videos, and patterns.
+    /// Videos, folders of videos, or patterns such as 'recordings/**/door-*.mp4'.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The file of the index.
+    /// Index file (default: atom/atom.db in $XDG_DATA_HOME or ~/.local/share).
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
-    /// The pack of models.
+    /// Model pack.
     #[arg(long, default_value = "mini")]
     pack: String,
-    /// Go on looking: recordings that come, grow, change or go are followed until Ctrl-C.
+    /// Watch for new, growing, changed and deleted recordings until Ctrl-C.
     #[arg(long)]
     watch: bool,
-    /// Keep what is stored of recordings that are gone.
+    /// Keep the rows of deleted recordings.
     #[arg(long)]
     keep_gone: bool,
-    /// Keep only so much of the index: an age (min, h, d, w), a size (MB, GB, TB), a number of segments, or several with commas between.
-    #[arg(long, value_name = "HOW MUCH")]
+    /// Limit the index: by age (min, h, d, w), by size (MB, GB, TB), by number of segments, or by several of these, separated
+    /// by commas.
+    #[arg(long, value_name = "LIMITS")]
     keep: Option<RetentionPolicy>,
 }
 
@@ -62,7 +63,7 @@ impl Index {
             ..RunOptions::new(cancel_on_ctrl_c()?, printer)
         };
         let outcome = run(&plan, options)?;
-        eprint_line(&format!("the index is {}", store.display()));
+        eprint_line(&format!("index: {}", store.display()));
         Ok(report_outcome(&outcome))
     }
 

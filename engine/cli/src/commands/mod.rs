@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 
 use crate::logging::LogFormat;
 
-/// Watches video and puts it into words, on the machine where the video is.
+/// Turn video into text on this machine: captions, search, answers and standing queries.
 #[derive(Parser)]
 #[command(
     name = "atom",
@@ -34,17 +34,17 @@ use crate::logging::LogFormat;
 Examples:
   atom caption holiday.mp4                 captions of a video, as WebVTT
   atom index recordings/                   make a folder of recordings searchable
-  atom search \"a dog on the beach\"         find the moment
-  atom ask \"What is the dog doing?\"        an answer, and the moments it rests on
-  atom query add van \"a delivery van\"    keep what matches best; then: atom watch van
+  atom search \"a dog on the beach\"         find moments
+  atom ask \"What is the dog doing?\"        an answer, and the moments it is based on
+  atom query add van \"a delivery van\"      keep the best matches up to date; then: atom watch van
   atom summarize                           what happened, minute by minute
   atom run three-branches.toml --source video=holiday.mp4"
 )]
 pub struct Arguments {
-    /// Say more about what happens, on stderr; twice for every segment.
+    /// Log more to stderr; repeat the flag (-vv) to log every segment.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// How log lines on stderr are written.
+    /// Format of log lines and messages on stderr.
     #[arg(
         long,
         global = true,
@@ -61,37 +61,37 @@ pub struct Arguments {
 /// A command with its arguments.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Run pipeline files over their sources, from the beginning to the end.
+    /// Run pipeline files until their sources end, or until Ctrl-C.
     Run(run::Run),
-    /// Caption one video.
+    /// Caption a video.
     Caption(caption::Caption),
-    /// Make recordings searchable; goes on where it stopped.
+    /// Index recordings for search and questions; resumes where it stopped.
     Index(index::Index),
-    /// Find moments in what was indexed.
+    /// Search indexed videos for moments.
     Search(search::Search),
-    /// Answer a question about what was indexed.
+    /// Answer a question about indexed videos.
     Ask(ask::Ask),
-    /// Say what happened, minute by minute and in all.
+    /// Summarize indexed videos, minute by minute and as a whole.
     Summarize(summarize::Summarize),
-    /// Keep the best matches of a text up to date.
+    /// Manage standing queries, whose best matches are kept up to date.
     Query(query::Query),
-    /// Tell what comes to and leaves the best of standing queries.
+    /// Print events of standing queries until Ctrl-C.
     Watch(watch::Watch),
-    /// Tell what was seen when.
+    /// Count what was seen, by hour.
     Stats(stats::Stats),
-    /// Take care of the index: check, back up, compact, see what is in it.
+    /// Check, back up, compact or inspect the index.
     Store(store::StoreCommand),
     /// Check pipeline files without running them.
     Check(check::Check),
     /// Draw pipeline files as a graph.
     Graph(graph::Graph),
-    /// Explain the kinds of nodes, sources and sinks.
+    /// Explain the kinds of sources, nodes and sinks in pipeline files.
     Docs(docs::Docs),
-    /// Measure a pack by files that people described.
+    /// Score a model pack on files with reference captions.
     Eval(eval::Eval),
-    /// Measure on this machine what sharing modules saves.
+    /// Benchmark the engine on this machine.
     Bench(bench::Bench),
-    /// Install, list and verify packs of models.
+    /// Install, list and verify model packs.
     Models(models::Models),
 }
 

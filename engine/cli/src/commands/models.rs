@@ -11,8 +11,13 @@ use crate::output::{
     TableColumn, borderless_table, eprint_line, print_layout, print_line, progress_can_be_drawn,
 };
 
-/// Install, list and verify packs of models.
+/// Install, list and verify model packs.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  atom models install mini                 install the default pack
+  atom models list
+  atom models verify                       verify all installed packs")]
 pub struct Models {
     #[command(subcommand)]
     action: ModelsAction,
@@ -20,17 +25,23 @@ pub struct Models {
 
 #[derive(Subcommand)]
 enum ModelsAction {
-    /// List the packs that are installed.
+    /// List installed packs with their size.
+    #[command(after_help = "Example:\n  atom models list")]
     List,
-    /// Fetch, build and check packs; what is there and right is kept.
+    /// Download, build and verify packs; files that are already correct are kept.
+    #[command(after_help = "Example:\n  atom models install mini")]
     Install {
-        /// Names of packs, or folders that hold a pack.toml.
+        /// Names of packs, or folders that contain a pack.toml.
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
-    /// Compare the files of packs with their manifests; of all packs if none is named.
+    /// Compare the files of installed packs with their manifests.
+    #[command(after_help = "\
+Examples:
+  atom models verify                       all installed packs
+  atom models verify mini")]
     Verify {
-        /// Names of packs.
+        /// Names of packs; without one, all installed packs are verified.
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
@@ -47,7 +58,7 @@ impl Models {
                     let how = if done.fresh {
                         "installed"
                     } else {
-                        "was installed already"
+                        "is already installed"
                     };
                     print_line(&format!("{} {how} in {}", done.id, done.folder.display()))?;
                 }
@@ -91,16 +102,16 @@ fn verify(names: Vec<String>) -> anyhow::Result<()> {
         print_line(&format!(
             "{}: {}",
             manifest.id(),
-            right_files(manifest.files.len())
+            correct_files(manifest.files.len())
         ))?;
     }
     Ok(())
 }
 
-fn right_files(count: usize) -> String {
+fn correct_files(count: usize) -> String {
     match count {
-        1 => "its file is right".to_owned(),
-        count => format!("all {count} files are right"),
+        1 => "its file is correct".to_owned(),
+        count => format!("all {count} files are correct"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use atom_index::{Filter, StandingQuery, StandingQueryMaintainer, Store};
-use atom_operators::standing::query::QuerySpec;
+use atom_operators::{counted::counted, standing::query::QuerySpec};
 use clap::{Args, Subcommand};
 use jiff::{Span, SpanRelativeTo, Unit};
 use serde_json::json;
@@ -13,14 +13,14 @@ use crate::{
     output::{eprint_line, match_line, print_json, print_line},
 };
 
-/// Keep the best matches of a text up to date, whatever is indexed from now on.
+/// Manage standing queries, whose best matches are kept up to date.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   atom query add van \"a delivery van at the gate\" --within 24h
   atom query list
   atom query show van
-  atom watch van                           what comes and goes, as it does
+  atom watch van                           print matches as they are added and removed
   atom query remove van")]
 pub struct Query {
     #[command(subcommand)]
@@ -31,45 +31,52 @@ pub struct Query {
 
 #[derive(Subcommand)]
 enum QueryAction {
-    /// Add a query; what is stored is looked through at once.
+    /// Add or replace a query, and search the index for its matches.
+    #[command(after_help = "\
+Examples:
+  atom query add van \"a delivery van at the gate\" --within 24h
+  atom query add night \"Is there a person?\" --source 'yard*' --best 20")]
     Add(AddArgs),
-    /// Tell all queries.
+    /// List all queries with their settings.
+    #[command(after_help = "Example:\n  atom query list")]
     List,
-    /// Tell what matches a query now, the best first.
+    /// Show the current matches of a query, best first.
+    #[command(after_help = "Example:\n  atom query show van")]
     Show {
-        /// Its name.
+        /// Name of the query.
         name: String,
     },
-    /// Remove a query.
+    /// Remove a query and its matches.
+    #[command(after_help = "Example:\n  atom query remove van")]
     Remove {
-        /// Its name.
+        /// Name of the query.
         name: String,
     },
 }
 
 #[derive(Args)]
 struct AddArgs {
-    /// A name for it. A query of this name that asks for something else is replaced.
+    /// Name of the query; an existing query with this name is replaced.
     name: String,
-    /// What is looked for, as "a delivery van at the gate", or a question to be answered with yes.
+    /// Text to match, such as "a delivery van at the gate", or a question that is answered with yes.
     text: String,
-    /// So many matches are kept, the best.
+    /// Number of matches to keep, the best ones.
     #[arg(long, value_name = "N", default_value_t = QuerySpec::new("").best)]
     best: u32,
-    /// How likely the text must be true of a segment, 0.05 to 1.
-    #[arg(long, value_name = "SHARE", default_value_t = QuerySpec::new("").threshold)]
+    /// Lowest probability of a match, 0.05 to 1.
+    #[arg(long, value_name = "PROBABILITY", default_value_t = QuerySpec::new("").threshold)]
     threshold: f64,
-    /// How far back matches are kept before the newest segment, as 30min, 24h or 7d; without it, for ever.
-    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    /// Keep only matches that are at most this much older than the newest segment, such as 30min, 24h or 7d.
+    #[arg(long, value_name = "DURATION", value_parser = parse_span)]
     within: Option<u64>,
-    /// Only this source; `*` stands for any characters. May be given several times.
+    /// Only this source; `*` matches any characters. Can be repeated.
     #[arg(long = "source", value_name = "SOURCE")]
     sources: Vec<String>,
 }
 
-/// Parses a span of time, as 30min, 24h or 7d, into seconds.
+/// Parses a duration, such as 30min, 24h or 7d, into seconds.
 fn parse_span(text: &str) -> Result<u64, String> {
-    let invalid = || format!("{text:?} is no span of time; expected for example 30min, 24h or 7d");
+    let invalid = || format!("{text:?} is not a duration; expected for example 30min, 24h or 7d");
     let span: Span = text.parse().map_err(|_| invalid())?;
     let relative = SpanRelativeTo::days_are_24_hours();
     let seconds = span
@@ -134,7 +141,7 @@ impl Query {
             ))?;
         }
         if queries.is_empty() {
-            eprint_line("there are no queries; add one with: atom query add NAME TEXT");
+            eprint_line("there are no standing queries; add one with: atom query add NAME TEXT");
         }
         Ok(())
     }
@@ -162,10 +169,11 @@ fn query_settings(query: &StandingQuery, matches: usize) -> String {
     let spec = &query.spec;
     let within = spec
         .within_seconds
-        .map(|seconds| format!(", not older than {}", format_span(seconds)));
-    let sources = (!spec.sources.is_empty()).then(|| format!(", of {}", spec.sources.join(", ")));
+        .map(|seconds| format!(", within {}", format_span(seconds)));
+    let sources = (!spec.sources.is_empty()).then(|| format!(", in {}", spec.sources.join(", ")));
     format!(
-        "({matches} of the best {} from {} on{}{})",
+        "({} of at most {}, threshold {}{}{})",
+        counted(matches, "match"),
         spec.best,
         spec.threshold,
         within.unwrap_or_default(),
@@ -188,7 +196,7 @@ fn format_span(seconds: u64) -> String {
 /// A run that writes to the index does the same.
 fn update_matches(store: Store) -> anyhow::Result<Store> {
     if store.packs(&Filter::default())?.is_empty() {
-        eprint_line("nothing is indexed yet; what will be is looked at as it comes");
+        eprint_line("nothing is indexed yet; new segments are matched when they are indexed");
     }
     let path = store.path().to_owned();
     StandingQueryMaintainer::new(store, None).step()?;

@@ -21,30 +21,34 @@ use crate::{
     signals::{cancel_on_ctrl_c, hangups},
 };
 
-/// Run pipeline files over their sources, from the beginning to the end.
+/// Run pipeline files until their sources end, or until Ctrl-C.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  atom run caption.toml index.toml --source video=holiday.mp4
+  atom run door.toml --source camera=rtsp://192.0.2.7/door --listen 9600")]
 pub struct Run {
-    /// Pipeline files; what is equal in them is done once.
+    /// Pipeline files; they run as one graph, in which equal nodes run once.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Where the frames of a source come from, whatever its file says; may be given for several sources.
+    /// Override the URI of a source. Can be repeated.
     #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override())]
     sources: Vec<(String, String)>,
-    /// Print results as JSON, one object a line.
+    /// Print results as JSON, one object per line.
     #[arg(long)]
     json: bool,
-    /// Tell metrics (`/metrics`) and health (`/healthz`) over HTTP while the run goes on: ADDRESS:PORT, or a port of this machine.
+    /// Serve metrics (/metrics), health (/healthz) and standing queries (/api/v1/queries) over HTTP: ADDRESS:PORT, or only a
+    /// port to listen on 127.0.0.1.
     #[arg(long, value_name = "ADDR", value_parser = atom_server::parse_address)]
     listen: Option<SocketAddr>,
-    /// Answer only requests that bring the token in the first line of this file; needed where other machines can ask, and then of at
-    /// least 16 characters: `openssl rand -hex 16 > FILE` makes a good one.
+    /// Require the bearer token in the first line of this file. An address that other machines can reach needs a token of at
+    /// least 16 characters; `openssl rand -hex 16 > FILE` creates one.
     #[arg(long, value_name = "FILE", requires = "listen")]
     token_file: Option<PathBuf>,
-    /// The address of a reverse proxy: many clients come through it, so it may have more connections than one client. May be given
-    /// several times.
+    /// Address of a reverse proxy, which may open more connections than a single client. Can be repeated.
     #[arg(long = "trusted-proxy", value_name = "ADDRESS", requires = "listen")]
     trusted_proxies: Vec<IpAddr>,
-    /// Write a report of the run to this file, as JSON.
+    /// Write a report of the run to this JSON file.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
@@ -124,7 +128,7 @@ fn read_token(path: &Path) -> anyhow::Result<BearerToken> {
         .with_context(|| format!("cannot read the token in {}", path.display()))?;
     BearerToken::new(text.lines().next().unwrap_or_default()).with_context(|| {
         format!(
-            "the first line of {} is empty, expected a token; make one with: openssl rand -hex 16",
+            "the first line of {} is empty, expected a token; create one with: openssl rand -hex 16",
             path.display()
         )
     })

@@ -17,30 +17,30 @@ use crate::{
     },
 };
 
-/// Find moments in what was indexed.
+/// Search indexed videos for moments.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   atom search \"a dog on the beach\"
-  atom search 'bicycle -car \"parked on\"'     without cars, with these words together
+  atom search 'bicycle -car \"parked on\"'     without \"car\", with the words \"parked on\" together
   atom search rain --source 'yard*' --from \"2026-11-22 14:05\"
-  atom search rain --wait-until 10:00           when the first ten minutes are indexed
-  atom search rain --open                       with the command line that plays each moment")]
+  atom search rain --wait-until 10:00         wait until the first ten minutes are indexed
+  atom search rain --open                     with the command line that plays each moment")]
 pub struct Search {
-    /// What to look for. Words in quotes stand together; a minus before a word leaves out what has it.
+    /// Words to search for. Words in quotes must be together; a minus excludes segments with that word.
     query: String,
     #[command(flatten)]
     scope: IndexScopeArgs,
-    /// At most so many hits.
+    /// Largest number of hits.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
-    /// The hits after those of another search of the same words, by its value of `next`.
+    /// Continue an earlier search for the same words: the value of its `next`.
     #[arg(long, value_name = "TOKEN")]
     page: Option<String>,
-    /// In JSON, also tell neighbouring hits as one moment; for people they always are.
+    /// With --json, also group neighbouring hits into moments, as the text output does.
     #[arg(long, requires = "json")]
     moments: bool,
-    /// Print below each moment the command line that plays it.
+    /// Print the command line that plays each moment below it.
     #[arg(long, conflicts_with = "json")]
     open: bool,
     /// Print one JSON object.
@@ -94,7 +94,7 @@ impl Search {
             eprint_line("nothing found");
         }
         if let Some(next) = &hits.next {
-            eprint_line(&format!("there is more: --page {next}"));
+            eprint_line(&format!("more hits: --page {next}"));
         }
         print_completeness(&hits.complete_through_ms, &hits.incomplete);
         Ok(())
@@ -108,7 +108,7 @@ impl Search {
         let player = Player::find();
         if player.is_none() {
             eprint_line(&format!(
-                "no command lines: no video player is installed; install {}",
+                "cannot print command lines: no video player is installed; install {}",
                 Player::NAMES
             ));
         }
@@ -121,7 +121,7 @@ impl Search {
         let packs = IndexPacks::open(store, &self.scope.filter())?;
         for id in &packs.missing {
             eprint_line(&format!(
-                "pack {id} is not installed: what it made is found by words only, until it is indexed again with an installed pack"
+                "pack {id} is not installed: what was indexed with it is found by its words only; install it, or index it again with an installed pack"
             ));
         }
         let vector = |pack: &Pack| {
@@ -149,9 +149,11 @@ fn print_command(player: Player, store: &Store, moment: &HitGroup) -> anyhow::Re
             let command = player.command(&path, moment.start_ms);
             print_line(&format!("  {command}"))?;
         }
-        Some(_) => eprint_line(&format!("{source} cannot be played: its file is gone")),
+        Some(_) => eprint_line(&format!(
+            "{source} cannot be played: its file no longer exists"
+        )),
         None => eprint_line(&format!(
-            "{source} cannot be played: the index knows no file of it"
+            "{source} cannot be played: the index has no file for it"
         )),
     }
     Ok(())

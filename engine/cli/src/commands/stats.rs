@@ -1,4 +1,4 @@
-//! `atom stats`: prints or draws how often things were seen, by hour.
+//! `atom stats`: prints or draws the number of segments in which each thing was seen, by hour.
 
 use std::{collections::BTreeMap, env, path::PathBuf, process::ExitCode};
 
@@ -25,29 +25,29 @@ const DEFAULT_TOP: usize = 20;
 /// Width of the output if neither the terminal nor the environment tells it.
 const DEFAULT_COLUMNS: usize = 80;
 
-/// Tell what was seen when.
+/// Count what was seen, by hour.
 #[derive(Args)]
 #[command(after_help = "\
-A segment counts in the hour in which it begins, and all hours that the span touches are shown: by the clock of this machine's time zone if it is known when its source began, else by the
-time of the video.
+A segment counts in the hour in which it starts. With --from and --to, all hours that the span touches count in full.
+Hours are those of the clock in this machine's time zone, or of the video if the start time of its source is unknown.
 
 Examples:
-  atom stats --from \"2026-11-22 06:00\"     what was seen since then
+  atom stats --from \"2026-11-22 06:00\"     everything seen since then
   atom stats --heat --top 10               the ten most frequent things by hour
-  atom stats --only person --svg day.svg   a picture of when people were seen")]
+  atom stats --only person --svg day.svg   an SVG heat map of people")]
 pub struct Stats {
     #[command(flatten)]
     scope: IndexScopeArgs,
-    /// At most so many things, the most frequent ones; 20 for people, all in JSON if not given.
+    /// Largest number of things, the most frequent ones (default: 20, with --json all).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
-    /// Only things with this word in their name. May be given several times.
+    /// Only things with this word in their name. Can be repeated.
     #[arg(long = "only", value_name = "WORD")]
     only: Vec<String>,
-    /// Show a heat map: things by hours.
+    /// Print a heat map of things by hour.
     #[arg(long)]
     heat: bool,
-    /// Draw the heat map into this file, as SVG.
+    /// Write the heat map to this SVG file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     /// Print one JSON object.
@@ -75,7 +75,7 @@ impl Stats {
         if let (Some(file), Some(path)) = (svg, &self.svg) {
             let drawing = svg_heat_map(&seen, self.top(), &TimeZone::system());
             write_output(file, &drawing)?;
-            eprint_line(&format!("the heat map is {}", path.display()));
+            eprint_line(&format!("heat map: {}", path.display()));
         }
         if !self.json {
             print_completeness(&complete_through(&chosen), &store.incomplete(&chosen)?);

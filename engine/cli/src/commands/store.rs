@@ -9,12 +9,12 @@ use serde_json::json;
 
 use crate::args::IndexArgs;
 
-/// Take care of the index: check it, copy it, make it smaller, see what is in it.
+/// Check, back up, compact or inspect the index.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  atom store check                         whether the index is sound; exit code 1 if not
-  atom store backup atom-monday.db         a copy, also while it is written
+  atom store check                         list problems; exit code 1 if there are any
+  atom store backup atom-monday.db         copy the index, even while it is written
   atom store stats --json")]
 pub struct StoreCommand {
     #[command(subcommand)]
@@ -25,16 +25,20 @@ pub struct StoreCommand {
 
 #[derive(Subcommand)]
 enum StoreAction {
-    /// Look for anything that is wrong with it.
+    /// Check the index for problems; exit code 1 if there are any.
+    #[command(after_help = "Example:\n  atom store check --store atom.db")]
     Check,
-    /// Copy it to a new file, also while it is written.
+    /// Copy the index to a new file, even while it is written.
+    #[command(after_help = "Example:\n  atom store backup atom-monday.db")]
     Backup {
-        /// The file to make; nothing is ever overwritten.
+        /// File to create; an existing file is never overwritten.
         file: PathBuf,
     },
-    /// Give room back that holds nothing any more.
+    /// Return unused space in the index to the file system.
+    #[command(after_help = "Example:\n  atom store compact")]
     Compact,
-    /// Tell what is in it, which packs made it, and where its room goes.
+    /// Show what the index contains, which packs made it, and what its space is used for.
+    #[command(after_help = "Example:\n  atom store stats --json")]
     Stats,
 }
 
@@ -111,7 +115,7 @@ fn pack_line(pack: &PackStats) -> String {
     )
 }
 
-/// Formats where the start times of the sources come from; none if there are no sources.
+/// Formats the origins of the sources' start times; none if there are no sources.
 fn start_origins_line(stats: &StoreStats) -> Option<String> {
     let origins = stats.start_utc_from.iter();
     let counts = origins.map(|(origin, sources)| format!("{origin} {sources}"));
@@ -119,14 +123,14 @@ fn start_origins_line(stats: &StoreStats) -> Option<String> {
     (!counts.is_empty()).then(|| format!("start times from: {}", counts.join(", ")))
 }
 
-/// Formats how far a source is indexed again by one of its packs.
+/// Formats the progress of a source that is indexed again, for one of its packs.
 fn reindexed_source_line(state: &SourceState) -> String {
     let failure = match &state.failure {
         Some(failure) => format!(", failed: {}", failure.reason),
         None => String::new(),
     };
     format!(
-        "indexing again {}: {} complete through {}{}{failure}",
+        "reindexing {}: {} complete through {}{}{failure}",
         state.source,
         pack_id(&state.pack),
         MediaTime::from_millis(state.sealed_ms),
@@ -134,7 +138,7 @@ fn reindexed_source_line(state: &SourceState) -> String {
     )
 }
 
-/// Formats why a source is not indexed to its end.
+/// Formats the reason why a source is not indexed to its end.
 fn failed_source_line(state: &SourceState) -> String {
     let reason = state.failure.as_ref().map(|failure| &*failure.reason);
     let from = match state.sealed_ms {
@@ -158,7 +162,7 @@ fn totals(stats: &StoreStats) -> Vec<String> {
             stats.hours
         ),
         format!(
-            "{}, {:.0} for each segment",
+            "{}, {:.0} per segment",
             counted(bytes.file, "byte"),
             stats.bytes_per_segment
         ),

@@ -10,15 +10,15 @@ use crate::{
     output::{print_completeness, print_json, print_line, time_range},
 };
 
-/// Say what happened, minute by minute and in all.
+/// Summarize indexed videos, minute by minute and as a whole.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   atom summarize
   atom summarize --source door.mp4 --from 10:00 --to 20:00
 
-A summary consists of captions with their times. A caption is told only if tags, objects or other captions bear it out;
-those that cover most of the video are told.")]
+A summary consists of captions with their times. Atom uses a caption only if tags, objects or other captions support it,
+and prefers those that cover most of the video.")]
 pub struct Summarize {
     #[command(flatten)]
     scope: IndexScopeArgs,

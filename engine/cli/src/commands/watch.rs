@@ -16,24 +16,24 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Number of events that are read at a time.
 const BATCH: usize = 1000;
 
-/// Tell what comes to and leaves the best of standing queries, until Ctrl-C.
+/// Print events of standing queries until Ctrl-C.
 #[derive(Args)]
 #[command(after_help = "\
-Something comes when a program indexes into the store: atom run, atom index.
+Events occur while another program writes to the index, such as `atom index` or `atom run`.
 
 Examples:
-  atom watch van                           what matches now, then what comes and goes
-  atom watch --json --after 0              every event that is kept, of all queries, then new ones")]
+  atom watch van                           the current matches, then each change
+  atom watch --json --after 0              all stored events of all queries, then new ones")]
 pub struct Watch {
-    /// Only these queries; without one, all.
+    /// Names of queries; without one, all queries.
     queries: Vec<String>,
-    /// Begin after the event of this number, and do not tell what matches now.
+    /// Start after the event with this number, without the current matches.
     #[arg(long, value_name = "ID")]
     after: Option<u64>,
-    /// The file of the index.
+    /// Index file (default: atom/atom.db in $XDG_DATA_HOME or ~/.local/share).
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
-    /// Print events as JSON, one object a line.
+    /// Print events as JSON, one object per line.
     #[arg(long)]
     json: bool,
 }
@@ -80,7 +80,7 @@ impl Watch {
             }
         }
         if names.is_empty() {
-            eprint_line("there are no queries; add one with: atom query add NAME TEXT");
+            eprint_line("there are no standing queries; add one with: atom query add NAME TEXT");
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::{eprint_error, eprint_warning};
 /// Number of incomplete sources that are named.
 const MAX_NAMED: usize = 10;
 
-/// Prints what went wrong in a run, and returns the exit code.
+/// Prints the failures and errors of a run, and returns the exit code.
 pub fn report_outcome(outcome: &RunOutcome) -> ExitCode {
     for (stage, reasons) in &outcome.report.failures {
         let counts: Vec<_> = reasons
@@ -40,11 +40,11 @@ fn report_incomplete(outcome: &RunOutcome) {
     for (source, complete_through_ms) in outcome.incomplete.iter().take(MAX_NAMED) {
         let through = MediaTime::from_millis(*complete_through_ms);
         eprint_error(&format!(
-            "{source} was not worked through to its end, it is complete through {through}"
+            "{source} was not processed to its end; it is complete through {through}"
         ));
     }
     if let Some(more @ 1..) = outcome.incomplete.len().checked_sub(MAX_NAMED) {
         let sources = counted(more, "more source");
-        eprint_error(&format!("{sources} not worked through to the end"));
+        eprint_error(&format!("{sources} not processed to the end"));
     }
 }

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_installed_player_is_told_where_to_start() {
+    fn the_first_installed_player_starts_at_the_moment() {
         let folder = tempfile::tempdir().unwrap();
         let install = |name: &str, mode| {
             let path = folder.path().join(name);

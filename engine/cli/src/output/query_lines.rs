@@ -25,7 +25,7 @@ pub fn event_line(event: &QueryEvent) -> String {
         event.event.name(),
         event.score,
         moment.times_and_source(),
-        event.text.as_deref().unwrap_or("(gone)"),
+        event.text.as_deref().unwrap_or("(deleted)"),
         moment.path_in_parentheses()
     )
 }

@@ -1,4 +1,4 @@
-//! Prints what a run reports while it goes on: results, source events, progress.
+//! Prints the results, source events and progress of a run as they come.
 
 use std::io;
 
@@ -159,9 +159,9 @@ fn wall_time_and_delay(record: &Record, start: Timestamp) -> String {
 fn source_event_line(event: &SourceEvent) -> Option<String> {
     Some(match event {
         SourceEvent::AlreadyIndexed(name) => format!("{name}: already indexed"),
-        SourceEvent::Renamed { from, to } => format!("{to}: was {from}"),
-        SourceEvent::Replaced(name) => format!("{name}: is another recording now"),
-        SourceEvent::Removed(name) => format!("{name}: is gone, and no longer in the index"),
+        SourceEvent::Renamed { from, to } => format!("{to}: renamed from {from}"),
+        SourceEvent::Replaced(name) => format!("{name}: replaced by another recording"),
+        SourceEvent::Removed(name) => format!("{name}: deleted, and removed from the index"),
         SourceEvent::Grown(_)
         | SourceEvent::Failed { .. }
         | SourceEvent::Finished {
@@ -176,7 +176,7 @@ fn source_event_line(event: &SourceEvent) -> Option<String> {
             ..
         } => {
             let through = MediaTime::from_millis(report.complete_through_ms);
-            let grows = if *growing { ", and it grows" } else { "" };
+            let grows = if *growing { ", still growing" } else { "" };
             let segments = counted(report.segments, "segment");
             format!("{name}: {segments}, complete through {through}{grows}")
         }

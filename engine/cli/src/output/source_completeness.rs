@@ -1,6 +1,6 @@
-//! The completeness of an answer's sources: one line if all of them are, otherwise what is missing and why.
+//! The completeness of an answer's sources: one line if all of them are complete, otherwise the gaps and their reasons.
 //!
-//! Only what is not complete is named, each source and reason once; the rest is a number. JSON has everything.
+//! Only incomplete sources are named, each source and reason once; the others are counted. JSON has everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use atom_operators::{
 
 use super::eprint_line;
 
-/// Number of lines about what is not complete.
+/// Number of lines about incomplete sources.
 const MAX_LINES: usize = 10;
 
-/// Prints how far sources are complete, and which stretches are missing and why, on stderr.
+/// Prints on stderr how far sources are complete, and which parts are missing and why.
 pub fn print_completeness(complete_through_ms: &BTreeMap<String, u64>, incomplete: &[CoverageGap]) {
     for line in completeness_lines(complete_through_ms, incomplete) {
         eprint_line(&line);
@@ -36,7 +36,7 @@ fn completeness_lines(
         };
     }
     let mut gaps = by_source_and_reason(incomplete);
-    // What is wrong comes before what only takes time.
+    // Failures come before sources that only wait.
     gaps.sort_by_key(|gaps| gaps.first.why == GapReason::Waiting);
     let named = gaps.iter().take(MAX_LINES);
     let mut lines: Vec<String> = named.clone().map(|gaps| gaps.line(through_ms)).collect();
@@ -56,13 +56,13 @@ fn complete_through(source: &str, ms: u64) -> String {
     format!("complete through {}  {source}", MediaTime::from_millis(ms))
 }
 
-/// The stretches of a source that are missing for the same reason.
+/// The gaps of a source that have the same reason.
 struct GapsOfReason<'g> {
     first: &'g CoverageGap,
     count: usize,
 }
 
-/// Groups stretches, which are in order of source and time.
+/// Groups gaps, which are in order of source and time.
 fn by_source_and_reason(incomplete: &[CoverageGap]) -> Vec<GapsOfReason<'_>> {
     let mut groups: Vec<GapsOfReason> = Vec::new();
     let key = |gap: &CoverageGap| (gap.why, gap.stages.clone(), gap.reason.clone());
@@ -89,28 +89,28 @@ impl GapsOfReason<'_> {
                 let through = complete_through(&gap.source, through);
                 return format!("{through}; the rest is not indexed yet");
             }
-            GapReason::Lost => "the source gave no pictures".to_owned(),
-            GapReason::Expired => "it is no longer kept".to_owned(),
+            GapReason::Lost => "the source delivered no frames".to_owned(),
+            GapReason::Expired => "removed by the retention policy".to_owned(),
             GapReason::Failed => match &gap.reason {
                 Some(reason) => format!("failed: {reason}"),
-                None if gap.stages.is_empty() => "nothing could be made of it".to_owned(),
+                None if gap.stages.is_empty() => "processing failed".to_owned(),
                 None => format!("failed: {}", gap.stages.join(", ")),
             },
         };
         let more = match self.count - 1 {
             0 => String::new(),
-            more => format!(" and {}", counted(more, "more stretch")),
+            more => format!(" and {}", counted(more, "more gap")),
         };
-        let stretch = match (gap.from_ms, gap.to_ms) {
+        let span = match (gap.from_ms, gap.to_ms) {
             (0, None) => String::new(),
             (from_ms, None) => format!("from {} on  ", MediaTime::from_millis(from_ms)),
             (from_ms, to_ms) => format!("{}{more}  ", time_range(from_ms, to_ms)),
         };
-        format!("not complete: {stretch}{}  {reason}", gap.source)
+        format!("not complete: {span}{}  {reason}", gap.source)
     }
 }
 
-/// Formats a stretch of media time; without an end, it is open.
+/// Formats a span of media time; without an end, it is open.
 pub fn time_range(start_ms: u64, end_ms: Option<u64>) -> String {
     let start = MediaTime::from_millis(start_ms);
     match end_ms.map(MediaTime::from_millis) {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn only_sources_that_are_not_complete_are_named_and_what_is_wrong_comes_first() {
+    fn only_incomplete_sources_are_named_and_failures_come_first() {
         let failed = CoverageGap {
             stages: vec!["source".to_owned()],
             reason: Some("it holds no frames".to_owned()),
@@ -169,7 +169,7 @@ mod tests {
             completeness_lines(&sources(53), &gaps),
             [
                 "not complete: 07.mp4  failed: it holds no frames",
-                "not complete: 00:00:01.000 - 00:00:02.000 and 1 more stretch  09.mp4  the source gave no pictures",
+                "not complete: 00:00:01.000 - 00:00:02.000 and 1 more gap  09.mp4  the source delivered no frames",
                 "complete through 00:00:04.000  03.mp4; the rest is not indexed yet",
                 "the other 50 sources are complete",
             ]
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn many_sources_that_are_not_complete_are_counted() {
+    fn many_incomplete_sources_are_counted() {
         let all = sources(53);
         let gaps: Vec<_> = all
             .keys()

@@ -10,6 +10,7 @@ use atom_lab::bench::{
     scale::ScaleReport,
     sweep::Sweep,
 };
+use atom_operators::counted::counted;
 
 /// The meaning of values with a range.
 const MEDIANS: &str = "Median (min–max) of the rounds.";
@@ -28,8 +29,10 @@ pub(super) fn overhead(report: &OverheadReport) -> String {
     let graph: Vec<_> = report.graph.iter().map(graph_row).collect();
     [
         format!(
-            "Pack {}; {} module calls; {} rounds. {MEDIANS}\n",
-            report.pack, report.calls, report.rounds
+            "Pack {}; {}; {}. {MEDIANS}\n",
+            report.pack,
+            counted(report.calls, "module call"),
+            counted(report.rounds, "round")
         ),
         "| | wall time | CPU time |\n|---|---|---|".to_owned(),
         times.join("\n"),
@@ -67,7 +70,8 @@ fn graph_row(graph: &GraphThroughput) -> String {
 
 /// Formats the report of `atom bench scale`.
 pub(super) fn scale(report: &ScaleReport) -> String {
-    let heading = format!("Pack {}; {} rounds. {MEDIANS}", report.pack, report.rounds);
+    let rounds = counted(report.rounds, "round");
+    let heading = format!("Pack {}; {rounds}. {MEDIANS}", report.pack);
     let sweeps = report.sweeps.iter().map(sweep);
     let parts: Vec<_> = [heading].into_iter().chain(sweeps).collect();
     parts.join("\n")
@@ -91,16 +95,18 @@ fn sweep(sweep: &Sweep) -> String {
 pub(super) fn reuse(report: &ReuseReport) -> String {
     let threads = &report.threads;
     let difference = match &report.difference {
-        None => "All shapes gave the same captions, answers and rows in all rounds.".to_owned(),
+        None => {
+            "All configurations gave the same captions, answers and rows in all rounds.".to_owned()
+        }
         Some(difference) => format!("The outputs differ: {difference}"),
     };
     [
         format!(
-            "{} videos, {:.0} s in all; pack {}; {} rounds; {} cores; threads: decoder {}, vision {} beside it, text {}. {MEDIANS}\n",
-            report.videos,
+            "{}, {:.0} s in total; pack {}; {}; {} cores; threads: decoder {}, vision {} beside it, text {}. {MEDIANS}\n",
+            counted(report.videos, "video"),
             report.video_seconds,
             report.pack,
-            report.rounds,
+            counted(report.rounds, "round"),
             threads.cores,
             threads.decoder,
             threads.vision_beside,
@@ -160,10 +166,10 @@ fn ratio_table(report: &ReuseReport) -> String {
             ratios.shared_over_sequential.unwrap_or_default(),
         ),
         (
-            "per task, only pictures indexed",
+            "per task, only frames indexed",
             embeddings.shared_over_per_task,
         ),
-        ("kept, only pictures indexed", embeddings.shared_over_kept),
+        ("kept, only frames indexed", embeddings.shared_over_kept),
         (
             "two files in one run against two runs",
             report.two_files_over_two_runs,
