@@ -171,7 +171,7 @@ fn invalid_searches_are_rejected() {
     let dir = Workdir::new();
     valid_video(&dir, "v.mp4");
     dir.atom(&["search", "red"])
-        .fails_with(&["no store", "atom index"]);
+        .fails_with(&["no index", "atom index"]);
     dir.atom(&["search", "red", "--store", "none.db"])
         .fails_with(&["none.db", "atom index"]);
     assert!(!dir.path("none.db").exists());

@@ -132,7 +132,7 @@ fn a_truncated_image_is_rejected() {
     assert_rejected(
         &dataset_with_red(&whole[..whole.len() / 2]),
         &[],
-        &["\"red.png\"", "cut short"],
+        &["\"red.png\"", "truncated"],
     );
 }
 
@@ -142,7 +142,7 @@ fn a_truncated_clip_is_reported() {
     let whole = fs::read(whole).unwrap();
     let dir = dataset_with_red(&whole[..whole.len() / 2]);
     for task in ["caption", "retrieval"] {
-        evaluate(&dir, task, &[]).warns_with(&["warning: red.png:", "cut short"]);
+        evaluate(&dir, task, &[]).warns_with(&["warning: red.png:", "truncated"]);
     }
 }
 

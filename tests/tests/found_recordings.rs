@@ -50,7 +50,7 @@ fn litter_of_other_systems_is_neither_indexed_nor_a_failure_and_is_named_with_ve
         2,
         "{quiet}"
     );
-    assert!(!quiet.stderr.contains("left out"), "{quiet}");
+    assert!(!quiet.stderr.contains("skipped"), "{quiet}");
     assert_eq!(stats(&dir)["sources"], 2);
 
     let mut verbose = INDEX.to_vec();

@@ -96,12 +96,12 @@ fn a_damaged_row_is_told_once_and_standing_queries_go_on_when_it_is_mended() {
     let added = post(&client, text);
     assert!(added.starts_with("HTTP/1.0 201"), "{added}");
     let reason = wait_for_problem(&client, "standing queries of index live.db");
-    assert!(reason.contains("broken"), "{reason}");
+    assert!(reason.contains("invalid"), "{reason}");
     // Long enough for some attempts.
     thread::sleep(Duration::from_secs(3));
     let told = process
         .stderr()
-        .matches("standing queries are behind")
+        .matches("standing queries are not up to date")
         .count();
     assert_eq!(told, 1, "{process}");
     set(&vector);
@@ -136,7 +136,7 @@ fn a_camera_that_nobody_answers_for_keeps_its_reason_through_all_attempts() {
     arguments.extend(RUN_ARGUMENTS);
     let process = dir.start(&arguments);
     let client = StatusClient::of(&process);
-    let retries = |process: &Process| process.stderr().matches("still lost").count();
+    let retries = |process: &Process| process.stderr().matches("still not connected").count();
     client.wait_until("it is retried some times", |_| retries(&process) >= 3);
     let health = client.health();
     let door = &health["sources"]["door"];

@@ -194,7 +194,7 @@ fn a_recording_can_be_played_repeatedly_as_a_camera() {
     starts(&captions(&output, "file"));
     let pattern = starts(&captions(&output, "pattern"));
     assert!(pattern.len() >= 3, "{pattern:?}");
-    assert!(output.stderr.contains("its stream ended"), "{output}");
+    assert!(output.stderr.contains("the stream ended"), "{output}");
 }
 
 #[test]

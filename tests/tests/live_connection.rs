@@ -130,7 +130,7 @@ fn a_web_address_that_is_no_camera_is_named() {
     assert_rejected(
         &forbidden.uri(),
         "",
-        &["door", "403", "rights of this user"],
+        &["door", "403", "permissions of this user"],
     );
     let missing = WebCamera::start(WebForm::Refusal(404)).unwrap();
     assert_retried(&missing.uri(), "", &["404", "check the path"]);
@@ -160,8 +160,8 @@ fn refusing_server(status: u16) -> SocketAddr {
 #[test]
 fn a_camera_that_refuses_names_its_status_and_what_to_do() {
     let forbidden = format!("rtsp://{}/x", refusing_server(403));
-    assert_rejected(&forbidden, "", &["403", "rights of this user"]);
-    for (status, words) in [(404, "check the path"), (503, "other viewers")] {
+    assert_rejected(&forbidden, "", &["403", "permissions of this user"]);
+    for (status, words) in [(404, "check the path"), (503, "other connections")] {
         let uri = format!("rtsp://me:p4ss@{}/x", refusing_server(status));
         assert_retried(&uri, "", &[&status.to_string(), words]);
     }
@@ -194,11 +194,11 @@ fn a_self_signed_camera_is_named_and_accepted_by_its_fingerprint_alone() {
     assert_rejected(
         &uri,
         &other,
-        &["not the one of tls_fingerprint", &fingerprint],
+        &["does not match tls_fingerprint", &fingerprint],
     );
     let output = assert_captions(&uri, "tls = \"insecure\"\n");
     assert!(
-        output.stderr.contains("certificate is not checked"),
+        output.stderr.contains("certificate is not verified"),
         "{output}"
     );
 }

@@ -71,12 +71,12 @@ fn a_wrong_or_missing_password_ends_the_source_and_no_password_is_printed() {
     assert_rejected(
         &camera.uri(),
         "",
-        &["door", "asks for a login", "password_file"],
+        &["door", "requires a login", "password_file"],
     );
     let output = assert_rejected(
         &with_login(&camera, "viewer:wr0ng"),
         "",
-        &["refuses this user and password"],
+        &["rejects this user and password"],
     );
     assert!(!output.stderr.contains("wr0ng"), "{output}");
     let dir = Workdir::new();
@@ -117,10 +117,13 @@ fn drop_connections(camera: &Camera) {
 
 #[test]
 fn an_unavailable_source_is_retried_and_the_reason_is_logged() {
-    assert_retried("rtsp://127.0.0.1:1/x", &["nobody answers at 127.0.0.1:1"]);
+    assert_retried(
+        "rtsp://127.0.0.1:1/x",
+        &["no server listens at 127.0.0.1:1"],
+    );
     assert_retried(
         "rtsp://no-such-host.invalid/x",
-        &["no host named", "no-such-host.invalid"],
+        &["cannot be resolved", "no-such-host.invalid"],
     );
     assert_retried("v4l2:///dev/video77", &["/dev/video77", "No such file"]);
     let camera = Camera::start(CameraOptions::playing(video(160, 10))).unwrap();
@@ -146,7 +149,11 @@ fn a_source_that_is_not_a_camera_is_rejected() {
     let dir = Workdir::new();
     dir.write("words.txt", "no video at all\n".repeat(100));
     let words = path_str(&dir.path("words.txt")).to_owned();
-    assert_rejected(&words, "live = true", &["words.txt", "holds text"]);
+    assert_rejected(
+        &words,
+        "live = true",
+        &["words.txt", "contains text, not video"],
+    );
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn assert_video_rejected(dir: &Workdir, name: &str, words: &[&str]) {
 fn a_text_file_named_as_a_video_is_rejected() {
     let dir = Workdir::new();
     dir.write("words.mp4", "This is no video at all.\n".repeat(100));
-    assert_video_rejected(&dir, "words.mp4", &["no video"]);
+    assert_video_rejected(&dir, "words.mp4", &["text, not video"]);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_file_with_only_sound_is_rejected() {
     for name in ["sound.mp4", "sound.wav", "sound.mkv"] {
         let dir = Workdir::new();
         dir.copy(&generated_media::generate(name, &sine), name);
-        assert_video_rejected(&dir, name, &["it holds sound, but no video"]);
+        assert_video_rejected(&dir, name, &["it contains sound, but no video"]);
     }
 }
 
@@ -82,7 +82,9 @@ fn a_text_file_is_rejected_before_the_models_are_loaded() {
         &["index", "words.mp4", "--store", "s.db"],
         &["run", "p.toml", "--source", "video=words.mp4"],
     ] {
-        let output = dir.atom(arguments).fails_with(&["words.mp4", "no video"]);
+        let output = dir
+            .atom(arguments)
+            .fails_with(&["words.mp4", "text, not video"]);
         assert!(!output.stderr.contains("text.onnx"), "{output}");
     }
 }

@@ -213,7 +213,7 @@ fn a_full_disk_is_an_error_at_every_output() {
     ] {
         let output = dir
             .atom(arguments)
-            .fails_with(&["error", "no room left", "/dev/full"]);
+            .fails_with(&["error", "no space left", "/dev/full"]);
         assert_eq!(output.code, Some(1), "{output}");
     }
     for arguments in [

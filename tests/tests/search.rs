@@ -140,7 +140,7 @@ fn pages_give_every_hit_once_while_rows_are_added() {
     assert_eq!(found_keys, all);
     let broken = ["search", "rain", "--store", "s.db", "--page", "x-y"];
     dir.atom(&broken)
-        .fails_with(&["\"x-y\" is no page of this search"]);
+        .fails_with(&["\"x-y\" is not a page of this search"]);
 }
 
 #[test]

@@ -341,7 +341,7 @@ fn invalid_queries_are_rejected_with_the_expected_form() {
             &["add", "x", "van", "--threshold", "1.5"],
             &["threshold is 1.5", "0.05 to 1"],
         ),
-        (&["add", "", "van"], &["cannot be named"]),
+        (&["add", "", "van"], &["invalid query name"]),
         (&["remove", "nothing"], &["no query \"nothing\""]),
         (&["show", "nothing"], &["no query \"nothing\""]),
     ];

@@ -64,7 +64,7 @@ const WRONG: [&str; 7] = [
     "fault=panic",
     "fault=given_up",
     "fault=write",
-    "nothing of this pack",
+    "no segments of the pack",
 ];
 
 /// Returns the number of stops to try.

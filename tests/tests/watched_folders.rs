@@ -191,7 +191,7 @@ fn rows_of_deleted_recordings_stay_on_request_or_if_the_folder_is_empty() {
     assert_eq!(names(&dir), ["a.mp4", "b.mp4"]);
     fs::rename(dir.path("v"), dir.path("away")).unwrap();
     fs::create_dir(dir.path("v")).unwrap();
-    dir.atom(&INDEX).fails_with(&["no video is in it"]);
+    dir.atom(&INDEX).fails_with(&["it contains no video"]);
     assert_eq!(names(&dir), ["a.mp4", "b.mp4"]);
     fs::remove_dir(dir.path("v")).unwrap();
     fs::rename(dir.path("away"), dir.path("v")).unwrap();
@@ -344,7 +344,8 @@ fn a_full_disk_is_reported_and_nothing_is_lost() {
         return;
     };
     let index = ["index", "v", "--pack", "fake", "--store", "small/s.db"];
-    dir.atom(&index).fails_with(&["no room left", "small/s.db"]);
+    dir.atom(&index)
+        .fails_with(&["no space left", "small/s.db"]);
     let check = ["store", "check", "--store", "small/s.db"];
     let grow = std::process::Command::new("mount")
         .args(["-o", "remount,size=60m"])

@@ -17,7 +17,9 @@ const MAX_LISTED_SOURCES: usize = 8;
 #[non_exhaustive]
 pub enum StoreError {
     /// The folder for a new store is missing.
-    #[error("cannot make store {path:?}: there is no folder {folder:?}. Make the folder first")]
+    #[error(
+        "cannot create index {path:?}: the folder {folder:?} does not exist; create the folder first"
+    )]
     FolderMissing {
         /// The store.
         path: PathBuf,
@@ -25,20 +27,22 @@ pub enum StoreError {
         folder: PathBuf,
     },
     /// There is no store to read.
-    #[error("there is no store at {path:?}. Make one with `atom index PATH --store FILE`")]
+    #[error("there is no index at {path:?}; create one with `atom index PATH --store FILE`")]
     Missing {
         /// The path.
         path: PathBuf,
     },
     /// The path names a folder.
-    #[error("store {path:?} is a folder. Name a file, for example \"atom.db\" in that folder")]
+    #[error(
+        "{path:?} is a folder, not an index; name a file, for example \"atom.db\" in that folder"
+    )]
     Folder {
         /// The folder.
         path: PathBuf,
     },
     /// The file is not an SQLite file.
     #[error(
-        "{path:?} is not a store: it is not an SQLite file. Name another file; this one was left as it is"
+        "{path:?} is not an index: it is not an SQLite file; name another file (this one is unchanged)"
     )]
     NotSqlite {
         /// The file.
@@ -46,7 +50,7 @@ pub enum StoreError {
     },
     /// The file belongs to another program.
     #[error(
-        "{path:?} is not a store: it is an SQLite file of another application (id {found:#010x}). Name another file; this one was left as it is"
+        "{path:?} is not an index: it is an SQLite file of another application (id {found:#010x}); name another file (this one is unchanged)"
     )]
     OtherApplication {
         /// The file.
@@ -56,7 +60,7 @@ pub enum StoreError {
     },
     /// The store has a schema of another version.
     #[error(
-        "store {path:?} has version {found}, and this Atom reads version {known}. Use the Atom that wrote it, or index into another file"
+        "index {path:?} has version {found}, but this Atom reads version {known}; use the Atom that wrote it, or index into another file"
     )]
     OtherVersion {
         /// The store.
@@ -68,7 +72,7 @@ pub enum StoreError {
     },
     /// Another process wrote for longer than we wait.
     #[error(
-        "store {path:?} is locked by another process. Wait until that has ended, or stop it, and try again"
+        "index {path:?} is locked by another process; wait until that process ends, or stop it, and try again"
     )]
     Locked {
         /// The store.
@@ -76,14 +80,14 @@ pub enum StoreError {
     },
     /// A standing query has an invalid name.
     #[error(
-        "a query cannot be named {name:?}; expected 1 to 100 letters, digits, spaces, dots, _ and -"
+        "invalid query name {name:?}; expected 1 to 100 letters, digits, spaces, dots, _ and -"
     )]
     QueryName {
         /// The name as given.
         name: String,
     },
     /// A standing query has invalid settings.
-    #[error("query {name:?} was refused")]
+    #[error("query {name:?} is invalid")]
     Query {
         /// Its name.
         name: String,
@@ -92,7 +96,7 @@ pub enum StoreError {
     },
     /// There is a standing query of this name.
     #[error(
-        "a query {name:?} exists already. Choose another name, replace it with PUT, or remove it"
+        "a query {name:?} already exists; choose another name, or replace or remove the existing query"
     )]
     QueryExists {
         /// Its name.
@@ -100,7 +104,7 @@ pub enum StoreError {
     },
     /// There is no room for another query.
     #[error(
-        "the store has {most} standing queries already, the most there can be. Remove some with `atom query remove NAME`"
+        "the index already has {most} standing queries, which is the maximum; remove some with `atom query remove NAME`"
     )]
     TooManyQueries {
         /// The largest number of queries.
@@ -108,8 +112,8 @@ pub enum StoreError {
     },
     /// Another owner has a standing query of this name.
     #[error(
-        "query {name:?} is kept by {} and asks for something else. Choose another name, or first: atom query remove {name:?}",
-        owner.as_ref().map_or("hand".to_owned(), |owner| format!("pipeline {owner:?}"))
+        "query {name:?} already exists with other settings, {}; choose another name, or remove it with: atom query remove {name:?}",
+        owner.as_ref().map_or("added by hand".to_owned(), |owner| format!("added by pipeline {owner:?}"))
     )]
     QueryNameInUse {
         /// Its name.
@@ -118,7 +122,7 @@ pub enum StoreError {
         owner: Option<String>,
     },
     /// There is no such query.
-    #[error("there is no query {name:?}. There {}", listed(known))]
+    #[error("there is no query {name:?}; known queries: {}", listed(known))]
     UnknownQuery {
         /// The name as given.
         name: String,
@@ -127,7 +131,7 @@ pub enum StoreError {
     },
     /// The file or its folder cannot be written.
     #[error(
-        "store {path:?} is read-only. Make the file and its folder writable, or copy the store elsewhere"
+        "index {path:?} is read-only; make the file and its folder writable, or copy the index elsewhere"
     )]
     ReadOnly {
         /// The store.
@@ -135,14 +139,14 @@ pub enum StoreError {
     },
     /// There was no room to write.
     #[error(
-        "no room left on the disk of store {path:?}; nothing was written. Free some space; a run goes on where it stopped"
+        "no space left on the disk of index {path:?}, so nothing was written; free some space (a run then continues where it stopped)"
     )]
     DiskFull {
         /// The store.
         path: PathBuf,
     },
     /// The file is corrupt.
-    #[error("store {path:?} is damaged. Restore a copy, or remove the file and index again")]
+    #[error("index {path:?} is damaged; restore a backup, or remove the file and index again")]
     Damaged {
         /// The store.
         path: PathBuf,
@@ -150,7 +154,9 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// The file could not be opened at all.
-    #[error("cannot open store {path:?}. See that you may read and write the file and its folder")]
+    #[error(
+        "cannot open index {path:?}; check that you can read and write the file and its folder"
+    )]
     CannotOpen {
         /// The store.
         path: PathBuf,
@@ -158,7 +164,7 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// The file system refused to read the file.
-    #[error("cannot read store {path:?}")]
+    #[error("cannot read index {path:?}")]
     Unreadable {
         /// The store.
         path: PathBuf,
@@ -166,7 +172,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Any other failure of SQLite.
-    #[error("cannot {attempt} store {path:?}")]
+    #[error("cannot {attempt} index {path:?}")]
     Sqlite {
         /// The attempted action, as the beginning of a sentence about the store.
         attempt: &'static str,
@@ -177,7 +183,7 @@ pub enum StoreError {
     },
     /// No run of the source under this pack began, or a run with another pack has replaced it.
     #[error(
-        "source {name:?} is not being indexed with pack {pack:?}: that never began, or another pack has replaced it"
+        "no run is indexing source {name:?} with pack {pack:?}: none has started, or a run with another pack replaced it"
     )]
     NotBegun {
         /// The source.
@@ -186,16 +192,18 @@ pub enum StoreError {
         pack: String,
     },
     /// The query asks for nothing.
-    #[error("query {text:?} holds no word to look for. Write at least one word without a minus")]
+    #[error(
+        "query {text:?} contains no word to search for; write at least one word without a leading minus"
+    )]
     EmptyQuery {
         /// The text of the query.
         text: String,
     },
     /// The query wants no hits.
-    #[error("a query with limit 0 can find nothing. Ask for at least 1 hit")]
+    #[error("a limit of 0 finds nothing; use a limit of at least 1")]
     NoLimit,
     /// The query's span ends before it begins.
-    #[error("the span from {from_ms} ms to {to_ms} ms ends before it begins. Swap the two times")]
+    #[error("the span from {from_ms} ms to {to_ms} ms ends before it begins; swap the two times")]
     InvertedSpan {
         /// Beginning, in milliseconds.
         from_ms: u64,
@@ -204,22 +212,20 @@ pub enum StoreError {
     },
     /// The store is on a read-only medium and has changes in its log.
     #[error(
-        "store {path:?} cannot be read where it is: it is read-only and has changes in its log. Copy it with its -wal file to a folder that can be written"
+        "index {path:?} cannot be read in place: it is read-only, and its write-ahead log has changes; copy the file and its -wal file to a writable folder"
     )]
     Log {
         /// The store.
         path: PathBuf,
     },
     /// A backup would overwrite a file.
-    #[error(
-        "there is something at {path:?} already, and a backup never overwrites. Name another file"
-    )]
+    #[error("{path:?} already exists, and a backup never overwrites a file; name another file")]
     Exists {
         /// The path of the backup.
         path: PathBuf,
     },
     /// A backup cannot be written.
-    #[error("cannot write the backup {path:?}. See that its folder is there and can be written")]
+    #[error("cannot write the backup {path:?}; check that its folder exists and is writable")]
     Backup {
         /// The path of the backup.
         path: PathBuf,
@@ -227,11 +233,11 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The query's span of wall time ends before it begins.
-    #[error("the span ends before it begins. Swap the two times")]
+    #[error("the time span ends before it begins; swap the two times")]
     InvertedWallTimes,
     /// The token of a page is invalid, or belongs to another query.
     #[error(
-        "{token:?} is no page of this search: {reason}. Give what `next` of the page before was, with the same query"
+        "{token:?} is not a page of this search: {reason}; pass the value of `next` of the previous page, with the same query"
     )]
     Page {
         /// The token.
@@ -240,7 +246,7 @@ pub enum StoreError {
         reason: &'static str,
     },
     /// The query names a source the store does not hold.
-    #[error("store {path:?} holds no source {name:?}. It holds: {known}")]
+    #[error("index {path:?} has no source {name:?}; its sources: {known}")]
     UnknownSource {
         /// The store.
         path: PathBuf,
@@ -255,10 +261,9 @@ pub enum StoreError {
 fn listed(known: &[String]) -> String {
     let shown = known.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
     match known.len() {
-        0 => "are none".to_owned(),
-        1 => format!("is only {shown}"),
-        more @ 9.. => format!("are {shown} and {} more", more - 8),
-        _ => format!("are {shown}"),
+        0 => "none".to_owned(),
+        more @ 9.. => format!("{shown} and {} more", more - 8),
+        _ => shown,
     }
 }
 
@@ -319,15 +324,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_a_user_can_meet_has_its_own_words() {
+    fn every_code_that_a_user_can_meet_has_its_own_text() {
         let cases = [
             (ffi::SQLITE_BUSY, "locked by another process"),
             (ffi::SQLITE_READONLY, "is read-only"),
-            (ffi::SQLITE_FULL, "no room left"),
+            (ffi::SQLITE_FULL, "no space left"),
             (ffi::SQLITE_NOTADB, "not an SQLite file"),
             (ffi::SQLITE_CORRUPT, "is damaged"),
-            (ffi::SQLITE_CANTOPEN, "cannot open store"),
-            (ffi::SQLITE_IOERR, "cannot write to store"),
+            (ffi::SQLITE_CANTOPEN, "cannot open index"),
+            (ffi::SQLITE_IOERR, "cannot write to index"),
         ];
         for (code, words) in cases {
             let raw = Error::SqliteFailure(ffi::Error::new(code), None);

@@ -32,7 +32,7 @@ impl<'b> Int8Vector<'b> {
             (None, false) => Err(unknown_value(
                 column,
                 Type::Blob,
-                format!("a vector of {} bytes is broken", blob.len()),
+                format!("a vector of {} bytes is invalid", blob.len()),
             )),
             (vector, _) => Ok(vector),
         }

@@ -41,7 +41,7 @@ pub(crate) fn read_password(path: &Path) -> Result<Secret, MediaError> {
         Some(line) if !line.is_empty() => Ok(Secret::new(line.to_owned())),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            "its first line is empty",
+            "the first line is empty; expected the password",
         )),
     };
     std::fs::read_to_string(path)

@@ -14,7 +14,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum MediaError {
     /// GStreamer does not start.
-    #[error("cannot start GStreamer (run `make setup`)")]
+    #[error("cannot start GStreamer; check that it and its base plugins are installed")]
     Gstreamer(#[source] glib::Error),
     /// A `uri` that cannot be parsed.
     #[error("cannot play {uri:?}")]
@@ -52,7 +52,7 @@ pub enum MediaError {
     },
     /// A source without a single frame.
     #[error(
-        "{location:?} gave no frame: {reason}; expected a video that GStreamer's plugins can play"
+        "cannot play {location:?}: {reason}; expected a video that the installed GStreamer plugins can decode"
     )]
     NoVideo {
         /// The file or test pattern.
@@ -70,7 +70,7 @@ pub enum MediaError {
         source: io::Error,
     },
     /// A camera or stream that reconnecting cannot cure.
-    #[error("source {name:?} cannot show {location}: {reason}")]
+    #[error("cannot play source {name:?} ({location}): {reason}")]
     Camera {
         /// The source.
         name: String,

@@ -69,7 +69,7 @@ impl KeyFrameWait {
         match sender.queued {
             Some(_) => info!(source = %sender.name, "{WAITING}"),
             None => {
-                warn!(source = %sender.name, "{WAITING}: the frames before it depend on data that is missing")
+                warn!(source = %sender.name, "{WAITING}: the frames before it depend on missing data")
             }
         }
     }
@@ -77,13 +77,13 @@ impl KeyFrameWait {
     fn report_end(&mut self, status: &ConcealmentStatus, sender: &FrameSender) {
         let without_key = status.without_key();
         if without_key && !std::mem::replace(&mut self.without_key, without_key) {
-            warn!(source = %sender.name, seconds = MAX_WAIT_SECONDS, "no key frame came: starting without one; the first frames may be damaged");
+            warn!(source = %sender.name, seconds = MAX_WAIT_SECONDS, "no key frame arrived; decoding starts without one, so the first frames may be damaged");
             self.reported = false;
         }
         self.without_key = without_key;
         if self.reported && !status.waiting() {
             let frames = std::mem::take(&mut self.frames);
-            info!(source = %sender.name, frames, "a key frame came");
+            info!(source = %sender.name, frames, "key frame received");
             self.reported = false;
         }
     }

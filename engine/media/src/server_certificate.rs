@@ -38,7 +38,9 @@ const TLS_PACKAGE: &str = "glib-networking";
 /// Returns the reason why no encrypted connection can be made at all, if there is one.
 pub(crate) fn missing_tls() -> Option<String> {
     (!gio::TlsBackend::default().supports_tls()).then(|| {
-        format!("encrypted connections need GIO's TLS plugin; install the package {TLS_PACKAGE}")
+        format!(
+            "encrypted connections need the TLS plugin of GIO; install the package {TLS_PACKAGE}"
+        )
     })
 }
 
@@ -61,9 +63,12 @@ pub(crate) fn described(
     };
     let refused = match trust {
         CertificateTrust::Exactly(_) => {
-            "its certificate is not the one of tls_fingerprint".to_owned()
+            "the server's certificate does not match tls_fingerprint".to_owned()
         }
-        _ => format!("its certificate is not trusted: {}", reasons(flags)),
+        _ => format!(
+            "the server's certificate is not trusted: {}",
+            reasons(flags)
+        ),
     };
     format!(
         "{refused}; subject {:?}, issuer {:?}, SHA-256 fingerprint {}",
@@ -73,17 +78,17 @@ pub(crate) fn described(
     )
 }
 
-/// Tells how to accept a certificate of a camera from now on.
+/// Returns the hint for accepting the certificate of a camera from now on.
 pub(crate) fn fingerprint_hint(certificate: &gio::TlsCertificate) -> String {
     format!(
-        "; if this is your camera, give the source tls_fingerprint = \"{}\"",
+        "; if this is your camera, set tls_fingerprint = \"{}\" for the source",
         fingerprint_text(certificate)
     )
 }
 
-/// Tells how to accept a certificate where no fingerprint can be given.
+/// The hint for accepting a certificate where no fingerprint can be set.
 pub(crate) const NO_FINGERPRINT_HINT: &str =
-    "; make the system trust it, or give the source tls = \"insecure\"";
+    "; add it to the trusted certificates of the system, or set tls = \"insecure\" for the source";
 
 fn fingerprint_text(certificate: &gio::TlsCertificate) -> String {
     fingerprint_of(certificate).map_or_else(String::new, |fingerprint| fingerprint.to_string())
@@ -94,16 +99,19 @@ fn reasons(flags: TlsCertificateFlags) -> String {
     let words = [
         (
             TlsCertificateFlags::UNKNOWN_CA,
-            "no authority known here signed it",
+            "it is not signed by a trusted authority",
         ),
         (
             TlsCertificateFlags::BAD_IDENTITY,
-            "it is for another host name",
+            "it is for a different host name",
         ),
         (TlsCertificateFlags::NOT_ACTIVATED, "it is not valid yet"),
         (TlsCertificateFlags::EXPIRED, "it has expired"),
-        (TlsCertificateFlags::REVOKED, "it was revoked"),
-        (TlsCertificateFlags::INSECURE, "its algorithm is not secure"),
+        (TlsCertificateFlags::REVOKED, "it has been revoked"),
+        (
+            TlsCertificateFlags::INSECURE,
+            "it uses an insecure algorithm",
+        ),
     ];
     let present: Vec<_> = words
         .iter()
@@ -111,7 +119,7 @@ fn reasons(flags: TlsCertificateFlags) -> String {
         .map(|(_, words)| *words)
         .collect();
     match present.is_empty() {
-        true => "it cannot be checked".to_owned(),
+        true => "it cannot be verified".to_owned(),
         false => present.join(", "),
     }
 }

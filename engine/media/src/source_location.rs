@@ -185,11 +185,11 @@ impl Location {
             match &metadata {
                 file if file.is_dir() => refuse(
                     io::ErrorKind::IsADirectory,
-                    "it is a folder, expected a video file; `atom index FOLDER` takes folders",
+                    "it is a folder; expected a video file, or use `atom index FOLDER` for a folder",
                 ),
                 file if !file.is_file() => refuse(
                     io::ErrorKind::InvalidInput,
-                    "it is a device or a pipe, expected a regular file",
+                    "it is a device or a pipe; expected a regular file",
                 ),
                 file if file.len() == 0 => refuse(io::ErrorKind::InvalidData, "it is empty"),
                 _ => fs::File::open(path).map(drop),

@@ -57,7 +57,7 @@ pub enum RuntimeError {
     #[error("cannot write results to stdout")]
     Observer(#[source] io::Error),
     /// A module failed too often in a row, or never worked.
-    #[error("the {module} failed on everything it was given")]
+    #[error("all recent runs of the {module} failed")]
     Module {
         /// The module.
         module: &'static str,
@@ -66,7 +66,7 @@ pub enum RuntimeError {
         source: atom_models::Fault,
     },
     /// A thread of the run panicked.
-    #[error("{part} panicked")]
+    #[error("{part} panicked; this is a bug in Atom, please report it")]
     Panicked {
         /// The part of the run that the thread works for.
         part: &'static str,

@@ -193,7 +193,7 @@ impl MaintainedIndex {
                 self.pause.failed(Instant::now());
                 let reason = error_chain(&error);
                 if problems.set(&self.part, reason.clone()) {
-                    warn!("standing queries are behind: {reason}; it is tried again");
+                    warn!("standing queries are not up to date: {reason}; retrying");
                 }
                 false
             }

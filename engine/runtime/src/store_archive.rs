@@ -220,7 +220,9 @@ impl PackReaders {
     fn pack(&mut self, pack: &str) -> Result<&mut PackReader, Fault> {
         let id = pack_id(pack);
         // Another pack may have written rows since the question was asked.
-        let missing = || format!("the index is of pack {id} by now, too; ask again");
+        let missing = || {
+            format!("pack {id} has written to the index since the question was asked; ask again")
+        };
         self.others
             .get_mut(id)
             .ok_or_else(|| Fault::new(Reason::Missing, missing()))

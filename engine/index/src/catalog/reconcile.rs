@@ -77,7 +77,7 @@ impl Store {
         &mut self,
         file: &DiscoveredFile,
     ) -> std::result::Result<ReconciledFile, StoreError> {
-        self.write("name a source in", |change| {
+        self.write("rename a source in", |change| {
             let source = first_name(change, file)?.unwrap_or_else(|| file.name.to_owned());
             let file = DiscoveredFile {
                 name: &source,

@@ -27,7 +27,7 @@ struct Invariant {
     remedy: &'static str,
 }
 
-const RESTORE: &str = "restore a backup, or remove the file and index again; what can be read stays readable until then";
+const RESTORE: &str = "restore a backup, or remove the file and index again; until then, the undamaged part stays readable";
 const INDEX_AGAIN: &str = "index these sources again";
 
 const INVARIANTS: [Invariant; 7] = [
@@ -40,7 +40,7 @@ const INVARIANTS: [Invariant; 7] = [
     Invariant {
         violations: "SELECT count(*) FROM segments s JOIN sources c ON c.source = s.source AND c.pack = s.pack
             WHERE c.ended AND s.start_ms > c.sealed_ms",
-        what: "segments beyond the end of their source",
+        what: "segments after the end of their source",
         remedy: INDEX_AGAIN,
     },
     Invariant {
@@ -51,24 +51,24 @@ const INVARIANTS: [Invariant; 7] = [
     Invariant {
         violations: "SELECT count(*) FROM segments WHERE length(embedding) BETWEEN 1 AND 4
             OR length(caption_embedding) BETWEEN 1 AND 4",
-        what: "broken vectors",
+        what: "invalid vectors",
         remedy: INDEX_AGAIN,
     },
     Invariant {
         violations: "SELECT count(*) FROM (SELECT 1 FROM segments WHERE length(embedding) > 0 GROUP BY pack
             HAVING count(DISTINCT length(embedding)) > 1)",
-        what: "packs with vectors of several lengths",
+        what: "packs with vectors of different lengths",
         remedy: INDEX_AGAIN,
     },
     Invariant {
         violations: "SELECT count(*) FROM thumbnails WHERE segment NOT IN (SELECT id FROM segments)",
         what: "thumbnails without a segment",
-        remedy: "run `atom store backup`, and index again if searches fail",
+        remedy: "make a backup with `atom store backup`; if searches fail, index again",
     },
     Invariant {
         violations: "SELECT count(*) FROM gaps g WHERE end_ms < start_ms OR NOT EXISTS
             (SELECT 1 FROM sources c WHERE c.source = g.source AND c.pack = g.pack)",
-        what: "gaps that belong to nothing",
+        what: "gaps without a source, or that end before they begin",
         remedy: INDEX_AGAIN,
     },
 ];
@@ -172,8 +172,8 @@ mod tests {
             .map(|problem| problem.what)
             .collect();
         let expected = [
-            "1 segments beyond the end of their source",
-            "1 broken vectors",
+            "1 segments after the end of their source",
+            "1 invalid vectors",
             "1 thumbnails without a segment",
         ];
         assert_eq!(problems, expected);

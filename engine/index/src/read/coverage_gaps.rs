@@ -195,7 +195,7 @@ mod tests {
         seal(&mut store, "door", &[row(0, "x")], 4000);
         let failure = SourceFailure {
             stage: "source".to_owned(),
-            reason: "it was cut short".to_owned(),
+            reason: "it is truncated".to_owned(),
         };
         store.fail("door", "p", &failure).unwrap();
         let missing = incomplete(&store, "door", None, None);
@@ -205,7 +205,7 @@ mod tests {
             to_ms: None,
             why: GapReason::Failed,
             stages: vec!["source".to_owned()],
-            reason: Some("it was cut short".to_owned()),
+            reason: Some("it is truncated".to_owned()),
         };
         assert_eq!(missing, [expected]);
         assert!(incomplete(&store, "door", None, Some(4000)).is_empty());

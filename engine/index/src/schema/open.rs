@@ -199,7 +199,7 @@ mod tests {
             let other = foreign(&format!(
                 "CREATE TABLE t(x); PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};"
             ));
-            let known = format!("has version {version}, and this Atom reads version {VERSION}");
+            let known = format!("has version {version}, but this Atom reads version {VERSION}");
             assert!(refusal_of(&other).contains(&known));
         }
     }

@@ -27,7 +27,7 @@ impl PageToken {
         };
         let parts: Vec<&str> = token.split('-').collect();
         let [newest, offset, check] = parts[..] else {
-            return Err(invalid("it does not have three parts"));
+            return Err(invalid("it does not consist of three parts"));
         };
         let page = Self {
             newest: i64::from_str_radix(newest, 36).map_err(|_| invalid("it is damaged"))?,
@@ -35,7 +35,7 @@ impl PageToken {
         };
         match check == checksum(query) && page.newest >= 0 {
             true => Ok(Some(page)),
-            false => Err(invalid("it belongs to another query, or it is damaged")),
+            false => Err(invalid("it belongs to another query, or is damaged")),
         }
     }
 
@@ -93,7 +93,10 @@ mod tests {
         ] {
             asked.page = Some(broken.to_owned());
             let message = PageToken::of(&asked).unwrap_err().to_string();
-            assert!(message.contains("is no page of this search"), "{message}");
+            assert!(
+                message.contains("is not a page of this search"),
+                "{message}"
+            );
         }
     }
 }

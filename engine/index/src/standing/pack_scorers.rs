@@ -67,7 +67,7 @@ impl PackScorer {
                 Ok(scorer) => drop(scorers.insert(self.pack.clone(), scorer)),
                 Err(error) => {
                     warn!(query = %query.name, pack = self.pack, error = %error_chain(&error),
-                    "the query matches nothing of this pack until the next start")
+                    "cannot score the query with this pack; until the next start it matches no segments of the pack")
                 }
             }
         }
@@ -122,7 +122,7 @@ impl PackScorers {
                     if scorer.classifier.is_none() {
                         warn!(
                             pack = id,
-                            "the pack tells no yes or no: what it made matches no standing query"
+                            "the pack has no yes/no classifier, so its segments match no standing query"
                         );
                     }
                     self.open.push(scorer);
@@ -131,7 +131,7 @@ impl PackScorers {
                     warn!(
                         pack = id,
                         error = %error_chain(&error),
-                        "what the pack made matches no standing query until the next start"
+                        "cannot load the pack; until the next start its segments match no standing query"
                     );
                     self.missing.insert(id.to_owned());
                 }

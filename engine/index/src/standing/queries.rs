@@ -227,7 +227,7 @@ mod tests {
         store.add_query("dog", &QuerySpec::new("a dog")).unwrap();
         assert_eq!(names(&store), ["dog", "van"]);
         let message = store.add_new_query("van", &van).unwrap_err().to_string();
-        assert!(message.contains("\"van\" exists already"), "{message}");
+        assert!(message.contains("\"van\" already exists"), "{message}");
         store.remove_query("dog").unwrap();
         let message = store.remove_query("dog").unwrap_err().to_string();
         assert!(

@@ -24,7 +24,7 @@ impl Store {
     /// # Errors
     /// If the store cannot be written.
     pub fn begin(&mut self, source: &str, pack: &str) -> Result<Progress, StoreError> {
-        self.write("begin a run in", |change| {
+        self.write("start a run in", |change| {
             Ok(change.query_row(BEGIN, params![source, pack], |row| {
                 Ok(Progress {
                     sealed_ms: row.get(0)?,
@@ -60,7 +60,7 @@ impl Store {
     /// # Errors
     /// If the store cannot be written.
     pub fn reopen(&mut self, source: &str) -> Result<u64, StoreError> {
-        self.write("begin a run in", |change| {
+        self.write("start a run in", |change| {
             change.execute(
                 "UPDATE sources SET ended = 0, live = 1 WHERE source = ?1",
                 [source],
@@ -254,7 +254,7 @@ mod tests {
         let (mut store, _folder) = store();
         let failure = SourceFailure {
             stage: "source".to_owned(),
-            reason: "it holds no frames".to_owned(),
+            reason: "it contains no frames".to_owned(),
         };
         let remembered = |store: &Store| store.sources().unwrap()[0].failure.clone();
         store.begin("door", "a").unwrap();

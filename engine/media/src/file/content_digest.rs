@@ -90,7 +90,9 @@ impl fmt::Display for ContentDigest {
 
 /// An error for text that is not a digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not the digest of a file; expected its size, a hyphen and 32 hexadecimal digits")]
+#[error(
+    "{0:?} is not a file digest; expected the size of the file, a hyphen and 32 hexadecimal digits"
+)]
 pub struct InvalidDigest(String);
 
 impl FromStr for ContentDigest {

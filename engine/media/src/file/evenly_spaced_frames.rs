@@ -45,7 +45,7 @@ pub fn evenly_spaced_frames(
     let first = pass((0..count).collect())?;
     let frames = first.summary.frames;
     if frames == 1 && is_truncated_jpeg(path) {
-        return Err(incomplete(path, "the image is cut short".into()));
+        return Err(incomplete(path, "the image file is truncated".into()));
     }
     if frames <= count {
         return first.into_frames(frames, path);
@@ -53,7 +53,7 @@ pub fn evenly_spaced_frames(
     let second = pass(middle_frames(frames, count))?;
     if second.summary.frames != frames {
         let reason = format!(
-            "it gave {frames} frames when it was played first and {} then",
+            "it has {frames} frames when it is played the first time, and {} the second time",
             second.summary.frames
         );
         return Err(incomplete(path, reason));
@@ -125,9 +125,9 @@ impl Pass {
             return Ok(self);
         }
         let cause = self.warnings.pop();
-        let cause = cause.unwrap_or_else(|| "it was not played to its end".into());
+        let cause = cause.unwrap_or_else(|| "playback stopped before the end".into());
         let reason = format!(
-            "it breaks off after {} frames: {cause}",
+            "playback stops after {} frames: {cause}",
             self.summary.frames
         );
         Err(incomplete(path, reason))
@@ -139,10 +139,11 @@ impl Pass {
         if images.len() as u64 == wanted {
             return Ok(EvenlySpacedFrames { images, warnings });
         }
-        let cause = warnings
-            .pop()
-            .unwrap_or_else(|| "no reason is known".into());
-        let reason = format!("{} of {wanted} frames could be used: {cause}", images.len());
+        let cause = warnings.pop().unwrap_or_else(|| "unknown reason".into());
+        let reason = format!(
+            "only {} of {wanted} frames are usable: {cause}",
+            images.len()
+        );
         Err(incomplete(path, reason))
     }
 }

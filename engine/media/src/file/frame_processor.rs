@@ -174,7 +174,7 @@ impl FrameProcessor {
 
     fn process(&mut self, sample: &gst::Sample, sender: &FrameSender) -> Result<(), PlaybackStop> {
         let Some((format, buffer)) = format_and_buffer(sample) else {
-            return Ok(sender.report_fault(self.at, "a frame without a format")?);
+            return Ok(sender.report_fault(self.at, "the frame has no format")?);
         };
         let Some(at) = self.media_time(sample, &buffer) else {
             return Ok(());

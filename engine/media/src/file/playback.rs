@@ -26,15 +26,15 @@ use crate::{
 /// Time that a pull waits before errors and cancellation are checked.
 const PULL_TIMEOUT: gst::ClockTime = gst::ClockTime::from_mseconds(50);
 /// The reason why a video without a key frame gives no frame.
-const NO_KEY_FRAME: &str = "it has no key frame, so each of its frames depends on data that is missing (it may be cut out of a longer video)";
+const NO_KEY_FRAME: &str = "it has no key frame, so every frame depends on missing data (it may be cut from a longer video)";
 /// GStreamer sometimes loses the error that stops it before the first frame; then the file is opened again.
 const ATTEMPTS: usize = 3;
 /// A video whose container gives a length more than this beyond its last frame was cut short.
 const LENGTH_TOLERANCE_MS: u64 = 1000;
 /// The reason of a playback that stopped without one.
-const STUCK: &str = "it is damaged: nothing can be read beyond this part";
+const STUCK: &str = "it is damaged: nothing after this position can be read";
 /// The reason of a playback that was abandoned.
-const TOO_SLOW: &str = "it gave no frame for 30 s";
+const TOO_SLOW: &str = "no frame for 30 s";
 
 /// Plays the source to its end. A growing recording is played as far as it is whole, which may be nowhere.
 ///
@@ -56,12 +56,12 @@ pub fn play_recording(
         Err(PlaybackStop::Failed(reason)) => Some(reason),
         Err(PlaybackStop::Stuck) => Some(STUCK.into()),
         Err(PlaybackStop::WronglyDecoded) => {
-            Some("its frames need others that are not there".into())
+            Some("its frames depend on frames that are missing".into())
         }
         // A run that resumes at the very end finds nothing left.
         Ok(()) if processor.frames == 0 && (resumed || growing) => None,
         Ok(()) if processor.all_concealed() => Some(NO_KEY_FRAME.into()),
-        Ok(()) if processor.frames == 0 => Some("it holds no frames".into()),
+        Ok(()) if processor.frames == 0 => Some("it contains no frames".into()),
         Ok(()) => processor.unusable.take(),
     };
     match failure {
@@ -210,7 +210,7 @@ impl Player {
         let missing = self.length_if_truncated(processor);
         if let Some(length) = missing.filter(|_| processor.frames > 0 && !processor.growing) {
             let why = format!(
-                "the video says it lasts {length}, its frames end at {}: it was cut short",
+                "the video is truncated: its frames end at {}, but its header gives a length of {length}",
                 processor.end
             );
             sender.report_fault(processor.at, &why)?;

@@ -41,14 +41,14 @@ impl ChangeWatcher {
         };
         let config = Config::default().with_follow_symlinks(false);
         let mut notifier = RecommendedWatcher::new(notify, config)
-            .inspect_err(|error| debug!(%error, "no change notifications"))
+            .inspect_err(|error| debug!(%error, "change notifications are not available"))
             .ok();
         for (folder, mode) in sets.into_iter().filter_map(watched_folder) {
             let watched = notifier
                 .as_mut()
                 .map(|notifier| notifier.watch(folder, mode));
             if let Some(Err(error)) = watched {
-                info!(folder = %folder.display(), %error, "no change notifications: folders are scanned by the clock");
+                info!(folder = %folder.display(), %error, "change notifications are not available; folders are scanned at intervals");
                 // What it watches already counts against a limit that other programs share.
                 notifier = None;
             }

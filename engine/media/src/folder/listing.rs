@@ -114,7 +114,8 @@ impl<'s> LitterFilter<'s> {
         }
         let path = entry.path();
         if entry.path_is_symlink() && path.is_dir() {
-            let reason = "it is a link to a folder; to index that folder, give it as another path";
+            let reason =
+                "it is a symbolic link to a folder; to index that folder, pass its path as well";
             self.left_out.push((path.to_owned(), reason));
             return false;
         }
@@ -173,9 +174,9 @@ impl RecordingSet {
         }
         Some(match listing.unreadable.first() {
             Some((folder, error)) => format!("{}: {error}", folder.display()),
-            None if self.pattern.is_some() => "no file is like it".to_owned(),
+            None if self.pattern.is_some() => "no file matches the pattern".to_owned(),
             None => format!(
-                "no video is in it, no name ends in one of {}{}",
+                "it contains no video: no file name ends in one of {}{}",
                 VIDEO_EXTENSIONS.join(", "),
                 left_out_hint(&listing.left_out)
             ),
@@ -192,7 +193,7 @@ fn left_out_hint(left_out: &[(PathBuf, &str)]) -> String {
         0 => String::new(),
         more => format!(", and {more} more"),
     };
-    format!("; left out: {} ({reason}){more}", path.display())
+    format!("; skipped: {} ({reason}){more}", path.display())
 }
 
 #[cfg(test)]

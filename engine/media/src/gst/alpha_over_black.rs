@@ -59,10 +59,10 @@ impl AlphaOverBlack {
     /// Blends a frame; the error is a text for people.
     pub(super) fn blend(&self, buffer: gst::Buffer) -> Result<gst::Buffer, String> {
         let from = gst_video::VideoFrame::from_buffer_readable(buffer, &self.from)
-            .map_err(|_| "a frame that cannot be read".to_owned())?;
+            .map_err(|_| "the frame cannot be read".to_owned())?;
         let buffer = gst::Buffer::with_size(self.blended.size()).map_err(|e| e.to_string())?;
         let mut to = gst_video::VideoFrame::from_buffer_writable(buffer, &self.blended)
-            .map_err(|_| "no memory for a frame".to_owned())?;
+            .map_err(|_| "not enough memory for a frame".to_owned())?;
         self.converter.frame(&from, &mut to);
         let bytes = to.plane_data_mut(0).map_err(|e| e.to_string())?;
         for pixel in bytes.chunks_exact_mut(4) {

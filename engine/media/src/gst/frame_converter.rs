@@ -37,7 +37,10 @@ impl FrameConverter {
         {
             self.converter = Some(FormatConverter::new(info, self.size)?);
         }
-        let converter = self.converter.as_ref().ok_or("no converter")?;
+        let converter = self
+            .converter
+            .as_ref()
+            .ok_or("the pixel format of the frame cannot be converted")?;
         converter.convert(buffer)
     }
 }
@@ -137,10 +140,10 @@ impl FormatConverter {
             None => (buffer, &self.from),
         };
         let from = gst_video::VideoFrame::from_buffer_readable(buffer, format)
-            .map_err(|_| "a frame that cannot be read".to_owned())?;
+            .map_err(|_| "the frame cannot be read".to_owned())?;
         let buffer = gst::Buffer::with_size(self.to.size()).map_err(|e| e.to_string())?;
         let mut to = gst_video::VideoFrame::from_buffer_writable(buffer, &self.to)
-            .map_err(|_| "no memory for a frame".to_owned())?;
+            .map_err(|_| "not enough memory for a frame".to_owned())?;
         self.inner.frame(&from, &mut to);
         let pixels = match self.to.is_yuv() {
             true => rgb_from_yuv(&to)?,

@@ -54,7 +54,7 @@ pub(super) fn for_element_error(error: &str) -> String {
         .find(|(name, element, _)| error.contains(name) || error.contains(element));
     match known {
         Some((_, element, package)) if error.contains("create element") => {
-            format!("GStreamer's element {element} is not installed; install the package {package}")
+            format!("the GStreamer element {element} is missing; install the package {package}")
         }
         _ => error.to_owned(),
     }
@@ -70,9 +70,9 @@ fn hint(name: &str, detail: &str) -> String {
     };
     match known {
         Some((_, element, package)) => format!(
-            "GStreamer has no plugin for it ({subject}); install the package {package}, which has {element}"
+            "a GStreamer plugin is missing ({subject}); install the package {package}, which contains {element}"
         ),
-        None => format!("GStreamer has no plugin for it ({subject}, {detail})"),
+        None => format!("a GStreamer plugin is missing ({subject}, {detail})"),
     }
 }
 

@@ -19,7 +19,7 @@ const NOBODY: &str = include_str!("no_authorities.pem");
 /// If no temporary file can be written; the text is for people.
 pub(super) fn no_authorities() -> Result<gio::TlsFileDatabase, String> {
     let explained = |error: &dyn std::fmt::Display| {
-        format!("cannot check a certificate by its fingerprint: {error}")
+        format!("cannot verify a certificate by its fingerprint: {error}")
     };
     let file = written().map_err(|error| explained(&error))?;
     // GIO takes no relative path, which the folder for temporary files may have.

@@ -6,16 +6,15 @@ use super::{error_class::ErrorClass, server_status};
 use crate::source_location::Location;
 
 const TRANSPORT_REFUSED: &str =
-    "the camera sends neither over TCP nor over UDP (461 Unsupported Transport)";
+    "the camera supports neither TCP nor UDP (461 Unsupported Transport)";
 /// GStreamer's words for any error of a stream.
 const VAGUE: &str = "Internal data stream error";
 const CONNECTION_BROKE: &str = "the web server refused or closed the connection";
-const NOT_RTSP: &str = "what answers there does not speak RTSP: it is no camera";
-const TEXT: &str = "it holds text, but no video";
-const UNKNOWN_TYPE: &str =
-    "its first bytes are those of no known kind of file: it holds no video, or is damaged";
-const UNKNOWN_PIXELS: &str =
-    "GStreamer has no name for the pixel format of its frames, or cannot convert it";
+const NOT_RTSP: &str =
+    "the server does not speak RTSP; check the host and port of the camera's address";
+const TEXT: &str = "it contains text, not video";
+const UNKNOWN_TYPE: &str = "its file type is unknown: it contains no video, or it is damaged";
+const UNKNOWN_PIXELS: &str = "GStreamer does not support the pixel format of its frames";
 
 /// The reason why a video cannot go on.
 #[derive(Clone, Debug)]
@@ -58,13 +57,13 @@ impl PipelineError {
     pub(super) fn no_images(content_type: &str) -> Self {
         if content_type.to_ascii_lowercase().starts_with("text/html") {
             return Self::permanent(
-                "it answers with a web page (text/html), not with video; give the address of the stream itself",
+                "the server sends a web page (text/html), not video; use the address of the stream itself",
             );
         }
         Self {
             class: ErrorClass::NoImages,
             ..Self::transient(format!(
-                "it sends {content_type:?}, which holds no JPEG images"
+                "the server sends {content_type:?}, which contains no JPEG images"
             ))
         }
     }
@@ -133,9 +132,9 @@ fn is_broken_response(error: &gst::glib::Error, element: &str) -> bool {
 fn login_hint(location: &Location) -> &'static str {
     match location {
         Location::Network(address) if address.login.is_some() => {
-            "it refuses this user and password (401)"
+            "the server rejects this user and password (401)"
         }
-        _ => "it asks for a login (401); give user and password_file",
+        _ => "the server requires a login (401); set user and password_file for the source",
     }
 }
 

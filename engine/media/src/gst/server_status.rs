@@ -38,24 +38,27 @@ pub(super) fn explain(code: u16, setup: bool) -> Option<(String, ErrorClass)> {
             unspecific,
         ),
         403 => (
-            "forbids access; check the rights of this user and the settings of the camera",
+            "denies access; check the permissions of this user and the settings of the camera",
             Permanent,
         ),
         404 | 410 => (
-            "knows no such stream; check the path of the address",
+            "has no such stream; check the path of the address",
             Transient,
         ),
-        405 | 501 => ("does not support what a player needs", unspecific),
-        407 => ("is behind a proxy that asks for a login", Transient),
-        429 => ("was asked too often", Transient),
-        453 => ("has no bandwidth left; close other viewers", Transient),
+        405 | 501 => ("does not support a request that playback needs", unspecific),
+        407 => ("is behind a proxy that requires a login", Transient),
+        429 => ("receives too many requests", Transient),
+        453 => (
+            "has no bandwidth left; close other connections to it",
+            Transient,
+        ),
         454 => ("closed the session", Transient),
         503 => (
-            "is busy or still starting; if it stays so, close other viewers",
+            "is busy or still starting; if this persists, close other connections to it",
             Transient,
         ),
-        500 | 502 | 504.. => ("has an internal error", unspecific),
-        301..=399 => ("redirects without telling where to", Transient),
+        500 | 502 | 504.. => ("reports an internal error", unspecific),
+        301..=399 => ("redirects without giving a new address", Transient),
         _ => return None,
     };
     Some((format!("the server answers {code}: it {text}"), class))

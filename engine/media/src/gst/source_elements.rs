@@ -15,7 +15,8 @@ type LinkResult = Result<(), gst::glib::BoolError>;
 
 /// Decodes one video track of a file; audio and subtitles are neither decoded nor linked.
 pub(super) fn link_file(pipeline: &gst::Pipeline, path: &Path, sink: &AppSink) -> LinkResult {
-    let no_address = |e: &dyn std::fmt::Display| gst::glib::bool_error!("no address for it: {e}");
+    let no_address =
+        |e: &dyn std::fmt::Display| gst::glib::bool_error!("cannot make a URI of its path: {e}");
     let path = path.canonicalize().map_err(|e| no_address(&e))?;
     let uri = gst::glib::filename_to_uri(path, None).map_err(|e| no_address(&e))?;
     let decoder = uri_decoder(&uri)?;
@@ -74,7 +75,7 @@ pub(super) fn link_test_pattern(
         .and_then(gst::glib::EnumClass::with_type);
     if class.is_none_or(|class| class.value_by_nick(pattern).is_none()) {
         return Err(gst::glib::bool_error!(
-            "videotestsrc has no pattern {pattern:?}"
+            "GStreamer's videotestsrc has no pattern {pattern:?}"
         ));
     }
     source.set_property_from_str("pattern", pattern);

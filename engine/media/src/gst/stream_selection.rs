@@ -53,7 +53,7 @@ impl StreamSelection {
         let none = offered.video.is_none() && !offered.kinds.is_empty();
         none.then(|| {
             format!(
-                "it sends no video, only {}; expected the address of a video stream",
+                "the camera sends no video, only {}; expected the address of a video stream",
                 offered.kinds.join(" and ")
             )
         })

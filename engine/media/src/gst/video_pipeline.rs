@@ -282,8 +282,8 @@ impl VideoPipeline {
         }
         // GStreamer hides a track of an MP4 file whose codec it does not know.
         Some(match video_track_length(path) {
-            Some(_) => "GStreamer has no plugin for its video, only for its sound",
-            None => "it holds sound, but no video",
+            Some(_) => "GStreamer has a plugin for its sound, but none for its video",
+            None => "it contains sound, but no video",
         })
     }
 }
@@ -351,9 +351,7 @@ fn link_local(
 /// Returns the event for a problem of a stream of images.
 fn jpeg_event(problem: JpegProblem) -> BusEvent {
     match problem {
-        JpegProblem::DamagedImage => {
-            BusEvent::DamagedFrame("a JPEG image ended before its last byte".to_owned())
-        }
+        JpegProblem::DamagedImage => BusEvent::DamagedFrame("a JPEG image is truncated".to_owned()),
         JpegProblem::NoImages(kind) => BusEvent::Failed(PipelineError::no_images(&kind)),
     }
 }

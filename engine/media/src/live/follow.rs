@@ -56,7 +56,7 @@ pub fn follow_live(
 ) -> Result<PlaybackSummary, MediaError> {
     let location = request.location.redacted();
     if request.location.is_insecure() {
-        warn!(source = %sender.name, "tls = \"insecure\": the certificate is not checked");
+        warn!(source = %sender.name, "the server's certificate is not verified, because of tls = \"insecure\"");
     }
     sender.connection.set(ConnectionState::Connecting, None);
     let mut follower = Follower::new(request, settings, sender);
@@ -185,7 +185,7 @@ impl<'s> Follower<'s> {
             match pipeline.pull(timeout) {
                 Some(sample) => self.take(&sample)?,
                 None if pipeline.at_end() => {
-                    let ended = || PipelineError::transient("its stream ended");
+                    let ended = || PipelineError::transient("the stream ended");
                     let error = pipeline.take_error().unwrap_or_else(ended);
                     return Err(Disconnect::Failed(error));
                 }
@@ -224,7 +224,7 @@ impl<'s> Follower<'s> {
         if !std::mem::replace(&mut self.connected, true) {
             self.on_connected(at);
         } else if self.sender.connection.set(ConnectionState::Live, None) {
-            info!(source = %self.sender.name, "frames come again");
+            info!(source = %self.sender.name, "frames arrive again");
         }
         self.frames += 1;
         if !self.filter.accept(at, self.sender) {
@@ -287,10 +287,10 @@ impl<'s> Follower<'s> {
         if self.connected && without_frame >= timeout / 2 {
             let reason = match concealment.waiting() {
                 true => WAITING,
-                false => "no frame comes",
+                false => "no frames arrive",
             };
             if connection.set(ConnectionState::Stalled, Some(reason)) {
-                warn!(source = %self.sender.name, reason, "stalled");
+                warn!(source = %self.sender.name, reason, "source stalled");
             }
         }
         Ok(self.send_heartbeat(None)?)
@@ -327,12 +327,12 @@ impl<'s> Follower<'s> {
         let reason = self.reason(error);
         if self.lost.is_some() {
             connection.set(ConnectionState::Lost, Some(&reason));
-            debug!(source = %name, reason, retry_ms, "still lost");
+            debug!(source = %name, reason, retry_ms, "still not connected");
             return None;
         }
         let last = self.clock.last();
         match self.ever_connected {
-            true => warn!(source = %name, reason, last_frame = %last, retry_ms, "lost"),
+            true => warn!(source = %name, reason, last_frame = %last, retry_ms, "connection lost"),
             false => warn!(source = %name, reason, retry_ms, "cannot connect yet"),
         }
         connection.set(ConnectionState::Lost, Some(&reason));

@@ -25,7 +25,7 @@ pub(crate) fn unreachable_reason(uri: &str, trust: CertificateTrust) -> Option<S
     let (host, port) = host_and_port(uri)?;
     let address = format!("{host}:{port}");
     let Ok(resolved) = (host.as_str(), port).to_socket_addrs() else {
-        return Some(format!("no host named {host:?} is known"));
+        return Some(format!("the host name {host:?} cannot be resolved"));
     };
     let mut reason = format!("the host {host:?} has no address");
     for candidate in resolved {
@@ -37,9 +37,12 @@ pub(crate) fn unreachable_reason(uri: &str, trust: CertificateTrust) -> Option<S
         };
         reason = match error.kind() {
             ErrorKind::ConnectionRefused => {
-                format!("nobody answers at {address}: the connection was refused")
+                format!("no server listens at {address}: the connection was refused")
             }
-            ErrorKind::TimedOut => format!("nobody answers at {address}"),
+            ErrorKind::TimedOut => format!(
+                "no answer from {address} within {} s",
+                CONNECT_TIMEOUT.as_secs()
+            ),
             _ => format!("cannot connect to {address}: {error}"),
         };
     }

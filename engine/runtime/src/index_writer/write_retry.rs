@@ -70,7 +70,7 @@ impl<'c> Retry<'c> {
     pub(crate) fn wait(&self, error: &StoreError) {
         let reason = error_chain(error);
         if self.problems.set(&self.part, reason.clone()) {
-            warn!("{reason}; it is tried again until that has passed");
+            warn!("{reason}; retrying until it succeeds");
         }
         self.stop.wait(PAUSE);
     }

@@ -12,7 +12,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum SinkError {
     /// The folder of the file is not there.
-    #[error("cannot write {name:?}: there is no folder {folder:?}. Make the folder first")]
+    #[error("cannot write {name:?}: the folder {folder:?} does not exist; create the folder first")]
     FolderMissing {
         /// The file.
         name: String,
@@ -20,14 +20,14 @@ pub enum SinkError {
         folder: String,
     },
     /// The path names a folder.
-    #[error("cannot write {name:?}: it is a folder. Name a file in it")]
+    #[error("cannot write {name:?}: it is a folder; name a file in it")]
     Folder {
         /// The folder.
         name: String,
     },
     /// The file or its folder may not be written.
     #[error(
-        "cannot write to {name:?}. Make the file and its folder writable, or name another file"
+        "cannot write to {name:?}; make the file and its folder writable, or name another file"
     )]
     Unwritable {
         /// The file.
@@ -37,7 +37,7 @@ pub enum SinkError {
     },
     /// Another run writes the file.
     #[error(
-        "cannot write {name:?}: another run is writing it, in {partial:?}. Name another file, or wait for its end"
+        "cannot write {name:?}: another run is writing it (partial file {partial:?}); name another file, or wait until that run ends"
     )]
     InUse {
         /// The file.
@@ -46,7 +46,7 @@ pub enum SinkError {
         partial: String,
     },
     /// The disk is full.
-    #[error("no room left on the disk of {name:?}. Free some space, then run again")]
+    #[error("no space left on the disk of {name:?}; free some space, then run again")]
     DiskFull {
         /// The file.
         name: String,
@@ -63,7 +63,7 @@ pub enum SinkError {
     },
     /// Subtitles with any other number of sources than one: each source has its own media time.
     #[error(
-        "{kind} sink {name:?} takes exactly one source, but gets: {sources:?}. Use kind \"jsonl\", or one sink per source"
+        "{kind} sink {name:?} takes exactly one source, but gets {sources:?}; use kind \"jsonl\", or one sink per source"
     )]
     NotOneSource {
         /// The sink's kind.
@@ -75,7 +75,7 @@ pub enum SinkError {
     },
     /// A record came after cues for its time were written.
     #[error(
-        "result at {start_ms} ms came too late for {name:?}, which is written through {written_ms} ms"
+        "the result at {start_ms} ms came too late for {name:?}, which is already written through {written_ms} ms"
     )]
     Late {
         /// The file or stream.

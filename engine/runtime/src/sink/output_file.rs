@@ -185,10 +185,10 @@ impl OutputFile {
         match file.abandon() {
             Unfinished::Kept(partial) => {
                 let partial = partial.display();
-                warn!(file = %file_name, results = %partial, "the run did not finish: the file keeps its earlier content");
+                warn!(file = %file_name, results = %partial, "the run did not finish: the file keeps its earlier content, and the new results stay in a partial file");
             }
             Unfinished::Lost => {
-                warn!(file = %file_name, "the run did not finish: the file keeps its earlier content, and the results are lost because its folder cannot be written");
+                warn!(file = %file_name, "the run did not finish: the file keeps its earlier content, and the new results are lost, because its folder is not writable");
             }
             Unfinished::Removed => {}
         }
@@ -300,7 +300,7 @@ mod tests {
         let full = output.write("two three\n").unwrap_err();
         assert!(
             full.to_string()
-                .contains("no room left on the disk of \"out.jsonl\"")
+                .contains("no space left on the disk of \"out.jsonl\"")
         );
         *room.lock() = 100;
         output.write("four\n").unwrap();
@@ -376,7 +376,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .contains("no room left on the disk of \"/dev/full\"")
+                .contains("no space left on the disk of \"/dev/full\"")
         );
     }
 }

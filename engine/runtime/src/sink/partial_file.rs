@@ -122,7 +122,7 @@ impl PartialFile {
         };
         if FileIdentity::of(path) != own {
             return Err(io::Error::other(
-                "another program replaced its partial file",
+                "another program replaced the partial file",
             ));
         }
         match fs::rename(path, &self.target) {

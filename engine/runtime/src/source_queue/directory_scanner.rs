@@ -147,7 +147,7 @@ impl<'r> DirectoryScanner<'r> {
             }
             for (path, reason) in listing.left_out {
                 if self.logged.insert(path.clone()) {
-                    info!("left out {}: {reason}", path.display());
+                    info!("skipped {}: {reason}", path.display());
                 }
             }
             let mut files = listing.files;

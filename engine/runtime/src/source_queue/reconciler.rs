@@ -194,7 +194,7 @@ impl<'r> Reconciler<'r> {
         let writers = self.writers.lock();
         let known = writers.iter().flat_map(|writer| {
             writer.store.files_at(path).unwrap_or_else(|error| {
-                debug!(%error, "cannot look a file up in the index");
+                debug!(%error, "cannot look up a file in the index");
                 Vec::new()
             })
         });
@@ -241,7 +241,7 @@ impl<'r> Reconciler<'r> {
                 }),
                 Err(error) => {
                     removed = false;
-                    debug!(%error, "rows of a removed file stay for now");
+                    debug!(%error, "cannot remove the rows of a deleted file yet");
                 }
             }
         }
@@ -254,7 +254,7 @@ impl<'r> Reconciler<'r> {
         let files = |writer: &IndexWriter| {
             let planned: Vec<usize> = writer.source_names.keys().copied().collect();
             let files = writer.store.files().unwrap_or_else(|error| {
-                debug!(%error, "cannot list the files of the index");
+                debug!(%error, "cannot list the files in the index");
                 Vec::new()
             });
             files

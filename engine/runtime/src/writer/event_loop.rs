@@ -204,7 +204,7 @@ impl Writer {
         // The loss of a camera was logged when it happened.
         if failure.fault.reason != Reason::Lost {
             let (source, stage) = (&source.name, failure.stage.name());
-            warn!(%source, at = %failure.at, stage, fault = %failure.fault, "failed");
+            warn!(%source, at = %failure.at, stage, fault = %failure.fault, "processing failed");
         }
     }
 
@@ -282,7 +282,7 @@ impl Writer {
         self.context.metrics.latency(branch, latency);
         self.outputs.observer.latency(branch.name(), latency);
         let _in_segment = segment.span.enter();
-        debug!(branch = branch.name(), "out");
+        debug!(branch = branch.name(), "result written");
     }
 
     fn apply_retention(

@@ -100,7 +100,9 @@ impl Indexes {
                 Err(error) if error.is_transient() => {
                     let reason = error_chain(&error);
                     if problems.set(&part, reason.clone()) {
-                        warn!("{reason}; it is tried again until that has passed");
+                        warn!(
+                            "cannot remove expired segments: {reason}; retrying until it succeeds"
+                        );
                     }
                 }
                 Err(error) => {
