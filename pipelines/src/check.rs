@@ -63,10 +63,8 @@ fn check_names(file: &PipelineFile, problems: &mut Vec<Problem>) {
         .map(|node| (&node.name, node.line));
     for (name, line) in lines.chain(unparsed) {
         if file.source(name).is_some() {
-            let message = format!("node {name:?} has the name of a source");
-            problems.push(
-                Problem::new(&file.path, line, message).with_hint("give one of them another name"),
-            );
+            let message = format!("node {name:?} has the same name as a source");
+            problems.push(Problem::new(&file.path, line, message).with_hint("rename one of them"));
         }
     }
     if file.nodes.is_empty() && file.unparsed_nodes.is_empty() {
@@ -113,7 +111,7 @@ fn check_queries(file: &PipelineFile, problems: &mut Vec<Problem>) {
         && !file.nodes.iter().any(indexes)
         && file.unparsed_nodes.is_empty()
     {
-        let message = format!("query {:?} looks at nothing", query.name);
+        let message = format!("query {:?} has no index to search", query.name);
         let problem = Problem::new(&file.path, query.line, message);
         problems.push(problem.with_hint("add a node of kind \"index\"; see: atom docs index"));
     }
@@ -145,12 +143,13 @@ fn check_packs(files: &[PipelineFile], problems: &mut Vec<Problem>) {
     for file in named.filter(|file| file.pack != first.pack) {
         let other = first.path.display();
         let message = format!(
-            "pack {:?}, but {other} has pack {:?}",
+            "the pack is {:?}, but {other} uses pack {:?}",
             file.pack, first.pack
         );
         let problem = Problem::new(&file.path, file.pack_line, message);
-        problems
-            .push(problem.with_hint("pipelines of one run share one pack; run them one by one"));
+        problems.push(
+            problem.with_hint("all pipelines of one run share one pack; run them separately"),
+        );
     }
 }
 
@@ -168,7 +167,7 @@ fn items_without_effect(file: &PipelineFile) -> Vec<Problem> {
             line,
             format!("{section} {name:?} has no effect"),
         )
-        .with_hint("no caption, index, reason or summary node takes anything from it")
+        .with_hint("no caption, index, reason or summary node reads from it")
     };
     let sources = file.sources.iter();
     let sources = sources

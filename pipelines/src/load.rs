@@ -65,7 +65,7 @@ pub fn override_sources(files: &mut [PipelineFile], sources: &[(String, String)]
         let report = |message| Problem::new(Path::new(SOURCE_OPTION), 0, message);
         if sources[..position].iter().any(|(other, _)| other == name) {
             let problem = report(format!("the source {name:?} is given twice"));
-            problems.push(problem.with_hint("give each source once"));
+            problems.push(problem.with_hint("set each source only once"));
         }
         if !set_uri(files, name, uri) {
             let problem = report(format!("no pipeline file has a source {name:?}"));
@@ -94,7 +94,7 @@ fn known_sources(files: &[PipelineFile]) -> String {
     names.sort_unstable();
     names.dedup();
     match names.is_empty() {
-        true => "there are no sources at all".to_owned(),
+        true => "the files have no sources".to_owned(),
         false => format!("the sources are {}", quoted(names)),
     }
 }
@@ -103,7 +103,7 @@ fn read_text(path: &Path) -> Result<String, Problem> {
     let report = |message: &str, hint: &str| Err(Problem::new(path, 0, message).with_hint(hint));
     if path.is_dir() {
         return report(
-            "this is a folder, expected a pipeline file",
+            "this is a folder; expected a pipeline file",
             "name one .toml file; to make a folder of recordings searchable, use: atom index FOLDER",
         );
     }
@@ -111,8 +111,8 @@ fn read_text(path: &Path) -> Result<String, Problem> {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Ok(text),
             Err(_) => report(
-                "the file is no UTF-8 text",
-                "a pipeline file is TOML; name a video with: --source NAME=PATH",
+                "the file is not UTF-8 text",
+                "a pipeline file is TOML; to process a video, use: --source NAME=PATH",
             ),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => report(
@@ -121,7 +121,7 @@ fn read_text(path: &Path) -> Result<String, Problem> {
         ),
         Err(error) => report(
             &format!("cannot read the file: {error}"),
-            "check who may read it",
+            "check its permissions",
         ),
     }
 }
@@ -193,11 +193,11 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            problems.contains(":10: node \"scenes\" takes \"sen\""),
+            problems.contains(":10: node \"scenes\" has the input \"sen\""),
             "{problems}"
         );
         assert!(
-            problems.contains(":11: node \"scenes\" (segment) has no key \"lenght_ms\""),
+            problems.contains(":11: node \"scenes\" (segment) has the unknown key \"lenght_ms\""),
             "{problems}"
         );
         assert_eq!(
@@ -215,7 +215,7 @@ mod tests {
         let problems = load_plan(&[broken, other], &[pair("video", "test://ball")])
             .unwrap_err()
             .to_string();
-        assert!(problems.contains(":1: not TOML"), "{problems}");
+        assert!(problems.contains(":1: invalid TOML"), "{problems}");
         assert!(problems.contains("did you mean \"scenes\"?"), "{problems}");
         assert!(
             !problems.contains("pipeline file has a source"),

@@ -75,16 +75,16 @@ impl<'t> ParseContext<'t> {
             if self.problems.iter().any(|problem| problem.line == line) {
                 continue;
             }
-            let message = format!("not TOML: {}", error.message());
+            let message = format!("invalid TOML: {}", error.message());
             let duplicate = error.message().contains("duplicate key");
             let first = first_definition(self.text, line).filter(|_| duplicate);
             if let Some(first) = first {
                 let what = what_is_defined(self.text, line);
-                let message = format!("{message}: {what} is defined here and in line {first}");
-                self.report(line, message, "give one of them another name, or join them");
+                let message = format!("{message}: {what} is defined here and on line {first}");
+                self.report(line, message, "rename one of them, or merge them");
                 duplicates = true;
             } else if !(duplicate && duplicates) {
-                let hint = "texts stand in quotes, lists in [ ], one key a line";
+                let hint = "write text in quotes, lists in [ ], and one key per line";
                 self.report(line, message, hint);
             }
         }
@@ -142,14 +142,10 @@ impl<'t> ParseContext<'t> {
 
     /// Returns the tables `[key.NAME]` with their names.
     fn section(&mut self, key: &Key<'t>, value: Value<'t>) -> Vec<(Key<'t>, DeTable<'t>)> {
-        let hint = format!("write [{key}.NAME] with a name of your choice, and its keys below");
+        let hint = format!("write [{key}.NAME] with a name of your choice, and its keys below it");
         let line = self.line(key.span());
         let DeValue::Table(table) = value.into_inner() else {
-            self.report(
-                line,
-                format!("{:?} is no table of names", key.get_ref()),
-                hint,
-            );
+            self.report(line, format!("{:?} is not a table", key.get_ref()), hint);
             return Vec::new();
         };
         let mut bodies = Vec::new();
@@ -157,7 +153,7 @@ impl<'t> ParseContext<'t> {
             let line = self.line(name.span());
             match body.into_inner() {
                 DeValue::Table(body) => bodies.push((name, body)),
-                _ => self.report(line, format!("\"{key}.{name}\" is no table"), &hint),
+                _ => self.report(line, format!("\"{key}.{name}\" is not a table"), &hint),
             }
         }
         bodies

@@ -7,8 +7,8 @@ pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
     let known: Vec<&str> = known.into_iter().collect();
     match nearest(word, &known) {
         Some(near) => format!("did you mean {near:?}?"),
-        None if known.is_empty() => "there are none here".to_owned(),
-        None => format!("known here: {}", quoted(known)),
+        None if known.is_empty() => "none are available".to_owned(),
+        None => format!("available: {}", quoted(known)),
     }
 }
 
@@ -46,7 +46,7 @@ mod tests {
     fn lists_all_words_when_none_is_near() {
         assert_eq!(
             did_you_mean("speed", ["fps", "change"]),
-            "known here: \"fps\", \"change\""
+            "available: \"fps\", \"change\""
         );
     }
 }

@@ -58,7 +58,7 @@ pub enum UriError {
     #[error("file uri {0:?} has no absolute path")]
     NotAbsolute(String),
     /// Nothing follows the scheme.
-    #[error("uri {0:?} names nothing after its scheme")]
+    #[error("uri {0:?} has nothing after its scheme")]
     NothingNamed(String),
     /// The host and port cannot be read.
     #[error(transparent)]

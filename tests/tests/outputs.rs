@@ -369,7 +369,7 @@ fn a_missing_folder_and_a_table_defined_twice_are_found_by_check() {
         .fails_with(&["p.toml:", "missing/captions.vtt", "no folder"]);
     dir.write("twice.toml", text + "[node.captions]\nkind = \"caption\"\n");
     dir.atom(&["check", "twice.toml", source[0], source[1]])
-        .fails_with(&["[node.captions] is defined here and in line"]);
+        .fails_with(&["[node.captions] is defined here and on line"]);
 }
 
 #[test]

@@ -359,7 +359,7 @@ fn invalid_queries_are_rejected_with_the_expected_form() {
         .replace("store = \"s.db\"\n", "");
     dir.write("p.toml", without_index);
     dir.atom(&["check", "p.toml"])
-        .fails_with(&["query \"red\" looks at nothing", "index"]);
+        .fails_with(&["query \"red\" has no index to search", "index"]);
     dir.write(
         "q.toml",
         PIPELINE.replace("best = 1", "best = 0\nthreshhold = 0.5"),

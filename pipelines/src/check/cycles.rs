@@ -15,12 +15,10 @@ pub(super) fn check(file: &PipelineFile, problems: &mut Vec<Problem>) {
         let problem = Problem::new(
             &file.path,
             cycle[0].line_of("inputs"),
-            format!("nodes form the cycle {path}"),
+            format!("nodes form a cycle: {path}"),
         );
         problems.push(
-            problem.with_hint(
-                "a node can only take what is made before it; take one of these names out",
-            ),
+            problem.with_hint("a node cannot depend on its own output; remove one of these inputs"),
         );
         problems.extend(waiting_questions(file, &cycle));
     }
@@ -35,7 +33,7 @@ fn waiting_questions(file: &PipelineFile, cycle: &[&NodeSpec]) -> Vec<Problem> {
         let mut inputs = node.inputs.iter();
         let input = inputs.find(|input| contains(cycle, &input.name))?;
         let message = format!(
-            "node {:?} would wait for ever: {:?} is part of a cycle",
+            "node {:?} would never run: its input {:?} is part of a cycle",
             node.name, input.name
         );
         let problem = Problem::new(&file.path, input.line, message);

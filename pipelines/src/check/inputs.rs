@@ -112,8 +112,8 @@ fn producer(file: &PipelineFile, name: &str) -> Producer {
 }
 
 fn duplicate_input(consumer: &Consumer<'_>, input: &InputSpec) -> (String, String) {
-    let message = format!("{} takes {:?} twice", consumer.label, input.name);
-    (message, "name it once".to_owned())
+    let message = format!("{} lists the input {:?} twice", consumer.label, input.name);
+    (message, "list it once".to_owned())
 }
 
 /// Returns the message and the hint for an input that does not exist or has the wrong stream.
@@ -125,20 +125,22 @@ fn wrong_input(
     let (label, name) = (&consumer.label, &input.name);
     match producer(file, name) {
         Producer::Unknown => {
-            let message =
-                format!("{label} takes {name:?}, which is no source or node of this file");
+            let message = format!(
+                "{label} has the input {name:?}, which is not a source or node of this file"
+            );
             Some((message, did_you_mean(name, producer_names(file))))
         }
         Producer::Sink => {
-            let message = format!("{label} takes {name:?}, but a sink sends nothing");
-            Some((message, "take the node that the sink takes".to_owned()))
+            let message = format!("{label} has the input {name:?}, but a sink has no output");
+            Some((message, "use the input of that sink instead".to_owned()))
         }
         Producer::Sends(sent) => {
             let (kind, accepted) = consumer
                 .kind
                 .filter(|(_, accepted)| !accepted.contains(&sent))?;
             let accepted = joined(accepted);
-            let message = format!("{label} ({kind}) takes {accepted}, but {name:?} sends {sent}");
+            let message =
+                format!("{label} ({kind}) accepts {accepted}, but {name:?} outputs {sent}");
             Some((message, suggested_fix(file, consumer, name, sent)))
         }
         Producer::Unparsed => None,
@@ -165,7 +167,7 @@ fn suggested_fix(
             && *other != consumer.name
     });
     let fitting: Vec<&str> = fitting.collect();
-    let instead = format!("take {}", quoted(fitting.iter().copied()));
+    let instead = format!("use the input {}", quoted(fitting.iter().copied()));
     match (conversion(sent, accepted), fitting.is_empty()) {
         (Some(kinds), empty) => {
             let nodes = if kinds.len() == 1 { "a node" } else { "nodes" };
@@ -176,7 +178,7 @@ fn suggested_fix(
                 format!("; or {instead}")
             };
             format!(
-                "put {nodes} between: {name:?} -> {path} -> {:?}{or}",
+                "insert {nodes}: {name:?} -> {path} -> {:?}{or}",
                 consumer.name
             )
         }
@@ -209,7 +211,7 @@ fn conversion(from: StreamKind, accepted: &[StreamKind]) -> Option<Vec<&'static 
 
 fn accepted_inputs(consumer: &Consumer<'_>) -> String {
     match consumer.kind {
-        Some((kind, accepted)) => format!("{kind} takes {}", joined(accepted)),
+        Some((kind, accepted)) => format!("{kind} accepts {}", joined(accepted)),
         None => "write inputs = [\"NAME\"] with the names of sources or nodes".to_owned(),
     }
 }

@@ -54,7 +54,7 @@ fn subtitles_of_a_folder(
         "sink {:?} would write subtitles of all recordings in the folder {:?} into one file",
         spec.name, plan.sources[*folder].name
     );
-    let hint = "write them with kind = \"jsonl\", or subtitles of one recording";
+    let hint = "use kind = \"jsonl\", or a source that is one recording";
     Some(Problem::new(&file.path, spec.line_of("inputs"), message).with_hint(hint))
 }
 
@@ -73,10 +73,10 @@ fn mixed_segments_in_subtitles(
         return None;
     }
     let message = format!(
-        "inputs of sink {:?} speak about different segments",
+        "the inputs of sink {:?} come from different segment nodes",
         spec.name
     );
-    let hint = "write a subtitle sink for each segment node, or use kind = \"jsonl\"";
+    let hint = "add a subtitle sink for each segment node, or use kind = \"jsonl\"";
     Some(Problem::new(&file.path, spec.line_of("inputs"), message).with_hint(hint))
 }
 
@@ -88,10 +88,10 @@ fn source_reached_twice(plan: &Plan, node: usize, (file, spec): Origin<'_>) -> O
     let twice = sources.find(|source| !reached.insert(*source))?;
     let inputs = quoted(spec.inputs.iter().map(|input| input.name.as_str()));
     let message = format!(
-        "source {:?} reaches node {:?} twice: by {inputs}",
+        "source {:?} reaches node {:?} more than once, through the inputs {inputs}",
         plan.sources[twice].name, spec.name
     );
-    let hint = "take one of them, or write a node for each";
+    let hint = "remove one of them, or add a node for each";
     Some(Problem::new(&file.path, spec.line_of("inputs"), message).with_hint(hint))
 }
 
@@ -106,11 +106,11 @@ fn mixed_segments_in_index(plan: &Plan, node: usize, (file, spec): Origin<'_>) -
         .symmetric_difference(&other)
         .map(|node| plan.nodes[*node].name.as_str());
     let message = format!(
-        "inputs of node {:?} rest on different segments: {}",
+        "the inputs of node {:?} come from different segment nodes: {}",
         spec.name,
         quoted(names)
     );
-    let hint = "a row is whole when every input spoke about its segment; write an index node for each segment node";
+    let hint = "a row needs a result of every input for the same segment; add an index node for each segment node";
     Some(Problem::new(&file.path, spec.line_of("inputs"), message).with_hint(hint))
 }
 
@@ -149,10 +149,10 @@ fn rows_of_another_index(plan: &Plan, node: usize, origins: &[Origin<'_>]) -> Op
         })?;
     let first = &plan.nodes[other].origins[0];
     let message = format!(
-        "node {:?} writes rows of source {source:?} into \"{}\", as {first} does",
+        "node {:?} writes rows of source {source:?} into \"{}\", and so does {first}",
         spec.name,
         store.display()
     );
-    let hint = "give one of them another store, or make both alike";
+    let hint = "use another store for one of them, or give both the same settings and inputs";
     Some(Problem::new(&file.path, spec.line_of("store"), message).with_hint(hint))
 }

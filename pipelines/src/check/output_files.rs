@@ -53,8 +53,8 @@ fn shared_file(output: &Output<'_>, earlier: &[Output<'_>]) -> Option<OutputProb
     })?;
     let place = format!("{}:{}", first.file.path.display(), first.line);
     let (path, label) = (output.path.display(), &first.label);
-    let message = format!("writes \"{path}\", which {label} of {place} writes too");
-    Some((message, "give each output a file of its own"))
+    let message = format!("writes \"{path}\", and so does {label} of {place}");
+    Some((message, "use a different file for each output"))
 }
 
 /// Returns a problem if an output would write over a file that the run reads: a source, a recording of a folder, a pipeline
@@ -63,7 +63,7 @@ fn overwritten_input(output: &Output<'_>, files: &[PipelineFile]) -> Option<Outp
     let path = output.path.display();
     let message = |what: &str| {
         (
-            format!("writes over \"{path}\", which is {what}"),
+            format!("would overwrite \"{path}\", which is {what}"),
             "write to another file",
         )
     };
@@ -105,7 +105,7 @@ fn overwritten_video(output: &Output<'_>) -> Option<OutputProblem> {
     let file = file_of(output)?;
     (file.is_file() && is_video_file(&file)).then(|| {
         let message = format!(
-            "writes over \"{}\", which is named as a video",
+            "would overwrite \"{}\", which has the name of a video",
             output.path.display()
         );
         (message, "write to another file")
@@ -123,12 +123,12 @@ fn unwritable(output: &Output<'_>) -> Option<OutputProblem> {
     }
     let folder = file.parent().filter(|folder| !folder.is_dir())?;
     let message = format!(
-        "writes \"{path}\", but there is no folder \"{}\"",
+        "writes \"{path}\", but the folder \"{}\" does not exist",
         folder.display()
     );
     Some((
         message,
-        "make the folder first; paths are relative to the working directory",
+        "create the folder first; paths are relative to the working directory",
     ))
 }
 

@@ -62,16 +62,13 @@ pub(super) fn check_across_files(files: &[PipelineFile], problems: &mut Vec<Prob
                 let first = first.path.display();
                 let [here, there] = [uri, other].map(redacted);
                 let message = match here == there {
-                    true => format!(
-                        "source {:?} has other settings here than in {first}",
-                        source.name
-                    ),
+                    true => format!("source {:?} has different settings in {first}", source.name),
                     false => format!(
                         "source {:?} is {here:?} here, but {there:?} in {first}",
                         source.name
                     ),
                 };
-                let hint = "give one of them another name, or run the files one by one";
+                let hint = "rename one of them, or run the files separately";
                 problems.push(Problem::new(&file.path, source.line, message).with_hint(hint));
             }
         }
@@ -82,7 +79,7 @@ pub(super) fn check_across_files(files: &[PipelineFile], problems: &mut Vec<Prob
 fn problem_of(source: &SourceSpec) -> Option<MessageAndHint> {
     let name = &source.name;
     let Some(text) = &source.uri else {
-        let hint = format!("add uri = \"...\" to it, or give it for this run: --source {name}=URI");
+        let hint = format!("add uri = \"...\", or set it for this run: --source {name}=URI");
         return Some(("has no uri".to_owned(), hint));
     };
     let parsed = Uri::parse(text);
@@ -97,13 +94,13 @@ fn problem_of(source: &SourceSpec) -> Option<MessageAndHint> {
         Ok(Uri::File(path)) if !source.settings.watch => missing_file(&path),
         Ok(Uri::Folder(path)) => missing_folder(&path),
         Ok(_) if source.settings.watch || source.settings.keep_gone => Some((
-            "has watch or keep_gone, but is no folder".to_owned(),
-            "write uri = \"folder://DIR\", or take these settings away".to_owned(),
+            "has watch or keep_gone, but is not a folder".to_owned(),
+            "write uri = \"folder://DIR\", or remove these settings".to_owned(),
         )),
         Ok(_) => unusable_login(source, text),
         Err(error @ UriError::NotAbsolute(_)) => Some((
             format!("cannot be opened: {error}"),
-            "write file:///PATH, or the path alone".to_owned(),
+            "write file:///PATH, or only the path".to_owned(),
         )),
         Err(error @ UriError::Authority(_)) => Some((
             format!("cannot be opened: {error}"),
@@ -111,7 +108,7 @@ fn problem_of(source: &SourceSpec) -> Option<MessageAndHint> {
         )),
         Err(error) => Some((
             format!("cannot be opened: {error}"),
-            format!("a uri is {}", Uri::KNOWN),
+            format!("expected {}", Uri::KNOWN),
         )),
     }
 }
@@ -123,12 +120,12 @@ fn unusable_login(source: &SourceSpec, uri: &str) -> Option<MessageAndHint> {
         password_file,
         ..
     } = &source.settings;
-    let hint = "give both: user = \"NAME\" and password_file = \"FILE\" with the password as its first line";
+    let hint = "set both: user = \"NAME\" and password_file = \"FILE\" with the password on its first line";
     if user.is_none() && password_file.is_none() {
         return None;
     }
     if !matches!(Uri::parse(uri), Ok(Uri::Rtsp(_) | Uri::Http(_))) {
-        let message = "has a user or a password, but nothing to log in to".to_owned();
+        let message = "has a user or a password, but its uri needs no login".to_owned();
         return Some((message, "only rtsp:// and http:// ask for them".to_owned()));
     }
     let Some(path) = password_file else {
@@ -158,19 +155,20 @@ fn unusable_tls(source: &SourceSpec, uri: &Uri) -> Option<MessageAndHint> {
     if insecure && pinned {
         return Some((
             "has tls = \"insecure\" and tls_fingerprint, which contradict each other".to_owned(),
-            "take tls = \"insecure\" away: the fingerprint accepts the certificate".to_owned(),
+            "remove tls = \"insecure\": the fingerprint identifies the certificate".to_owned(),
         ));
     }
     if pinned && matches!(uri, Uri::Http(_)) {
         return Some((
             "has tls_fingerprint, which works with rtsps:// only".to_owned(),
-            "make the system trust the certificate, or write tls = \"insecure\"".to_owned(),
+            "add the certificate to those that the system trusts, or write tls = \"insecure\""
+                .to_owned(),
         ));
     }
     ((insecure || pinned) && !uri.has_tls()).then(|| {
         (
-            "has tls or tls_fingerprint, but its uri has no TLS".to_owned(),
-            "write rtsps:// or https://, or take these settings away".to_owned(),
+            "has tls or tls_fingerprint, but its uri does not use TLS".to_owned(),
+            "write rtsps:// or https://, or remove these settings".to_owned(),
         )
     })
 }
@@ -192,7 +190,7 @@ fn missing_folder(path: &Path) -> Option<MessageAndHint> {
 fn missing_file(path: &Path) -> Option<MessageAndHint> {
     let shown = path.display();
     if path.is_dir() {
-        let hint = format!("for all recordings in it write folder://{shown}");
+        let hint = format!("to process all recordings in it, write folder://{shown}");
         return Some((format!("is the folder \"{shown}\""), hint));
     }
     if !path.exists() {

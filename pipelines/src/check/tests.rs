@@ -44,7 +44,7 @@ fn several_problems_of_one_file_are_reported_with_their_lines() {
     );
     assert_eq!(
         problems,
-        "a.toml:19: node \"who\" takes \"scens\", which is no source or node of this file\n    \
+        "a.toml:19: node \"who\" has the input \"scens\", which is not a source or node of this file\n    \
          hint: did you mean \"scenes\"?\n\
          a.toml:24: max_tokens of node \"more\" is 1000\n    hint: expected 1 to 256"
     );
@@ -56,8 +56,8 @@ fn nodes_are_suggested_between_two_nodes_that_do_not_fit() {
         problems_after_captions("[node.words]\nkind = \"caption\"\ninputs = [\"frames\"]\n");
     assert_eq!(
         problems,
-        "a.toml:17: node \"words\" (caption) takes scenes, but \"frames\" sends sampled frames\n    \
-         hint: put nodes between: \"frames\" -> encode -> segment -> \"words\"; or take \"scenes\""
+        "a.toml:17: node \"words\" (caption) accepts scenes, but \"frames\" outputs sampled frames\n    \
+         hint: insert nodes: \"frames\" -> encode -> segment -> \"words\"; or use the input \"scenes\""
     );
 }
 
@@ -66,7 +66,7 @@ fn a_node_is_suggested_between_scenes_and_a_sink() {
     let text = format!(
         "{HEAD}[sink.out]\nkind = \"srt\"\ninputs = [\"scenes\"]\npath = \"no-such/a.srt\"\n"
     );
-    assert!(problems_in(&text).contains("put a node between: \"scenes\" -> caption -> \"out\""));
+    assert!(problems_in(&text).contains("insert a node: \"scenes\" -> caption -> \"out\""));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn another_input_is_suggested_where_no_node_can_be_inserted() {
     let problems =
         problems_after_captions("[node.again]\nkind = \"sample\"\ninputs = [\"captions\"]\n");
     assert!(
-        problems.contains("but \"captions\" sends captions\n    hint: take \"video\""),
+        problems.contains("but \"captions\" outputs captions\n    hint: use the input \"video\""),
         "{problems}"
     );
 }
@@ -84,7 +84,7 @@ fn the_path_of_a_cycle_is_reported_once() {
     let text = HEAD.replace("[\"seen\"]", "[\"captions\"]") + CAPTIONS;
     let problems = problems_in(&text);
     assert!(
-        problems.starts_with("a.toml:11: nodes form the cycle scenes -> captions -> scenes\n"),
+        problems.starts_with("a.toml:11: nodes form a cycle: scenes -> captions -> scenes\n"),
         "{problems}"
     );
     assert_eq!(problems.matches("a.toml").count(), 1, "{problems}");
@@ -103,7 +103,8 @@ fn a_question_that_depends_on_a_cycle_is_reported() {
     let text = HEAD.replace("[\"seen\"]", "[\"captions\"]") + CAPTIONS;
     let text = text + "[node.who]\nkind = \"reason\"\nask = \"Who?\"\ninputs = [\"captions\"]\n";
     assert!(
-        problems_in(&text).contains("a.toml:18: node \"who\" would wait for ever: \"captions\"")
+        problems_in(&text)
+            .contains("a.toml:18: node \"who\" would never run: its input \"captions\"")
     );
 }
 
@@ -115,8 +116,8 @@ fn empty_and_duplicate_inputs_and_sinks_as_inputs_are_rejected() {
     );
     for part in [
         "17: sink \"out\" has no inputs",
-        "21: sink \"two\" takes \"captions\" twice",
-        "21: sink \"two\" takes \"out\", but a sink sends nothing",
+        "21: sink \"two\" lists the input \"captions\" twice",
+        "21: sink \"two\" has the input \"out\", but a sink has no output",
     ] {
         assert!(problems.contains(part), "{part} not in\n{problems}");
     }
@@ -127,7 +128,7 @@ fn a_node_may_not_have_the_name_of_a_source() {
     let problems =
         problems_after_captions("[node.video]\nkind = \"sample\"\ninputs = [\"video\"]\n");
     assert!(
-        problems.contains("15: node \"video\" has the name of a source"),
+        problems.contains("15: node \"video\" has the same name as a source"),
         "{problems}"
     );
 }
@@ -148,13 +149,16 @@ fn sources_that_do_not_exist_or_have_an_unknown_scheme_are_rejected() {
             "2: source \"video\" names the file \"no-such.mp4\", which does not exist",
         ),
         ("file:///no/such.mp4", "names the file \"/no/such.mp4\""),
-        ("src", "hint: for all recordings in it write folder://src"),
+        (
+            "src",
+            "hint: to process all recordings in it, write folder://src",
+        ),
         (
             "gopher://x",
-            "unknown scheme \"gopher\"\n    hint: a uri is a path, file://",
+            "unknown scheme \"gopher\"\n    hint: expected a path, file://",
         ),
         ("folder://x", "names the folder \"x\", which does not exist"),
-        ("test://", "names nothing after its scheme"),
+        ("test://", "has nothing after its scheme"),
         (
             "rtsp://::1:8554/x",
             "an IPv6 address without brackets; write [::1]:8554\n    hint: for example rtsp://",
@@ -168,15 +172,15 @@ fn source_settings_that_do_not_fit_the_uri_are_rejected() {
     assert_rejected(&[
         (
             "test://ball\"\nwatch = true\npassword_file = \"x",
-            "watch or keep_gone, but is no folder",
+            "watch or keep_gone, but is not a folder",
         ),
         (
             "v4l2:///dev/video0\"\nuser = \"me",
-            "a user or a password, but nothing to log in to",
+            "a user or a password, but its uri needs no login",
         ),
         (
             "rtsp://x/y\"\nuser = \"me",
-            "a user without a password\n    hint: give both",
+            "a user without a password\n    hint: set both",
         ),
         (
             "rtsp://x/y\"\nuser = \"me\"\npassword_file = \"no-such-file",
@@ -192,7 +196,7 @@ fn source_settings_that_do_not_fit_the_uri_are_rejected() {
         ),
         (
             "rtsp://x/y\"\ntls = \"insecure",
-            "its uri has no TLS\n    hint: write rtsps://",
+            "its uri does not use TLS\n    hint: write rtsps://",
         ),
         (
             "rtsps://x/y\"\ntls = \"insecure\"\ntls_fingerprint = \"0000000000000000000000000000000000000000000000000000000000000000",
@@ -205,7 +209,7 @@ fn source_settings_that_do_not_fit_the_uri_are_rejected() {
 fn a_source_without_a_uri_is_rejected() {
     let problems = problems_in(&(HEAD.replace("uri = \"test://ball\"\n", "") + CAPTIONS));
     let expected = "1: source \"video\" has no uri\n    \
-        hint: add uri = \"...\" to it, or give it for this run: --source video=URI";
+        hint: add uri = \"...\", or set it for this run: --source video=URI";
     assert!(problems.contains(expected), "{expected} not in\n{problems}");
 }
 
@@ -236,7 +240,7 @@ fn all_files_of_a_run_name_the_same_pack() {
     let text = format!("{HEAD}{CAPTIONS}");
     let problems = problems_in_both(&text, &format!("\npack = \"fake\"\n{text}"));
     assert!(
-        problems.starts_with("b.toml:2: pack \"fake\", but a.toml has pack \"mini\""),
+        problems.starts_with("b.toml:2: the pack is \"fake\", but a.toml uses pack \"mini\""),
         "{problems}"
     );
 }
@@ -248,13 +252,15 @@ fn two_outputs_cannot_write_the_same_file() {
     let other = text.replace("\"out.srt\"", "\"./out.srt\"");
     let problems = problems_in_both(&text, &other);
     assert!(
-        problems.contains("b.toml:18: sink \"out\" writes \"./out.srt\", which sink \"out\" of a.toml:18 writes too"),
+        problems.contains(
+            "b.toml:18: sink \"out\" writes \"./out.srt\", and so does sink \"out\" of a.toml:18"
+        ),
         "{problems}"
     );
     let index = "[node.archive]\nkind = \"index\"\ninputs = [\"scenes\"]\nstore = \"out.srt\"\n";
     let problems = problems_in(&format!("{text}{index}"));
     assert!(
-        problems.contains("which node \"archive\" of a.toml:22 writes too"),
+        problems.contains("and so does node \"archive\" of a.toml:22"),
         "{problems}"
     );
 }
@@ -278,7 +284,7 @@ fn a_source_cannot_reach_a_node_by_two_paths() {
     );
     assert!(
         problems.starts_with(
-            "a.toml:18: source \"video\" reaches node \"who\" twice: by \"scenes\", \"captions\"\n"
+            "a.toml:18: source \"video\" reaches node \"who\" more than once, through the inputs \"scenes\", \"captions\"\n"
         ),
         "{problems}"
     );
@@ -291,7 +297,7 @@ fn an_index_takes_segments_of_one_segment_node() {
          [node.archive]\nkind = \"index\"\ninputs = [\"long\", \"captions\"]\nstore = \"a.db\"\n",
     );
     assert!(
-        problems.contains("21: inputs of node \"archive\" rest on different segments"),
+        problems.contains("21: the inputs of node \"archive\" come from different segment nodes"),
         "{problems}"
     );
 }
@@ -320,7 +326,8 @@ fn two_indexes_can_share_a_store_if_they_write_different_rows() {
         &text.replace("[\"scenes\"]\nstore", "[\"captions\"]\nstore"),
     );
     assert!(
-        problems.contains("writes rows of source \"video\" into \"a.db\", as a.toml:archive does"),
+        problems
+            .contains("writes rows of source \"video\" into \"a.db\", and so does a.toml:archive"),
         "{problems}"
     );
 }

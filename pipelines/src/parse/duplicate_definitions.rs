@@ -85,7 +85,7 @@ mod tests {
         let text = "[source.a]\nuri = \"x\"\n\n[ source.a ]\nuri = \"y\"\n";
         let problems = parse(Path::new("p.toml"), text).unwrap_err().to_string();
         let expected =
-            "p.toml:4: not TOML: duplicate key: [source.a] is defined here and in line 1";
+            "p.toml:4: invalid TOML: duplicate key: [source.a] is defined here and on line 1";
         assert!(problems.starts_with(expected), "{problems}");
         assert_eq!(problems.lines().count(), 2, "{problems}");
     }
@@ -94,11 +94,11 @@ mod tests {
     fn a_key_that_is_given_twice_is_reported_with_both_lines() {
         let text = "pack = \"a\"\n[source.a]\nuri = \"x\"\n[source.b]\nuri = \"x\"\nuri = \"y\"\n";
         let problems = parse(Path::new("p.toml"), text).unwrap_err().to_string();
-        let expected = "p.toml:6: not TOML: duplicate key: the key \"uri\" of [source.b] is defined here and in line 5";
+        let expected = "p.toml:6: invalid TOML: duplicate key: the key \"uri\" of [source.b] is defined here and on line 5";
         assert!(problems.starts_with(expected), "{problems}");
         let top = parse(Path::new("p.toml"), "pack = \"a\"\npack = \"b\"\n").unwrap_err();
         let expected =
-            "p.toml:2: not TOML: duplicate key: the key \"pack\" is defined here and in line 1";
+            "p.toml:2: invalid TOML: duplicate key: the key \"pack\" is defined here and on line 1";
         assert!(top.to_string().starts_with(expected), "{top}");
     }
 }

@@ -56,15 +56,19 @@ impl<'t> ParseContext<'t> {
     ) -> Option<&'k KindSchema<K>> {
         let known = kinds.iter().map(|schema| schema.name);
         let Some(kind) = kind else {
-            let hint = format!("known kinds: {}", quoted(known));
+            let hint = format!("available kinds: {}", quoted(known));
             self.report(item.line, format!("{owner} has no kind"), hint);
             return None;
         };
         let line = item.line_of("kind");
         let Some(kind_name) = kind.get_ref().as_str() else {
             let found = describe(kind.get_ref());
-            let hint = format!("known kinds: {}", quoted(known));
-            self.report(line, format!("kind of {owner} is {found}"), hint);
+            let hint = format!("available kinds: {}", quoted(known));
+            self.report(
+                line,
+                format!("kind of {owner} is {found}, expected text in quotes"),
+                hint,
+            );
             return None;
         };
         let schema = kinds.iter().find(|schema| schema.name == kind_name);

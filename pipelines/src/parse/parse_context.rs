@@ -51,7 +51,7 @@ impl<'t> ParseContext<'t> {
     }
 
     pub(super) fn report_unknown_key(&mut self, owner: &str, key: &Key<'t>, known: &[&str]) {
-        let message = format!("{owner} has no key {:?}", key.get_ref());
+        let message = format!("{owner} has the unknown key {:?}", key.get_ref());
         let hint = did_you_mean(key.get_ref(), known.iter().copied());
         self.report(self.line(key.span()), message, hint);
     }
@@ -82,10 +82,10 @@ impl<'t> ParseContext<'t> {
     pub(super) fn check_name(&mut self, owner: &str, name: &Key<'t>) {
         let allowed = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
         if name.get_ref().is_empty() || !name.get_ref().chars().all(allowed) {
-            let hint = "use letters, digits, _ and -";
+            let hint = "use only letters, digits, _ and -";
             self.report(
                 self.line(name.span()),
-                format!("{owner} has a name that cannot be used"),
+                format!("{owner} has an invalid name"),
                 hint,
             );
         }

@@ -77,7 +77,10 @@ impl<'t> ParseContext<'t> {
                     .lines()
                     .find(|line| line.starts_with(&setting.name));
                 let hint = format!("for example: {}", example.unwrap_or(&setting.expected));
-                let message = format!("{owner} ({}) needs the key {:?}", schema.name, setting.name);
+                let message = format!(
+                    "{owner} ({}) requires the key {:?}",
+                    schema.name, setting.name
+                );
                 self.report(line, message, hint);
             }
         }
