@@ -57,7 +57,7 @@ pub enum ModelError {
         searched: Vec<PathBuf>,
     },
     /// A manifest that cannot be parsed.
-    #[error("cannot read the manifest {}; if another version of atom installed it, \"atom models install\" brings the pack up to date", path.display())]
+    #[error("cannot read the manifest {}; if another version of Atom installed it, `atom models install` updates the pack", path.display())]
     Manifest {
         /// The file.
         path: PathBuf,
@@ -66,7 +66,7 @@ pub enum ModelError {
         source: Box<toml::de::Error>,
     },
     /// A manifest that contradicts itself.
-    #[error("the manifest of pack {pack:?} is wrong: {problem}")]
+    #[error("the manifest of pack {pack:?} is invalid: {problem}")]
     ManifestContent {
         /// The pack.
         pack: String,
@@ -180,7 +180,7 @@ pub enum ModelError {
         source: safetensors::SafeTensorError,
     },
     /// A module with other inputs or outputs than expected.
-    #[error("module {} is not the one expected: {tensor} should be {expected}, found {found}", path.display())]
+    #[error("module {} does not match its pack: {tensor} should be {expected}, found {found}", path.display())]
     Signature {
         /// The file.
         path: PathBuf,
@@ -217,7 +217,7 @@ pub enum ModelError {
         tensor: String,
     },
     /// A module that returned NaN or infinity.
-    #[error("module {module:?} gave a value that is not finite")]
+    #[error("module {module:?} returned a value that is not finite")]
     NotFinite {
         /// The module.
         module: &'static str,
@@ -232,7 +232,7 @@ pub enum ModelError {
         source: Cause,
     },
     /// A tokenizer that does not match its module.
-    #[error("tokenizer {} does not fit: {problem}", path.display())]
+    #[error("tokenizer {} does not match its module: {problem}", path.display())]
     Tokenizer {
         /// The file.
         path: PathBuf,
@@ -240,7 +240,7 @@ pub enum ModelError {
         problem: String,
     },
     /// A text that cannot be tokenized.
-    #[error("cannot encode a text of {characters} characters")]
+    #[error("cannot tokenize a text of {characters} characters")]
     Tokenize {
         /// Its length.
         characters: usize,
@@ -270,7 +270,7 @@ pub enum ModelError {
         context: usize,
     },
     /// A failure that a test requested of a fake module.
-    #[error("the fake module failed as asked: {0}")]
+    #[error("the fake module failed as requested: {0}")]
     FakeFailure(&'static str),
 }
 

@@ -14,11 +14,11 @@ use crate::{
     spec::{SpecError, check_max_tokens},
 };
 
-/// Describes every segment in one sentence, by the decoder that all branches share.
+/// Describes each segment in one sentence. All branches share one decoder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CaptionSpec {
-    /// Highest number of new tokens for each caption, 1 to 256; the pack's own limit if absent.
+    /// Maximum number of new tokens per caption, 1 to 256; the pack's limit if absent.
     pub max_tokens: Option<usize>,
 }
 

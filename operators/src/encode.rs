@@ -24,7 +24,7 @@ use crate::{
     offload::{Processed, Sequential, ThreadGroup, offload},
 };
 
-/// Runs the vision encoder over sampled frames. All encode nodes of all pipelines share one encoder.
+/// Runs the vision encoder on sampled frames. All encode nodes of all pipelines share one encoder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EncodeSpec {}

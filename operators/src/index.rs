@@ -23,19 +23,20 @@ use crate::{
     spec::{SpecError, require},
 };
 
-/// Makes segments searchable: one row for each segment, sealed when each of the node's inputs has given its result.
+/// Makes segments searchable. Stores one row per segment, which is sealed when every input has sent its result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IndexSpec {
-    /// File of the index, created if it is missing. Relative to the working directory.
+    /// File of the index, created if it does not exist. Relative to the working directory.
     pub store: PathBuf,
-    /// Stores a thumbnail of each segment too: some kilobytes, three quarters of all that is stored of it.
+    /// Also stores a thumbnail of each segment: some kilobytes, three quarters of the stored data.
     #[serde(default = "yes")]
     pub thumbnails: bool,
-    /// Retention policy, as in "30d, 20GB": an age (min, h, d, w), a size of the store (MB, GB, TB), a number of segments, or several of
-    /// them with commas between. A limit on age removes segments that ended longer ago by the clock of this machine, if the recording start
-    /// time of their source is known; a limit on size or number removes those that were written first. Removed segments are reported as
-    /// expired. The policy holds for the whole store, whoever wrote it. Everything is kept if absent.
+    /// Retention policy, such as "30d, 20GB": an age (min, h, d, w), a size of the store (MB, GB, TB), a number of
+    /// segments, or several of these separated by commas. An age limit removes segments that ended longer ago by the
+    /// clock of this machine, if the recording start time of their source is known. A limit on size or number removes the
+    /// segments that were written first. Removed segments are reported as expired. The policy applies to the whole store,
+    /// including rows of other runs. If absent, everything is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub keep: Option<RetentionPolicy>,

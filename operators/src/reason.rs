@@ -20,31 +20,31 @@ use crate::{
     spec::{SpecError, check_max_tokens, require},
 };
 
-/// Answers one question about every segment, from its frames or from its caption.
+/// Answers one question about each segment, from its frames or from its caption.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReasonSpec {
     /// The question in plain language, 1 to 500 characters. "How many ...?" and "What can be seen?" are
     /// answered without the decoder, from the objects and tags of the frames.
     pub ask: String,
-    /// Form of the answer. Any form but free text comes with a probability. Yes or no is answered from the frames themselves where
-    /// the pack supports it.
+    /// Form of the answer. All forms except free text come with a probability. A yes-or-no question is answered from the
+    /// frames themselves if the pack supports it.
     #[serde(default)]
     pub answer: AnswerForm,
-    /// Answers to choose from, only for a choice: 2 to 16, each of 1 to 60 characters, all different.
+    /// Answers to choose from, only with `answer = "choice"`: 2 to 16 different texts of 1 to 60 characters.
     #[serde(default)]
     pub options: Vec<String>,
-    /// Asks only about every n-th window of the segment length, 1 to 1000.
+    /// Asks only about every n-th window of the segment length: 1 to 1000.
     #[serde(default = "one")]
     pub every: u32,
-    /// Answers to report: all of them, or only those that differ from the one reported before. An index gets all.
+    /// Answers to report: all, or only those that differ from the last reported one. An index receives all answers.
     #[serde(default)]
     pub tell: Reporting,
-    /// Segments in a row that must agree before a change is reported, 1 to 100; segments without an answer are skipped. Only with
-    /// `tell = "changes"`. A higher number reports later and flickers less.
+    /// Number of consecutive segments that must agree before a change is reported, 1 to 100. Segments without an answer
+    /// are skipped. Only with `tell = "changes"`. A higher number reports later and flickers less.
     #[serde(default = "two")]
     pub agree: u32,
-    /// Highest number of new tokens for each free answer, 1 to 256; the pack's own limit if absent.
+    /// Maximum number of new tokens per free answer, 1 to 256; the pack's limit if absent.
     #[serde(default)]
     pub max_tokens: Option<usize>,
 }
@@ -126,8 +126,13 @@ impl ReasonSpec {
         )?;
         let comparable = self.tell == Reporting::All || self.answer != AnswerForm::Text;
         let expected =
-            "\"all\", or an answer of \"yes_no\" or \"choice\": free answers always differ";
-        require(comparable, "tell", "\"changes\" of a free answer", expected)?;
+            "\"all\", or answer = \"yes_no\" or \"choice\", because free answers always differ";
+        require(
+            comparable,
+            "tell",
+            "\"changes\" with a free answer",
+            expected,
+        )?;
         self.check_options()
     }
 
@@ -166,7 +171,7 @@ impl ReasonSpec {
                 alone,
                 "options",
                 format!("twice {option:?}"),
-                "answers of which no two are alike",
+                "different answers",
             )?;
         }
         Ok(())

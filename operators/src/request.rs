@@ -168,7 +168,7 @@ impl Decoded {
             None => first_sentence(&completion.text),
         };
         match text.is_empty() {
-            true => Err(Fault::new(Reason::Model, "the decoder said nothing")),
+            true => Err(Fault::new(Reason::Model, "the decoder returned no text")),
             false => Ok(text),
         }
     }

@@ -26,24 +26,24 @@ pub struct RetentionPolicy {
 pub enum RetentionError {
     /// The number or the unit is missing.
     #[error(
-        "{0:?} is no amount, expected a whole number and a unit, as in \"30d\", \"20GB\" or \"100000 segments\""
+        "{0:?} is not an amount, expected a whole number and a unit, as in \"30d\", \"20GB\" or \"100000 segments\""
     )]
     Amount(String),
     /// The unit is unknown.
     #[error(
-        "{0:?} is no unit, expected min, h, d or w for an age, MB, GB or TB for a size, or segments"
+        "{0:?} is not a unit, expected min, h, d or w for an age, MB, GB or TB for a size, or segments"
     )]
     Unit(String),
     /// The amount is zero.
     #[error("{0:?} would keep nothing, expected 1 or more")]
     Nothing(String),
     /// The amount is too large.
-    #[error(
-        "{0:?} is more than can be counted, expected less; without this key everything is kept"
-    )]
+    #[error("{0:?} is too large, expected a smaller number; to keep everything, leave this out")]
     TooMuch(String),
     /// Two limits have the same kind.
-    #[error("{0:?} is a second {1}, expected at most one age, one size and one number of segments")]
+    #[error(
+        "{0:?} is a second limit on {1}, expected at most one age, one size and one number of segments"
+    )]
     Twice(String, &'static str),
 }
 
@@ -81,7 +81,7 @@ impl FromStr for RetentionPolicy {
             let (limit, name) = match quantity {
                 Quantity::Age => (&mut policy.age_ms, "age"),
                 Quantity::Size => (&mut policy.bytes, "size"),
-                Quantity::Number => (&mut policy.segments, "number of segments"),
+                Quantity::Number => (&mut policy.segments, "the number of segments"),
             };
             if limit.replace(amount).is_some() {
                 return Err(RetentionError::Twice(part.to_owned(), name));
@@ -185,21 +185,24 @@ mod tests {
     #[test]
     fn an_error_names_the_fault_and_the_expected_form() {
         let cases = [
-            ("", "\"\" is no amount"),
-            ("30", "\"30\" is no amount"),
-            ("-3d", "\"-3d\" is no amount"),
-            ("1.5GB", "\".5GB\" is no unit"),
-            ("d", "\"d\" is no amount"),
-            ("30 moons", "\"moons\" is no unit"),
-            ("3m", "\"m\" is no unit"),
-            ("30d,", "\"\" is no amount"),
+            ("", "\"\" is not an amount"),
+            ("30", "\"30\" is not an amount"),
+            ("-3d", "\"-3d\" is not an amount"),
+            ("1.5GB", "\".5GB\" is not a unit"),
+            ("d", "\"d\" is not an amount"),
+            ("30 moons", "\"moons\" is not a unit"),
+            ("3m", "\"m\" is not a unit"),
+            ("30d,", "\"\" is not an amount"),
             ("0d", "\"0d\" would keep nothing"),
-            ("99999999999999999999d", "more than can be counted"),
-            ("99999999999w", "more than can be counted"),
-            ("9300000000000000000 segments", "more than can be counted"),
-            ("30d, 2w", "\"2w\" is a second age"),
-            ("1GB, 1GB", "is a second size"),
-            ("1 segment, 2 segments", "is a second number of segments"),
+            ("99999999999999999999d", "is too large"),
+            ("99999999999w", "is too large"),
+            ("9300000000000000000 segments", "is too large"),
+            ("30d, 2w", "\"2w\" is a second limit on age"),
+            ("1GB, 1GB", "is a second limit on size"),
+            (
+                "1 segment, 2 segments",
+                "is a second limit on the number of segments",
+            ),
         ];
         for (text, part) in cases {
             let message = text.parse::<RetentionPolicy>().unwrap_err().to_string();

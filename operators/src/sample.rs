@@ -25,18 +25,20 @@ use crate::{
     spec::{SpecError, require},
 };
 
-/// Chooses frames: at most `fps` a second on a grid of media time, and none that look like the last one chosen.
+/// Samples at most `fps` frames per second of media time, and skips frames that look like the last sampled one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SampleSpec {
-    /// Frames a second of media time, 0.01 to 60. A higher rate catches shorter events and costs one encoder run for each frame.
+    /// Frames per second of media time, 0.01 to 60. A higher rate catches shorter events and needs one encoder run per
+    /// frame.
     pub fps: f64,
-    /// Smallest difference from the last chosen frame, as a mean difference of brightness from 0 (choose every frame) to 1. 0.01 skips a still scene and keeps a person walking through it.
+    /// Smallest difference from the last sampled frame: the mean difference of brightness, from 0 (samples every frame)
+    /// to 1. 0.01 skips a still scene and keeps a person walking through it.
     pub change: f64,
-    /// Media time in milliseconds after which a frame is chosen even if nothing changed.
+    /// Media time after which a frame is sampled even if nothing changed, in milliseconds.
     pub keep_every_ms: u64,
-    /// Lowest rate of a live source under lasting overload: the rate goes down step by step, and up again when there is room. More
-    /// than 0, at most `fps`; a quarter of `fps` if absent. A recording keeps its rate.
+    /// Lowest rate of a live source. Under lasting overload the rate is reduced step by step, and raised again when the
+    /// load falls. More than 0, at most `fps`; a quarter of `fps` if absent. The rate of a recording does not change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_fps: Option<f64>,
 }

@@ -33,11 +33,13 @@ mod tests;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SegmentSpec {
-    /// A segment ends at every multiple of this media time, in milliseconds. Shorter segments give quicker captions and more decoder runs.
+    /// A segment ends at each multiple of this media time, in milliseconds. Shorter segments give earlier captions and
+    /// need more decoder runs.
     pub length_ms: u64,
-    /// A segment also ends where the scene changes by more than this, from 0 to 1 (share of the colour histogram that moved); 1 never cuts.
+    /// A segment also ends where the scene changes by more than this share of the colour histogram, 0 to 1. With 1, no
+    /// scene change ends a segment.
     pub scene_change: f64,
-    /// No scene change cuts a segment shorter than this media time, in milliseconds.
+    /// A scene change never makes a segment shorter than this media time, in milliseconds.
     pub shortest_ms: u64,
 }
 
@@ -312,11 +314,11 @@ fn segment_span(key: SegmentKey, end: MediaTime) -> Span {
 
 fn all_frames_lost(key: SegmentKey, lost: Option<Failure>) -> Failure {
     let last = lost.map_or_else(String::new, |failure| {
-        format!(", the last because of {}", failure.fault)
+        format!(", the last one because of {}", failure.fault)
     });
     let fault = Fault::new(
         Reason::Missing,
-        format!("every frame of the segment was lost{last}"),
+        format!("no frame of the segment could be used{last}"),
     );
     Failure {
         stage: Stage::Encode,

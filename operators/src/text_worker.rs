@@ -82,7 +82,7 @@ impl TextWorker {
         ) else {
             return Err(Fault::new(
                 Reason::Missing,
-                "there is no question about a segment",
+                "the request has no question about a segment",
             ));
         };
         let yes = classifier.probability(question, features, &mut *self.text_encoder);
@@ -93,7 +93,7 @@ impl TextWorker {
         let Some(archive) = &mut self.archive else {
             return Err(Fault::new(
                 Reason::Missing,
-                "there is no index to answer from",
+                "no index is open to answer from",
             ));
         };
         let mut finder = EvidenceFinder {

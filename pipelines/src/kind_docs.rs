@@ -67,13 +67,13 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
 pub fn overview() -> String {
     let mut text = String::from(
         "A pipeline file is TOML. It has these keys and tables:\n\n\
-         \x20 name            the pipeline's name; the file's name if absent\n\
-         \x20 pack            the pack of models; \"mini\" if absent\n\
-         \x20 [source.NAME]   what is watched\n\
-         \x20 [node.NAME]     what is done with it: a kind, its inputs, its settings\n\
-         \x20 [sink.NAME]     where results are written: a kind, its inputs, its settings\n\
-         \x20 [query.NAME]    what is looked for in all that the file indexes, again and again\n\n\
-         Names are yours to choose, of letters, digits, _ and -.\n\
+         \x20 name            the pipeline's name; by default the name of the file\n\
+         \x20 pack            the pack of models; by default \"mini\"\n\
+         \x20 [source.NAME]   a recording, a folder or a camera\n\
+         \x20 [node.NAME]     a processing step: its kind, inputs and settings\n\
+         \x20 [sink.NAME]     an output file: its kind, inputs and settings\n\
+         \x20 [query.NAME]    a standing query: a text to match in everything that the file indexes\n\n\
+         Choose any names of letters, digits, _ and -.\n\
          Relative paths are relative to the working directory.\n\nKinds of nodes:\n",
     );
     for kind in kind_schema::node_kinds() {
@@ -84,7 +84,8 @@ pub fn overview() -> String {
         push_list_entry(&mut text, kind.name, &kind.description);
     }
     text.push_str(
-        "\natom docs KIND explains the keys of a kind; atom docs source, those of a source; atom docs query, those of a query.\n",
+        "\n`atom docs KIND` explains the keys of a kind, `atom docs source` those of a source,\n\
+         `atom docs query` those of a standing query.\n",
     );
     text
 }
@@ -98,13 +99,13 @@ fn push_list_entry(text: &mut String, name: &str, description: &str) {
 }
 
 fn explain_source() -> String {
-    let mut text =
-        String::from("[source.NAME]: what is watched, a stream of frames in order.\n\ngives  ");
+    let mut text = String::from(
+        "[source.NAME]: a recording, a folder of recordings, a camera or another live stream.\n\noutput  ",
+    );
     push_line(&mut text, &StreamKind::Frames.to_string());
     text.push_str("\nkeys:\n");
     let description = format!(
-        "Where the frames come from: {}. May be left out here and given for each run by the option \
-         --source. Folders are for: atom index.",
+        "Location of the frames: {}. If it is left out here, `--source NAME=URI` sets it for each run.",
         Uri::KNOWN
     );
     push_key(&mut text, "uri", "text in quotes", &description);
@@ -134,13 +135,13 @@ fn explain<K>(section: &str, schema: &KindSchema<K>) -> String {
         push_line(&mut text, &line);
     }
     let inputs: Vec<String> = schema.inputs.iter().map(ToString::to_string).collect();
-    push_line(&mut text, &format!("\ntakes  {}", inputs.join(", ")));
+    push_line(&mut text, &format!("\ninputs  {}", inputs.join(", ")));
     if let Some(output) = schema.output {
-        push_line(&mut text, &format!("gives  {output}"));
+        push_line(&mut text, &format!("output  {output}"));
     }
     text.push_str("\nkeys:\n");
     push_key(&mut text, "kind", &format!("\"{}\"", schema.name), "");
-    let description = "Names of sources or nodes of this file that send what this kind takes.";
+    let description = "Names of sources or nodes of this file whose output this kind accepts.";
     push_key(
         &mut text,
         "inputs",
@@ -170,7 +171,7 @@ fn type_and_default(setting: &Setting) -> String {
     match &setting.default {
         Some(default) => format!("{expected}, default {default}"),
         None if setting.required => format!("{expected}, required"),
-        None => format!("{expected}, may be absent"),
+        None => format!("{expected}, optional"),
     }
 }
 
@@ -235,7 +236,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("takes  encoded frames\ngives  scenes\n"),
+            text.contains("inputs  encoded frames\noutput  scenes\n"),
             "{text}"
         );
         assert!(
@@ -246,7 +247,7 @@ mod tests {
         assert!(
             kind("caption")
                 .unwrap()
-                .contains("  max_tokens: a whole number, 0 or more, may be absent\n")
+                .contains("  max_tokens: a whole number, 0 or more, optional\n")
         );
     }
 

@@ -245,7 +245,7 @@ mod tests {
             (fps.expected.as_str(), fps.default.as_deref()),
             ("a number", Some("2.0"))
         );
-        assert!(fps.description.starts_with("Frames a second"));
+        assert!(fps.description.starts_with("Frames per second"));
         assert!(!fps.required);
     }
 

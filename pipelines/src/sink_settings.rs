@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileSinkSpec {
-    /// The file to write, relative to the working directory; `-` is standard output. It replaces an earlier one when the run
-    /// has finished, and is named `PATH.partial` until then. Of a live source, it replaces an earlier one with the first
+    /// File to write, relative to the working directory; `-` is standard output. Its name is `PATH.partial` until the run
+    /// has finished; then it replaces an earlier file. With a live source, the file replaces an earlier one at the first
     /// cue and then grows.
     pub path: PathBuf,
 }
@@ -22,16 +22,17 @@ pub struct FileSinkSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JsonlSinkSpec {
-    /// The file to write, relative to the working directory; `-` is standard output. It is opened anew if it was
-    /// moved away, and on a hang-up signal (SIGHUP).
+    /// File to write, relative to the working directory; `-` is standard output. The file is reopened if it was moved,
+    /// and on a hang-up signal (SIGHUP).
     pub path: PathBuf,
-    /// What happens to the lines of earlier runs: `append` adds to them; `rotate` renames their file to `PATH.previous` with
-    /// the first new line; `replace` replaces the file as a file of subtitles. `auto` appends if a source is live or a
-    /// watched folder, and else rotates, since a run works through recordings from their beginning.
+    /// Treatment of the lines of earlier runs. `append` adds to them. `rotate` renames their file to `PATH.previous` at
+    /// the first new line. `replace` replaces their file when the run has finished, as for subtitles. `auto` appends if a
+    /// source is live or a watched folder, and otherwise rotates, because a run processes recordings from their
+    /// beginning.
     #[serde(default)]
     pub earlier: EarlierLines,
     /// Also writes drafts: captions from memory, some milliseconds after a segment closes. The line of kind `caption`
-    /// with the same source and `start_ms` replaces a draft.
+    /// with the same source and `start_ms` replaces the draft.
     #[serde(default)]
     pub drafts: bool,
 }

@@ -20,33 +20,35 @@ use crate::{
 #[serde(deny_unknown_fields, default)]
 pub struct SourceSettings {
     /// Treats the source as live: it is played in real time, reconnects indefinitely, and drops frames rather than fall
-    /// behind. If absent, cameras (rtsp://, v4l2://) and web addresses that do not end with the file extension of a
-    /// recording (.mp4, .mkv, .webm ...) are live. A recording with `live = true` is played repeatedly in real time.
+    /// behind. If absent, cameras (rtsp://, rtsps://, v4l2://) are live, and so are web addresses that do not end with
+    /// the file extension of a recording (.mp4, .mkv, .webm ...). A recording with `live = true` is played repeatedly in
+    /// real time.
     pub live: Option<bool>,
-    /// The user name of the login; takes precedence over one in the uri.
+    /// User name of the login; takes precedence over one in the uri.
     pub user: Option<String>,
-    /// A file whose first line is the password of the login. The password is never shown, logged or counted.
+    /// File with the password of the login on its first line. The password is never shown, logged or counted.
     pub password_file: Option<PathBuf>,
-    /// Sources over TLS (rtsps://, https://): how the server's certificate is checked. With "verify" a known authority must
-    /// have signed it for this host; "insecure" checks nothing, and a warning says so at each start.
+    /// Check of the server's certificate, for sources over TLS (rtsps://, https://). With "verify" a trusted authority
+    /// must have signed the certificate for this host. "insecure" checks nothing, and warns at each start.
     pub tls: TlsCheck,
-    /// Cameras over TLS (rtsps://): accepts exactly the certificate with this SHA-256 fingerprint, such as a camera's own. 64
-    /// hexadecimal digits, with or without colons. The error about an unknown certificate names its fingerprint.
+    /// SHA-256 fingerprint of the only certificate to accept, for cameras over TLS (rtsps://); useful if a camera signs
+    /// its own certificate. 64 hexadecimal digits, with or without colons. The error about an unknown certificate shows
+    /// its fingerprint.
     pub tls_fingerprint: Option<String>,
-    /// Live sources: the time without a frame after which a source counts as stalled and is reconnected. Milliseconds,
-    /// 100 to 600000.
+    /// Live sources: time without a frame after which a source counts as stalled and is reconnected. Milliseconds, 100 to
+    /// 600000.
     pub stall_ms: u64,
-    /// Live sources: the delay before the first attempt to reconnect; each further delay is about twice as long.
+    /// Live sources: delay before the first attempt to reconnect; each further delay is about twice as long.
     /// Milliseconds, 10 to 3600000.
     pub retry_from_ms: u64,
-    /// Live sources: the longest delay between attempts to reconnect. Milliseconds, `retry_from_ms` to 3600000.
+    /// Live sources: longest delay between attempts to reconnect. Milliseconds, `retry_from_ms` to 3600000.
     pub retry_to_ms: u64,
     /// Folders: keeps watching for recordings that are added, grow, change or disappear.
     pub watch: bool,
     /// Folders: keeps the stored results of a recording after the recording is deleted.
     pub keep_gone: bool,
-    /// Live sources: the time after the end of a segment at which its caption or answer is late. Late captions fall back
-    /// to the draft; late answers are dropped. Milliseconds, 500 to 600000.
+    /// Live sources: time after the end of a segment at which its caption or answer is late. Late captions fall back to
+    /// the draft; late answers are dropped. Milliseconds, 500 to 600000.
     pub late_after_ms: u64,
 }
 

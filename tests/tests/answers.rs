@@ -70,7 +70,7 @@ fn invalid_answer_settings_are_rejected_before_the_run_starts() {
         ("answer = \"choice\"\n", "2 to 16 answers to choose from"),
         (
             "answer = \"choice\"\noptions = [\"a\", \"a\"]\n",
-            "no two are alike",
+            "different answers",
         ),
         ("options = [\"a\", \"b\"]\n", "answer = \"choice\""),
         ("answer = \"maybe\"\n", "yes_no"),

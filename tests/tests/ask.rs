@@ -147,8 +147,8 @@ fn invalid_questions_are_rejected_with_the_expected_form() {
         all.extend(arguments);
         dir.atom(&all).fails_with(words);
     };
-    assert_rejected(&[""], &["asks nothing", "expected words"]);
-    assert_rejected(&["?!"], &["asks nothing"]);
+    assert_rejected(&[""], &["has no words", "ask, for example"]);
+    assert_rejected(&["?!"], &["has no words"]);
     assert_rejected(
         &[&"why ".repeat(25_000)],
         &["99999 characters", "at most 500"],

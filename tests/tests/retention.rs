@@ -109,7 +109,7 @@ fn a_pipeline_file_can_set_the_retention() {
     dir.write("keep.toml", pipeline.replace("2 segments", "2 moons"));
     dir.atom(&["check", "keep.toml"]).fails_with(&[
         "keep.toml:18: keep of node \"archive\" is the text \"2 moons\"",
-        "\"moons\" is no unit, expected min, h, d or w",
+        "\"moons\" is not a unit, expected min, h, d or w",
     ]);
 }
 
@@ -119,7 +119,7 @@ fn an_invalid_retention_is_rejected_with_the_reason() {
     for (keep, part) in [
         ("5 moons", "no unit"),
         ("0d", "keep nothing"),
-        ("1d, 2d", "a second age"),
+        ("1d, 2d", "a second limit on age"),
     ] {
         dir.atom(&["index", "videos", "--store", "s.db", "--keep", keep])
             .fails_with(&["--keep", part, "expected"]);

@@ -329,7 +329,7 @@ fn invalid_queries_are_rejected_with_the_expected_form() {
     let wrong: [(&[&str], &[&str]); 8] = [
         (
             &["add", "x", ""],
-            &["query \"x\"", "words that say what is looked for"],
+            &["query \"x\"", "words that describe what to look for"],
         ),
         (&["add", "x", "?!"], &["query \"x\"", "words"]),
         (&["add", "x", &long], &["1000 characters"]),

@@ -205,7 +205,7 @@ fn pip_download(requirement: &str, folder: &Path) -> Result<(), OriginError> {
         return Ok(());
     }
     let lines = String::from_utf8_lossy(&output.stderr);
-    let message = lines.lines().last().unwrap_or("no reason given");
+    let message = lines.lines().last().unwrap_or("pip gave no reason");
     Err(OriginError::Pip {
         requirement: requirement.to_owned(),
         message: message.to_owned(),

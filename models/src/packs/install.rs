@@ -244,6 +244,6 @@ fn check(
 ) -> Result<(), ModelError> {
     observer.begin(&format!("check {}", entry.path), entry.size);
     let outcome = check_file(entry, path, &mut |bytes| observer.advance(bytes));
-    observer.end(if outcome.is_ok() { "right" } else { "wrong" });
+    observer.end(if outcome.is_ok() { "correct" } else { "wrong" });
     outcome
 }

@@ -210,7 +210,7 @@ impl Manifest {
         let allowed = |c: char| c.is_alphanumeric() || "-_".contains(c);
         require(
             !self.name.is_empty() && self.name.chars().all(allowed),
-            || "its name must be letters, digits, - and _".to_owned(),
+            || "its name must consist of letters, digits, - and _".to_owned(),
         )?;
         require(!self.files.is_empty(), || {
             format!("it lists no [[files]] for this platform ({})", platform())

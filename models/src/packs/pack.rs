@@ -52,7 +52,7 @@ impl Pack {
             return Err(ModelError::ManifestContent {
                 pack: name.to_owned(),
                 problem: format!(
-                    "it is of family {:?}, captions need a composed pack",
+                    "its family is {:?}, but captions need a composed pack",
                     manifest.family
                 ),
             });
@@ -203,7 +203,7 @@ fn session_options(threads: usize, meter: Arc<Meter>) -> Result<SessionOptions, 
 /// Reads the concepts that the vision encoder scores.
 fn read_concepts(manifest: &Manifest, folder: &Path) -> Result<Vec<Concept>, ModelError> {
     let path = verified_path(manifest, folder, &manifest.vision_part().concepts)?;
-    let expected = "a word, its mean score and its deviation with tabs between";
+    let expected = "a word, its mean score and its standard deviation, separated by tabs";
     read_lines(&path, Concept::parse, expected)
 }
 
@@ -213,7 +213,7 @@ fn read_object_classes(manifest: &Manifest, folder: &Path) -> Result<Vec<ObjectC
         return Ok(Vec::new());
     };
     let path = verified_path(manifest, folder, file)?;
-    let expected = "a name and, after a tab, further names with commas between";
+    let expected = "a name, and after a tab other names separated by commas";
     read_lines(&path, ObjectClass::parse, expected)
 }
 

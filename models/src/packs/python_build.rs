@@ -43,7 +43,7 @@ impl PythonBuild<'_> {
         venv.args(["-m", "venv", "--clear"]).arg(self.environment);
         self.run(
             venv,
-            "making a virtual environment (python3-venv must be installed)",
+            "creating a virtual environment (is python3-venv installed?)",
             observer,
         )?;
         let mut pip = Command::new(&python);

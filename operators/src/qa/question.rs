@@ -36,12 +36,10 @@ pub struct Question {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum QuestionError {
     /// The text has no letter and no digit.
-    #[error(
-        "the question {0:?} asks nothing; expected words, for example \"What is the dog doing?\""
-    )]
+    #[error("the question {0:?} has no words; ask, for example, \"What is the dog doing?\"")]
     Empty(String),
     /// The text is too long.
-    #[error("the question has {0} characters; expected at most {MAX_CHARS}")]
+    #[error("the question has {0} characters; at most {MAX_CHARS} are allowed")]
     TooLong(usize),
 }
 
@@ -71,7 +69,7 @@ impl Question {
     /// Fails if nobody waits for it, or its deadline has passed.
     pub fn check_wanted(&self) -> Result<(), Fault> {
         if self.cancellation.is_cancelled() {
-            let detail = "nobody waits for the answer any more";
+            let detail = "the client no longer waits for the answer";
             return Err(Fault::new(Reason::Cancelled, detail));
         }
         let over = self
@@ -79,7 +77,7 @@ impl Question {
             .and_then(|deadline| Instant::now().checked_duration_since(deadline));
         match over {
             Some(over) => {
-                let detail = format!("not found {} ms after its deadline", over.as_millis());
+                let detail = format!("its deadline passed {} ms ago", over.as_millis());
                 Err(Fault::new(Reason::Late, detail))
             }
             None => Ok(()),

@@ -100,7 +100,7 @@ pub(crate) fn seen_things_text(seen_things: &[SeenThing]) -> Option<String> {
             1 => names.push("one other thing".to_owned()),
             more => names.push(format!("{more} other things")),
         }
-        text.push_str(&format!(" More briefly: {}.", list(&names)));
+        text.push_str(&format!(" Also seen: {}.", list(&names)));
     }
     Some(capitalized(&text))
 }

@@ -9,20 +9,21 @@ use crate::spec::{SpecError, require};
 /// not come and go with every correction of its caption or its features.
 const STAY_FACTOR: f64 = 0.8;
 
-/// Keeps the best matches of a text up to date, and reports which come and go.
+/// Keeps the best matches of a text up to date, and reports each match that appears or disappears.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuerySpec {
-    /// Description to match, as "a delivery van at the gate", or a question to be answered with yes.
+    /// Description to match, such as "a delivery van at the gate", or a question that a matching segment answers with
+    /// yes.
     pub text: String,
-    /// Number of best matches that are kept, 1 to 1000.
+    /// Number of best matches to keep, 1 to 1000.
     #[serde(default = "best")]
     pub best: u32,
-    /// Lowest probability that the text is true of a segment for it to match, by the pack's own measure; 0.05 to 1. A higher value
-    /// gives fewer matches, and fewer wrong ones.
+    /// Lowest probability that the text is true of a segment for the segment to match, 0.05 to 1. The pack estimates the
+    /// probability. A higher threshold gives fewer matches, and fewer wrong ones.
     #[serde(default = "threshold")]
     pub threshold: f64,
-    /// Time span in which matches are kept, in seconds before the newest segment; unlimited if absent.
+    /// Time span before the newest segment in which matches are kept, in seconds; unlimited if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within_seconds: Option<u64>,
     /// Sources to match, by their names in the index; * stands for any characters. All sources if absent.
@@ -62,7 +63,7 @@ impl QuerySpec {
             words,
             "text",
             format!("{:?}", self.text),
-            "words that say what is looked for",
+            "words that describe what to look for",
         )?;
         let length = self.text.chars().count();
         require(

@@ -5,17 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::spec::{SpecError, require};
 
-/// Summarises every minute, and every longer span.
+/// Summarises the captions of each minute, and of each longer span.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SummarySpec {
-    /// Length of the shorter windows, 1,000 to 3,600,000 ms; they start at its multiples.
+    /// Length of the shorter windows in milliseconds, 1000 to 3600000. A window starts at each multiple.
     pub length_ms: u64,
-    /// Length of the longer windows, which are summarised from the shorter ones: a multiple of `length_ms`, at most a day; 0 for
-    /// none. A longer window that holds a single shorter one is left out.
+    /// Length of the longer windows in milliseconds: a multiple of `length_ms`, at most 86400000 (a day); 0 for none.
+    /// They are summarised from the shorter windows. A longer window that holds only one shorter one is left out.
     pub span_ms: u64,
-    /// Highest number of sentences of each summary, 1 to 12. Each tells a scene, by the caption that most of it bears out; the
-    /// scenes that cover most of the window are told.
+    /// Maximum number of sentences per summary, 1 to 12. Each sentence describes one scene, by the caption that most of
+    /// the scene confirms. The scenes that cover most of the window are described.
     pub sentences: usize,
 }
 

@@ -171,14 +171,14 @@ fn rejected_text_is_reported_with_the_reason() {
     };
     assert_eq!(
         problems_of_keep("\"30d, 5 moons\""),
-        "door.toml:5: keep of node \"archive\" is the text \"30d, 5 moons\": \"moons\" is no unit, expected min, h, d or w \
+        "door.toml:5: keep of node \"archive\" is the text \"30d, 5 moons\": \"moons\" is not a unit, expected min, h, d or w \
          for an age, MB, GB or TB for a size, or segments\n    hint: see: atom docs index"
     );
     for (wrong, part) in [
         ("\"0d\"", "would keep nothing"),
-        ("\"-3d\"", "is no amount"),
-        ("\"99999999999999d\"", "more than can be counted"),
-        ("\"30d, 2w\"", "is a second age"),
+        ("\"-3d\"", "is not an amount"),
+        ("\"99999999999999d\"", "is too large"),
+        ("\"30d, 2w\"", "is a second limit on age"),
         (
             "30",
             "keep of node \"archive\" is 30, expected text in quotes",
