@@ -218,7 +218,7 @@ fn invalid_settings_are_rejected_before_the_run_starts() {
         (summary("span_ms = 90000\n"), "a multiple of it"),
         (
             "[node.s]\nkind = \"summary\"\ninputs = [\"scenes\"]\n".to_owned(),
-            "takes captions",
+            "accepts captions",
         ),
     ] {
         let dir = Workdir::new();

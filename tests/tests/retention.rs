@@ -117,7 +117,7 @@ fn a_pipeline_file_can_set_the_retention() {
 fn an_invalid_retention_is_rejected_with_the_reason() {
     let dir = recordings();
     for (keep, part) in [
-        ("5 moons", "no unit"),
+        ("5 moons", "not a unit"),
         ("0d", "keep nothing"),
         ("1d, 2d", "a second limit on age"),
     ] {

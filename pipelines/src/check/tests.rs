@@ -372,7 +372,7 @@ fn subtitles_take_segments_of_one_segment_node() {
     assert!(
         checked("webvtt")
             .unwrap_err()
-            .contains("different segments")
+            .contains("different segment nodes")
     );
     assert_eq!(checked("jsonl"), Ok(()));
 }
