@@ -29,15 +29,15 @@ fn missing_and_malformed_datasets_are_rejected() {
         &["dataset", "does not exist", "expected a folder"],
     );
     dir.write("dataset", "no folder");
-    assert_rejected(&dir, &[], &["dataset", "no folder", "captions.json"]);
+    assert_rejected(&dir, &[], &["dataset", "not a folder", "captions.json"]);
     fs::remove_file(dir.path("dataset")).unwrap();
     fs::create_dir(dir.path("dataset")).unwrap();
     let shape = "[{\"file\":";
     assert_rejected(&dir, &[], &["captions.json", "does not exist", shape]);
     for (wrong, words) in [
-        ("[{\"file\": ", "no JSON"),
+        ("[{\"file\": ", "not JSON"),
         ("{\"dog.jpg\": []}", "an object, not a list"),
-        ("[]", "names no file"),
+        ("[]", "lists no files"),
     ] {
         dir.write("dataset/captions.json", wrong);
         assert_rejected(&dir, &[], &["captions.json", words, shape]);
@@ -68,7 +68,7 @@ fn all_problems_of_a_dataset_are_reported_together_before_a_pack_is_opened() {
     let words = [
         "15 problems",
         "entry 1 (\"none.png\"): there is no such file",
-        "entry 2 (\"../secret.png\"): it leads out of the folder",
+        "entry 2 (\"../secret.png\"): it is outside the folder",
         "entry 3 (",
         "entry 4 (\"red.png\"): it has no captions",
         "entry 5 (\"./red.png\"): entry 4 has the same file",
@@ -77,8 +77,8 @@ fn all_problems_of_a_dataset_are_reported_together_before_a_pack_is_opened() {
         "entry 6 (\"clips\"): caption 2 is a number",
         "entry 7: it has no \"file\"",
         "entry 8: \"file\" is a number",
-        "entry 8: \"captions\" is a text",
-        "entry 9 is a text",
+        "entry 8: \"captions\" is a string",
+        "entry 9 is a string",
         "entry 10 (\"empty.png\"): it is empty",
         "entry 10 (\"empty.png\"): it has no captions",
         "entry 11 (\"clips/blue.mp4\"): caption 1",
@@ -179,7 +179,7 @@ fn training_sentences_that_equal_a_reference_are_rejected() {
     assert_rejected(
         &dir,
         &["--check-leak=none.txt"],
-        &["none.txt", "one sentence a line"],
+        &["none.txt", "one sentence per line"],
     );
 }
 
@@ -194,7 +194,7 @@ fn the_output_never_overwrites_an_input() {
     ] {
         let before = fs::read(dir.path(path)).unwrap();
         let arguments = ["--check-leak=memory.txt", "-o", path];
-        assert_rejected(&dir, &arguments, &[path, "another name"]);
+        assert_rejected(&dir, &arguments, &[path, "another file"]);
         assert_eq!(fs::read(dir.path(path)).unwrap(), before);
     }
     for path in ["dataset", "none/out.jsonl"] {

@@ -196,7 +196,7 @@ fn a_token_that_can_be_guessed_is_refused_where_other_machines_can_ask() {
     for (token, words) in [
         (
             "x\n",
-            ["1 of at least 16 characters", "openssl rand -hex 16"],
+            ["1 character, expected at least 16", "openssl rand -hex 16"],
         ),
         ("\nsecond line\n", ["first line", "openssl rand -hex 16"]),
     ] {

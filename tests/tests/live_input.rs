@@ -191,7 +191,7 @@ fn an_unusable_listen_address_is_rejected_before_the_run_starts() {
         ),
         (
             vec!["0.0.0.0:0"],
-            ["other machines could ask", "--token-file"],
+            ["other machines can reach it", "--token-file"],
         ),
         (vec!["nowhere"], ["expected ADDRESS:PORT", "--listen"]),
         (

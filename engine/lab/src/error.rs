@@ -58,7 +58,7 @@ pub enum LabError {
         source: io::Error,
     },
     /// `captions.json` is not JSON.
-    #[error("cannot read {}: it is no JSON; {LIST}", path.display())]
+    #[error("cannot read {}: it is not JSON; {LIST}", path.display())]
     ParseCaptionList {
         /// The list.
         path: PathBuf,
@@ -75,7 +75,7 @@ pub enum LabError {
         problems: Vec<String>,
     },
     /// A file of sentences cannot be read.
-    #[error("cannot read the sentences of {}; expected a text file with one sentence a line", path.display())]
+    #[error("cannot read the sentences of {}; expected a text file with one sentence per line", path.display())]
     Sentences {
         /// The file.
         path: PathBuf,
@@ -85,7 +85,8 @@ pub enum LabError {
     },
     /// Sentences that a model may have memorized are captions of the dataset.
     #[error(
-        "{found} of {compared} sentences are captions of this folder, so the evaluation would measure memory; take them out:{}",
+        "{found} of {compared} sentences are captions of this folder, so the evaluation would measure memorization; \
+         remove the sentences or the captions:{}",
         listed(first)
     )]
     Leak {
@@ -97,7 +98,7 @@ pub enum LabError {
         first: Vec<String>,
     },
     /// A file of the dataset cannot be played.
-    #[error("{file:?} cannot be evaluated; replace it, or take it out of captions.json")]
+    #[error("cannot evaluate {file:?}; replace it, or remove it from captions.json")]
     File {
         /// Its name in the list.
         file: String,
@@ -127,7 +128,8 @@ pub enum LabError {
     },
     /// The evaluation was stopped before its end.
     #[error(
-        "stopped at {file:?}, with {done} of {total} files done: that says nothing of all of them"
+        "stopped at {file:?} after {done} of {total} files; there is no summary, because scores of some files do not \
+         represent all of them"
     )]
     Stopped {
         /// The file that was being evaluated.
@@ -161,7 +163,7 @@ pub enum LabError {
         #[source]
         source: io::Error,
     },
-    /// A process that does tasks cannot be started.
+    /// A process that runs tasks cannot be started.
     #[error("cannot start {program}")]
     StartProcess {
         /// The program.
@@ -170,16 +172,16 @@ pub enum LabError {
         #[source]
         source: io::Error,
     },
-    /// A process that does tasks failed; it has printed the reason on stderr.
-    #[error("the program that does {tasks} failed{}", status.map_or_else(String::new, |status| format!(" ({status})")))]
+    /// A process that runs tasks failed; it has printed the reason on stderr.
+    #[error("the process that runs {tasks} failed{}", status.map_or_else(String::new, |status| format!(" ({status})")))]
     ProcessFailed {
         /// Its tasks.
         tasks: String,
         /// Its exit status, if it is known.
         status: Option<ExitStatus>,
     },
-    /// A process that does tasks printed something unexpected.
-    #[error("the program that does {tasks} said {output:?}, expected {expected}")]
+    /// A process that runs tasks printed something unexpected.
+    #[error("the process that runs {tasks} printed {output:?}, expected {expected}")]
     ProcessOutput {
         /// Its tasks.
         tasks: String,
@@ -197,7 +199,7 @@ impl LabError {
     /// Creates the error of a temporary folder that cannot be created.
     pub(crate) fn results_folder(source: io::Error) -> Self {
         Self::Io {
-            action: "make a folder for results".to_owned(),
+            action: "create a folder for results".to_owned(),
             source,
         }
     }

@@ -1,8 +1,8 @@
-//! The open connections, and which of them has to make room for a new one.
+//! The open connections, and the choice of the one that makes room for a new one.
 //!
-//! A connection that waits for the header of a request is the one to give up: a real client sends a header at once, while
-//! half a request may wait for ever. So clients that send whole requests are served, whoever holds how many connections.
-//! Invariant: there are never more connections than the limits allow, and one with a request under way is never given up.
+//! Connections that wait for the header of a request are closed first: a real client sends a header at once, while half a
+//! request may wait indefinitely. So clients that send whole requests are served, however many connections others hold.
+//! Invariant: there are never more connections than the limits allow, and one with a request in progress is never closed.
 
 use std::{cmp::Reverse, collections::BTreeMap, net::IpAddr};
 
@@ -24,7 +24,7 @@ pub(crate) struct ConnectionTable {
 struct OpenConnection {
     /// The client; `None` if it is a trusted proxy.
     client: Option<IpAddr>,
-    /// The time since which it has waited for a header; `None` while a request is under way.
+    /// The time since which it has waited for a header; `None` while a request is in progress.
     waiting_since: Option<u64>,
 }
 
@@ -33,7 +33,7 @@ struct OpenConnection {
 pub(crate) enum Admission {
     /// It is served, and another connection has to be closed for it, if there is one.
     Accepted(ConnectionId, Option<ConnectionId>),
-    /// It has to be closed: requests of others are under way on all connections.
+    /// It has to be closed: requests are in progress on all other connections.
     Refused,
 }
 
@@ -92,7 +92,7 @@ impl ConnectionTable {
     }
 
     fn set_waiting(&mut self, id: ConnectionId, since: Option<u64>) {
-        // A connection that was given up may still say something.
+        // A connection that was closed may still report something.
         if let Some(open) = self.open.get_mut(&id) {
             open.waiting_since = since;
         }
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_under_way_are_never_given_up() {
+    fn requests_in_progress_are_never_cut_off() {
         let mut table = table();
         for client in [1, 1, 1, 2, 2] {
             let id = add(&mut table, client);

@@ -39,7 +39,7 @@ const CROWDED_PAUSE: Duration = Duration::from_millis(1);
 
 /// The response on a connection for which there is no room; closing the connection ends it.
 const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n\
-     Connection: close\r\n\r\n{\"error\":\"too many requests are under way; ask again later\"}";
+     Connection: close\r\n\r\n{\"error\":\"too many requests are in progress; try again later\"}";
 
 /// The connections of a server. Clones share them.
 #[derive(Clone)]
@@ -87,7 +87,7 @@ impl Connections {
         }
     }
 
-    /// Accepts connections for ever.
+    /// Accepts connections until the task is dropped.
     pub(crate) async fn accept(&self, listener: &TcpListener) -> Infallible {
         let mut failing = false;
         loop {
@@ -103,7 +103,7 @@ impl Connections {
                 Err(error) if is_of_connection(&error) => {}
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
-                        warn!(%error, "cannot accept connections; it is tried again");
+                        warn!(%error, "cannot accept connections; retrying");
                     }
                     sleep(ACCEPT_PAUSE).await;
                 }
@@ -114,7 +114,7 @@ impl Connections {
     fn open(&self, stream: TcpStream, address: IpAddr) -> Room {
         let mut state = self.state.lock();
         let Admission::Accepted(id, victim) = state.table.admit(address) else {
-            debug!(%address, "refused a connection: too many requests are under way");
+            debug!(%address, "refused a connection: too many requests are in progress");
             // A client that cannot take it gets nothing.
             let _ = stream.try_write(BUSY.as_bytes());
             return Room::Made;

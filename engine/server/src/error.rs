@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use atom_index::StoreError;
 use atom_models::{Cause, error_chain};
+use atom_operators::counted::counted;
 
 use crate::{
     bearer_token::MIN_CHARACTERS,
@@ -31,19 +32,20 @@ const SETTINGS_EXAMPLE: &str = "expected for example {\"text\": \"a delivery van
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// Other machines could reach the address, and there is no token.
+    /// Other machines can reach the address, and there is no token.
     #[error(
-        "cannot listen on {address}: other machines could ask, and no token protects it; \
-         give one with --token-file FILE, or listen on 127.0.0.1"
+        "cannot listen on {address}: other machines can reach it, and no token protects it; \
+         set one with --token-file FILE, or listen on 127.0.0.1"
     )]
     Unprotected {
         /// The address.
         address: SocketAddr,
     },
-    /// Other machines could reach the address, and its token can be guessed.
+    /// Other machines can reach the address, and could guess its token.
     #[error(
-        "cannot listen on {address}: the token has {characters} of at least {MIN_CHARACTERS} characters, so other \
-         machines could guess it; make a good one with: openssl rand -hex 16"
+        "cannot listen on {address}: the token has {}, expected at least {MIN_CHARACTERS} so that other machines \
+         cannot guess it; create one with: openssl rand -hex 16",
+        counted(*characters, "character")
     )]
     WeakToken {
         /// The address.
@@ -53,7 +55,7 @@ pub enum ServerError {
     },
     /// Another program has the address.
     #[error(
-        "cannot listen on {address}: another program listens there; choose another port, or 0 for any"
+        "cannot listen on {address}: another program listens there; choose another port, or 0 for any free port"
     )]
     AddressInUse {
         /// The address.
@@ -69,20 +71,20 @@ pub enum ServerError {
         source: io::Error,
     },
     /// A request without the token.
-    #[error("a bearer token is needed: send the header \"Authorization: Bearer TOKEN\"")]
+    #[error("a bearer token is required: send the header \"Authorization: Bearer TOKEN\"")]
     Token,
     /// A path that does not exist.
     #[error("there is nothing at {0:?}; expected /metrics, /healthz or /api/v1/queries")]
     UnknownPath(String),
     /// A method that a path does not have.
-    #[error("{0} is not possible on {1:?}; the header Allow lists what is")]
+    #[error("{0} is not allowed on {1:?}; the response header Allow lists the allowed methods")]
     Method(Method, String),
     /// A path that cannot be decoded.
     #[error("{}; expected UTF-8 with percent encoding, as in /api/v1/queries/white%20van", .0.body_text())]
     Path(PathRejection),
     /// A request that was not read and answered in time.
     #[error(
-        "the request took longer than {} s; if all of it was sent, an index is busy: try again later",
+        "the request took longer than {} s; if it was sent completely, an index is busy: try again later",
         Duration::as_secs(&REQUEST_TIMEOUT)
     )]
     Timeout,
@@ -112,16 +114,16 @@ pub enum ServerError {
     #[error("{0}; {QUERY_EXAMPLE}")]
     QuerySettings(serde_json::Error),
     /// The run has no index to which a standing query could be added.
-    #[error("the run keeps no index: a query needs a pipeline with an `index` node")]
+    #[error("this run has no index: standing queries need a pipeline with an `index` node")]
     NoIndexToQuery,
     /// The run has no index from which a standing query could be removed.
-    #[error("the run keeps no index")]
+    #[error("this run has no index: there are no standing queries")]
     NoIndex,
-    /// The index refuses what was asked, or fails.
+    /// The index refuses the request, or fails.
     #[error(transparent)]
     Index(#[from] StoreError),
     /// A thread that worked on the index panicked.
-    #[error("it panicked")]
+    #[error("the request failed because of an internal error, which was written to stderr")]
     Panicked,
 }
 
@@ -172,7 +174,7 @@ impl IntoResponse for ServerError {
     }
 }
 
-/// Returns what was expected instead of a body.
+/// Returns the hint for a body that was rejected: the expected form, size or header.
 fn body_hint(rejection: &JsonRejection) -> String {
     match rejection.status() {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {

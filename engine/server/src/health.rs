@@ -22,7 +22,7 @@ const HUNG_AFTER: Duration = Duration::from_secs(30);
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
-    /// The reasons by what cannot be written or kept up to date.
+    /// The reason of each problem, by the output or index that cannot be written or kept up to date.
     problems: BTreeMap<String, String>,
     /// The connections of the live sources by name.
     sources: BTreeMap<String, ConnectionStatus>,

@@ -34,7 +34,7 @@ impl HttpServer {
         let serve = move || {
             let served = runtime.block_on(serve(listener, connections, stopped));
             if let Err(error) = served {
-                warn!(%error, "no longer listening");
+                warn!(%error, "stopped listening");
             }
             runtime.shutdown_timeout(END_TIMEOUT);
         };

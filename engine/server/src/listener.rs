@@ -42,7 +42,7 @@ impl Listener {
     /// Binds the address, so that no other program can have it.
     ///
     /// # Errors
-    /// If it is in use or not of this machine, or if other machines could ask without a token or guess it.
+    /// If it is in use or not of this machine, or if other machines can reach it and it has no token, or a short one.
     pub fn bind(
         address: SocketAddr,
         token: Option<BearerToken>,
@@ -113,7 +113,8 @@ mod tests {
         assert!(refusal("0.0.0.0:0", "").contains("--token-file"));
         let weak = refusal("0.0.0.0:0", "x");
         assert!(
-            weak.contains("1 of at least 16") && weak.contains("openssl rand -hex 16"),
+            weak.contains("1 character, expected at least 16")
+                && weak.contains("openssl rand -hex 16"),
             "{weak}"
         );
         assert!(bind("0.0.0.0:0", "0123456789abcdef").is_ok());

@@ -1,4 +1,4 @@
-//! Standing queries over HTTP: listed with their matches, added and removed while the run goes on.
+//! Standing queries over HTTP: listed with their matches, added and removed during a run.
 //!
 //! A request opens the indexes of the run anew and changes the queries in them; the task that maintains the matches
 //! notices within a moment. POST adds a query of a new name; PUT adds or replaces the query of its path.
@@ -146,7 +146,7 @@ impl Undo {
     }
 }
 
-/// Changes all indexes, or none if one refuses the change. Returns what would undo it.
+/// Changes all indexes, or none if one refuses the change. Returns the steps that undo it.
 async fn change_all(
     state: AppState,
     change: impl Fn(&mut Store) -> Result<Undo, StoreError> + Send + 'static,

@@ -22,10 +22,10 @@ pub(crate) fn first_difference(rounds: &[Round]) -> Option<String> {
                 .next()
                 .map(|result| (*result).to_owned());
             if let Some(result) = difference {
-                return Some(format!("{context}: only on one side: {result}"));
+                return Some(format!("{context}: on one side only: {result}"));
             }
             if rows(processes) != expected_rows {
-                return Some(format!("{context}: other rows are stored"));
+                return Some(format!("{context}: the stored rows differ"));
             }
         }
     }

@@ -91,7 +91,7 @@ pub fn measure(
     progress: &mut dyn FnMut(&str),
 ) -> Result<OverheadReport, LabError> {
     let pack = Pack::open(&settings.pack)?;
-    progress("loading, and recording the module calls of a run");
+    progress("loading modules and recording the module calls of a run");
     let modules = PreloadedModules::load(&pack)?;
     let log = CallLog::default();
     run_engine(settings, &modules, Some(&log))?;

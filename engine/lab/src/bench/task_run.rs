@@ -79,7 +79,7 @@ pub struct TaskReport {
     pub tokens: BTreeMap<String, Tokens>,
     /// Time from the intake of the frame that closed a segment to each caption or answer about it, in milliseconds.
     pub latencies_ms: Vec<f64>,
-    /// When modules were loaded and running.
+    /// The times in which modules were loaded and running.
     pub module_activity: Vec<ModuleActivity>,
     /// Captions and answers, as lines of JSON, by video and time.
     pub results: Vec<String>,

@@ -1,7 +1,7 @@
 //! Checks that a pack has not memorized captions of the dataset.
 //!
-//! A pack may remember sentences. If one of them is a caption of the dataset, the evaluation measures memory instead of
-//! vision. Sentences are compared word by word, regardless of case and punctuation.
+//! A pack may contain memorized sentences. If one of them is a caption of the dataset, the evaluation measures memory
+//! instead of vision. Sentences are compared word by word, regardless of case and punctuation.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -11,7 +11,7 @@ use crate::LabError;
 /// Number of leaked sentences that an error names.
 const MAX_NAMED: usize = 5;
 
-/// Reads the sentences of a text file, one a line.
+/// Reads the sentences of a text file, one per line.
 ///
 /// # Errors
 /// If the file cannot be read.

@@ -1,4 +1,4 @@
-//! The dataset of an evaluation: a folder with files, and `captions.json` with what people wrote about them.
+//! The dataset of an evaluation: a folder with files, and `captions.json` with their reference captions.
 //!
 //! The list is checked as a whole before anything else happens, and all its problems are reported at once.
 
@@ -16,7 +16,7 @@ use crate::LabError;
 /// The name of the list in its folder.
 pub const CAPTION_LIST: &str = "captions.json";
 
-/// A file and what people wrote about it.
+/// A file and its reference captions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatasetFile {
     /// Its name as the list writes it.
@@ -67,7 +67,7 @@ fn check_folder(folder: &Path) -> Result<(), LabError> {
     };
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => Err(refused("it is no folder")),
+        Ok(_) => Err(refused("it is not a folder")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refused("it does not exist")),
         Err(source) => Err(read_folder(folder, source)),
     }
@@ -99,7 +99,7 @@ fn read_entries(path: &Path) -> Result<Vec<Value>, LabError> {
         source,
     })?;
     match list {
-        Value::Array(entries) if entries.is_empty() => Err(wrong("it names no file".to_owned())),
+        Value::Array(entries) if entries.is_empty() => Err(wrong("it lists no files".to_owned())),
         Value::Array(entries) => Ok(entries),
         other => Err(wrong(format!("it holds {}, not a list", kind(&other)))),
     }
@@ -109,9 +109,9 @@ fn read_entries(path: &Path) -> Result<Vec<Value>, LabError> {
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
-        Value::Bool(_) => "a truth value",
+        Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
@@ -151,7 +151,7 @@ impl ListChecker {
         };
         let name = match entry.get("file") {
             Some(Value::String(name)) => Ok(name.as_str()),
-            Some(other) => Err(format!("\"file\" is {}, expected a text", kind(other))),
+            Some(other) => Err(format!("\"file\" is {}, expected a string", kind(other))),
             None => Err("it has no \"file\"; name one, relative to the folder".to_owned()),
         };
         let name = name.map_err(|problem| self.report(number, None, &problem));
@@ -173,7 +173,7 @@ impl ListChecker {
                 Component::Normal(part) => inside.push(part),
                 Component::CurDir => {}
                 _ => {
-                    let problem = "it leads out of the folder; name a file inside it, without `..`";
+                    let problem = "it is outside the folder; name a file inside it, without `..`";
                     self.report(number, Some(name), problem);
                     return None;
                 }
@@ -208,9 +208,12 @@ impl ListChecker {
                 return self.check_sentences(number, name, captions);
             }
             Some(Value::Array(_)) | None => {
-                "it has no captions; write at least one, or take it out".to_owned()
+                "it has no captions; write at least one, or remove the entry".to_owned()
             }
-            Some(other) => format!("\"captions\" is {}, expected a list of texts", kind(other)),
+            Some(other) => format!(
+                "\"captions\" is {}, expected a list of strings",
+                kind(other)
+            ),
         };
         self.report(number, name, &problem);
         None
@@ -231,12 +234,12 @@ impl ListChecker {
                     continue;
                 }
                 Value::String(text) if text.trim().is_empty() => {
-                    format!("caption {at} is empty; write it, or take it out")
+                    format!("caption {at} is empty; write it, or remove it")
                 }
                 Value::String(text) => format!(
-                    "caption {at}, {text:?}, holds none of a-z and 0-9, of which the measures make words"
+                    "caption {at}, {text:?}, contains no letters a-z and no digits, so it has no words for the metrics"
                 ),
-                other => format!("caption {at} is {}, expected a text", kind(other)),
+                other => format!("caption {at} is {}, expected a string", kind(other)),
             };
             self.report(number, name, &problem);
         }
@@ -254,11 +257,11 @@ impl ListChecker {
 fn file_problem(path: &Path) -> Option<String> {
     let problem = match fs::metadata(path) {
         Ok(found) if found.is_dir() => "it is a folder, expected a picture or a video",
-        Ok(found) if !found.is_file() => "it is no regular file",
-        Ok(found) if found.len() == 0 => "it is empty; copy it again, or take it out",
+        Ok(found) if !found.is_file() => "it is not a regular file",
+        Ok(found) if found.len() == 0 => "it is empty; copy it again, or remove the entry",
         Ok(_) => return None,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            "there is no such file in the folder; copy it there, or take it out"
+            "there is no such file in the folder; copy it there, or remove the entry"
         }
         Err(error) => return Some(format!("it cannot be read: {error}")),
     };
