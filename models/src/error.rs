@@ -180,7 +180,7 @@ pub enum ModelError {
         source: safetensors::SafeTensorError,
     },
     /// A module with other inputs or outputs than expected.
-    #[error("module {} does not match its pack: {tensor} should be {expected}, found {found}", path.display())]
+    #[error("module {} does not match its pack: expected {tensor} to be {expected}, found {found}", path.display())]
     Signature {
         /// The file.
         path: PathBuf,
