@@ -44,5 +44,5 @@ torture: setup ## what the tests do in seconds, for many minutes: cameras that f
 	ATOM_REQUESTS=20000 cargo test --release --locked -p atom-tests --test http_fuzz -- --nocapture
 	ATOM_FUZZ_FACTOR=100 cargo test --release --locked -p atom-tests --test fuzz -- --nocapture
 
-bench: setup ## measures this machine and writes BENCHMARKS.md
+bench: setup ## measures this machine and writes docs/benchmarks.md
 	@scripts/bench.sh

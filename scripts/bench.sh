@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures this machine and writes BENCHMARKS.md. Takes some minutes; nothing else should run meanwhile.
+# Measures this machine and writes docs/benchmarks.md and its charts in docs/images/. Takes some minutes; run nothing else
+# meanwhile.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 cd "$root"
@@ -11,7 +12,7 @@ trap 'rm -r "$folder"' EXIT
 
 say() { printf '%s\n' "$*" >&2; }
 
-# Prints how many seconds a command takes.
+# seconds COMMAND...: prints the wall time of a command in seconds.
 seconds() {
     local start
     start="$(date +%s.%N)"
@@ -33,26 +34,26 @@ indexing() {
     recording 600 "$folder/ten.mp4"
     sed -e 's/^fps = 2$/fps = 0.1/' -e 's/^pack = .*//' pipelines/library/index.toml > "$folder/sparse.toml"
     sed -i 's/^name = "index"$/name = "index"\npack = "fake"/' "$folder/sparse.toml"
-    printf '## Indexing\n\nMinutes of 720p video (H.264, 30 frames a second, a key frame every two seconds) indexed per minute, including start-up and loading of models.\n\n'
-    printf '| run | video | takes | minutes per minute |\n|---|---|---|---|\n'
-    line "default pack: captions, vectors, thumbnails; 2 frames a second, segments of 4 s" 120 \
+    printf '## Indexing\n\nMinutes of video that `atom index` processes per minute, including start-up and the loading of models. The video is 720p H.264 with 30 frames per second and a key frame every two seconds. The pack `fake` replaces the models, so that its rows show the cost of everything else.\n\n'
+    printf '| run | video | wall time | minutes per minute |\n|---|---|---|---|\n'
+    line "default pack: captions, vectors, thumbnails; 2 frames per second, segments of 4 s" 120 \
         "$(seconds "$atom" index "$folder/two.mp4" --store "$folder/two.db")"
-    line "the same again, with nothing left to do" 120 "$(seconds "$atom" index "$folder/two.mp4" --store "$folder/two.db")"
-    line "fake pack: everything but the models; 2 frames a second" 600 \
+    line "the same again, when everything is indexed" 120 "$(seconds "$atom" index "$folder/two.mp4" --store "$folder/two.db")"
+    line "pack \`fake\`; 2 frames per second" 600 \
         "$(seconds "$atom" index "$folder/ten.mp4" --pack fake --store "$folder/ten.db")"
     cd "$folder"
-    line "fake pack; a frame every ten seconds" 600 \
+    line "pack \`fake\`; one frame every ten seconds" 600 \
         "$(seconds "$atom" run sparse.toml --source video=ten.mp4)"
     cd "$root"
 }
 
-# Three tasks in four arrangements, on half a minute of the demo video.
+# Three tasks in four configurations, on half a minute of the demo video.
 reuse() {
     recording 30 "$folder/half.mp4"
-    printf '## What sharing saves\n\n`atom bench reuse` on 30 s of 720p; [docs/guide/measuring.md](docs/guide/measuring.md) explains the four configurations.\n\n'
-    "$atom" bench reuse "$folder/half.mp4" --rounds 3 --svg engine/lab/benches/reuse.svg
-    printf '\n![When each module ran](engine/lab/benches/reuse.svg)\n\n'
-    printf '## What the engine costs\n\n`atom bench overhead`, the same video.\n\n'
+    printf '## Sharing modules\n\n`atom bench reuse` runs three tasks (captions, index, questions) on 30 s of 720p video in four configurations, from separate programs to one shared graph. The [guide](guide/measuring.md#compare-ways-to-run-several-tasks) explains them.\n\n'
+    "$atom" bench reuse "$folder/half.mp4" --rounds 3 --svg docs/images/bench-reuse.svg
+    printf '\n![Activity of the modules over time](images/bench-reuse.svg)\n\n'
+    printf '## Cost of the engine\n\n`atom bench overhead` compares a run with the same model calls made without a graph, on the same video. The video is decoded in all cases, and modules are loaded before.\n\n'
     "$atom" bench overhead "$folder/half.mp4" --rounds 3
     printf '\n'
 }
@@ -64,7 +65,7 @@ peer() {
         python3 -m venv "$environment"
     fi
     "$environment/bin/pip" install --quiet --disable-pip-version-check -r tests/peer/requirements.txt
-    printf '## Against Python\n\n`tests/peer/peer.py` does the same work with the same modules, preloaded, sequentially in one process. The same video, three interleaved rounds.\n\n'
+    printf '## Comparison with Python\n\nA plain Python program (`tests/peer/peer.py` in the repository) does the same work with the same modules: one process, modules loaded once, one step after the other. The same video, three interleaved rounds.\n\n'
     local size
     size="$(sed -n 's/^width = //p' "$cache/packs/mini/pack.toml"):$(sed -n 's/^height = //p' "$cache/packs/mini/pack.toml")"
     ffmpeg -v error -nostdin -y -i "$video" -vf "scale=$size,format=gbrp" -c:v ffv1 "$folder/exact.mkv"
@@ -75,13 +76,13 @@ peer() {
 # How cost grows, on some seconds of the demo video.
 scale() {
     recording 16 "$folder/short.mp4"
-    printf '## How cost grows\n\n`atom bench scale` on 16 s of 720p; captions of segments of four seconds unless stated otherwise.\n\n'
-    "$atom" bench scale "$folder/short.mp4" --rounds 3 --svg engine/lab/benches/scale.svg
-    printf '\n![How cost grows](engine/lab/benches/scale.svg)\n\n'
+    printf '## How cost grows\n\n`atom bench scale` varies one quantity at a time, on 16 s of 720p video. Runs caption segments of four seconds unless the table says otherwise.\n\n'
+    "$atom" bench scale "$folder/short.mp4" --rounds 3 --svg docs/images/bench-scale.svg
+    printf '\n![Cost as each quantity grows, on logarithmic axes](images/bench-scale.svg)\n\n'
 }
 
 {
-    printf '# Benchmarks\n\nMade by `make bench` on %s; compare figures of one run only.\n\n' "$(date +%F)"
+    printf '# Benchmarks\n\n`make bench` measured these figures on the machine below on %s. Do not compare them with figures of another machine or another run; ratios within a run do compare.\n\n' "$(date +%F)"
     printf '| | |\n|---|---|\n'
     printf '| processor | %s, %s cores |\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" "$(nproc)"
     printf '| memory | %s |\n' "$(awk '/MemTotal/ { printf "%.0f GB", $2 / 1e6 }' /proc/meminfo)"
@@ -102,8 +103,8 @@ scale() {
     say "standing queries ..."
     printf '\n'
     cargo bench --quiet --locked -p atom-lab --bench standing_queries
-} > "$folder/BENCHMARKS.md"
-mv "$folder/BENCHMARKS.md" BENCHMARKS.md
-say "wrote BENCHMARKS.md"
+} > "$folder/benchmarks.md"
+mv "$folder/benchmarks.md" docs/benchmarks.md
+say "wrote docs/benchmarks.md"
 say "the decoder ..."
 cargo bench --locked -p atom-lab --bench decoder

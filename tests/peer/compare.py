@@ -1,10 +1,10 @@
-"""Measures peer.py beside Atom: the same work, in turns, in one run. Writes a table in Markdown.
+"""Measures peer.py beside Atom: the same work, in interleaved rounds. Prints a table in Markdown.
 
     python compare.py ATOM PACK_FOLDER EXACT VIDEO...     (ATOM: the program)
 
-EXACT is a video in RGB in the size of the vision encoder. Nobody need scale its pictures or convert their colours, so that both
-see the same numbers and have to say the same, else this fails. Of other videos GStreamer and swscale make pictures that differ
-a little, and where two captions are nearly as good, that decides.
+EXACT is an RGB video in the frame size of the vision encoder. It needs no scaling and no conversion of colours, so both programs
+see identical frames and must give identical results; otherwise this script fails. For other videos, GStreamer and swscale
+produce frames that differ a little, which decides between captions of nearly equal score.
 """
 import json
 import statistics
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 
 def timed(command):
-    """Wall time of a program, and what it printed as JSON."""
+    """Returns the wall time of a program, and the JSON that it printed."""
     begun = time.monotonic()
     done = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
     return time.monotonic() - begun, json.loads(done.stdout)
@@ -56,7 +56,8 @@ def both(program, pack, videos):
 def main(program, pack, exact, videos):
     same, other = both(program, pack, [exact])
     if same[2:] != other[2:]:
-        sys.exit(f"of the same pictures, {alike(same[2], other[2])} captions and {alike(same[3], other[3])} answers are the same")
+        sys.exit(f"the results for identical frames differ: {alike(same[2], other[2])} captions and "
+                 f"{alike(same[3], other[3])} answers are equal")
     walls, works = [], []
     for _ in range(ROUNDS):
         ours, theirs = both(program, pack, videos)
@@ -67,9 +68,9 @@ def main(program, pack, exact, videos):
     print("| | Atom | Python | ratio |\n|---|---|---|---|")
     for name, rounds in [("start to end", walls), ("without loading", works)]:
         print(f"| {name} | {middle(rounds, 0):.1f} s | {middle(rounds, 1):.1f} s | {ratio(rounds):.2f} |")
-    print(f"\nOf the same pictures all {len(same[2])} captions and {len(same[3])} answers are the same. Of this video, "
-          "which each scales and converts with its own library, to pictures that differ a little, "
-          f"{alike(ours[2], theirs[2])} captions and {alike(ours[3], theirs[3])} answers are.")
+    print(f"\nFor identical frames, all {len(same[2])} captions and {len(same[3])} answers are equal. For this video, "
+          f"{alike(ours[2], theirs[2])} captions and {alike(ours[3], theirs[3])} answers are equal: each program scales and "
+          "converts frames with a library of its own, so the frames differ a little.")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ fn main() -> BenchResult {
     writeln!(out, "## Standing queries\n")?;
     writeln!(
         out,
-        "Vectors of {DIMENSIONS} numbers; a query matches one segment in a hundred and keeps the best ten. A new segment is read, scored against all queries and fed to the dataflow, and the changes are written to the index; sealing is not counted.\n"
+        "Time to update all standing queries for a new segment: read it, score it against all queries, update the dataflow, write the changes to the index. Sealing the segment is not included. Vectors have {DIMENSIONS} numbers; a query matches one segment in a hundred and keeps the best ten.\n"
     )?;
     writeln!(
         out,

@@ -33,10 +33,10 @@ type BenchResult = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> BenchResult {
     let mut out = io::stdout().lock();
-    writeln!(out, "## The index at size\n")?;
+    writeln!(out, "## Size of the index\n")?;
     writeln!(
         out,
-        "Vectors of {DIMENSIONS} numbers, of frames and of captions; queries of three words and a vector.\n"
+        "Search times and sizes of synthetic indexes, in which every segment has a frame vector and a caption vector of {DIMENSIONS} numbers. A query has three words and a vector.\n"
     )?;
     writeln!(
         out,
@@ -54,7 +54,7 @@ fn main() -> BenchResult {
     let with_thumbnails = bytes_per_segment(4096)?;
     writeln!(
         out,
-        "\n10,000 segments take {bare:.0} bytes each, with thumbnails of 4 kB {with_thumbnails:.0}.\n"
+        "\nIn an index of 10,000 segments, each takes {bare:.0} bytes, or {with_thumbnails:.0} with thumbnails of 4 kB.\n"
     )?;
     writeln!(
         out,
@@ -63,7 +63,7 @@ fn main() -> BenchResult {
     measure_retention(&mut out)?;
     writeln!(
         out,
-        "\n| vectors | recall of the ten nearest with 8 bits |\n|---|---|"
+        "\n| vectors | recall of the ten nearest with 8-bit vectors |\n|---|---|"
     )?;
     writeln!(out, "| random | {:.3} |", recall(0)?)?;
     writeln!(out, "| in 100 clusters | {:.3} |", recall(100)?)?;

@@ -57,7 +57,8 @@ Examples:
     /// Measure what the engine costs on top of its model calls.
     #[command(after_help = "\
 A run records every call of a module. The benchmark repeats these calls without a graph, in one loop and in one loop per
-module. Then it moves frames through the graph alone. Run nothing else on the machine meanwhile.
+module, while it decodes the video as the run does. Then it moves frames through the graph alone. Run nothing else on the
+machine meanwhile.
 
 Example:
   atom bench overhead holiday.mp4")]
