@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Shows a running Atom: Prometheus, and Grafana if it is installed, on this machine only, until Ctrl-C.
+# Starts Prometheus, and Grafana if it is installed, for a running Atom, on this machine only, until Ctrl-C.
 # usage: dashboards/up.sh [PORT_OF_ATOM]   (9600)
-# PROMETHEUS_PORT (9590) and GRAFANA_PORT (3590) choose other ports. Data is in a temporary folder and goes at the end.
+# PROMETHEUS_PORT (9590) and GRAFANA_PORT (3590) set other ports. The data is in a temporary folder, which is removed at the end.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 atom="${1:-9600}" prometheus_port="${PROMETHEUS_PORT:-9590}" grafana_port="${GRAFANA_PORT:-3590}"
@@ -12,7 +12,7 @@ fail() { printf 'dashboard: %s\n' "$*" >&2; exit 1; }
 
 is_port() { [[ $1 =~ ^[1-9][0-9]{0,4}$ ]] && [ "$1" -le 65535 ]; }
 [ $# -le 1 ] || fail "usage: dashboards/up.sh [PORT_OF_ATOM]"
-for port in "$atom" "$prometheus_port" "$grafana_port"; do is_port "$port" || fail "not a port: $port"; done
+for port in "$atom" "$prometheus_port" "$grafana_port"; do is_port "$port" || fail "invalid port $port; expected a number from 1 to 65535"; done
 
 data="$(mktemp -d)"
 children=()
@@ -28,7 +28,7 @@ trap 'exit 143' TERM
 
 open() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Waits until PORT answers to PATH with 200, as long as the child that should answer lives.
+# Waits until PORT answers a request for PATH with status 200, while the child process runs.
 ready() {
   local name=$1 child=$2 port=$3 path=$4 line
   for _ in {1..600}; do
@@ -39,13 +39,13 @@ ready() {
     sleep 0.1
   done
   tail -n 20 "$data/$name.log" >&2
-  fail "$name does not start; its last words are above"
+  fail "$name does not start; the end of its log is above"
 }
 
 prometheus="$(type -P prometheus || true)"
 [ -n "$prometheus" ] || prometheus="$cache/prometheus/usr/bin/prometheus"
-[ -x "$prometheus" ] || fail "prometheus is missing; install it, on Debian or Ubuntu with: sudo apt-get install prometheus"
-! open "$prometheus_port" || fail "port $prometheus_port is taken; choose another with PROMETHEUS_PORT"
+[ -x "$prometheus" ] || fail "Prometheus is not installed; on Debian or Ubuntu, install it with: sudo apt-get install prometheus"
+! open "$prometheus_port" || fail "port $prometheus_port is in use; set PROMETHEUS_PORT to another port"
 
 ln -s "$here/rules" "$data/rules"
 sed "s/127\.0\.0\.1:9600/127.0.0.1:$atom/" "$here/prometheus.yml" > "$data/prometheus.yml"
@@ -54,24 +54,24 @@ sed "s/127\.0\.0\.1:9600/127.0.0.1:$atom/" "$here/prometheus.yml" > "$data/prome
 children+=($!)
 ready prometheus $! "$prometheus_port" /-/ready
 say "Prometheus: http://127.0.0.1:$prometheus_port/alerts"
-open "$atom" || say "nothing answers on port $atom yet; start it with: atom run FILE --listen 127.0.0.1:$atom"
+open "$atom" || say "no program listens on port $atom yet; start Atom with: atom run FILE --listen 127.0.0.1:$atom"
 
-# The folder of Grafana with conf and public: GRAFANA_HOME, that of the packages, or the one around the program.
+# Prints the home folder of Grafana (with conf and public): GRAFANA_HOME, the folder of the packages, or the parent of the program's folder.
 grafana_home() {
   local home
   for home in "${GRAFANA_HOME:-}" /usr/share/grafana "$(dirname "$(readlink -f "$1")")/.."; do
     if [ -f "$home/conf/defaults.ini" ]; then (cd "$home" && pwd); return; fi
   done
-  fail "found $1 but not its conf/defaults.ini; set GRAFANA_HOME to the folder that has it"
+  fail "found $1, but not its conf/defaults.ini; set GRAFANA_HOME to the folder that contains it"
 }
 
 grafana="$(type -P grafana || type -P grafana-server || true)"
 if [ -z "$grafana" ]; then
   say "Grafana is not installed; in any Grafana: Dashboards, New, Import, upload $here/grafana/atom.json"
 else
-  ! open "$grafana_port" || fail "port $grafana_port is taken; choose another with GRAFANA_PORT"
+  ! open "$grafana_port" || fail "port $grafana_port is in use; set GRAFANA_PORT to another port"
   home="$(grafana_home "$grafana")"
-  [ ! -x "$home/bin/grafana" ] || grafana="$home/bin/grafana" # packages put a script with settings of its own into PATH
+  [ ! -x "$home/bin/grafana" ] || grafana="$home/bin/grafana" # the program in PATH is a script of the package, with its own settings
   command=("$grafana")
   [ "${grafana##*/}" = grafana-server ] || command+=(server)
   env GF_SERVER_HTTP_ADDR=127.0.0.1 GF_SERVER_HTTP_PORT="$grafana_port" \
@@ -88,8 +88,8 @@ else
   say "Grafana: http://127.0.0.1:$grafana_port/d/atom"
 fi
 
-say "Ctrl-C ends it"
+say "press Ctrl-C to stop"
 ended=0
 wait -n || ended=$?
 for log in "$data"/*.log; do tail -n 5 "$log" >&2; done
-fail "a program has ended by itself ($ended); its last words are above"
+fail "a program stopped unexpectedly (exit code $ended); the end of its log is above"
