@@ -3,8 +3,8 @@
 usage: build.py --parts DIR --out DIR [--precision fp32] [--update-manifest]
 
 Reads the files that pack.toml lists under [[parts]] from --parts, and writes those under [[files]] to --out: the same bytes
-on every machine. --precision fp32 makes a float32 decoder instead (540 MB, twice as slow, the reference for the checks).
---update-manifest writes the new sizes and digests into pack.toml; without it they are compared. Progress goes to stderr.
+on every machine. --precision fp32 writes a float32 decoder instead (540 MB, half as fast, the reference for the checks).
+--update-manifest writes the new sizes and digests into pack.toml; without it they are compared. Progress is printed to stderr.
 """
 import argparse
 import hashlib
@@ -33,16 +33,16 @@ def digest(path):
 
 
 def require(manifest, parts):
-    """Stops unless every input is there, and every part is the one that the manifest means."""
+    """Stops unless every input file exists and every part matches the manifest."""
     missing = [HERE / name for name in COMMITTED if not (HERE / name).is_file()]
     missing += [parts / part["path"] for part in manifest["parts"] if not (parts / part["path"]).is_file()]
     if missing:
-        raise SystemExit("missing input: " + ", ".join(map(str, missing)))
+        raise SystemExit("missing input files: " + ", ".join(map(str, missing)))
     for part in manifest["parts"]:
         found = digest(parts / part["path"])
         if found != part["sha256"]:
             raise SystemExit(f"{parts / part['path']} has sha256 {found}, expected {part['sha256']}")
-        say(f"part {part['path']}: {part['size']} bytes, digest as expected")
+        say(f"part {part['path']}: {part['size']} bytes, sha256 as expected")
 
 
 def timed(what, function, *arguments):
@@ -59,13 +59,13 @@ def update(manifest, out):
         table = re.compile(rf'(\[\[files\]\]\npath = "{re.escape(file["path"])}"\n)size = \d+\nsha256 = "\w*"')
         whole, count = table.subn(rf'\g<1>size = {built.stat().st_size}\nsha256 = "{digest(built)}"', whole)
         if count != 1:
-            raise SystemExit(f"pack.toml has {count} tables [[files]] for {file['path']} with size and sha256 after path")
+            raise SystemExit(f"pack.toml has {count} [[files]] tables for {file['path']} with size and sha256 after path, expected 1")
     (HERE / "pack.toml").write_text(whole)
-    say("pack.toml has the new sizes and digests")
+    say("wrote the new sizes and digests to pack.toml")
 
 
 def compare(manifest, out, report):
-    """Says for each built file whether it is byte for byte the one in the manifest."""
+    """Compares the digest of each built file with the manifest."""
     for file in manifest["files"]:
         found = digest(out / file["path"])
         report.expect(found == file["sha256"], f"sha256 of {file['path']}", file["sha256"][:16], found[:16])
@@ -97,7 +97,7 @@ def main():
     elif options.precision == "int8":
         compare(manifest, options.out, report)
     if report.failed:
-        raise SystemExit(f"{len(report.failed)} checks failed: {'; '.join(report.failed)}")
+        raise SystemExit(f"{len(report.failed)} checks of the built files failed: {'; '.join(report.failed)}")
     say("all checks passed")
 
 

@@ -1,7 +1,7 @@
-"""Checks a built pack against committed figures of the origins (checks.json), and says for each what was expected and found.
+"""Checks a built pack against committed figures of the upstream models (checks.json), and reports for each what was expected and found.
 
 The figures come from convert/figures.py: the decoder in float32, the tflite interpreter and the TensorFlow graph, and
-MiniLM's float32 weights. `measure_*` run the built files; figures.py uses the same functions where the origin is ONNX too.
+MiniLM's float32 weights. `measure_*` run the built files; figures.py uses the same functions where the upstream model is ONNX too.
 """
 import json
 import pathlib
@@ -22,13 +22,13 @@ def say(text):
 
 
 class Report:
-    """Collects what failed, so that one run shows all faults."""
+    """Collects the checks that failed, so that one run shows all of them."""
 
     def __init__(self):
         self.failed = []
 
     def expect(self, good, what, expected, found):
-        say(f"  {'good' if good else 'BAD '}  {what}: expected {expected}, found {found}")
+        say(f"  {'ok  ' if good else 'FAIL'}  {what}: expected {expected}, found {found}")
         if not good:
             self.failed.append(what)
 
@@ -40,7 +40,7 @@ def session(path):
 
 
 class Decoder:
-    """decoder.onnx with its cache, greedy, one sequence: what the runtime does, in few lines."""
+    """decoder.onnx with its cache, greedy, one sequence: the work of the runtime in few lines."""
 
     def __init__(self, folder, layers=30, kv_heads=3, head_dim=64):
         self.session = session(folder / "decoder.onnx")
@@ -109,13 +109,13 @@ def check_adapter(folder, plain, report):
     ids = with_adapter.tokenizer.encode("The river runs through the old town and under its three bridges.").ids
     a, b = with_adapter.step(ids, None, 0), without.step(ids, None, 0)
     same = lambda a, b: np.array_equal(a[0], b[0]) and all(np.array_equal(x, y) for x, y in zip(a[1], b[1]))
-    report.expect(same(a, b), "with adapter 0 a prompt as without an adapter", "the same bits", "the same" if same(a, b) else "others")
+    report.expect(same(a, b), "a prompt with adapter 0, against a decoder without adapter", "equal bits", "equal" if same(a, b) else "different")
     a, b = with_adapter.step(ids[:1], a[1], len(ids)), without.step(ids[:1], b[1], len(ids))
-    report.expect(same(a, b), "and a step after it", "the same bits", "the same" if same(a, b) else "others")
+    report.expect(same(a, b), "the step after it", "equal bits", "equal" if same(a, b) else "different")
 
 
 def blocks(pack, frames):
-    """What the nets give for `frames`, by a graph of the nets alone."""
+    """Returns the outputs of the vision networks for `frames`, from a graph of the networks alone."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "features.onnx"
         features.write(pack / "vision", path)
@@ -123,7 +123,7 @@ def blocks(pack, frames):
 
 
 def heads(pack, seen):
-    """Concepts and index vectors as trained/heads.npz says, by plain matrix products: not the way the graph does it."""
+    """Concepts and index vectors as trained/heads.npz says, by plain matrix products, independently of the graph."""
     h = {name: value.astype(np.float64) for name, value in np.load(pack / "trained" / "heads.npz").items()}
     both = np.concatenate([seen[name] for name in features.BLOCKS], 1) @ (h["features"] * h["unit"]) + h["bias"]
     count = len(h["usual"])
@@ -137,7 +137,7 @@ def heads(pack, seen):
 
 
 def check_vision(pack, folder, figures, report):
-    """The nets against tflite's logits and TensorFlow's scores on the fixed picture, and the graph against its heads."""
+    """The networks against tflite's logits and TensorFlow's scores on the test image, and the graph against its heads."""
     labels = (pack / "vision" / "labels.txt").read_text().splitlines()
     frames = np.stack([picture(), np.zeros((300, 300, 3), np.uint8)])
     seen = blocks(pack, frames)
@@ -161,23 +161,23 @@ def check_vision(pack, folder, figures, report):
     report.expect(len(names) == concepts.shape[1], "concept names", concepts.shape[1], len(names))
     wanted_concepts, wanted_vectors = heads(pack, seen)
     apart = float(np.abs(concepts - wanted_concepts).max())
-    report.expect(apart < 1e-3, "largest difference of a concept from the heads' plain product", "< 0.001", f"{apart:.6f}")
+    report.expect(apart < 1e-3, "largest difference between a concept and the plain product of the heads", "< 0.001", f"{apart:.6f}")
     cosine = float((vectors * wanted_vectors).sum(1).min())
-    report.expect(cosine > 0.9999, "cosine of the index vectors with the heads' plain product", "> 0.9999", f"{cosine:.6f}")
+    report.expect(cosine > 0.9999, "cosine between the index vectors and the plain product of the heads", "> 0.9999", f"{cosine:.6f}")
     named = [line.split("\t") for line in (folder / "objects.tsv").read_text().splitlines()]
     strange = [want for want, have in zip(CLASSES.values(), named) if want not in [have[0], have[0] + "s", *",".join(have[1:]).split(",")]]
-    report.expect((len(named), strange) == (len(CLASSES), []), "names of the detector's classes", f"{len(CLASSES)}, each with its own name",
-                  f"{len(named)}, without it: {strange}")
+    report.expect((len(named), strange) == (len(CLASSES), []), "names of the detector's classes", f"{len(CLASSES)}, each with its name",
+                  f"{len(named)}, without their name: {strange}")
     best = np.exp(seen["classes"].astype(np.float64) - 7)
     clear = np.abs(best - features.COUNTED) > 1e-4
     same = bool(((objects > 0) == (best > features.COUNTED))[clear].all())
-    report.expect(same, f"classes with objects are those with a score above {features.COUNTED}", "all", "all" if same else "not all")
+    report.expect(same, f"classes with objects have a score above {features.COUNTED}", "all", "all" if same else "not all")
     lengths = np.linalg.norm(vectors, axis=1)
-    report.expect(bool(np.abs(lengths - 1).max() < 1e-4), "length of the index vectors of the picture and of a dark frame", 1, lengths.round(5).tolist())
+    report.expect(bool(np.abs(lengths - 1).max() < 1e-4), "length of the index vectors of the test image and of a black frame", 1, lengths.round(5).tolist())
 
 
 def check_memory(folder, report):
-    """As many sentences as vectors."""
+    """Checks that there are as many sentences as vectors."""
     with (folder / "memory.safetensors").open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     count = len((folder / "memory.txt").read_text().splitlines())
@@ -185,7 +185,7 @@ def check_memory(folder, report):
 
 
 def check_text(pack, folder, figures, report):
-    """Sentence vectors against MiniLM's float32 weights, alone and as a padded batch."""
+    """Checks sentence vectors against MiniLM's float32 weights, alone and as a padded batch."""
     trained = np.load(pack / "trained" / "heads.npz")
     tokenizer = Tokenizer.from_file(str(folder / "text_tokenizer.json"))
     texts = [case["text"] for case in figures]
@@ -201,11 +201,11 @@ def check_text(pack, folder, figures, report):
         cosine = float(batch[i] @ wanted)
         report.expect(cosine > 0.99, f"cosine of {case['text']!r} with float32", "> 0.99", f"{cosine:.4f}")
         alone = net.run(None, {"input_ids": np.array([rows[i]]), "attention_mask": np.ones((1, len(rows[i])), np.int64)})[0][0]
-        report.expect(float(alone @ batch[i]) > 0.9999, "the same alone and in a padded batch", "> 0.9999", f"{float(alone @ batch[i]):.6f}")
+        report.expect(float(alone @ batch[i]) > 0.9999, "cosine between its vectors alone and in a padded batch", "> 0.9999", f"{float(alone @ batch[i]):.6f}")
 
 
 def run(pack, folder, report):
-    """All checks of the files in `folder`, built from the sources in `pack`."""
+    """Runs all checks of the files in `folder`, built from the sources in `pack`."""
     figures = json.loads((pack / "checks.json").read_text())
     say("checking text.onnx")
     check_text(pack, folder, figures["text"], report)

@@ -52,7 +52,7 @@ class Origin:
         """The vocabulary table as stored: integers [vocabulary, width / 32, 32] with zero point 128, and scales."""
         tensor = self.tensors["token_embd.weight"]
         if tensor.tensor_type.name != "Q8_0":
-            raise SystemExit(f"expected token_embd.weight as Q8_0, found {tensor.tensor_type.name}")
+            raise SystemExit(f"token_embd.weight has type {tensor.tensor_type.name}, expected Q8_0")
         raw = np.asarray(tensor.data).reshape(self.vocabulary, self.width // BLOCK, 2 + BLOCK)
         scale = raw[..., :2].copy().view(np.float16)[..., 0].astype(np.float32)
         return (raw[..., 2:].view(np.int8).astype(np.int16) + 128).astype(np.uint8), scale

@@ -1,4 +1,4 @@
-"""What the two picture nets give for a picture, as blocks of numbers: the ground on which all trained heads stand.
+"""The outputs of the two vision networks for an image, as blocks of numbers: the input of all trained heads.
 
 Used by vision.py, which puts the heads on top, and by train/pictures.py, which saves the blocks of pictures to learn from: so
 training sees exactly what the running pack sees. Square roots and logarithms bring the blocks near to a normal spread, which

@@ -43,7 +43,7 @@ class Graph:
         names = dict(inputs)
         wanted = {value.name for value in graph.input} - {tensor.name for tensor in graph.initializer}
         if wanted != set(inputs):
-            raise SystemExit(f"{path} takes the inputs {sorted(wanted)}, expected {sorted(inputs)}")
+            raise SystemExit(f"{path} has the inputs {sorted(wanted)}, expected {sorted(inputs)}")
         for tensor in graph.initializer:
             names[tensor.name] = tensor.name = prefix + tensor.name
             self.constants.append(tensor)

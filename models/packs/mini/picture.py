@@ -1,4 +1,4 @@
-"""The fixed picture of the checks, drawn by arithmetic, so that no photograph has to be kept."""
+"""The test image of the checks, drawn by arithmetic, so that no photograph is stored."""
 import numpy as np
 
 
