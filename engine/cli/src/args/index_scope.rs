@@ -21,14 +21,14 @@ pub struct IndexScopeArgs {
     #[arg(long = "source", value_name = "SOURCE")]
     sources: Vec<String>,
     /// Only video from this time on: seconds or [HH:]MM:SS of the video, or a date and time such as "2026-11-22 14:05".
-    #[arg(long, value_name = "T", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     #[allow(rustdoc::broken_intra_doc_links, reason = "clap prints the brackets")]
     from: Option<TimeArg>,
     /// Only video before this time, in the same forms.
-    #[arg(long, value_name = "T", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     to: Option<TimeArg>,
     /// Wait until the selected sources are indexed through this time, or to their end.
-    #[arg(long, value_name = "T", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     wait_until: Option<TimeArg>,
     /// Longest wait for --wait-until, in seconds; then continue with what is indexed.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=86_400))]

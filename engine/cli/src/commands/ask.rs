@@ -50,8 +50,8 @@ Examples:
   atom ask \"How many people are there?\"     the most in one frame
   atom ask \"What can be seen?\"
 
-Atom counts over every segment for questions with yes or no, when, how long, how often and how many. It asks any other
-question about the segments that match it best, and the answer cites them. Without a match, the answer is \"Not seen.\"")]
+Questions with yes or no, when, how long, how often and how many are answered from every segment. Any other question is \
+answered from the segments that match it best, which the answer cites; without a match, the answer is \"Not seen.\"")]
 pub struct Ask {
     /// Question in plain words, 1 to 500 characters.
     #[arg(value_parser = valid_question)]

@@ -31,6 +31,11 @@ mod report_tables;
 
 /// Benchmark the engine on this machine.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  atom bench reuse holiday.mp4
+  atom bench overhead holiday.mp4
+  atom bench scale holiday.mp4 --svg scale.svg")]
 pub struct Bench {
     #[command(subcommand)]
     benchmark: Benchmark,
@@ -46,7 +51,7 @@ Configurations, all with the same engine:
   per task    one program per task, one after the other
   kept        the same programs, with their modules loaded before the clock starts
   sequential  all tasks in one graph, which does one thing at a time
-  shared      all tasks in one graph, as `atom run caption.toml index.toml reason.toml` runs them
+  shared      all tasks in one graph, like `atom run caption.toml index.toml reason.toml`
 
 Run nothing else on the machine meanwhile.
 
@@ -56,9 +61,10 @@ Examples:
     Reuse(ReuseArgs),
     /// Measure what the engine costs on top of its model calls.
     #[command(after_help = "\
-A run records every call of a module. The benchmark repeats these calls without a graph, in one loop and in one loop per
-module, while it decodes the video as the run does. Then it moves frames through the graph alone. Run nothing else on the
-machine meanwhile.
+A run records every call of a module. The benchmark repeats these calls without a graph, in one loop and in one loop per \
+module, while it decodes the video as the run does. Then it moves frames through the graph alone.
+
+Run nothing else on the machine meanwhile.
 
 Example:
   atom bench overhead holiday.mp4")]
@@ -66,6 +72,7 @@ Example:
     /// Measure how cost grows with sources, segment length, questions, standing queries and stored segments.
     #[command(after_help = "\
 Several sources are copies of the same video; their prompts are computed without reuse. Stored segments are synthetic.
+
 Run nothing else on the machine meanwhile.
 
 Example:

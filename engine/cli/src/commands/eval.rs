@@ -33,6 +33,10 @@ const RESULTS: &str = "results";
 
 /// Score a model pack on files with reference captions.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  atom eval caption clips/
+  atom eval retrieval clips/")]
 pub struct Eval {
     #[command(subcommand)]
     kind: EvaluationKind,

@@ -21,14 +21,14 @@ use crate::{
 /// Index recordings for search and questions; resumes where it stopped.
 #[derive(Args)]
 #[command(after_help = "\
-A recording is identified by its content: a moved file is not indexed again, a replaced file is. Rows of a recording that
+A recording is identified by its content: a moved file is not indexed again, a replaced file is. Rows of a recording that \
 was deleted from its folder are removed, unless --keep-gone is given or the whole folder is missing or empty.
 
 Examples:
   atom index recordings/
   atom index 'recordings/**/door-*.mp4'
-  atom index recordings/ --watch              index new recordings until Ctrl-C
-  atom index recordings/ --keep \"30d, 20GB\"   remove segments older than 30 days, and the oldest beyond 20 GB")]
+  atom index recordings/ --watch               index new recordings until Ctrl-C
+  atom index recordings/ --keep \"30d, 20GB\"    keep at most 30 days and 20 GB")]
 pub struct Index {
     /// Videos, folders of videos, or patterns such as 'recordings/**/door-*.mp4'.
     #[arg(required = true, value_name = "PATH")]

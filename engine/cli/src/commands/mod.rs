@@ -42,15 +42,17 @@ Examples:
 )]
 pub struct Arguments {
     /// Log more to stderr; repeat the flag (-vv) to log every segment.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
-    /// Format of log lines and messages on stderr.
+    /// Format of log lines and messages on stderr: text, or json with one object per line.
     #[arg(
         long,
         global = true,
         value_enum,
         value_name = "FORMAT",
-        default_value_t
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Global options"
     )]
     pub log_format: LogFormat,
     /// The command.

@@ -32,7 +32,7 @@ pub struct Search {
     #[command(flatten)]
     scope: IndexScopeArgs,
     /// Largest number of hits.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
     /// Continue an earlier search for the same words: the value of its `next`.
     #[arg(long, value_name = "TOKEN")]

@@ -28,7 +28,7 @@ const DEFAULT_COLUMNS: usize = 80;
 /// Count what was seen, by hour.
 #[derive(Args)]
 #[command(after_help = "\
-A segment counts in the hour in which it starts. With --from and --to, all hours that the span touches count in full.
+A segment counts in the hour in which it starts. With --from and --to, all hours that the span touches count in full. \
 Hours are those of the clock in this machine's time zone, or of the video if the start time of its source is unknown.
 
 Examples:

@@ -17,8 +17,8 @@ Examples:
   atom summarize
   atom summarize --source door.mp4 --from 10:00 --to 20:00
 
-A summary consists of captions with their times. Atom uses a caption only if tags, objects or other captions support it,
-and prefers those that cover most of the video.")]
+A summary consists of captions with their times. A caption is used only if tags, objects or other captions support it; \
+those that cover most of the video are chosen, in order of time.")]
 pub struct Summarize {
     #[command(flatten)]
     scope: IndexScopeArgs,
