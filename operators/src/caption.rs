@@ -41,7 +41,7 @@ pub struct Caption {
     pub node: NodeId,
     /// The sentence.
     pub text: String,
-    /// Its vector, of length 1 and in the space of image vectors, if there is a text encoder and this is no draft.
+    /// Its vector, of length 1 and in the space of image vectors, if there is a text encoder and this is not a draft.
     pub vector: Option<Arc<[f32]>>,
     /// True if this is a draft that takes the place of a caption that came too late.
     pub from_draft: bool,

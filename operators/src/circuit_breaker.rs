@@ -32,7 +32,7 @@ impl CircuitBreaker {
                 state.successes += 1;
                 state.failures_in_a_row = 0;
             }
-            // There was nothing to work on, or nobody waited for the result: that is no fault of the work.
+            // There was nothing to work on, or the client had gone: the work itself did not fail.
             Err(Fault {
                 reason: Reason::Missing | Reason::Late | Reason::Cancelled,
                 ..

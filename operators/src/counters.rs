@@ -128,7 +128,7 @@ pub enum Task {
     Reason,
     /// A summary of a window.
     Summary,
-    /// An answer to a person's question.
+    /// An answer to a question of a user.
     Ask,
 }
 

@@ -65,7 +65,7 @@ impl DecoderWorker {
         }
     }
 
-    /// Takes requests from the scheduler that nobody waits for any more.
+    /// Takes from the scheduler the requests whose client has gone.
     fn cancel_unwanted(&mut self) {
         let unwanted = self.active.iter().filter_map(|(ticket, active)| {
             let question = active.question.as_ref()?;

@@ -28,7 +28,7 @@ pub struct CaptionRequest {
     pub node: NodeId,
     /// The segment.
     pub segment: Arc<Segment>,
-    /// Highest number of new tokens.
+    /// Maximum number of new tokens.
     pub max_tokens: usize,
 }
 

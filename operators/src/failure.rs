@@ -1,4 +1,4 @@
-//! Failures as values: each is counted and reported, and the pipeline goes on.
+//! Failures as values: each is counted and reported, and the pipeline continues.
 
 use atom_models::Fault;
 use serde::Serialize;

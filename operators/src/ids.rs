@@ -1,4 +1,4 @@
-//! Numbers that stand for the sources and nodes of a run; the engine knows their names.
+//! Numbers that identify the sources and nodes of a run; the engine knows their names.
 
 use std::fmt;
 

@@ -17,7 +17,7 @@
 //! - [`answer_changes`], [`index`], [`retention`], [`seal`]: results, rows, and the moment when they are final
 //! - [`standing`]: best matches and counts that follow every change of the stored segments
 //!
-//! `examples/custom_operator.rs` shows how to write an operator of one's own.
+//! `examples/custom_operator.rs` shows how to write a custom operator.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod answer_changes;

@@ -33,7 +33,7 @@ pub struct Request {
     pub draft: Option<Arc<str>>,
     /// True if the text encoder answers instead of the decoder.
     pub for_text_encoder: bool,
-    /// Highest number of new tokens.
+    /// Maximum number of new tokens.
     pub max_tokens: usize,
 }
 
@@ -42,7 +42,7 @@ pub struct Request {
 pub enum RequestInput {
     /// A prompt for the decoder.
     Prompt(Prompt),
-    /// The text itself, composed by code; no model is asked.
+    /// The text itself, composed by code; no model is run.
     Text(Arc<str>),
 }
 
@@ -53,7 +53,7 @@ pub enum Subject {
     Segment(NodeId, Arc<Segment>),
     /// A node asks about a window of many segments.
     Window(NodeId, Arc<SummaryWindow>),
-    /// A person asks: about the n-th segment found for the question.
+    /// A question of a user, about the n-th segment found for the question.
     Evidence(Arc<QuestionWithEvidence>, usize),
 }
 
@@ -69,7 +69,7 @@ impl Subject {
 }
 
 impl Request {
-    /// Returns the node that asks, or `None` for a person's question.
+    /// Returns the node that asks, or `None` for a question of a user.
     pub fn node(&self) -> Option<NodeId> {
         match &self.subject {
             Subject::Segment(node, _) | Subject::Window(node, _) => Some(*node),
@@ -83,7 +83,7 @@ impl Request {
             .is_some_and(|prompt| !prompt.options().is_empty())
     }
 
-    /// Returns the prompt, if the decoder is asked.
+    /// Returns the prompt, if the decoder is needed.
     pub fn prompt(&self) -> Option<&Prompt> {
         match &self.input {
             Ok(RequestInput::Prompt(prompt)) => Some(prompt),

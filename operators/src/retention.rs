@@ -17,7 +17,7 @@ pub struct RetentionPolicy {
     pub age_ms: Option<u64>,
     /// Largest size of the store, in bytes.
     pub bytes: Option<u64>,
-    /// Largest number of segments.
+    /// Maximum number of segments.
     pub segments: Option<u64>,
 }
 

@@ -1,7 +1,7 @@
 //! Frame sampling: on a grid of media time, and only where something changed.
 //!
 //! The choice within a window (the media time between two multiples of the segment length) depends only on frames of
-//! that window: the grid is anchored at 0, and the state starts anew at every multiple. So a run that resumes at such a
+//! that window: the grid is anchored at 0, and the state restarts at every multiple. So a run that resumes at such a
 //! multiple chooses the frames that an undisturbed run would have chosen.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -173,7 +173,7 @@ impl Sampler {
     }
 }
 
-/// The sources that a sample node reads, and the segment lengths at whose multiples its state starts anew.
+/// The sources that a sample node reads, and the segment lengths at whose multiples its state is reset.
 #[derive(Clone, Debug, Default)]
 pub struct SampledSources {
     /// Planned sources; a live one has the factor that scales its rate.

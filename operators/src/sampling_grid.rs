@@ -1,6 +1,6 @@
 //! The grid of media time that a sampler chooses frames on.
 //!
-//! The grid is anchored at 0 and starts anew at every multiple of the segment lengths downstream, so a choice depends
+//! The grid is anchored at 0 and restarts at every multiple of the segment lengths downstream, so a choice depends
 //! only on frames of its own window. A source may use the same grid to skip the conversion of frames that no sampler
 //! wants: the choice is the same.
 
@@ -25,7 +25,7 @@ pub struct SamplingGrid {
 type GridCell = (Vec<u64>, u128);
 
 impl SamplingGrid {
-    /// Creates a grid of `fps` cells a second that starts anew at every multiple of each of the lengths.
+    /// Creates a grid of `fps` cells a second that restarts at every multiple of each of the lengths.
     pub fn new(fps: f64, window_lengths_ms: &[u64]) -> Self {
         Self {
             fps,

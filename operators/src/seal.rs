@@ -118,7 +118,7 @@ impl SealBuffer {
             .collect()
     }
 
-    /// Returns the event as it is reported; `None` for an answer that is no change.
+    /// Returns the event as it is reported; `None` for an answer that does not change.
     fn reported(&mut self, event: ResultEvent) -> Option<ResultEvent> {
         match event {
             ResultEvent::Answer(answer) => match self.changes.get_mut(&answer.node) {

@@ -122,7 +122,7 @@ pub(crate) fn run_text_jobs<'s, T: Timestamp>(
     offload(jobs, threads, worker)
 }
 
-/// Returns the completion of a job, unless it was about a person's question.
+/// Returns the completion of a job, unless it was about a question of a user.
 pub(crate) fn completion(processed: Processed<TextJob, TextResult>) -> Option<Decoded> {
     let item = match processed.item {
         TextJob::Rank(generated) => generated.item,
@@ -136,7 +136,7 @@ pub(crate) fn completion(processed: Processed<TextJob, TextResult>) -> Option<De
     Some(Decoded { item, result })
 }
 
-/// Returns the evidence of a job, if it was about a person's question.
+/// Returns the evidence of a job, if it was about a question of a user.
 pub(crate) fn evidence(
     processed: Processed<TextJob, TextResult>,
 ) -> Option<(Arc<Question>, Result<Evidence, Fault>)> {

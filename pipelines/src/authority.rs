@@ -1,7 +1,7 @@
 //! The host and port of a URI on the network.
 //!
-//! Only what no server can have is refused: an empty host, a port that is no number, and an IPv6 address whose port cannot
-//! be told from it. Invariant: an error shows an address only if it is an IPv6 address, because text that cannot be read may
+//! Only impossible addresses are refused: an empty host, a port that is not a number, and an IPv6 address whose port cannot
+//! be distinguished from it. Invariant: an error shows an address only if it is an IPv6 address, because text that cannot be read may
 //! be part of a password.
 
 use std::net::Ipv6Addr;
@@ -15,7 +15,7 @@ pub enum AuthorityError {
     /// An IPv6 address without the brackets that separate it from the port; holds the address as it should be written.
     #[error("uri has an IPv6 address without brackets; write {0}")]
     BareIpv6(String),
-    /// A host is missing, or what follows it is no port.
+    /// A host is missing, or the text after it is not a port.
     #[error("uri has no valid host and port; expected HOST or HOST:PORT after ://")]
     HostOrPort,
 }

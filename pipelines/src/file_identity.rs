@@ -1,4 +1,4 @@
-//! The identity of a file, by which an output is told from an input.
+//! The identity of a file, which distinguishes an output from an input.
 //!
 //! Two names of one file, such as hard links and paths through symbolic links, have one identity.
 

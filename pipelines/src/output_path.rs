@@ -55,7 +55,7 @@ impl OutputPath {
 }
 
 /// Returns the open file of this process that a path names. It is recognised by its name: what the name links to would be
-/// opened anew, at its beginning.
+/// reopened at its beginning.
 fn open_file(path: &Path) -> Option<OutputPath> {
     let special = || OutputPath::Special(path.to_owned());
     match path.to_str()? {

@@ -37,12 +37,12 @@ pub struct JsonlSinkSpec {
     pub drafts: bool,
 }
 
-/// What happens to the lines of earlier runs.
+/// Treatment of the lines of earlier runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum EarlierLines {
-    /// They are appended to if a source is live or a watched folder, and else rotated.
+    /// They are appended to if a source is live or a watched folder, and otherwise rotated.
     #[default]
     Auto,
     /// New lines follow them.

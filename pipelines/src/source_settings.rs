@@ -76,7 +76,7 @@ impl SourceSettings {
     /// The smallest useful TOML text of a camera.
     pub(crate) const EXAMPLE: &str = "uri = \"rtsp://192.0.2.7/door\"\nuser = \"viewer\"\npassword_file = \"door.password\"\nlate_after_ms = 10000\n";
 
-    /// Rejects durations outside their ranges, and a text that is no fingerprint.
+    /// Rejects durations outside their ranges, and a text that is not a fingerprint.
     pub(crate) fn check(&self) -> Result<(), SpecError> {
         in_range("stall_ms", self.stall_ms, 100..=600_000, "100 to 600000")?;
         in_range(

@@ -1,7 +1,7 @@
 //! The check of a server's certificate: the keys `tls` and `tls_fingerprint` of a source.
 //!
 //! Cameras sign their certificates themselves, so the usual check against known authorities refuses them. A fingerprint accepts
-//! exactly one certificate, whoever signed it, whatever host it names and whenever it expires.
+//! exactly one certificate, regardless of its signer, host and expiry.
 
 use std::fmt;
 

@@ -111,7 +111,7 @@ impl Uri {
                 let path = address.split(['?', '#']).next().unwrap_or_default();
                 let extension = path.rsplit('.').next().unwrap_or_default();
                 let extension = extension.to_ascii_lowercase();
-                // An animated image on a web server is no stream either.
+                // An animated image on a web server is not a stream either.
                 !VIDEO_EXTENSIONS.contains(&extension.as_str()) && extension != "gif"
             }
             Self::File(_) | Self::Folder(_) | Self::Test(_) => false,

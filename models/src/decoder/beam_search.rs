@@ -75,7 +75,7 @@ impl BeamSearch {
         for (rank, (score, from, token)) in candidates.into_iter().enumerate() {
             let mut tokens = self.open[from].tokens.clone();
             if self.ends.contains(&token) {
-                // An end that ranks below the beams, or of an empty text, is no result, unless there is only one beam.
+                // An end that ranks below the beams, or of an empty text, is not a result, unless there is only one beam.
                 if rank < self.beams && (self.beams == 1 || !tokens.is_empty()) {
                     self.ended.push(scored(tokens, score, 1));
                 }

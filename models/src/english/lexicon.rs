@@ -73,7 +73,7 @@ pub(super) const PEOPLE: &str = "\
     athlete";
 
 /// Words of packs that name no thing that can be seen: actions, properties, numbers, places in the picture. A word that is also a
-/// noun stands here if captions use it mostly otherwise.
+/// noun is listed here if captions use it mostly otherwise.
 pub(super) const NO_THINGS: &str = "\
     above air area asian attached attempt background bathe below beside big bite black blond blue body bright brown \
     business busy carry catch cell center chase circle climb colored colorful control couple cover covered cut dance dark \

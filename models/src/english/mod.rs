@@ -1,6 +1,6 @@
 //! English grammar of the words that packs know: nouns with article and number, and lists.
 //!
-//! Sentences about what was seen are composed by code, so the words of a pack must be told apart: things that can be seen, and
+//! Sentences about what was seen are composed by code, so the words of a pack must be distinguished: things that can be seen, and
 //! other words (actions, properties, numbers). `lexicon` lists the exceptions, `noun` applies the rules.
 
 mod lexicon;

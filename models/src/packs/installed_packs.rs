@@ -47,7 +47,7 @@ fn in_folder(folder: &Path) -> Option<Result<(Manifest, PathBuf), ModelError>> {
 /// Returns the complete packs in the cache folder, sorted by id.
 ///
 /// # Errors
-/// If there is no cache folder, or a manifest is wrong.
+/// If there is no cache folder, or a manifest is invalid.
 pub fn installed_packs() -> Result<Vec<(Manifest, PathBuf)>, ModelError> {
     let folder = cache_folder::packs(&cache_folder::folder()?);
     let entries = fs::read_dir(&folder).into_iter().flatten().flatten();

@@ -1,6 +1,6 @@
 //! The manifest of a pack, `pack.toml`: its files, their origins and licences, and the settings of its modules.
 //!
-//! The type of a section stands beside the code that it configures; its field docs are the section's documentation.
+//! The type of a section is beside the code that it configures; its field docs are the section's documentation.
 
 use std::{
     env::consts,

@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OriginError {
-    /// A text that is no origin.
+    /// A text that is not an origin.
     #[error(
         "{0:?} is not an origin; expected package:NAME==VERSION:MEMBER, file:PATH, a URL or build"
     )]

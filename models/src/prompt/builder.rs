@@ -36,7 +36,7 @@ pub(crate) struct PromptTemplates {
     pub(crate) caption_similarity: f32,
     /// Template for questions: `{evidence}` stands for tags or a caption, `{question}` for the question.
     pub(crate) reason: String,
-    /// Template for a person's question about a segment known to be relevant; `{evidence}` and `{question}` as above.
+    /// Template for a question of a user about a segment known to be relevant; `{evidence}` and `{question}` as above.
     pub(crate) ask: String,
     /// Function words that an answer may use besides the words of its evidence and its question; empty allows all words.
     #[serde(default, alias = "glue")]
@@ -219,7 +219,7 @@ impl PromptBuilder {
         self.question_prompt(&self.templates.reason, similar, evidence, question)
     }
 
-    /// Builds the prompt for a person's question about a segment known to be relevant.
+    /// Builds the prompt for a question of a user about a segment known to be relevant.
     pub fn ask_prompt(&self, evidence: &str, question: &str) -> Prompt {
         self.question_prompt(&self.templates.ask, "", evidence, question)
     }

@@ -1,7 +1,7 @@
 //! Constrained decoding of captions: banned words, and the visual support for the words that a caption uses.
 //!
 //! The decoder invents some details, such as colours, more often than others. Both rules use the concept scores; a word
-//! that is no concept has no effect.
+//! that is not a concept has no effect.
 
 use serde::{Deserialize, Serialize};
 

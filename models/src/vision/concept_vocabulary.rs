@@ -1,6 +1,6 @@
 //! Concepts, the words that the vision encoder scores, and the lookup that maps the words of a text to them.
 //!
-//! Lookup reduces English inflections to the base forms that concepts have; a word that is no concept maps to none.
+//! Lookup reduces English inflections to the base forms that concepts have; a word that is not a concept maps to none.
 
 use std::{
     collections::{BTreeSet, HashMap},

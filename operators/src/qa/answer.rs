@@ -1,4 +1,4 @@
-//! The answer to a person's question: composed by code from all segments, or the decoder's answers about some, with the segments it
+//! The answer to a question of a user: composed by code from all segments, or the decoder's answers about some, with the segments it
 //! rests on and how complete they are.
 
 use atom_models::{Fault, english::capitalized};
@@ -15,9 +15,9 @@ use crate::{
     stretch::stretch_text,
 };
 
-/// Highest number of segments that an answer cites.
+/// Maximum number of segments that an answer cites.
 const MAX_CITATIONS: usize = 5;
-/// Highest number of different answers that are joined.
+/// Maximum number of different answers that are joined.
 const MAX_ANSWERS: usize = 3;
 
 /// Returns the answer from the evidence and the decoder's answers about its segments, one for each.
@@ -124,7 +124,7 @@ fn joined_answer(
     }
 }
 
-/// Returns true if an answer says more than that nothing was seen.
+/// Returns true if an answer names something that was seen.
 fn is_informative(answer: &str) -> bool {
     let lower = answer.to_lowercase();
     let plain = lower.trim_end_matches('.').trim();

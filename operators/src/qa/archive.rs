@@ -27,7 +27,7 @@ pub struct StoredSegment {
     /// The objects that the detector counted.
     pub objects: Vec<SeenObjects>,
     /// The probability that the segment is evidence for the question, if it is known already: only the pack that encoded
-    /// a segment can tell, and it may be another pack than the run's.
+    /// a segment can name, and it may be another pack than the run's.
     pub probability: Option<f32>,
 }
 

@@ -1,4 +1,4 @@
-//! The evidence for a person's question: the stored segments that it is about, found before the decoder is asked.
+//! The evidence for a question of a user: the stored segments that it is about, found before the decoder is asked.
 //!
 //! Questions of yes or no, when, how long and how often are answered by counting over all segments, by the probability
 //! that each of them meets the condition; how many, by the objects in their frames. What can be seen and what happens is composed
@@ -23,7 +23,7 @@ use crate::{
     summary::moment::Moment,
 };
 
-/// Highest number of segments that the decoder is asked about.
+/// Maximum number of segments that the decoder is asked about.
 const MAX_SEGMENTS: usize = 4;
 /// Probability from which a segment meets the condition of a question.
 const MEETS_CONDITION: f32 = 0.5;

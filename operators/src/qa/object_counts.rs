@@ -12,7 +12,7 @@ use crate::{
     stretch::{Stretch, clock_text, extend, stretch_text},
 };
 
-/// Highest number of stretches that are named.
+/// Maximum number of stretches that are named.
 const MAX_STRETCHES: usize = 5;
 
 /// The counts of a question over the segments so far.

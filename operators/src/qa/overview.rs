@@ -11,7 +11,7 @@ use crate::{
     summary::{moment::Moment, summary_text::summarize_moments},
 };
 
-/// Highest number of scenes that an answer tells.
+/// Maximum number of scenes that an answer describes.
 const MAX_SCENES: usize = 5;
 /// The answer where nothing can be named.
 const NOTHING_NAMED: &str = "Nothing that the pack can name with certainty.";

@@ -28,7 +28,7 @@ pub struct Question {
     pub deadline: Option<Instant>,
     /// Receives the answer while it is generated; each message is the whole text so far.
     pub partial_text: Option<mpsc::Sender<String>>,
-    /// Cancelled when nobody waits for the answer any more.
+    /// Cancelled when the client no longer waits for the answer.
     pub cancellation: CancellationToken,
 }
 
@@ -66,7 +66,7 @@ impl Question {
     /// Checks that the answer is still wanted.
     ///
     /// # Errors
-    /// Fails if nobody waits for it, or its deadline has passed.
+    /// Fails if the client has gone, or its deadline has passed.
     pub fn check_wanted(&self) -> Result<(), Fault> {
         if self.cancellation.is_cancelled() {
             let detail = "the client no longer waits for the answer";

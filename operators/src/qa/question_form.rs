@@ -27,7 +27,7 @@ const YES_NO_OPENERS: &str = "\
 const POLITE_OPENERS: [&str; 4] = ["can you ", "could you ", "will you ", "would you "];
 /// Words of a question for things, rather than for what happens.
 const THING_WORDS: &str = "see seen visible show shown there objects things";
-/// Words that do not tell what a question is about.
+/// Words that do not show the subject of a question.
 const STOP_WORDS: &str = "\
     a an the of in on at to for from with by and or it its this that these those there here they them \
     their he she his her him you we me i what which who whom whose where when why how many much kind \
@@ -78,7 +78,7 @@ impl QuestionForm {
     }
 }
 
-/// Returns the words of a question that tell what it is about.
+/// Returns the words of a question that show its subject.
 pub(crate) fn content_words(text: &str) -> String {
     let words = text.split(|letter: char| !(letter.is_alphanumeric() || letter == '\''));
     let content = words.filter(|word| {

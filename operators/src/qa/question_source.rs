@@ -67,7 +67,7 @@ pub fn question_channel() -> (QuestionSender, QuestionReceiver) {
 impl QuestionSender {
     /// Sends a question; returns true if it was accepted and so will be answered.
     pub fn ask(&self, question: Question) -> bool {
-        // Held while sending: whoever closes the source after that sees the question.
+        // Held while sending: a later close of the source sees the question.
         let closed = self.closer.closed.lock();
         let sender = self.questions.as_ref().filter(|_| !*closed);
         let accepted = sender.is_some_and(|sender| sender.send(question).is_ok());

@@ -13,11 +13,11 @@ use crate::{
     summary::moment::Moment,
 };
 
-/// Highest number of things that are named with their times.
+/// Maximum number of things that are named with their times.
 const MAX_THINGS: usize = 6;
-/// Highest number of further things that are named.
+/// Maximum number of further things that are named.
 const MAX_FURTHER_THINGS: usize = 6;
-/// Highest number of stretches that are named with a thing.
+/// Maximum number of stretches that are named with a thing.
 const MAX_STRETCHES: usize = 3;
 
 /// A thing with the stretches in which it was seen.

@@ -15,9 +15,9 @@ use crate::{
     summary::moment::Moment,
 };
 
-/// Highest number of things that an answer names.
+/// Maximum number of things that an answer names.
 const MAX_THINGS: usize = 5;
-/// Highest number of things that are named where none is certain.
+/// Maximum number of things that are named where none is certain.
 const MAX_LIKELY_THINGS: usize = 3;
 
 /// A question that code answers.
@@ -67,7 +67,7 @@ impl SegmentQuestion {
 }
 
 /// Returns the number of a noun of these classes in a moment: the most in one frame. Where the detector does not know the thing, tags
-/// and caption tell only whether there is any.
+/// and caption only show if there is any.
 fn count(question: &CountedNoun, noun: &str, moment: &Moment, classes: &[String]) -> String {
     // The detector knows no properties, so "red cars" cannot be counted.
     let countable = !question.has_adjectives(noun);

@@ -33,7 +33,7 @@ pub struct Candidate {
     pub segment: u64,
 }
 
-/// A concept in an hour of a source, as numbers that stand for names.
+/// A concept in an hour of a source, as numbers that represent names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Sighting {
     /// The source.

@@ -95,7 +95,7 @@ impl QuerySpec {
         millionths(self.threshold)
     }
 
-    /// Returns the probability from which a matching segment goes on matching, in millionths.
+    /// Returns the probability from which a matching segment continues to match, in millionths.
     pub fn stay_threshold(&self) -> u32 {
         millionths(self.threshold * STAY_FACTOR)
     }

@@ -1,7 +1,7 @@
 //! Summaries of every minute, and of longer spans made of minutes.
 //!
-//! In reading order: the settings ([`summary_spec`]), a moment with the words that bear its caption out ([`moment`]), the
-//! captions that a scene bears out (`scene_words`), the scenes that are told ([`told_scenes`]) and their text ([`summary_text`]), a window with its moments ([`summary_window`]), and the
+//! In reading order: the settings ([`summary_spec`]), a moment with the words that support its caption ([`moment`]), the
+//! captions that a scene supports (`scene_words`), the scenes that are described ([`told_scenes`]) and their text ([`summary_text`]), a window with its moments ([`summary_window`]), and the
 //! operator that waits until a window is complete ([`summarize`]).
 
 pub mod moment;

@@ -1,4 +1,4 @@
-//! A moment that can be told: a segment with its caption and the words that bear the caption out.
+//! A moment that can be described: a segment with its caption and the words that support the caption.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -16,7 +16,7 @@ const FUNCTION_WORDS: &str = "\
     his her their there some that this these those other another while out off through along around across as front back side top \
     lot lots many much several each all very who which has have having between against";
 
-/// A segment with its caption and the words that bear it out.
+/// A segment with its caption and the words that support it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Moment {
     /// Name of the source; empty where only one is concerned.
@@ -58,7 +58,7 @@ impl Moment {
     /// Returns the words that the encoder and the detector found, likely ones too.
     pub(crate) fn seen_words(&self) -> BTreeSet<&str> {
         let objects = self.objects.iter().map(|object| &*object.name);
-        // The class "traffic light" bears out "light" as well.
+        // The class "traffic light" supports "light" as well.
         let objects = objects.flat_map(|name| name.split(' ').chain([name]));
         possible_tags(&self.tags).chain(objects).collect()
     }
@@ -94,7 +94,7 @@ impl Moment {
         self.shows(word) || self.says(word)
     }
 
-    /// Returns true if its tags or objects have this word of a caption. Any word for people is borne out by a person that the
+    /// Returns true if its tags or objects have this word of a caption. Any word for people is supported by a person that the
     /// detector found.
     pub(crate) fn shows(&self, word: &str) -> bool {
         self.shows_person() && is_person(&singular(word))
@@ -112,7 +112,7 @@ impl Moment {
     }
 }
 
-/// Returns true if a word in its base form bears out a word of a caption in any form.
+/// Returns true if a word in its base form supports a word of a caption in any form.
 fn bears_out(seen: &str, word: &str) -> bool {
     base_forms(word).iter().any(|form| form == seen)
 }

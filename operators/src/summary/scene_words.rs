@@ -1,6 +1,6 @@
-//! The words of a scene's captions, how far tags, objects and other captions bear them out, and the caption that is borne out best.
+//! The words of a scene's captions, how far tags, objects and other captions support them, and the caption that is supported best.
 //!
-//! A caption is borne out if its subject and at least half of its things are: by a tag or an object of the scene, or by another
+//! A caption is supported if its subject and at least half of its things are: by a tag or an object of the scene, or by another
 //! caption. So a single wrong caption is never chosen.
 
 use std::collections::{BTreeSet, HashMap};
@@ -13,10 +13,10 @@ use crate::summary::moment::{Moment, content_words, names_thing};
 const CAPTION_WEIGHT: f32 = 0.25;
 /// Weight of a word that names no thing, beside that of a thing.
 const ACTION_WEIGHT: f32 = 0.3;
-/// Penalty for a thing that is not borne out, beside the weight of one that is for the whole scene.
+/// Penalty for a thing that is not supported, beside the weight of one that is for the whole scene.
 const MISSING_PENALTY: f32 = 0.25;
 
-/// The degree to which a word of a scene's captions is borne out.
+/// The degree to which a word of a scene's captions is supported.
 #[derive(Clone, Copy, Debug, Default)]
 struct WordSupport {
     /// Time for which tags or objects show it.
@@ -28,7 +28,7 @@ struct WordSupport {
 }
 
 impl WordSupport {
-    /// Returns true if it is borne out: by a tag, an object, or a second caption.
+    /// Returns true if it is supported: by a tag, an object, or a second caption.
     fn is_borne_out(self) -> bool {
         self.shown_ms > 0 || self.said > 1
     }
@@ -42,7 +42,7 @@ impl WordSupport {
     }
 }
 
-/// The captions of a scene, and how far their words are borne out.
+/// The captions of a scene, and how far their words are supported.
 #[derive(Debug, Default)]
 pub(super) struct SceneWords {
     /// By word in the singular.
@@ -88,7 +88,7 @@ impl SceneWords {
         self.words.get(word).copied().unwrap_or_default()
     }
 
-    /// Returns the caption that is borne out best; `None` if none is.
+    /// Returns the caption that is supported best; `None` if none is.
     pub(super) fn best_caption(&self) -> Option<BorneCaption<'_>> {
         let candidates = self.captions.iter();
         let candidates = candidates.filter_map(|(caption, ms)| self.borne_caption(caption, *ms));
@@ -102,7 +102,7 @@ impl SceneWords {
         })
     }
 
-    /// Returns a caption with its weight; `None` if its subject or more than half of its things are not borne out.
+    /// Returns a caption with its weight; `None` if its subject or more than half of its things are not supported.
     fn borne_caption<'c>(&self, caption: &'c str, ms: u64) -> Option<BorneCaption<'c>> {
         let words = content_words(caption);
         let things = words.iter().filter(|word| names_thing(word));
@@ -137,10 +137,10 @@ impl SceneWords {
     }
 }
 
-/// A caption that its scene bears out.
+/// A caption that its scene supports.
 pub(super) struct BorneCaption<'c> {
     pub(super) text: &'c str,
-    /// The things in it that are borne out, in the singular.
+    /// The things in it that are supported, in the singular.
     things: Vec<String>,
     pub(super) weight: f32,
 }

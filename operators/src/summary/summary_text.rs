@@ -1,4 +1,4 @@
-//! The text of a summary: told scenes with their times, joined by code.
+//! The text of a summary: described scenes with their times, joined by code.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use crate::summary::{
     told_scenes::{ToldScene, tell_scenes},
 };
 
-/// Highest number of things that are named where no caption is borne out.
+/// Maximum number of things that are named where no caption is supported.
 const MAX_THINGS: usize = 5;
 /// The summary of moments of which nothing is certain.
 const NOTHING_CERTAIN: &str =
     "Nothing certain: no caption is borne out by tags, objects or another caption.";
 
-/// Returns the summary of moments in order of time, with the scenes that it tells: at most `most`.
+/// Returns the summary of moments in order of time, with the scenes that it describes: at most `most`.
 pub fn summarize_moments(moments: &[Moment], most: usize) -> (String, Vec<ToldScene>) {
     let told = tell_scenes(moments, most);
     let text = match told.is_empty() {

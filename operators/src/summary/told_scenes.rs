@@ -1,7 +1,7 @@
-//! The scenes of many moments, each told by the caption that most of it bears out.
+//! The scenes of many moments, each described by the caption that most of it supports.
 //!
-//! Moments whose pictures are alike form a scene, wherever they are. A caption may tell its scene only if its subject and at least
-//! half of its things are borne out: by a tag or an object of the scene, or by another caption. No word is added.
+//! Moments whose pictures are alike form a scene, wherever they are. A caption may describe its scene only if its subject and at least
+//! half of its things are supported: by a tag or an object of the scene, or by another caption. No word is added.
 
 use atom_models::cosine;
 
@@ -11,24 +11,24 @@ use crate::{
 };
 
 /// Cosine from which two pictures belong to one scene. On a test recording of 16 scenes, neighbours within a scene have 0.72 and
-/// more, neighbours in different scenes at most 0.74, with 0.41 and less in 12 of 15 cases. A higher value tells more scenes.
+/// more, neighbours in different scenes at most 0.74, with 0.41 and less in 12 of 15 cases. A higher value describes more scenes.
 const SAME_SCENE: f32 = 0.7;
 /// Number of scenes, those seen last, that a moment may belong to; it bounds the work for very long videos.
 const RECENT_SCENES: usize = 100;
-/// Highest number of stretches that are named with a scene.
+/// Maximum number of stretches that are named with a scene.
 const MAX_STRETCHES: usize = 3;
 
-/// A scene with the caption that tells it.
+/// A scene with the caption that describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToldScene {
     /// The caption, without its full stop.
     pub sentence: String,
-    /// When: start and end in milliseconds of media time, of the moments that have at least half of its things.
+    /// Start and end in milliseconds of media time, of the moments that have at least half of its things.
     pub spans: Vec<(u64, u64)>,
     /// The number of these moments.
     pub moments: usize,
     stretches: Vec<Stretch>,
-    /// Its share of the video, weighted with how well it is borne out.
+    /// Its share of the video, weighted with how well it is supported.
     weight: f32,
 }
 
@@ -61,7 +61,7 @@ pub fn tell_scenes(moments: &[Moment], most: usize) -> Vec<ToldScene> {
 
 /// Groups moments by the likeness of their pictures. Each joins the scene that is most like it, among those seen last.
 fn scenes(moments: &[Moment]) -> Vec<Vec<&Moment>> {
-    // The scene seen last stands last.
+    // The scene seen last comes last.
     let mut scenes: Vec<Vec<&Moment>> = Vec::new();
     for moment in moments {
         let recent = scenes.len().saturating_sub(RECENT_SCENES);
@@ -89,7 +89,7 @@ fn likeness(scene: &[&Moment], moment: &Moment) -> f32 {
     alike.fold(0.0, f32::max)
 }
 
-/// Returns a scene with the caption that it bears out best; `None` if it bears none out.
+/// Returns a scene with the caption that it supports best; `None` if it supports none.
 fn tell(scene: &[&Moment]) -> Option<ToldScene> {
     let words = SceneWords::of(scene);
     let caption = words.best_caption()?;
@@ -112,7 +112,7 @@ fn spans(stretches: &[Stretch]) -> Vec<(u64, u64)> {
     spans.map(|span| (span.start_ms, span.end_ms)).collect()
 }
 
-/// Joins scenes that are told by the same sentence.
+/// Joins scenes that are described by the same sentence.
 fn join_equal(told: &mut Vec<ToldScene>) {
     let mut joined: Vec<ToldScene> = Vec::new();
     for scene in told.drain(..) {

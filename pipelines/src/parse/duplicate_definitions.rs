@@ -1,6 +1,6 @@
 //! Finds the first definition of a table or key that is defined twice, so that an error can name both lines.
 //!
-//! TOML parsers only tell where the second one is. The text is valid up to there, so lines can be compared.
+//! TOML parsers only report the second one. The text is valid up to there, so lines can be compared.
 
 /// Returns the number of an earlier line that defines the same table, or the same key in the same table, as a line; lines are
 /// counted from 1. `None` if the line defines nothing for a second time.
@@ -36,7 +36,7 @@ struct Definition<'t> {
     line: usize,
     table: &'t str,
     key: Option<&'t str>,
-    /// The number of tables before it, which tells elements of lists of tables apart.
+    /// The number of tables before it, which distinguishes elements of lists of tables.
     section: usize,
 }
 
