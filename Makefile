@@ -1,27 +1,27 @@
-# Every task of a clone. What a task needs and the machine lacks is installed first.
+# The tasks of a clone. Each task first installs what it needs and the machine lacks.
 
 TOOLS := $(or $(ATOM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/atom)/tools/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-live dashboard check test torture bench
 
-help: ## this list
+help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-setup: ## installs system packages and the default pack, builds the program, fetches a demo video
+setup: ## install system packages and the default pack, build the program, download a demo video
 	@scripts/setup.sh
 
-demo: setup ## captions, answers and a search of a real video
+demo: setup ## caption a real video, search it and ask about it
 	@scripts/demo.sh
 
-demo-live: setup ## a camera on this machine and its live captions, until Ctrl-C
+demo-live: setup ## caption a simulated camera live, until Ctrl-C
 	@scripts/demo-live.sh
 
-dashboard: ## Prometheus, and Grafana if installed, for a run that listens on port 9600, until Ctrl-C
+dashboard: ## show a run that listens on port 9600 in Prometheus, and in Grafana if it is installed, until Ctrl-C
 	@scripts/setup.sh prometheus
 	@dashboards/up.sh
 
-check: ## format, lints, documentation, licences and sources of dependencies, spelling
+check: ## check format, lints, documentation, spelling, and the licences and sources of dependencies
 	@scripts/setup.sh check
 	cargo fmt --all --check
 	$(TOOLS)/typos
@@ -29,11 +29,11 @@ check: ## format, lints, documentation, licences and sources of dependencies, sp
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps
 
-test: setup ## all tests
+test: setup ## run all tests
 	@scripts/setup.sh prometheus
 	cargo test --release --locked --workspace
 
-torture: setup ## what the tests do in seconds, for many minutes: cameras that fail, overload, kinds of video, kills, random input
+torture: setup ## run the long versions of some tests: failing cameras, overload, video formats, kills, random input
 	cargo build --release --locked --workspace
 	ATOM_CUTS=100 cargo test --release --locked -p atom-tests --test live again_and_again -- --nocapture
 	ATOM_JOINS=30 cargo test --release --locked -p atom-tests --test concealed_cameras reconnect -- --nocapture
@@ -44,5 +44,5 @@ torture: setup ## what the tests do in seconds, for many minutes: cameras that f
 	ATOM_REQUESTS=20000 cargo test --release --locked -p atom-tests --test http_fuzz -- --nocapture
 	ATOM_FUZZ_FACTOR=100 cargo test --release --locked -p atom-tests --test fuzz -- --nocapture
 
-bench: setup ## measures this machine and writes docs/benchmarks.md
+bench: setup ## measure this machine and write docs/benchmarks.md
 	@scripts/bench.sh

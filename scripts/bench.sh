@@ -58,7 +58,7 @@ reuse() {
     printf '\n'
 }
 
-# The same work in a plain Python program, in an environment of its own.
+# Measures the same work in a plain Python program, in a Python environment of its own.
 peer() {
     local environment="$cache/build/peer"
     if [ ! -x "$environment/bin/python" ]; then
@@ -73,7 +73,7 @@ peer() {
     printf '\n'
 }
 
-# How cost grows, on some seconds of the demo video.
+# Measures how the cost grows with the input, on some seconds of the demo video.
 scale() {
     recording 16 "$folder/short.mp4"
     printf '## How cost grows\n\n`atom bench scale` varies one quantity at a time, on 16 s of 720p video. Runs caption segments of four seconds unless the table says otherwise.\n\n'
@@ -97,7 +97,7 @@ scale() {
     scale
     say "indexing ..."
     indexing
-    say "the index at size ..."
+    say "large indexes ..."
     printf '\n'
     cargo bench --quiet --locked -p atom-lab --bench store
     say "standing queries ..."

@@ -5,13 +5,12 @@
 #   scripts/capture-outputs.sh target/release/atom target/outputs
 #   diff -r before/outputs target/outputs
 #
-# Every command runs in a temporary folder with the packs `fake` and `mini` on the demo video (see scripts/setup.sh).
+# Each command runs in a temporary folder, with the packs `fake` and `mini`, on the demo video (see scripts/setup.sh).
 # Each file holds the command line, the exit code, stdout and stderr. Run times, memory sizes, the path of the temporary
-# folder, the user's cache and ports are replaced by placeholders; nothing else is. Left out or sorted, because two runs
-# of one build differ: how requests meet in the decoder's batches (its runs and items), how the drafts of `live` fall
-# between its captions, the order in which recordings are reported, the numbers of `atom bench` (only its keys are kept)
-# and the values of `/metrics`. Recordings are indexed one after another, because row ids, and with them the order of
-# equal scores, follow the order in which segments are sealed.
+# folder, the user's cache and ports are replaced by placeholders. Some output differs between two runs of the same build.
+# Left out are the runs and items of the decoder, the numbers of `atom bench` (only their keys are kept) and the values of
+# `/metrics`. Sorted are the captions and drafts of `live`, and the reports of recordings. Recordings are indexed one after
+# another, because row ids, and with them the order of equal scores, follow the order in which segments are sealed.
 set -euo pipefail
 [ $# = 2 ] || { echo "usage: $0 ATOM_BINARY OUT_DIR" >&2; exit 2; }
 atom="$(realpath "$1")"
@@ -20,18 +19,18 @@ out="$(realpath "$2")"
 root="$(cd "$(dirname "$0")/.." && pwd)"
 cache="${ATOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/atom}"
 video="$cache/demo/bikes.mp4"
-[ -f "$video" ] || { echo "$video is missing: run make setup" >&2; exit 1; }
+[ -f "$video" ] || { echo "the demo video $video does not exist; run make setup" >&2; exit 1; }
 
 work="$(mktemp -d)"
 trap 'rm -r "$work"' EXIT
 export TZ=UTC XDG_DATA_HOME="$work/data" ATOM_CACHE="$cache"
 cd "$work"
-# Help texts name the program by its file.
+# Help texts contain the file name of the program.
 mkdir bin
 ln -s "$atom" bin/atom
 atom="$work/bin/atom"
 
-# Replaces what differs between two runs of one build.
+# Replaces values that differ between two runs of the same build.
 normalised() {
   sed -E -e "s#$work#WORK#g" -e "s#$cache#CACHE#g" -e 's#127\.0\.0\.1:[0-9]{4,5}#127.0.0.1:PORT#g' \
     -e 's/"at_utc":"[^"]*"/"at_utc":"UTC"/g' \
@@ -39,7 +38,7 @@ normalised() {
     -e 's/^(ms a file|ms per file|  to look|  to caption|  encoding|  captioning) .*/\1/'
 }
 
-# Sorts the output of `index`, which works on several recordings at once.
+# Sorts the output of `index`, which processes several recordings at a time.
 in_order() { if [ "$1" = index ]; then sort; else cat; fi; }
 
 # capture NAME ARGUMENT...: runs atom and writes its output to NAME.txt.
@@ -65,7 +64,7 @@ keep() {
   esac | normalised > "$out/$1"
 }
 
-# Tables, triggers and rows of an index; vectors and pictures by their hash.
+# Prints the tables, triggers and rows of an index; vectors and thumbnails as hashes.
 dump_store() {
   python3 - "$1" << 'PYTHON'
 import hashlib, sqlite3, sys
@@ -93,11 +92,11 @@ help_texts() {
   for name in list install verify; do capture "help/models-$name" models "$name" --help; done
 }
 
-# Documentation, checks, drawings and packs.
+# Captures documentation, checks, graphs and packs.
 documents() {
   local kind
   capture docs/overview docs
-  # The overview lists the kinds, each at the beginning of an indented line.
+  # The overview lists one kind per indented line.
   for kind in source query $("$atom" docs | sed -nE 's/^  ([a-z_]+) .*/\1/p' | sort -u); do capture "docs/$kind" docs "$kind"; done
   for file in "$root"/pipelines/library/*.toml; do
     local name
@@ -115,7 +114,7 @@ documents() {
   capture models/verify-unknown models verify nonesuch
 }
 
-# Error messages of typical mistakes.
+# Captures the error messages of typical mistakes.
 mistakes() {
   capture errors/no-command
   capture errors/unknown-command indx
@@ -149,7 +148,7 @@ mistakes() {
   capture errors/bench-no-video bench reuse none.mp4 --pack fake
 }
 
-# pipelines PACK: the pipelines of the library and the captions of one video.
+# pipelines PACK: captures the pipelines of the library and the captions of one video.
 pipelines() {
   local pack="$1" name source format
   for file in "$root"/pipelines/library/*.toml; do
@@ -176,7 +175,7 @@ pipelines() {
   capture "$pack/caption/pattern" caption 'test://ball?seconds=6' --pack "$pack"
 }
 
-# reading PACK: the index of a folder, and every command that reads it.
+# reading PACK: captures the index of a folder, and every command that reads it.
 reading() {
   local pack="$1" form
   mkdir -p recordings/door
@@ -256,7 +255,7 @@ watch_events() {
   interrupted 2 "$1/watch/one" watch bike --after 0 --store store.db
 }
 
-# evaluation PACK: both evaluations on two files.
+# evaluation PACK: captures both evaluations on two files.
 evaluation() {
   mkdir -p exam
   cp bikes.mp4 exam/
@@ -271,7 +270,7 @@ evaluation() {
   capture "$1/eval/leak" eval caption exam --pack "$1" --check-leak
 }
 
-# The keys of the JSON of `atom bench`; of its numbers no two runs agree.
+# Captures the JSON keys of `atom bench`; its numbers differ between runs.
 benchmarks() {
   local which
   mkdir -p "$out/bench"
@@ -282,7 +281,7 @@ benchmarks() {
   done
 }
 
-# The HTTP endpoints of a run that listens: names and help of metrics, health, standing queries.
+# Captures the HTTP endpoints of a run that listens: names and help texts of metrics, health, standing queries.
 http() {
   local address process
   sed -e 's/^name = .*/&\npack = "fake"/' -e 's/^\[source.camera\]/&\nlive = true/' "$root/pipelines/library/live.toml" > live.toml

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts a camera on this machine that plays the demo video, and prints its captions with their delay until Ctrl-C.
+# Starts a simulated camera that plays the demo video, and prints its captions with their delay until Ctrl-C.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 video="${ATOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/atom}/demo/bikes.mp4"
@@ -24,8 +24,8 @@ done
 read -r address < address
 
 cp "$root/pipelines/library/live.toml" .
-printf '\na camera plays at %s\n$ atom run live.toml --source camera=%s %s\n' "$address" "$address" "$*"
-printf 'columns: time, delay after the end of the scene, camera, caption; Ctrl-C stops it\n\n'
-# Ctrl-C reaches this shell too: atom stops by itself, then the trap above stops the camera.
+printf '\nthe simulated camera plays at %s\n$ atom run live.toml --source camera=%s %s\n' "$address" "$address" "$*"
+printf 'columns: time, delay after the end of the segment, camera, caption; press Ctrl-C to stop\n\n'
+# Ctrl-C also reaches this shell: atom stops by itself, then the trap above stops the camera.
 trap : INT
 "$root/target/release/atom" run live.toml --source "camera=$address" "$@"

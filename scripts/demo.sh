@@ -17,11 +17,11 @@ show search "a bicycle locked to a fence" --store three-branches.db --limit 3
 show ask "Is there a bicycle?" --store three-branches.db
 show ask "What is on the street?" --store three-branches.db
 show summarize --store three-branches.db
-printf '\nThe encoder and the decoder were loaded once and served all three branches:\n'
+printf '\nAll three branches shared one encoder and one decoder:\n'
 python3 -c '
 import json
 report = json.load(open("report.json"))
 for name, module in report["modules"].items():
-    print("  {}: loaded {} time, {} runs, {:.2f} s".format(name, module["loads"], module["runs"], module["seconds"]))
-print("  {:.1f} s in all, {} MB of memory at most".format(report["wall_seconds"], report["peak_rss_bytes"] // 1_000_000))
+    print("  {}: loads {}, runs {}, {:.2f} s".format(name, module["loads"], module["runs"], module["seconds"]))
+print("  {:.1f} s in total, peak memory {} MB".format(report["wall_seconds"], report["peak_rss_bytes"] // 1_000_000))
 '

