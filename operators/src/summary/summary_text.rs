@@ -13,7 +13,7 @@ use crate::summary::{
 const MAX_THINGS: usize = 5;
 /// The summary of moments of which nothing is certain.
 const NOTHING_CERTAIN: &str =
-    "Nothing certain: no caption is borne out by tags, objects or another caption.";
+    "Nothing certain: no caption is confirmed by tags, objects or another caption.";
 
 /// Returns the summary of moments in order of time, with the scenes that it describes: at most `most`.
 pub fn summarize_moments(moments: &[Moment], most: usize) -> (String, Vec<ToldScene>) {
