@@ -40,7 +40,7 @@ impl fmt::Display for StreamKind {
             Self::Frames => "frames of a source",
             Self::Samples => "sampled frames",
             Self::Encoded => "encoded frames",
-            Self::Scenes => "scenes",
+            Self::Scenes => "segments",
             Self::Captions => "captions",
             Self::Answers => "answers",
             Self::Summaries => "summaries",

@@ -100,7 +100,7 @@ pub enum AnswerForm {
 impl ReasonSpec {
     /// Smallest useful settings of this node in a pipeline file.
     pub const EXAMPLE: &str =
-        "kind = \"reason\"\ninputs = [\"scenes\"]\nask = \"Is a person in the picture?\"\n";
+        "kind = \"reason\"\ninputs = [\"scenes\"]\nask = \"Is there a person?\"\n";
 
     /// Rejects an empty or too long question, options without a choice, and numbers outside their ranges.
     pub fn check(&self) -> Result<(), SpecError> {

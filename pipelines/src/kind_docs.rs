@@ -236,7 +236,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("inputs  encoded frames\noutput  scenes\n"),
+            text.contains("inputs  encoded frames\noutput  segments\n"),
             "{text}"
         );
         assert!(

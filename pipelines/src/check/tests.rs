@@ -56,7 +56,7 @@ fn nodes_are_suggested_between_two_nodes_that_do_not_fit() {
         problems_after_captions("[node.words]\nkind = \"caption\"\ninputs = [\"frames\"]\n");
     assert_eq!(
         problems,
-        "a.toml:17: node \"words\" (caption) accepts scenes, but \"frames\" outputs sampled frames\n    \
+        "a.toml:17: node \"words\" (caption) accepts segments, but \"frames\" outputs sampled frames\n    \
          hint: insert nodes: \"frames\" -> encode -> segment -> \"words\"; or use the input \"scenes\""
     );
 }

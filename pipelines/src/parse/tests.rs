@@ -64,7 +64,7 @@ fn missing_kinds_inputs_and_settings_are_reported() {
     for part in [
         "1: node \"who\" has no inputs",
         "1: node \"who\" (reason) requires the key \"ask\"",
-        "hint: for example: ask = \"Is a person in the picture?\"",
+        "hint: for example: ask = \"Is there a person?\"",
         "3: sink \"out\" has no kind",
     ] {
         assert!(problems.contains(part), "{part} not in\n{problems}");
