@@ -3,16 +3,16 @@
 
 use tracing::debug;
 
-/// The limit that is asked for. The programs that Atom starts inherit it, and some are slow with millions.
+/// The limit that is requested. The programs that Atom starts inherit it, and some are slow with millions.
 const WANTED: u64 = 65_536;
-/// The limit that is assumed if the system does not tell it.
+/// The limit that is assumed if the system does not report one.
 const USUAL: u64 = 1024;
 
 /// Raises the limit as far as the system allows.
 pub fn raise_descriptor_limit() {
     match rlimit::increase_nofile_limit(WANTED) {
-        Ok(limit) => debug!(limit, "open files and connections"),
-        Err(error) => debug!(%error, "the limit of open files stays"),
+        Ok(limit) => debug!(limit, "limit of open files and connections"),
+        Err(error) => debug!(%error, "cannot raise the limit of open files"),
     }
 }
 

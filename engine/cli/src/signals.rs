@@ -1,6 +1,6 @@
 //! Signals: the first Ctrl-C (or SIGTERM) drains the run, the second one ends the program; SIGHUP reopens output files.
 //!
-//! Invariant: a program that ends at once leaves its threads no time in which their models are half gone. `std::process::exit`
+//! Invariant: a program that ends at once runs no destructors while its threads use the models. `std::process::exit`
 //! would run the destructors of the ONNX Runtime library while modules run, and their errors would be logged, or even
 //! stored, as if the models had failed.
 
@@ -81,9 +81,9 @@ struct StopRequests {
 /// The action that a signal requests.
 #[derive(Debug, PartialEq, Eq)]
 enum StopAction {
-    /// Finish what is under way.
+    /// Finish the work in progress.
     Drain,
-    /// It is the first request once more.
+    /// None: the signal repeats the first request.
     Nothing,
     /// End the program.
     EndAtOnce,

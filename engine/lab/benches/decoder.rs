@@ -98,7 +98,7 @@ fn reuse(criterion: &mut Criterion) {
             reuse,
             ..SchedulerSettings::default()
         };
-        let name = if reuse { "reused" } else { "computed anew" };
+        let name = if reuse { "reused" } else { "computed again" };
         group.bench_function(name, |bencher| {
             bencher.iter_batched_ref(
                 || {
@@ -192,7 +192,7 @@ fn question_latency(_: &mut Criterion) {
     }
     let [beginnings, under_way] = [held.0, held.1].map(|bytes| bytes >> 20);
     print(&format!(
-        "keys and values: {beginnings} MiB of beginnings, {under_way} MiB of what is under way"
+        "keys and values: {beginnings} MiB of pinned prefixes, {under_way} MiB of running sequences"
     ));
 }
 

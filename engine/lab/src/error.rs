@@ -205,7 +205,7 @@ impl LabError {
     }
 }
 
-/// Lists texts below an error, a line each.
+/// Lists texts below an error, one per line.
 fn listed(texts: &[String]) -> String {
     let lines = texts.iter().map(|text| format!("\n  {}", printable(text)));
     lines.collect()

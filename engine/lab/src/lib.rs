@@ -1,7 +1,7 @@
 //! Evaluation of packs and benchmarks of the engine: [`eval`] compares a pack's output with what people wrote,
 //! [`mod@bench`] measures what sharing modules saves and how cost grows.
 //!
-//! The commands `atom eval` and `atom bench` print what is measured here. Nothing that runs pipelines depends on it.
+//! The commands `atom eval` and `atom bench` print these measurements. No crate that runs pipelines depends on this one.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod bench;

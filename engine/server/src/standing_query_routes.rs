@@ -1,7 +1,7 @@
 //! Standing queries over HTTP: listed with their matches, added and removed during a run.
 //!
-//! A request opens the indexes of the run anew and changes the queries in them; the task that maintains the matches
-//! notices within a moment. POST adds a query of a new name; PUT adds or replaces the query of its path.
+//! A request opens the indexes of the run and changes the queries in them; the task that maintains the matches notices
+//! within a moment. POST adds a query of a new name; PUT adds or replaces the query of its path.
 
 use axum::{
     Json, Router,

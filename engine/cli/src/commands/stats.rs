@@ -22,7 +22,7 @@ use crate::{
 
 /// Number of things in a table or heat map by default.
 const DEFAULT_TOP: usize = 20;
-/// Width of the output if neither the terminal nor the environment tells it.
+/// Width of the output if neither the terminal nor the environment has one.
 const DEFAULT_COLUMNS: usize = 80;
 
 /// Count what was seen, by hour.

@@ -8,7 +8,7 @@ use std::{
 /// True if messages are JSON objects.
 static JSON: AtomicBool = AtomicBool::new(false);
 
-/// Writes all messages from now on as JSON objects, a line each, and draws no progress bar.
+/// Writes all messages from now on as JSON objects, one per line, and draws no progress bar.
 pub fn write_messages_as_json() {
     JSON.store(true, Relaxed);
 }

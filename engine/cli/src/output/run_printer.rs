@@ -22,7 +22,7 @@ use super::{
 pub enum ResultFormat {
     /// A line of text with times.
     Text,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
     /// The format of a sink that writes to stdout.
     Sink(Box<dyn Sink>),

@@ -56,7 +56,7 @@ pub fn svg_heat_map(seen: &[TermCount], top: usize, zone: &TimeZone) -> String {
 struct Drawing {
     /// The left edge of all columns.
     left: usize,
-    /// The upper edge of what is drawn next.
+    /// The upper edge of the next element.
     top: usize,
     width: usize,
     /// The elements drawn so far.

@@ -141,7 +141,7 @@ impl Layout<'_> {
         let unit = format!("segments in {}", hours_in_words(map.column_hours));
         let columns = (self.name + self.total + self.cells + 2).saturating_sub(1);
         match self.colour {
-            // Escape sequences take no columns, so the width of the text says nothing.
+            // Escape sequences take no columns, so the width of the text is not that of the line.
             true => format!("{ranges}  {unit}\n"),
             false => format!("{}\n", shortened(&format!("{ranges}  {unit}"), columns)),
         }

@@ -78,7 +78,7 @@ pub fn gantt_chart(timelines: &[Timeline]) -> Result<String, LabError> {
     Ok(svg)
 }
 
-/// The drawing area, and the seconds that its width stands for.
+/// The drawing area, and the seconds that its width represents.
 struct Chart<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
     longest: f64,

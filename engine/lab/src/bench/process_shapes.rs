@@ -27,11 +27,11 @@ pub(crate) const PRELOADED: &str = "kept";
 pub(crate) const SEQUENTIAL: &str = "sequential";
 /// One graph as it is normally run.
 pub(crate) const SHARED: &str = "shared";
-/// One process for the index of pictures only.
+/// One process for the index of frames only.
 pub(crate) const EMBEDDINGS: &str = "embeddings";
 /// The same, preloaded.
 pub(crate) const EMBEDDINGS_PRELOADED: &str = "embeddings kept";
-/// All tasks in one graph, with the index of pictures only.
+/// All tasks in one graph, with the index of frames only.
 pub(crate) const EMBEDDINGS_SHARED: &str = "embeddings shared";
 /// Captions and index in one run.
 pub(crate) const TWO_FILES: &str = "two files";

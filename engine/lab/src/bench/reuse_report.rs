@@ -34,7 +34,7 @@ pub struct ReuseReport {
     pub shapes: BTreeMap<&'static str, ShapeStatistics>,
     /// Medians of the ratios within a round.
     pub ratios: Ratios,
-    /// The same if only pictures are indexed, not captions.
+    /// The same if only frames are indexed, not captions.
     pub embeddings_only: Ratios,
     /// Wall time of two pipeline files in one run over that of a run of each.
     pub two_files_over_two_runs: f64,
@@ -140,7 +140,7 @@ impl Ratios {
     }
 
     fn of_embeddings_only(rounds: &[Round]) -> Self {
-        // Captions and answers cost the same as before; the index of pictures replaces the other index.
+        // Captions and answers cost the same as before; the index of frames replaces the other index.
         let with_embeddings = |name: &'static str, embeddings: &'static str| {
             move |round: &Round| {
                 let index = round[name]

@@ -1,4 +1,4 @@
-//! A process that does some tasks: this program, started anew, so that it loads and holds modules of its own.
+//! A process that runs some tasks: this program, started again, so that it loads and holds modules of its own.
 //!
 //! Invariant: dropping it ends the process, by its own id.
 

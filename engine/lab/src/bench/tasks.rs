@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 pub enum Task {
     /// A caption for each segment.
     Caption,
-    /// An index of pictures and captions, for search by content and by words.
+    /// An index of frames and captions, for search by content and by words.
     Index,
-    /// An index of pictures only.
+    /// An index of frames only.
     Embeddings,
     /// Three questions about each segment.
     Reason,
