@@ -1,4 +1,4 @@
-//! An operator of one's own, in the form of all operators of this crate: a core and a shell.
+//! A custom operator, in the form of all operators of this crate: a core and a shell.
 //!
 //! It measures motion: the largest difference between neighbouring frames, for each second of a source. Run it with
 //! `cargo run -p atom-operators --example custom_operator`. It prints:

@@ -12,7 +12,7 @@
 //! - [`intake`], [`sampling_grid`], [`sample`], [`encode`], [`segment`]: from sources to segments
 //! - [`request`], [`draft`], [`caption`], [`reason`], [`summary`]: the branches, and their requests to the decoder
 //! - [`seen_objects`], `stretch`: what the detector counted, and times as text
-//! - [`qa`]: people's questions about what is stored
+//! - [`qa`]: questions of users about the stored segments
 //! - [`decode`], `decoder_worker`, `text_worker`: from requests to texts, by one decoder and one text encoder
 //! - [`answer_changes`], [`index`], [`retention`], [`seal`]: results, rows, and the moment when they are final
 //! - [`standing`]: best matches and counts that follow every change of the stored segments

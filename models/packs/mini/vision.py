@@ -1,7 +1,7 @@
-"""Makes vision.onnx: both picture nets and the trained heads in one graph, from the committed vision/ and trained/ files.
+"""Makes vision.onnx: both vision networks and the trained heads in one graph, from the committed vision/ and trained/ files.
 
-The heads are linear (train/concepts.py, train/index.py fit them): a concept's score is what the nets' classes say for the word
-plus a map of all features; the index vector is what the concepts mean in the space of sentences, plus a map of all features,
+The heads are linear (train/concepts.py, train/index.py fit them): a concept's score is the evidence of the networks' classes for the
+word plus a map of all features; the index vector is the meaning of the concepts in the space of sentences, plus a map of all features,
 plus the words themselves carried back into that space.
 """
 import numpy as np
@@ -41,7 +41,7 @@ def linear(g, heads, value):
 
 
 def evidence(g, heads, blocks):
-    """What the nets' classes say for each word: roots of the probability of its own labels and of all below it, the detector."""
+    """The evidence of the networks' classes for each word: roots of the probability of its own labels and of all below it, the detector."""
     probability = g.node("Mul", [blocks["labels"], blocks["labels"]], "label.probabilities")
     parts = []
     for column, name in enumerate(["own", "above"]):

@@ -7,7 +7,7 @@ use crate::ModelError;
 /// Creates a folder with its parents.
 pub(super) fn create_folder(folder: &Path) -> Result<(), ModelError> {
     fs::create_dir_all(folder).map_err(|source| ModelError::Io {
-        action: "make",
+        action: "create",
         path: folder.to_owned(),
         source,
     })

