@@ -192,7 +192,7 @@ fn question_latency(_: &mut Criterion) {
     }
     let [beginnings, under_way] = [held.0, held.1].map(|bytes| bytes >> 20);
     print(&format!(
-        "keys and values: {beginnings} MiB of pinned prefixes, {under_way} MiB of running sequences"
+        "keys and values: {beginnings} MiB of cached prefixes, {under_way} MiB of active requests"
     ));
 }
 

@@ -24,7 +24,7 @@ const LIST: &str = "expected a list of files, each with its captions: [{\"file\"
 #[non_exhaustive]
 pub enum LabError {
     /// The path to evaluate is not a folder.
-    #[error("cannot evaluate {}: {reason}; {FOLDER}", path.display())]
+    #[error("cannot evaluate {path:?}: {reason}; {FOLDER}")]
     Folder {
         /// The path as given.
         path: PathBuf,
