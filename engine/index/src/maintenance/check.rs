@@ -3,6 +3,7 @@
 //! A damaged file is checked as far as possible: a part that SQLite cannot read is a finding, not the end of the check.
 
 use atom_models::error_chain;
+use atom_operators::counted::counted;
 use rusqlite::{ErrorCode, Result};
 use serde::Serialize;
 
@@ -22,53 +23,62 @@ pub struct Problem {
 struct Invariant {
     /// Counts the rows that violate it.
     violations: &'static str,
-    /// Describes them.
-    what: &'static str,
+    /// Names one of them.
+    noun: &'static str,
+    /// Describes them, after their number and noun.
+    defect: &'static str,
     remedy: &'static str,
 }
 
 const RESTORE: &str = "restore a backup, or remove the file and index again; until then, the undamaged part stays readable";
-const INDEX_AGAIN: &str = "index these sources again";
+const INDEX_AGAIN: &str = "index the sources again";
 
 const INVARIANTS: [Invariant; 7] = [
     Invariant {
         violations: "SELECT count(*) FROM segments s WHERE NOT EXISTS
             (SELECT 1 FROM sources c WHERE c.source = s.source AND c.pack = s.pack)",
-        what: "segments without a source",
+        noun: "segment",
+        defect: "without a source",
         remedy: INDEX_AGAIN,
     },
     Invariant {
         violations: "SELECT count(*) FROM segments s JOIN sources c ON c.source = s.source AND c.pack = s.pack
             WHERE c.ended AND s.start_ms > c.sealed_ms",
-        what: "segments after the end of their source",
+        noun: "segment",
+        defect: "after the end of the source",
         remedy: INDEX_AGAIN,
     },
     Invariant {
         violations: "SELECT count(*) FROM segments WHERE end_ms < start_ms OR start_ms < 0",
-        what: "segments that end before they begin",
+        noun: "segment",
+        defect: "with an invalid time span",
         remedy: INDEX_AGAIN,
     },
     Invariant {
         violations: "SELECT count(*) FROM segments WHERE length(embedding) BETWEEN 1 AND 4
             OR length(caption_embedding) BETWEEN 1 AND 4",
-        what: "invalid vectors",
+        noun: "segment",
+        defect: "with an invalid vector",
         remedy: INDEX_AGAIN,
     },
     Invariant {
         violations: "SELECT count(*) FROM (SELECT 1 FROM segments WHERE length(embedding) > 0 GROUP BY pack
             HAVING count(DISTINCT length(embedding)) > 1)",
-        what: "packs with vectors of different lengths",
+        noun: "pack",
+        defect: "with vectors of different lengths",
         remedy: INDEX_AGAIN,
     },
     Invariant {
         violations: "SELECT count(*) FROM thumbnails WHERE segment NOT IN (SELECT id FROM segments)",
-        what: "thumbnails without a segment",
+        noun: "thumbnail",
+        defect: "without a segment",
         remedy: "make a backup with `atom store backup`; if searches fail, index again",
     },
     Invariant {
         violations: "SELECT count(*) FROM gaps g WHERE end_ms < start_ms OR NOT EXISTS
             (SELECT 1 FROM sources c WHERE c.source = g.source AND c.pack = g.pack)",
-        what: "gaps without a source, or that end before they begin",
+        noun: "gap",
+        defect: "without a source or with an invalid time span",
         remedy: INDEX_AGAIN,
     },
 ];
@@ -103,7 +113,7 @@ impl Store {
             let violations = self.or_problem(violations, &mut problems)?;
             if let Some(count @ 1..) = violations {
                 problems.push(Problem {
-                    what: format!("{count} {}", invariant.what),
+                    what: format!("{} {}", counted(count, invariant.noun), invariant.defect),
                     remedy: invariant.remedy,
                 });
             }
@@ -172,9 +182,9 @@ mod tests {
             .map(|problem| problem.what)
             .collect();
         let expected = [
-            "1 segments after the end of their source",
-            "1 invalid vectors",
-            "1 thumbnails without a segment",
+            "1 segment after the end of the source",
+            "1 segment with an invalid vector",
+            "1 thumbnail without a segment",
         ];
         assert_eq!(problems, expected);
     }
