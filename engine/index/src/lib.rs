@@ -1,6 +1,6 @@
 //! The index on disk: one SQLite file per *store*, written by runs, searched by words and by vectors.
 //!
-//! Recordings stay searchable long after the models have run, and a run that was interrupted goes on where it stopped: rows and
+//! Recordings stay searchable long after the models have run, and a run that was interrupted continues where it stopped: rows and
 //! the time through which a source is complete move in one transaction.
 //! Invariant: a row is either in the table, the full-text index and the vectors, or in none of them.
 //!

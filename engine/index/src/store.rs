@@ -34,7 +34,7 @@ impl Store {
     /// Opens the store at `path`, which must exist; for commands that read.
     ///
     /// # Errors
-    /// As [`Store::open`], and if there is no store at `path`.
+    /// The errors of [`Store::open`], and an error if there is no store at `path`.
     pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
         schema::open_existing(path).map(|connection| Self::new(connection, path))
     }

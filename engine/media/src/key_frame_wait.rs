@@ -1,6 +1,6 @@
-//! Counts the frames that a source conceals, and says once that it waits for a key frame.
+//! Counts the frames that a source conceals, and reports once that it waits for a key frame.
 //!
-//! A camera on a bad line may wait again and again, so later waits are said at most once a minute.
+//! A camera on a bad line may wait again and again, so later waits are reported at most once a minute.
 
 use std::time::{Duration, Instant};
 

@@ -158,7 +158,7 @@ impl Location {
         matches!(self, Self::Network(address) if address.trust == CertificateTrust::Anything)
     }
 
-    /// Returns the reason why nobody answers there, if it is on the network.
+    /// Returns the reason why no server answers there, if the location is on the network.
     pub(crate) fn unreachable(&self) -> Option<String> {
         match self {
             Self::Network(address) => {

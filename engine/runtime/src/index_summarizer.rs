@@ -42,7 +42,7 @@ pub struct SourceSummary {
     pub end_ms: u64,
     /// The summary of all minutes.
     pub text: String,
-    /// The scenes that the text tells, in order of time.
+    /// The scenes that the text describes, in order of time.
     pub scenes: Vec<SceneSummary>,
     /// The summary of each minute.
     pub minutes: Vec<MinuteSummary>,
@@ -62,11 +62,11 @@ pub struct MinuteSummary {
 /// A scene of a summary.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SceneSummary {
-    /// The caption that tells it.
+    /// The caption that describes it.
     pub text: String,
     /// Number of segments that have at least half of the caption's things.
     pub segments: usize,
-    /// When these are.
+    /// The spans of the scene.
     pub spans: Vec<SceneSpan>,
 }
 

@@ -1,6 +1,6 @@
 //! Removes segments that an index need not keep any more, a little at a time.
 //!
-//! The writer's thread does it between two seals, so neither may delay the other: removal that takes too long goes on after the next
+//! The writer's thread does it between two seals, so neither may delay the other: removal that takes too long continues after the next
 //! seal. Ages are checked often, since that is cheap; counting reads one entry for each segment.
 
 use std::time::{Duration, Instant};

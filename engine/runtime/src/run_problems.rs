@@ -20,7 +20,7 @@ impl RunProblems {
 
     /// Notes that it has no problem any more. Returns true if it had one.
     pub(crate) fn clear(&self, part: &str) -> bool {
-        // It is asked for after each write, and there is hardly ever a problem.
+        // This runs after each write, and there is rarely a problem.
         self.0.read().contains_key(part) && self.0.write().remove(part).is_some()
     }
 

@@ -1,6 +1,6 @@
 //! Finds the segments of an index that people's questions are about.
 //!
-//! A run has the modules of one pack. Rows of another pack are compared with that pack's vectors, and that pack tells how likely
+//! A run has the modules of one pack. Rows of another pack are compared with that pack's vectors, and that pack computes how likely
 //! they support an answer.
 
 use std::collections::BTreeMap;
@@ -189,7 +189,7 @@ impl PackReaders {
         Ok(vectors)
     }
 
-    /// Converts a row. If another pack wrote it, that pack tells here how likely it supports an answer.
+    /// Converts a row. If another pack wrote it, that pack computes here how likely it supports an answer.
     fn segment(&mut self, stored: StoredRow, asked: Option<&str>) -> Result<StoredSegment, Fault> {
         let row = stored.row;
         let features = VisualFeatures {

@@ -1,7 +1,7 @@
 //! The file catalog: which file each source is, and what happened to a file since it was indexed.
 //!
 //! A recording is known by its content: one that is found from another folder keeps its name, one that was moved keeps its rows
-//! under its new name, one that was replaced loses them, one that has grown goes on. All of that is decided and done in one transaction, so that no crash leaves rows under
+//! under its new name, one that was replaced loses them, one that has grown continues. All of that is decided and done in one transaction, so that no crash leaves rows under
 //! two names or under none.
 
 pub(crate) mod catalog_file;

@@ -1,4 +1,4 @@
-//! The stretches of a span that are missing, and why: an answer about that span has to say so.
+//! The missing stretches of a span, with their reasons: an answer about that span has to name them.
 //!
 //! Three things make a stretch incomplete: it lies after the time through which its source is complete and the source has
 //! not ended, it is a gap, or a stage gave nothing for a segment in it. The rest of a source that failed does not wait for

@@ -52,7 +52,7 @@ impl Store {
             .map_err(StoreError::at(&self.path, "write to"))
     }
 
-    /// Sets the start time of a source, replacing any it had: for recordings whose name or content tells it.
+    /// Sets the start time of a source, replacing any it had: for recordings whose name or content gives it.
     ///
     /// # Errors
     /// If the store cannot be written.

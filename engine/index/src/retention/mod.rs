@@ -1,4 +1,4 @@
-//! Removes the oldest segments by a retention policy, and leaves a gap that says so.
+//! Removes the oldest segments by a retention policy, and leaves a gap of kind "expired".
 //!
 //! Segments are removed by plain deletes, so everything that follows rows by triggers follows here too. What was removed of a
 //! source under one pack is one stretch, from the beginning of the first segment to the end of the last; gaps inside it merge

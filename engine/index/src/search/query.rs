@@ -18,7 +18,7 @@ pub struct Query {
     pub limit: usize,
     /// The searched part of the store.
     pub filter: Filter,
-    /// Goes on where the page that gave this token ended.
+    /// Continues where the page that gave this token ended.
     pub page: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 const MAX_CHARACTERS: usize = 4096;
 /// Words or phrases of one kind that are used; the rest is ignored.
 const MAX_WORDS: usize = 64;
-/// English words that say nothing about what a picture shows. Ignored unless there is nothing else.
+/// English words that do not describe the content of a frame. Ignored unless there is nothing else.
 const STOP_WORDS: &[&str] = &[
     "a", "about", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by", "can", "did",
     "do", "does", "for", "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in",
@@ -20,7 +20,7 @@ const STOP_WORDS: &[&str] = &[
     "your",
 ];
 
-/// Returns the part of `text` that says what to look for: the words without a minus, without double quotes.
+/// Returns the part of `text` to search for: the words without a minus, without double quotes.
 ///
 /// Make the query vector of this text; an embedder does not know that a minus excludes.
 pub fn text_to_embed(text: &str) -> String {

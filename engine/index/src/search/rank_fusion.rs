@@ -1,7 +1,7 @@
 //! Fuses the rankings by words and by vectors with reciprocal rank fusion.
 //!
 //! BM25 scores and cosines have no common scale, ranks do. A row gets `weight / (10 + rank)` from each ranking it is in,
-//! and the sums rank anew: Cormack, Clarke, Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual
+//! and the sums give the new ranking: Cormack, Clarke, Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual
 //! rank learning methods", SIGIR 2009. Its constant of 60 suits rankings that are equally good; here vectors know more
 //! than words, and a smaller one lets their first ranks count. The 10 and the weights are measured: 48 sentences over the
 //! scenes of a recording and 108 over 36 clips were found more often, at rank one and among five, than with 60.

@@ -65,7 +65,7 @@ pub(super) struct TrackedSegments {
     names: BTreeMap<usize, String>,
     pub(super) counts: SegmentCounts,
     pub(super) watermarks: Watermarks,
-    /// When candidates become too old for their query: timeline, time, query, segment.
+    /// The times at which candidates become too old for their query: timeline, time, query, segment.
     expirations: BTreeSet<(usize, i64, u64, i64)>,
     best: BTreeMap<(u64, i64), u32>,
     /// Source and span of segments removed since the dataflow last ran: their row ids may be given to others.

@@ -14,7 +14,7 @@ use super::{creation_time::ContainerTimes, filename_time::filename_time};
 /// No digital video was recorded before. Clocks that were never set start in 1904, 1970 or 1980.
 const FIRST_YEAR: i16 = 1990;
 
-/// Returns the moment at which a recording started, if its name or its container tells. Times without an offset are read in
+/// Returns the moment at which a recording started, if its name or its container gives it. Times without an offset are read in
 /// this time zone.
 pub fn recording_start(path: &Path, zone: &TimeZone) -> Option<StartTime> {
     let now = Timestamp::now();

@@ -44,7 +44,7 @@ impl StallWatch {
         self.last_progress = Instant::now();
     }
 
-    /// Looks after a playback that has no frame ready; tells if it is over.
+    /// Checks a playback that has no frame ready, and returns the reason if it is over.
     pub(super) fn check(&mut self, pipeline: &VideoPipeline) -> Option<Stall> {
         let steps = pipeline.reading.steps();
         if self.steps != steps {

@@ -1,6 +1,6 @@
 //! Reads from an MP4 or MOV file how long its video is.
 //!
-//! GStreamer only gives the length of the longest track, and sound often goes on after the last frame. Invariant: a file that
+//! GStreamer only gives the length of the longest track, and sound often continues after the last frame. Invariant: a file that
 //! is cut anywhere, or damaged, gives a length or none, never a panic.
 
 use std::{

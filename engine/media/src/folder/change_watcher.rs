@@ -1,6 +1,6 @@
 //! Change notifications of the operating system, which make the next scan of a folder come earlier.
 //!
-//! They are only a hint: network drives send none, and the kernel limits their number. Scans go on by the clock, so a missing
+//! They are only a hint: network drives send none, and the kernel limits their number. Scans happen at intervals anyway, so a missing
 //! notification costs time, never a recording.
 
 use std::{

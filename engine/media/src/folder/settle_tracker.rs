@@ -1,6 +1,6 @@
 //! Decides when a recording is ready to be played: when it has settled, or now and then while it grows.
 //!
-//! A file has settled when it has not changed for a while; only then it is played to its end. A file that goes on growing is
+//! A file has settled when it has not changed for a while; only then it is played to its end. A file that keeps growing is
 //! played as far as it goes, if its container allows that, and again when there is more of it. Nothing here reads a clock or a
 //! disk, so tests can try any history of a folder. Invariant: a file that did not change is played to its end once.
 

@@ -1,4 +1,4 @@
-//! Tells from a packet's bytes whether decoding can start with it, and what its picture depends on.
+//! Reads from a packet's bytes whether decoding can start with it, and what its picture depends on.
 //!
 //! The key flags of GStreamer's parsers are not enough: the parser of H.264 also sets them for pictures after which others
 //! still refer to what came before. Invariant: a packet that cannot be read is never a place to start.

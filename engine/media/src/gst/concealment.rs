@@ -141,7 +141,7 @@ pub(super) struct PacketCheck {
     status: ConcealmentStatus,
     codec: Option<AccessCodec>,
     gate: PictureGate,
-    /// True if the next packet only begins a segment that goes on where the last one was.
+    /// True if the next packet only begins a segment that continues where the last one was.
     continued: bool,
 }
 
@@ -231,8 +231,8 @@ fn add_mark(packet: &mut gst::BufferRef) {
     let _ = CustomMeta::add(packet, MARK);
 }
 
-/// Drops the concealed pictures that leave a decoder. `skipped_any` tells whether packets were skipped: the caller then decodes
-/// everything anew if a picture that it wants is corrupted.
+/// Drops the concealed pictures that leave a decoder. `skipped_any` returns true if packets were skipped: the caller then decodes
+/// everything again if a picture that it wants is corrupted.
 pub(super) fn drop_concealed(
     decoder: &gst::Element,
     status: ConcealmentStatus,

@@ -19,7 +19,7 @@ use super::{
     network_source::NetworkSource,
 };
 
-/// Interval at which a single image is fetched anew.
+/// Interval at which a single image is fetched again.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 /// Images that may wait for the decoder.
 const MAX_WAITING_IMAGES: u64 = 4;
@@ -29,7 +29,7 @@ const MAX_BYTES_WITHOUT_IMAGE: usize = 4 << 20;
 /// A problem of a stream of images.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum JpegProblem {
-    /// An image ended too early; the stream goes on.
+    /// An image ended too early; the stream continues.
     DamagedImage,
     /// The server sends something else, of this content type.
     NoImages(String),
@@ -121,7 +121,7 @@ impl JpegStream {
         Ok(())
     }
 
-    /// Returns the oldest problem. After the end of a response, fetches a single image anew when its time has come, and passes
+    /// Returns the oldest problem. After the end of a response, fetches a single image again when its time has come, and passes
     /// on the end of a stream.
     pub(super) fn poll(&mut self) -> Option<JpegProblem> {
         let mut shared = self.shared.lock();

@@ -13,7 +13,7 @@ pub(crate) enum Transport {
     /// Inside the RTSP connection: nothing is lost on the way, and firewalls let it through.
     #[default]
     Tcp,
-    /// As packets beside it; some cameras offer nothing else.
+    /// Packets beside the connection (UDP); some cameras offer nothing else.
     Udp,
 }
 

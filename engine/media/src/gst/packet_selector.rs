@@ -96,7 +96,7 @@ impl<P> PacketSelector<P> {
         PacketBatch::empty()
     }
 
-    /// Returns all waiting packets: the stream ends, or goes on in another format.
+    /// Returns all waiting packets: the stream ends, or continues in another format.
     pub(super) fn finish(&mut self) -> PacketBatch<P> {
         let waiting = self.waiting.len();
         if self

@@ -90,7 +90,7 @@ impl PictureGate {
         self.without_key
     }
 
-    /// Closes the gate: data before the next packet is missing. A wait that has begun goes on.
+    /// Closes the gate: data before the next packet is missing. A wait that has begun continues.
     pub(super) fn close(&mut self) {
         if !self.closed() {
             (self.waited, self.pictures, self.last_decoded_at) = (0, 0, None);

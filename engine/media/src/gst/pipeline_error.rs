@@ -16,7 +16,7 @@ const TEXT: &str = "it contains text, not video";
 const UNKNOWN_TYPE: &str = "its file type is unknown: it contains no video, or it is damaged";
 const UNKNOWN_PIXELS: &str = "GStreamer does not support the pixel format of its frames";
 
-/// The reason why a video cannot go on.
+/// The reason why a video cannot continue.
 #[derive(Clone, Debug)]
 pub(crate) struct PipelineError {
     /// The text for people.
@@ -109,7 +109,7 @@ impl PipelineError {
             || message.starts_with(UNKNOWN_PIXELS)
     }
 
-    /// Returns how much it tells, among errors of one cause.
+    /// Returns the weight of this error among errors of one cause: the heaviest explains most.
     pub(super) fn weight(&self) -> u8 {
         match self.class {
             ErrorClass::Transient if self.is_vague() => 0,
@@ -161,7 +161,7 @@ fn system_error(debug: &str) -> String {
     }
 }
 
-/// True if an error or warning only says that a plugin is missing: the plugin hint says it better.
+/// True if an error or warning only says that a plugin is missing: the plugin hint is clearer.
 pub(super) fn is_missing_plugin(error: &gst::glib::Error) -> bool {
     error.matches(gst::StreamError::CodecNotFound) || error.matches(gst::CoreError::MissingPlugin)
 }

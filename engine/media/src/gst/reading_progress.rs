@@ -1,6 +1,6 @@
 //! Follows how far GStreamer has read a file, to tell a slow file from one that will give nothing any more.
 //!
-//! Two things let a pipeline wait for ever: a demuxer that reads the same bytes of a damaged file over and over, and a demuxer
+//! Two things let a pipeline wait forever: a demuxer that reads the same bytes of a damaged file over and over, and a demuxer
 //! that stopped at an error which GStreamer lost. Invariant: a file that is merely slow, as on a network drive, is never taken
 //! for either.
 
@@ -45,7 +45,7 @@ impl ReadingProgress {
         self.0.packets_end.load(Relaxed)
     }
 
-    /// True if the video ended by its own mark, and other tracks may go on.
+    /// True if the video ended by its own mark, and other tracks may continue.
     pub(crate) fn ended_by_mark(&self) -> bool {
         let (latest, furthest) = (self.0.latest.load(Relaxed), self.0.furthest.load(Relaxed));
         self.0.marks_ends.load(Relaxed) && latest < furthest

@@ -126,11 +126,11 @@ struct DecoderProbe {
 
 /// The decision about data that reached the probe.
 enum ProbeAction {
-    /// It goes on.
+    /// The packet passes.
     Pass,
-    /// These packets go on before it.
+    /// These packets pass before it.
     PassAfter(PacketBatch<gst::Buffer>),
-    /// These packets go on instead of it.
+    /// These packets pass instead of it.
     Replace(PacketBatch<gst::Buffer>),
 }
 
@@ -296,7 +296,7 @@ impl DecoderProbe {
     }
 }
 
-/// True if a segment goes on where the last one was. The Matroska demuxer begins another one as soon as it knows all tracks.
+/// True if a segment continues where the last one was. The Matroska demuxer begins another one as soon as it knows all tracks.
 fn continues(
     last: &gst::FormattedSegment<gst::ClockTime>,
     next: &gst::FormattedSegment<gst::ClockTime>,

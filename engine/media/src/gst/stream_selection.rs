@@ -1,4 +1,4 @@
-//! Which streams of a camera are set up: its first video, and nothing else.
+//! Selects the streams of a camera to set up: its first video, and nothing else.
 //!
 //! Sound and metadata (ONVIF) are not asked for: they cost bandwidth, and a camera whose sound cannot be set up would show
 //! nothing at all. Of several videos the first is taken, which is the main one.
@@ -35,7 +35,7 @@ impl StreamSelection {
         });
     }
 
-    /// True if the stream with this number is wanted. Streams are numbered anew after a redirection.
+    /// True if the stream with this number is wanted. Streams are numbered again after a redirection.
     fn select(&self, number: u32, kind: &str) -> bool {
         let mut offered = self.offered.lock();
         if number == 0 {

@@ -92,9 +92,9 @@ pub(crate) struct PipelineOptions {
 
 /// A problem that the bus reported.
 pub(crate) enum BusEvent {
-    /// A frame could not be decoded; the video goes on.
+    /// A frame could not be decoded; the video continues.
     DamagedFrame(String),
-    /// The video cannot go on.
+    /// The video cannot continue.
     Failed(PipelineError),
 }
 

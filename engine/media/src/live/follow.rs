@@ -342,7 +342,7 @@ impl<'s> Follower<'s> {
     }
 
     /// Returns the reason of a failed attempt. GStreamer knows no better than that it could not connect, so each time it is
-    /// checked why nobody answers.
+    /// checked why no server answers.
     fn reason(&self, error: &PipelineError) -> String {
         let explained = self.connected || error.class == ErrorClass::Permanent;
         let unreachable = match explained || self.sender.cancelled() {

@@ -1,7 +1,7 @@
 //! Checks whether a server on the network can be reached at all: GStreamer only reports that it could not connect.
 //!
-//! Of a web server with TLS the certificate is checked as well, because GStreamer's HTTP client gives no reason either. For RTSP
-//! it does.
+//! The certificate of a web server is checked as well, because GStreamer's HTTP client gives no reason for a refused certificate;
+//! its RTSP client does.
 
 use std::{
     cell::RefCell,
@@ -19,7 +19,7 @@ use crate::server_certificate::{CertificateTrust, NO_FINGERPRINT_HINT, described
 /// Time that a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Returns the reason why nobody answers at a uri, or why the certificate of who does is refused; none if the server can be used,
+/// Returns the reason why no server answers at a uri, or why its certificate is refused; none if the server can be used,
 /// or the scheme is unknown.
 pub(crate) fn unreachable_reason(uri: &str, trust: CertificateTrust) -> Option<String> {
     let (host, port) = host_and_port(uri)?;

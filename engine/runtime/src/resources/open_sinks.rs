@@ -9,7 +9,7 @@ use crate::{
     writer::PlanSink,
 };
 
-/// Opens the sinks of a plan. Existing files keep their content for now. Files that grow are opened anew after hang-up
+/// Opens the sinks of a plan. Existing files keep their content for now. Files that grow are reopened after hang-up
 /// signals.
 ///
 /// # Errors

@@ -51,7 +51,7 @@ pub(crate) fn find_starts(
     (0..plan.sources.len()).map(start).collect()
 }
 
-/// Notes in each index which file a source plays, so that hits tell its path.
+/// Notes in each index which file a source plays, so that hits have its path.
 fn note_played_file(
     source: &PlannedSource,
     writers: &mut [IndexWriter],
@@ -168,7 +168,7 @@ fn resume_live(
     Ok(point)
 }
 
-/// Returns the last moment not after `sealed_ms` at which sampling and segmenting start anew.
+/// Returns the last moment not after `sealed_ms` at which sampling and segmenting start over.
 fn segment_boundary(plan: &Plan, index: NodeId, sealed_ms: u64) -> u64 {
     let sources = plan.sources_of(Input::Node(index.0));
     let nodes = plan.nodes.iter().enumerate();

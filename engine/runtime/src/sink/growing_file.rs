@@ -1,6 +1,6 @@
-//! A file that grows as long as the run goes on, as logs do, and that other programs may move away or cut short.
+//! A file that grows as long as the run continues, as logs do, and that other programs may move away or cut short.
 //!
-//! Every piece is appended to what the file holds then. The file is opened anew at the request of a hang-up signal, and
+//! Every piece is appended to what the file holds then. The file is reopened at the request of a hang-up signal, and
 //! before a piece if another file, or none, has its name.
 
 use std::{
@@ -66,7 +66,7 @@ impl GrowingFile {
         }
     }
 
-    /// Opens the file anew if that was requested, or if it was moved away. A new or emptied file gets its header.
+    /// Reopens the file if that was requested, or if it was moved away. A new or emptied file gets its header.
     ///
     /// # Errors
     /// If it cannot be opened.

@@ -24,12 +24,12 @@ use super::{
 pub enum WriteMode {
     /// Written beside the file, which it replaces when the run has finished.
     Replace,
-    /// Replaces the file with the first result and then grows, for runs that have no end. It is opened anew after these
+    /// Replaces the file with the first result and then grows, for runs that have no end. It is reopened after these
     /// hang-up signals.
     ReplaceAtFirstResult(HangupCount),
-    /// Moves the file away with the first result, and then grows. It is opened anew after these hang-up signals.
+    /// Moves the file away with the first result, and then grows. It is reopened after these hang-up signals.
     Rotate(HangupCount),
-    /// Added to the end of the file, which is opened anew after these hang-up signals.
+    /// Added to the end of the file, which is reopened after these hang-up signals.
     Append(HangupCount),
 }
 
@@ -145,7 +145,7 @@ impl OutputFile {
         self.flush()
     }
 
-    /// Opens the file anew if that was requested, or if it was moved away.
+    /// Reopens the file if that was requested, or if it was moved away.
     pub(super) fn refresh(&mut self) -> Result<(), SinkError> {
         match &mut self.destination {
             // What is left of a line belongs to the file in which the line began.

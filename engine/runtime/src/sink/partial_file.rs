@@ -298,7 +298,7 @@ mod tests {
         );
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read(partial_path(&path)).unwrap(), b"new");
-        // The next run begins anew.
+        // The next run starts over.
         with_results(&path).commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         drop(PartialFile::create(&path).unwrap());

@@ -60,7 +60,7 @@ pub fn open(
 /// Opens a sink that writes to a stream, such as standard output; errors call it `name`.
 ///
 /// # Errors
-/// As [`open`].
+/// The errors of [`open`].
 pub fn over(
     format: Format,
     stream: Box<dyn Write + Send>,

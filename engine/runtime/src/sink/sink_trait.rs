@@ -24,7 +24,7 @@ pub trait Sink: Send {
         Ok(())
     }
 
-    /// Opens its file anew if a hang-up signal asked for that, or if the file was moved away.
+    /// Reopens its file if a hang-up signal asked for that, or if the file was moved away.
     ///
     /// # Errors
     /// If it cannot be opened.

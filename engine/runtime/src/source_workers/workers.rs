@@ -36,7 +36,7 @@ const PANICKED: RuntimeError = RuntimeError::Panicked { part: "a source" };
 pub(crate) struct SourceWorkers<'r> {
     queue: &'r SourceQueue,
     builder: PlaybackBuilder<'r>,
-    /// Errors of planned sources, by source; those of folder recordings are events, since the run may go on for days.
+    /// Errors of planned sources, by source; those of folder recordings are events, since the run may continue for days.
     errors: Mutex<BTreeMap<String, RuntimeError>>,
 }
 

@@ -1,6 +1,6 @@
 //! The observer and the sinks of a run.
 //!
-//! A sink that fails is closed and the others go on; the run fails at its end. Without its observer the run ends.
+//! A sink that fails is closed and the others continue; the run fails at its end. Without its observer the run ends.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -141,7 +141,7 @@ impl Outputs {
         let problems = &self.context.status.problems;
         self.sinks.retain_mut(|open| match work(open) {
             Ok(()) => true,
-            // Nobody reads it any more, which is no failure.
+            // A closed pipe is not a failure: its reader has what it wanted.
             Err(error) if error.is_closed_pipe() => false,
             Err(error) => {
                 let reason = format!("closed: {}", error_chain(&error));

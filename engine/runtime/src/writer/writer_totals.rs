@@ -108,7 +108,7 @@ impl WriterTotals {
         self.with_error.extend(names);
     }
 
-    /// True if one of the errors says why a planned source is incomplete, or if nobody is there to be told.
+    /// True if one of the errors explains why a planned source is incomplete, or if the observer is gone.
     pub(crate) fn is_explained(&self, source: &str) -> bool {
         self.observer_gone || self.with_error.contains(source)
     }
