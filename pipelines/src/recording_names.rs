@@ -89,7 +89,7 @@ impl Litter {
         match self {
             Self::Hidden => "it is hidden",
             Self::System => "it belongs to an operating system or a file server",
-            Self::Partial => "it is a download or copy that is not complete",
+            Self::Partial => "it is an incomplete download or copy",
         }
     }
 }

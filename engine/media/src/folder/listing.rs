@@ -309,7 +309,7 @@ mod tests {
             .why_empty()
             .unwrap();
         assert!(
-            empty.contains("film.mp4.part (it is a download or copy that is not complete)"),
+            empty.contains("film.mp4.part (it is an incomplete download or copy)"),
             "{empty}"
         );
     }
