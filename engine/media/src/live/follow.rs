@@ -258,9 +258,9 @@ impl<'s> Follower<'s> {
         match &gap {
             Some((from, reason)) => {
                 let seconds = (at.millis().saturating_sub(from.millis())) as f64 / 1000.0;
-                info!(source = %name, from = %from, to = %at, seconds, reason, "live again after a gap");
+                info!(source = %name, from = %from, to = %at, seconds, reason, "source live again after a gap");
             }
-            None => info!(source = %name, %at, "live"),
+            None => info!(source = %name, %at, "source live"),
         }
         connection.connected(gap.map(|(from, reason)| (from, at, reason)));
         self.ever_connected = true;
