@@ -1,5 +1,5 @@
-//! Evaluation of packs and benchmarks of the engine: [`eval`] compares a pack's output with what people wrote,
-//! [`mod@bench`] measures what sharing modules saves and how cost grows.
+//! Evaluation of packs and benchmarks of the engine: [`eval`] compares a pack's output with reference captions,
+//! [`mod@bench`] measures the savings of shared modules and the growth of cost.
 //!
 //! The commands `atom eval` and `atom bench` print these measurements. No crate that runs pipelines depends on this one.
 #![cfg_attr(test, allow(clippy::unwrap_used))]

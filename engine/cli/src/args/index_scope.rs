@@ -36,7 +36,7 @@ pub struct IndexScopeArgs {
 }
 
 impl IndexScopeArgs {
-    /// Opens the index, which must exist, after waiting if that is wanted. Reports sources whose start is unknown, so
+    /// Opens the index, which must exist, after the requested wait. Reports sources whose start is unknown, so
     /// that a moment of the wall clock cannot select them.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! `atom store`: checks, copies and compacts an index, and reports what it holds.
+//! `atom store`: checks, copies and compacts an index, and reports its contents.
 
 use std::{path::PathBuf, process::ExitCode};
 

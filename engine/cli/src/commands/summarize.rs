@@ -1,4 +1,4 @@
-//! `atom summarize`: summarizes what an index holds.
+//! `atom summarize`: summarizes the videos in an index.
 
 use std::process::ExitCode;
 

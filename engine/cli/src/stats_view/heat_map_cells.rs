@@ -47,7 +47,7 @@ impl HeatMap {
         let mut last_date = None;
         let mut labels = Vec::new();
         for start in &self.column_starts {
-            // After a change of clocks, a column of days starts an hour beside midnight: its noon is in the right day.
+            // After a change of clocks, a column of days starts an hour off midnight; its noon is on the right day.
             let noon = if self.has_times() { 0 } else { 12 };
             let date = start
                 .with_number(start.number().saturating_add(noon))

@@ -39,7 +39,7 @@ pub fn text_heat_map(
     zone: &TimeZone,
 ) -> String {
     let columns = options.columns;
-    // The names and the totals are the same in however many columns.
+    // The names and the totals do not depend on the number of columns.
     let narrow = heat_maps(seen, top, 1, zone);
     let rows = || narrow.iter().flat_map(|map| &map.rows);
     let name = rows().map(|row| width(&row.label)).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Benchmarks of what sharing modules saves and what the engine costs, on the user's machine.
+//! Benchmarks of the savings of shared modules and the cost of the engine, on the user's machine.
 //!
 //! In reading order:
 //! - [`tasks`] has the tasks over videos, as pipeline files; [`task_run`] does some of them in this process and reports

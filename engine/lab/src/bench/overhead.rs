@@ -1,4 +1,4 @@
-//! Measures the cost of the engine beside its modules: a run against its module calls without a graph, and the graph
+//! Measures the cost of the engine on top of its modules: a run against its module calls without a graph, and the graph
 //! without modules.
 //!
 //! A first run records every module call. Then come, in turn: a run that is not recorded, and the recorded calls made

@@ -1,4 +1,4 @@
-//! Measures what sharing modules saves: the same three tasks over the same videos in four shapes. These are a process for
+//! Measures the savings of shared modules: the same three tasks over the same videos in four shapes. These are a process for
 //! each task, the same with modules preloaded, one graph that works sequentially, and one graph as it is normally run.
 //!
 //! Every shape consists of processes of this program that differ only in the pipeline files each is given. So all shapes

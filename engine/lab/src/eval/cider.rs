@@ -1,4 +1,4 @@
-//! CIDEr-D: the agreement of a caption with what people wrote about the same file and about few others.
+//! CIDEr-D: the agreement of a caption with the references of its file, in words that are rare in other references.
 //!
 //! After Vedantam, Zitnick and Parikh, "CIDEr: Consensus-based Image Description Evaluation" (CVPR 2015): n-grams of
 //! one to four words, weighted by their rarity among the files (tf-idf), compared by the cosine. Counts beyond those of
