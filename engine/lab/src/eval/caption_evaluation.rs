@@ -1,5 +1,5 @@
-//! Evaluates captions: each file gets the caption that a segment with its frames would get, which is scored against what
-//! people wrote.
+//! Evaluates captions: each file gets the caption that a segment with its frames would get, which is scored against the
+//! reference captions of the file.
 
 use std::{sync::Arc, time::Instant};
 
