@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use atom_index::{Filter, SelectedSource, Store, StoredRow};
 use atom_operators::{
     qa::archive::Coverage,
-    summary::{moment::Moment, summary_text::summarize_moments, told_scenes::ToldScene},
+    summary::{described_scenes::DescribedScene, moment::Moment, summary_text::summarize_moments},
 };
 use serde::Serialize;
 
@@ -80,11 +80,11 @@ pub struct SceneSpan {
 }
 
 impl SceneSummary {
-    fn new(told: &ToldScene) -> Self {
-        let spans = told.spans.iter();
+    fn new(described: &DescribedScene) -> Self {
+        let spans = described.spans.iter();
         Self {
-            text: format!("{}.", told.sentence),
-            segments: told.moments,
+            text: format!("{}.", described.sentence),
+            segments: described.moments,
             spans: spans
                 .map(|(start_ms, end_ms)| SceneSpan {
                     start_ms: *start_ms,
@@ -114,7 +114,7 @@ pub fn summarize_index(store: &Store, filter: &Filter) -> Result<Summaries, Runt
 /// Returns the summary of a source; `None` if it has no segments in the span.
 fn summarize_source(chosen: &SelectedSource, moments: &[Moment]) -> Option<SourceSummary> {
     let (first, last) = (moments.first()?, moments.last()?);
-    let (text, told) = summarize_moments(moments, SCENES_OF_SOURCE);
+    let (text, described) = summarize_moments(moments, SCENES_OF_SOURCE);
     let mut by_minute: BTreeMap<u64, Vec<Moment>> = BTreeMap::new();
     for moment in moments {
         let minute = by_minute.entry(moment.start_ms / MINUTE_MS).or_default();
@@ -125,7 +125,7 @@ fn summarize_source(chosen: &SelectedSource, moments: &[Moment]) -> Option<Sourc
         start_ms: first.start_ms,
         end_ms: last.end_ms,
         text,
-        scenes: told.iter().map(SceneSummary::new).collect(),
+        scenes: described.iter().map(SceneSummary::new).collect(),
         minutes: by_minute
             .values()
             .filter_map(|minute| summarize_minute(minute))

@@ -72,7 +72,7 @@ pub(super) const PEOPLE: &str = "\
     person people man woman boy girl child kid baby toddler lady guy adult player skateboarder surfer skier snowboarder climber hiker \
     athlete";
 
-/// Words of packs that name no thing that can be seen: actions, properties, numbers, places in the picture. A word that is also a
+/// Words of packs that name no visible thing: actions, properties, numbers, places in the frame. A word that is also a
 /// noun is listed here if captions use it mostly otherwise.
 pub(super) const NO_THINGS: &str = "\
     above air area asian attached attempt background bathe below beside big bite black blond blue body bright brown \

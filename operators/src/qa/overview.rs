@@ -41,8 +41,8 @@ pub(super) fn things(moments: &[Moment], prompts: &PromptBuilder) -> ComposedAns
 
 /// Returns the answer to "What is happening?".
 pub(super) fn happenings(moments: &[Moment]) -> ComposedAnswer {
-    let (text, told) = summarize_moments(moments, MAX_SCENES);
-    let citations = told.iter().map(|scene| {
+    let (text, described) = summarize_moments(moments, MAX_SCENES);
+    let citations = described.iter().map(|scene| {
         let (source, start_ms, end_ms) = scene.first();
         let stretch = Stretch {
             source: source.to_owned(),

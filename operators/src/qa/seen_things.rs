@@ -77,15 +77,15 @@ pub(crate) fn seen_things(moments: &[Moment], prompts: &PromptBuilder) -> Vec<Se
 
 /// Returns the sentence about seen things, those seen longest first; `None` if there are none.
 pub(crate) fn seen_things_text(seen_things: &[SeenThing]) -> Option<String> {
-    let (told, further) = seen_things.split_at(seen_things.len().min(MAX_THINGS));
+    let (named, further) = seen_things.split_at(seen_things.len().min(MAX_THINGS));
     let times =
         |thing: &SeenThing| format!("from {}", stretch_text(&thing.stretches, MAX_STRETCHES));
-    let mut text = match told {
+    let mut text = match named {
         [] => return None,
         [only] => format!("{} can be seen {}.", only.numbered(), times(only)),
         _ => {
-            let names: Vec<_> = told.iter().map(SeenThing::numbered).collect();
-            let details = told
+            let names: Vec<_> = named.iter().map(SeenThing::numbered).collect();
+            let details = named
                 .iter()
                 .map(|thing| format!("{} {}", thing.repeated(), times(thing)));
             let details = details.collect::<Vec<_>>().join("; ");
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_seen_is_told_in_grammatical_english_with_times() {
+    fn seen_things_are_listed_in_grammatical_english_with_times() {
         let moments = [
             moment(0, "car, walk; maybe dog", &[("car", 1)]),
             moment(1, "car, young", &[("person", 2)]),

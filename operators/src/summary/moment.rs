@@ -71,7 +71,7 @@ impl Moment {
             .as_deref()
             .map(content_words)
             .unwrap_or_default();
-        let confirmed = |word: &str| said.iter().any(|said| bears_out(word, said));
+        let confirmed = |word: &str| said.iter().any(|said| supports(word, said));
         let confident: BTreeSet<_> = confident_tags(&self.tags).collect();
         let tags =
             possible_tags(&self.tags).filter(|word| confident.contains(word) || confirmed(word));
@@ -98,7 +98,7 @@ impl Moment {
     /// detector found.
     pub(crate) fn shows(&self, word: &str) -> bool {
         self.shows_person() && is_person(&singular(word))
-            || self.seen_words().iter().any(|seen| bears_out(seen, word))
+            || self.seen_words().iter().any(|seen| supports(seen, word))
     }
 
     /// Returns true if its caption has this word in any form.
@@ -113,7 +113,7 @@ impl Moment {
 }
 
 /// Returns true if a word in its base form supports a word of a caption in any form.
-fn bears_out(seen: &str, word: &str) -> bool {
+fn supports(seen: &str, word: &str) -> bool {
     base_forms(word).iter().any(|form| form == seen)
 }
 

@@ -29,13 +29,13 @@ struct WordSupport {
 
 impl WordSupport {
     /// Returns true if it is supported: by a tag, an object, or a second caption.
-    fn is_borne_out(self) -> bool {
+    fn is_supported(self) -> bool {
         self.shown_ms > 0 || self.said > 1
     }
 
     /// Returns its weight. A long scene counts more than a short one, but does not hide it.
     fn weight(self) -> f32 {
-        match self.is_borne_out() {
+        match self.is_supported() {
             true => (self.shown_ms as f32 + CAPTION_WEIGHT * self.said_ms as f32).sqrt(),
             false => 0.0,
         }
@@ -89,9 +89,10 @@ impl SceneWords {
     }
 
     /// Returns the caption that is supported best; `None` if none is.
-    pub(super) fn best_caption(&self) -> Option<BorneCaption<'_>> {
+    pub(super) fn best_caption(&self) -> Option<SupportedCaption<'_>> {
         let candidates = self.captions.iter();
-        let candidates = candidates.filter_map(|(caption, ms)| self.borne_caption(caption, *ms));
+        let candidates =
+            candidates.filter_map(|(caption, ms)| self.supported_caption(caption, *ms));
         // Of equals, the first stays.
         candidates.reduce(|best, next| {
             if next.weight > best.weight {
@@ -103,16 +104,16 @@ impl SceneWords {
     }
 
     /// Returns a caption with its weight; `None` if its subject or more than half of its things are not supported.
-    fn borne_caption<'c>(&self, caption: &'c str, ms: u64) -> Option<BorneCaption<'c>> {
+    fn supported_caption<'c>(&self, caption: &'c str, ms: u64) -> Option<SupportedCaption<'c>> {
         let words = content_words(caption);
         let things = words.iter().filter(|word| names_thing(word));
         let mut things: Vec<String> = things.map(|word| singular(word)).collect();
         let all = things.len();
         let subject = things.first().cloned();
         let subject = subject.or_else(|| words.last().map(|word| singular(word)))?;
-        things.retain(|thing| self.support(thing).is_borne_out());
+        things.retain(|thing| self.support(thing).is_supported());
         let missing = all - things.len();
-        if !self.support(&subject).is_borne_out() || 2 * missing > all {
+        if !self.support(&subject).is_supported() || 2 * missing > all {
             return None;
         }
         let weight = |word: &String| {
@@ -129,7 +130,7 @@ impl SceneWords {
         if things.is_empty() {
             things.push(subject);
         }
-        Some(BorneCaption {
+        Some(SupportedCaption {
             text: caption,
             weight: words.iter().map(weight).sum::<f32>() * said - missing,
             things,
@@ -138,14 +139,14 @@ impl SceneWords {
 }
 
 /// A caption that its scene supports.
-pub(super) struct BorneCaption<'c> {
+pub(super) struct SupportedCaption<'c> {
     pub(super) text: &'c str,
     /// The things in it that are supported, in the singular.
     things: Vec<String>,
     pub(super) weight: f32,
 }
 
-impl BorneCaption<'_> {
+impl SupportedCaption<'_> {
     /// Returns true if a moment has at least half of the things.
     pub(super) fn fits(&self, moment: &Moment) -> bool {
         let had = self.things.iter().filter(|thing| moment.has(thing));
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caption_most_of_whose_things_nothing_bears_out_is_not_told() {
+    fn a_caption_with_mostly_unsupported_things_is_not_used() {
         let girl = moment("A girl in a costume at a wall.", "girl; maybe young");
         assert_eq!(best(std::slice::from_ref(&girl)), None);
         let plain = moment("A girl in a dress.", "girl");
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_that_the_detector_found_bears_out_any_word_for_people() {
+    fn a_person_that_the_detector_found_supports_any_word_for_people() {
         let mut runner = moment("A woman is running.", "maybe grass");
         assert_eq!(best(std::slice::from_ref(&runner)), None);
         runner.objects = vec![SeenObjects {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use atom_models::english::{capitalized, list, singular, with_article};
 
 use crate::summary::{
+    described_scenes::{DescribedScene, describe_scenes},
     moment::{Moment, content_words},
-    told_scenes::{ToldScene, tell_scenes},
 };
 
 /// Maximum number of things that are named where no caption is supported.
@@ -16,17 +16,17 @@ const NOTHING_CERTAIN: &str =
     "Nothing certain: no caption is confirmed by tags, objects or another caption.";
 
 /// Returns the summary of moments in order of time, with the scenes that it describes: at most `most`.
-pub fn summarize_moments(moments: &[Moment], most: usize) -> (String, Vec<ToldScene>) {
-    let told = tell_scenes(moments, most);
-    let text = match told.is_empty() {
+pub fn summarize_moments(moments: &[Moment], most: usize) -> (String, Vec<DescribedScene>) {
+    let described = describe_scenes(moments, most);
+    let text = match described.is_empty() {
         true => agreed_things(moments),
-        false => told
+        false => described
             .iter()
-            .map(ToldScene::text)
+            .map(DescribedScene::text)
             .collect::<Vec<_>>()
             .join(" "),
     };
-    (text, told)
+    (text, described)
 }
 
 /// Returns the things that captions name and tags or objects confirm, as a sentence.
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_no_caption_is_borne_out_only_what_tags_and_captions_agree_on_is_said() {
+    fn without_a_supported_caption_only_things_of_both_tags_and_captions_are_named() {
         let moment = |caption: &str, tags: &str| Moment {
             end_ms: 4000,
             caption: Some(caption.to_owned()),

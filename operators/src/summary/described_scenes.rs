@@ -1,6 +1,6 @@
 //! The scenes of many moments, each described by the caption that most of it supports.
 //!
-//! Moments whose pictures are alike form a scene, wherever they are. A caption may describe its scene only if its subject and at least
+//! Moments whose frames are alike form a scene, wherever they are. A caption may describe its scene only if its subject and at least
 //! half of its things are supported: by a tag or an object of the scene, or by another caption. No word is added.
 
 use atom_models::cosine;
@@ -10,7 +10,7 @@ use crate::{
     summary::{moment::Moment, scene_words::SceneWords},
 };
 
-/// Cosine from which two pictures belong to one scene. On a test recording of 16 scenes, neighbours within a scene have 0.72 and
+/// Cosine from which two moments belong to one scene. On a test recording of 16 scenes, neighbours within a scene have 0.72 and
 /// more, neighbours in different scenes at most 0.74, with 0.41 and less in 12 of 15 cases. A higher value describes more scenes.
 const SAME_SCENE: f32 = 0.7;
 /// Number of scenes, those seen last, that a moment may belong to; it bounds the work for very long videos.
@@ -20,7 +20,7 @@ const MAX_STRETCHES: usize = 3;
 
 /// A scene with the caption that describes it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ToldScene {
+pub struct DescribedScene {
     /// The caption, without its full stop.
     pub sentence: String,
     /// Start and end in milliseconds of media time, of the moments that have at least half of its things.
@@ -32,7 +32,7 @@ pub struct ToldScene {
     weight: f32,
 }
 
-impl ToldScene {
+impl DescribedScene {
     /// Returns source, start and end of its first stretch.
     pub fn first(&self) -> (&str, u64, u64) {
         let first = self.stretches.first();
@@ -49,17 +49,17 @@ impl ToldScene {
 }
 
 /// Returns at most `most` scenes that cover the most of these moments, in order of time.
-pub fn tell_scenes(moments: &[Moment], most: usize) -> Vec<ToldScene> {
+pub fn describe_scenes(moments: &[Moment], most: usize) -> Vec<DescribedScene> {
     let scenes = scenes(moments);
-    let mut told: Vec<_> = scenes.iter().filter_map(|scene| tell(scene)).collect();
-    join_equal(&mut told);
-    told.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-    told.truncate(most);
-    told.sort_by(|a, b| a.first().cmp(&b.first()));
-    told
+    let mut described: Vec<_> = scenes.iter().filter_map(|scene| describe(scene)).collect();
+    join_equal(&mut described);
+    described.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    described.truncate(most);
+    described.sort_by(|a, b| a.first().cmp(&b.first()));
+    described
 }
 
-/// Groups moments by the likeness of their pictures. Each joins the scene that is most like it, among those seen last.
+/// Groups moments by the similarity of their frames. Each joins the scene that is most similar to it, among those seen last.
 fn scenes(moments: &[Moment]) -> Vec<Vec<&Moment>> {
     // The scene seen last comes last.
     let mut scenes: Vec<Vec<&Moment>> = Vec::new();
@@ -78,7 +78,7 @@ fn scenes(moments: &[Moment]) -> Vec<Vec<&Moment>> {
     scenes
 }
 
-/// Returns the highest cosine of a moment's picture and the first and the last of a scene. Without vectors, equal captions are
+/// Returns the highest cosine of a moment and the first and last moment of a scene. Without vectors, equal captions are
 /// alike.
 fn likeness(scene: &[&Moment], moment: &Moment) -> f32 {
     let ends = [scene.first(), scene.last()].into_iter().flatten();
@@ -90,7 +90,7 @@ fn likeness(scene: &[&Moment], moment: &Moment) -> f32 {
 }
 
 /// Returns a scene with the caption that it supports best; `None` if it supports none.
-fn tell(scene: &[&Moment]) -> Option<ToldScene> {
+fn describe(scene: &[&Moment]) -> Option<DescribedScene> {
     let words = SceneWords::of(scene);
     let caption = words.best_caption()?;
     let (mut stretches, mut moments) = (Vec::new(), 0);
@@ -98,7 +98,7 @@ fn tell(scene: &[&Moment]) -> Option<ToldScene> {
         extend(&mut stretches, moment.stretch());
         moments += 1;
     }
-    Some(ToldScene {
+    Some(DescribedScene {
         sentence: caption.text.trim().trim_end_matches('.').to_owned(),
         spans: spans(&stretches),
         moments,
@@ -113,10 +113,11 @@ fn spans(stretches: &[Stretch]) -> Vec<(u64, u64)> {
 }
 
 /// Joins scenes that are described by the same sentence.
-fn join_equal(told: &mut Vec<ToldScene>) {
-    let mut joined: Vec<ToldScene> = Vec::new();
-    for scene in told.drain(..) {
-        let same = |other: &&mut ToldScene| other.sentence.eq_ignore_ascii_case(&scene.sentence);
+fn join_equal(described: &mut Vec<DescribedScene>) {
+    let mut joined: Vec<DescribedScene> = Vec::new();
+    for scene in described.drain(..) {
+        let same =
+            |other: &&mut DescribedScene| other.sentence.eq_ignore_ascii_case(&scene.sentence);
         match joined.iter_mut().find(same) {
             Some(other) => {
                 other.stretches.extend(scene.stretches);
@@ -134,14 +135,14 @@ fn join_equal(told: &mut Vec<ToldScene>) {
             None => joined.push(scene),
         }
     }
-    *told = joined;
+    *described = joined;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A moment of four seconds: its number, direction of its picture, caption and tags.
+    /// A moment of four seconds: its number, direction of its vector, caption and tags.
     fn moment(n: u64, picture: usize, caption: &str, tags: &str) -> Moment {
         let mut embedding = [0.0; 8];
         embedding[picture] = 1.0;
@@ -156,8 +157,8 @@ mod tests {
     }
 
     fn texts(moments: &[Moment], most: usize) -> Vec<String> {
-        let told = tell_scenes(moments, most);
-        told.iter().map(ToldScene::text).collect()
+        let described = describe_scenes(moments, most);
+        described.iter().map(DescribedScene::text).collect()
     }
 
     #[test]
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scene_that_comes_back_is_told_once_with_both_times() {
+    fn a_scene_that_comes_back_is_described_once_with_both_times() {
         let car = |n| moment(n, 0, "A car on a road.", "car");
         let dog = moment(1, 1, "A dog runs.", "dog; maybe run");
         let moments = [car(0), dog, car(2)];
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scenes_that_cover_most_are_told() {
+    fn the_scenes_that_cover_most_are_described() {
         let mut moments: Vec<_> = (0..6)
             .map(|n| moment(n, n as usize, "A cat.", "cat"))
             .collect();
