@@ -17,7 +17,7 @@ cd "$folder"
 
 # Runs a command as in the home folder of a user, and prints it with its output.
 show() {
-    printf '$ atom'
+    printf '\n$ atom'
     printf ' %s' "$1"
     shift
     for argument in "$@"; do
@@ -30,27 +30,32 @@ show() {
 }
 
 session() {
+    local store="$folder/atom.db"
     show index recordings/
-    "$atom" index recordings/ --store "$folder/atom.db" 2>/dev/null
-    for question in "Is there a bicycle?" "How many cars?"; do
-        show ask "$question"
-        "$atom" ask "$question" --store "$folder/atom.db" | sed "s|$folder|~|"
-    done
-    show search "a bicycle locked to a fence"
-    "$atom" search "a bicycle locked to a fence" --limit 2 --store "$folder/atom.db" | sed "s|$folder|~|"
+    "$atom" index recordings/ --store "$store"
+    show search "a bus in the city"
+    "$atom" search "a bus in the city" --limit 2 --store "$store" | sed "s|$folder|~|"
+    show ask "How many cars?"
+    "$atom" ask "How many cars?" --store "$store" | sed "s|$folder|~|"
 }
 
-session > "$folder/session.txt"
+session > "$folder/session.txt" 2> /dev/null
 "$environment/bin/python" - "$folder/session.txt" "$root/docs/images/terminal.svg" <<'PYTHON'
+import re
 import sys
 
 from rich.console import Console
 from rich.text import Text
 
 session, picture = sys.argv[1:]
-console = Console(record=True, width=110, file=open("/dev/null", "w"))
-for line in open(session).read().splitlines():
-    console.print(Text(line, style="bold green" if line.startswith("$ ") else ""))
-console.save_svg(picture, title="atom")
+console = Console(record=True, width=122, file=open("/dev/null", "w"))
+for line in open(session).read().strip("\n").splitlines():
+    style = "bold green" if line.startswith("$ ") else ""
+    console.print(Text(line, style=style), no_wrap=True, overflow="ignore")
+svg = console.export_svg(title="atom")
+# A picture fetches no fonts.
+svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+svg = re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE)
+open(picture, "w").write(svg)
 PYTHON
 printf 'wrote docs/images/terminal.svg\n'
