@@ -9,17 +9,17 @@
 //! | `store` | an open store |
 //! | `row`, `source_state`, `source_filter`, `hit` | the types that callers see |
 //! | `pack_key` | the key that the rows of a pack are stored under |
-//! | `error` | everything that can go wrong, with the remedy |
-//! | `schema` | the tables, and how a file is opened or refused |
+//! | `error` | the errors, each with a remedy |
+//! | `schema` | the tables; opening or refusing a file |
 //! | `column_conversion`, `int8_vector`, `source_table` | values as columns, vectors as bytes, the tables of sources |
 //! | `write` | runs: `begin`, `restart`, `seal`, `finish` |
 //! | `read` | rows, states of sources, packs, missing stretches, waiting |
-//! | `catalog` | which file each source is, and what happened to it |
+//! | `catalog` | the files of the sources, and their changes |
 //! | `retention` | removes the oldest segments by a policy |
 //! | `change_feed` | feeds changed rows to caches in memory |
 //! | `search` | queries, rankings, hits |
 //! | `standing` | standing queries, their matches and events, counts |
-//! | `stats` | what was seen when |
+//! | `stats` | counts of concepts and answers by hour |
 //! | `maintenance` | checks, backups, compaction, statistics |
 //!
 //! A source is stored under a *pack*, a key that the caller makes of the pack's version and the settings. While it is indexed

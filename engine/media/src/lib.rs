@@ -7,15 +7,15 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `playback_request` | what a source is asked to deliver |
-//! | `frame_filter`, `frame_sender` | which frames are wanted, and the channel into the graph |
-//! | `key_frame_wait` | counts concealed frames, and says that a source waits for a key frame |
-//! | `source_location`, `credentials` | what a uri names, and the login for it |
-//! | `server_certificate` | which certificates of servers are accepted, and how a refused one is described |
+//! | `playback_request` | the request to a source |
+//! | `frame_filter`, `frame_sender` | the selection of frames, and the channel into the graph |
+//! | `key_frame_wait` | counts concealed frames, and reports that a source waits for a key frame |
+//! | `source_location`, `credentials` | the location that a URI names, and the login for it |
+//! | `server_certificate` | the accepted certificates of servers, and the description of a refused one |
 //! | `gst` | GStreamer: pipelines, their errors, selective decoding, conversion to RGB |
-//! | `file` | recordings: playback, start time, whether they are still growing |
+//! | `file` | recordings: playback, start time, detection of growing files |
 //! | `live` | cameras and streams: reconnection, media time, connection status |
-//! | `folder` | folders of recordings: listing, change notification, when a file has settled |
+//! | `folder` | folders of recordings: listing, change notification, detection of settled files |
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod credentials;

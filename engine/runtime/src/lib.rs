@@ -6,9 +6,9 @@
 //! |---|---|
 //! | `output_event`, `observer` | the events of a run, and their receiver |
 //! | `resume_point`, `source_plan_facts` | the start of a source, and facts of the plan about it |
-//! | `intake_context` | what all threads around the sources share |
+//! | `intake_context` | the context that all threads around the sources share |
 //! | `run_status`, `run_problems`, `module_health`, `metrics`, `process_usage` | the state of a run while it works |
-//! | `run_context` | what all threads of a run share |
+//! | `run_context` | the context that all threads of a run share |
 //! | `sink`, `index_writer`, `retention_task` | files and indexes that results are written to |
 //! | `resources` | everything a run needs, opened before it starts |
 //! | `input_channels`, `source_queue`, `source_workers` | sources: found, queued, played into the graph |

@@ -1,8 +1,8 @@
-//! The file catalog: which file each source is, and what happened to a file since it was indexed.
+//! The file catalog: the file of each source, and the changes of a file since it was indexed.
 //!
-//! A recording is known by its content: one that is found from another folder keeps its name, one that was moved keeps its rows
-//! under its new name, one that was replaced loses them, one that has grown continues. All of that is decided and done in one transaction, so that no crash leaves rows under
-//! two names or under none.
+//! A recording is identified by its content: one that is found from another folder keeps its name, one that was moved keeps its rows
+//! under its new name, one that was replaced loses them, and one that has grown keeps them and is indexed further. All of this
+//! happens in one transaction, so that no crash leaves rows under two names or under none.
 
 pub(crate) mod catalog_file;
 mod path_text;

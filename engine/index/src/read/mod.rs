@@ -1,4 +1,4 @@
-//! Reads a store: rows, states of sources, and how complete they are.
+//! Reads a store: rows, states of sources, and their completeness.
 
 pub(crate) mod coverage_gaps;
 pub(crate) mod pack_stats;

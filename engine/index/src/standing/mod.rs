@@ -1,4 +1,4 @@
-//! Standing queries: texts whose best matches are kept up to date, and counts of what was seen.
+//! Standing queries: texts whose best matches are kept up to date, and counts of concepts.
 //!
 //! The maintainer follows the rows of a store, scores them by every query, feeds both into a differential dataflow, and writes
 //! the differences to the table of matches, with an event for each.

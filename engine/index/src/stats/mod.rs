@@ -1,4 +1,4 @@
-//! Counts of what was seen when: how many segments of each hour show a concept or got an answer.
+//! Counts by hour: the number of segments that show a concept or got an answer.
 //!
 //! Invariant: hours of wall time and hours of a video are never put on one time axis.
 

@@ -1,4 +1,4 @@
-//! Recordings: their playback, when they started, and whether they can be played while still growing.
+//! Recordings: playback, start time, and detection of files that are still growing.
 
 pub mod container_kind;
 pub mod content_digest;

@@ -32,7 +32,7 @@ pub struct ChangeWatcher {
 impl ChangeWatcher {
     /// Returns a watcher of these sets. Folders that cannot be watched are only scanned by the clock.
     pub fn new<'s>(sets: impl IntoIterator<Item = &'s RecordingSet>) -> Self {
-        // One waiting notification says all: the scan sees everything that changed.
+        // One waiting notification is enough: the scan sees everything that changed.
         let (sender, changed) = bounded(1);
         let notify = move |event: notify::Result<Event>| {
             if event.as_ref().is_ok_and(is_change) {

@@ -156,7 +156,7 @@ fn is_not_found(error: &walkdir::Error) -> bool {
     source.is_some_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
-/// Reads a file's state; none if it is gone by now.
+/// Reads a file's state; none if the file no longer exists.
 fn read(path: &Path) -> Option<FileEntry> {
     let state = FileState::read(path).ok()?;
     Some(FileEntry {

@@ -1,4 +1,4 @@
-//! Folders of recordings: which files belong to one, when a file has settled, and what is gone.
+//! Folders of recordings: listing, and detection of settled and of removed files.
 //!
 //! A folder is scanned again and again, because network drives report no changes; change notifications only make the next scan
 //! come earlier, so correctness never depends on them.

@@ -1,11 +1,11 @@
-//! Tells files that were removed from files whose disk is away.
+//! Distinguishes files that were removed from files whose disk is not mounted.
 
 use std::{io, path::Path, time::Duration};
 
 /// Time for which a missing recording is waited for, since it may come back under another name.
 pub const REMOVAL_GRACE: Duration = Duration::from_secs(5);
 
-/// True if there is no such file; a file that cannot be asked for may well exist.
+/// True if there is no such file; a file whose metadata cannot be read may exist.
 pub fn is_missing(path: &Path) -> bool {
     let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
     path.symlink_metadata().is_err_and(missing)

@@ -1,4 +1,4 @@
-//! Checks whether a server on the network can be reached at all: GStreamer only reports that it could not connect.
+//! Checks whether a server on the network can be reached: GStreamer only reports that it could not connect.
 //!
 //! The certificate of a web server is checked as well, because GStreamer's HTTP client gives no reason for a refused certificate;
 //! its RTSP client does.
@@ -102,7 +102,7 @@ fn host_and_port(uri: &str) -> Option<(String, u16)> {
     } else {
         usual
     };
-    // An IPv6 address stands in brackets.
+    // An IPv6 address is in brackets.
     let host = authority.host().trim_matches(['[', ']']);
     Some((host.to_owned(), port))
 }

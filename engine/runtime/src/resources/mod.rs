@@ -1,4 +1,4 @@
-//! Opens everything that a run needs before it starts: whatever can fail, fails here, with nothing changed.
+//! Opens everything that a run needs before it starts: each step that can fail does so here, before anything has changed.
 //!
 //! | file | holds |
 //! |---|---|

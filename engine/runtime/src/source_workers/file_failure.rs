@@ -1,4 +1,4 @@
-//! Decides whether a file is to blame for a playback that failed, and gives the reason in a few words.
+//! Decides if a failed playback is the fault of the file, and gives the reason in a few words.
 //!
 //! Only such a failure is remembered in an index. Invariant: what may pass by itself (a drive or server that is gone, a missing
 //! permission, a run that was stopped) is never the failure of a file.

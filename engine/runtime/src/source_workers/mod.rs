@@ -3,7 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `playback_builder` | a source with everything that is needed to play it |
-//! | `file_failure` | whether a file is to blame for a playback that failed |
+//! | `file_failure` | decides if a failed playback is the fault of the file |
 //! | `workers` | the threads: one for each live source, a few for all recordings |
 
 mod file_failure;

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `writer_totals` | counts, failures and errors of all that was written |
+//! | `writer_totals` | counts, failures and errors of a run |
 //! | `observer_and_sinks` | the observer and the sinks |
 //! | `written_indexes` | the indexes: rows, gaps, retention |
 //! | `event_loop` | the writer's thread: takes events in order and passes them on |
