@@ -30,7 +30,7 @@ pub struct IndexScopeArgs {
     /// Wait until the selected sources are indexed through this time, or to their end.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     wait_until: Option<TimeArg>,
-    /// Longest wait for --wait-until, in seconds; then continue with what is indexed.
+    /// Maximum wait for --wait-until, in seconds; then continue with what is indexed.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=86_400))]
     wait_at_most: u32,
 }

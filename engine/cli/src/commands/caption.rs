@@ -33,10 +33,10 @@ Examples:
 pub struct Caption {
     /// Video file in any format that GStreamer can play, or test://PATTERN for generated video.
     video: OsString,
-    /// Format of captions (default: from the extension of --output, otherwise vtt).
-    #[arg(long, value_enum)]
+    /// Format of captions: vtt, srt or jsonl (default: from the extension of --output, otherwise vtt).
+    #[arg(long, value_enum, hide_possible_values = true)]
     format: Option<CaptionFormat>,
-    /// Output file; an existing file is replaced once all captions are written (default: `-`, stdout).
+    /// Output file, or - for stdout, the default; an existing file is replaced once all captions are written.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Model pack.

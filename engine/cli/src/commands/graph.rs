@@ -19,8 +19,13 @@ pub struct Graph {
     /// Override the URI of a source. Can be repeated.
     #[arg(long = "source", value_name = "NAME=URI", value_parser = source_override())]
     sources: Vec<(String, String)>,
-    /// Language of the drawing.
-    #[arg(long, value_enum, default_value = "mermaid")]
+    /// Language of the drawing: mermaid, which Markdown viewers render, or dot, for Graphviz.
+    #[arg(
+        long,
+        value_enum,
+        default_value = "mermaid",
+        hide_possible_values = true
+    )]
     format: Language,
 }
 

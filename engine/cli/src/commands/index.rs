@@ -21,8 +21,8 @@ use crate::{
 /// Index recordings for search and questions; resumes where it stopped.
 #[derive(Args)]
 #[command(after_help = "\
-A recording is identified by its content: a moved file is not indexed again, a replaced file is. Rows of a recording that \
-was deleted from its folder are removed, unless --keep-gone is given or the whole folder is missing or empty.
+A recording is identified by its content: a moved file is not indexed again, a replaced file is. A recording that \
+was deleted from its folder is removed from the index, unless --keep-gone is given or the whole folder is missing or empty.
 
 Examples:
   atom index recordings/
@@ -42,7 +42,7 @@ pub struct Index {
     /// Watch for new, growing, changed and deleted recordings until Ctrl-C.
     #[arg(long)]
     watch: bool,
-    /// Keep the rows of deleted recordings.
+    /// Keep deleted recordings in the index.
     #[arg(long)]
     keep_gone: bool,
     /// Limit the index: by age (min, h, d, w), by size (MB, GB, TB), by number of segments, or by several of these, separated

@@ -63,7 +63,7 @@ struct AddArgs {
     /// Number of matches to keep, the best ones.
     #[arg(long, value_name = "N", default_value_t = QuerySpec::new("").best)]
     best: u32,
-    /// Lowest probability of a match, 0.05 to 1.
+    /// Minimum probability of a match, 0.05 to 1.
     #[arg(long, value_name = "PROBABILITY", default_value_t = QuerySpec::new("").threshold)]
     threshold: f64,
     /// Keep only matches that are at most this much older than the newest segment, such as 30min, 24h or 7d.

@@ -24,14 +24,14 @@ Examples:
   atom search \"a dog on the beach\"
   atom search 'bicycle -car \"parked on\"'     without \"car\", with the words \"parked on\" together
   atom search rain --source 'yard*' --from \"2026-11-22 14:05\"
-  atom search rain --wait-until 10:00         wait until the first ten minutes are indexed
-  atom search rain --open                     with the command line that plays each moment")]
+  atom search rain --wait-until 10:00        wait until the first ten minutes are indexed
+  atom search rain --open                    with the command line that plays each moment")]
 pub struct Search {
     /// Words to search for. Words in quotes must be together; a minus excludes segments with that word.
     query: String,
     #[command(flatten)]
     scope: IndexScopeArgs,
-    /// Largest number of hits.
+    /// Maximum number of hits.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
     /// Continue an earlier search for the same words: the value of its `next`.
@@ -40,7 +40,7 @@ pub struct Search {
     /// With --json, also group neighbouring hits into moments, as the text output does.
     #[arg(long, requires = "json")]
     moments: bool,
-    /// Print the command line that plays each moment below it.
+    /// Print below each moment the command line that plays it.
     #[arg(long, conflicts_with = "json")]
     open: bool,
     /// Print one JSON object.

@@ -38,7 +38,7 @@ Examples:
 pub struct Stats {
     #[command(flatten)]
     scope: IndexScopeArgs,
-    /// Largest number of things, the most frequent ones (default: 20, with --json all).
+    /// Maximum number of things, the most frequent ones (default: 20, or all with --json).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
     /// Only things with this word in their name. Can be repeated.
