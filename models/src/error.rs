@@ -73,6 +73,12 @@ pub enum ModelError {
         /// The mistake, and what was expected.
         problem: String,
     },
+    /// A pack without models for captions and search, such as ONNX Runtime.
+    #[error("pack {pack:?} has no models; choose another pack, such as \"mini\"")]
+    NoModels {
+        /// The pack.
+        pack: String,
+    },
     /// A pack file that does not exist.
     #[error("file {} of pack {pack:?} is missing; run `atom models install {pack}`", path.display())]
     MissingFile {

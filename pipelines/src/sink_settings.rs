@@ -62,7 +62,7 @@ pub enum SinkKind {
     Webvtt(FileSinkSpec),
     /// Subtitles for nearly every other player.
     Srt(FileSinkSpec),
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl(JsonlSinkSpec),
 }
 
@@ -80,13 +80,13 @@ impl SinkKind {
     pub(crate) fn about(&self) -> &'static str {
         match self {
             Self::Webvtt(_) => {
-                "Writes captions and answers as WebVTT subtitles, a cue for each segment."
+                "Writes captions and answers as WebVTT subtitles, one cue per segment."
             }
             Self::Srt(_) => {
-                "Writes captions and answers as SubRip (.srt) subtitles, a cue for each segment."
+                "Writes captions and answers as SubRip (.srt) subtitles, one cue per segment."
             }
             Self::Jsonl(_) => {
-                "Writes every caption, answer, summary and event of a standing query as one JSON object a line."
+                "Writes every caption, answer, summary and event of a standing query as one JSON object per line."
             }
         }
     }

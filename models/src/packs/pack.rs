@@ -49,12 +49,8 @@ impl Pack {
             });
         }
         if manifest.family != Family::Composed {
-            return Err(ModelError::ManifestContent {
+            return Err(ModelError::NoModels {
                 pack: name.to_owned(),
-                problem: format!(
-                    "its family is {:?}, but captions need a composed pack",
-                    manifest.family
-                ),
             });
         }
         let concepts = read_concepts(&manifest, &folder)?;

@@ -15,7 +15,7 @@ pub struct SummarySpec {
     /// They are summarised from the shorter windows. A longer window that holds only one shorter one is left out.
     pub span_ms: u64,
     /// Maximum number of sentences per summary, 1 to 12. Each sentence describes one scene, by the caption that most of
-    /// the scene confirms. The scenes that cover most of the window are described.
+    /// the scene supports. The scenes that cover most of the window are described.
     pub sentences: usize,
 }
 

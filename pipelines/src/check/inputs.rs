@@ -167,7 +167,10 @@ fn suggested_fix(
             && *other != consumer.name
     });
     let fitting: Vec<&str> = fitting.collect();
-    let instead = format!("use the input {}", quoted(fitting.iter().copied()));
+    let instead = match fitting[..] {
+        [only] => format!("use the input {only:?}"),
+        _ => format!("use one of the inputs {}", quoted(fitting.iter().copied())),
+    };
     match (conversion(sent, accepted), fitting.is_empty()) {
         (Some(kinds), empty) => {
             let nodes = if kinds.len() == 1 { "a node" } else { "nodes" };
