@@ -141,7 +141,7 @@ fn a_source_that_is_not_there_is_an_error_that_names_those_that_are() {
     };
     let message = store.search(&unknown).unwrap_err().to_string();
     assert!(
-        message.contains("no source \"dor\". It holds: door, yard"),
+        message.contains("no source \"dor\"; its sources: door, yard"),
         "{message}"
     );
 }
