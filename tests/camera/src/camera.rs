@@ -247,7 +247,7 @@ fn frames(video: &EncodedVideo) -> String {
 }
 
 fn factory(options: &CameraOptions, pacer: &Pacer) -> Result<RTSPMediaFactory> {
-    let video = options.videos.first().context("a camera needs a film")?;
+    let video = options.videos.first().context("a camera needs a video")?;
     let video = video.clone();
     let factory = RTSPMediaFactory::new();
     factory.set_launch(&options.sound.launch(&frames(&video)));

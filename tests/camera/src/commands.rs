@@ -9,13 +9,13 @@ use atom_camera::{Camera, FaultProxy};
 
 /// The text of the command `help`.
 pub const HELP: &str = "\
-stall SECONDS   send no pictures for so long; connections stay
-cut SECONDS     close all connections, and take none for so long
-film            go to the next film, which has another size
-clock           let the camera's clock restart
-damage SHARE    damage this share of the video packets, 0 to 1; 0 ends it
-help            tell these commands
-quit            end
+stall SECONDS   send no frames for this time; connections stay open
+cut SECONDS     close all connections, and accept none for this time
+film            play the next video, which has a different size
+clock           restart the clock of the camera
+damage SHARE    damage this share of the video packets, from 0 to 1; 0 stops it
+help            list these commands
+quit            stop the camera
 ";
 
 /// A parsed command.
@@ -55,7 +55,7 @@ impl Command {
             ["quit"] => Self::Quit,
             ["stall" | "cut", ..] => bail!("{:?} needs seconds: \"{} 5\"", words[0], words[0]),
             ["damage", ..] => bail!("\"damage\" needs a share: \"damage 0.1\""),
-            _ => bail!("unknown command {line:?}; \"help\" tells all"),
+            _ => bail!("unknown command {line:?}; \"help\" lists all commands"),
         };
         Ok(Some(command))
     }
@@ -65,13 +65,16 @@ fn duration(seconds: &str) -> Result<Duration> {
     let number = seconds.parse().ok();
     number
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .with_context(|| format!("{seconds:?} is no number of seconds"))
+        .with_context(|| format!("{seconds:?} is not a number of seconds"))
 }
 
 fn share(share: &str) -> Result<f64> {
     let number = share.parse().ok();
-    let number = number.with_context(|| format!("{share:?} is no number"))?;
-    ensure!((0.0..=1.0).contains(&number), "a share is from 0 to 1");
+    let number = number.with_context(|| format!("{share:?} is not a number"))?;
+    ensure!(
+        (0.0..=1.0).contains(&number),
+        "expected a share from 0 to 1"
+    );
     Ok(number)
 }
 

@@ -89,7 +89,7 @@ impl EncodedVideo {
         let pipeline = encoder_pipeline(source, format)?;
         let decoder = pipeline.by_name("source").context("no decoder was built")?;
         decoder.set_property("uri", uri.as_str());
-        Self::encode(&pipeline, format).with_context(|| format!("cannot make a film of {name:?}"))
+        Self::encode(&pipeline, format).with_context(|| format!("cannot encode the video {name:?}"))
     }
 
     /// Encodes a pattern of GStreamer's `videotestsrc`, such as `ball`, `smpte` or `snow`.
@@ -109,7 +109,8 @@ impl EncodedVideo {
             "videotestsrc pattern={pattern} num-buffers={count} ! video/x-raw,framerate={fps}/1"
         );
         let pipeline = encoder_pipeline(&source, format)?;
-        Self::encode(&pipeline, format).with_context(|| format!("cannot draw the film {pattern:?}"))
+        Self::encode(&pipeline, format)
+            .with_context(|| format!("cannot encode the test pattern {pattern:?}"))
     }
 
     /// Copies the frames of a Matroska file as they are, without B-frames, to be played at this frame rate.
@@ -179,7 +180,7 @@ fn encoder_pipeline(source: &str, format: VideoFormat) -> Result<gst::Pipeline> 
     let VideoFormat { width, height, fps } = format;
     let even = width > 0 && height > 0 && width.is_multiple_of(2) && height.is_multiple_of(2);
     ensure!(even, "the size {width}x{height} is not of even numbers");
-    ensure!(fps > 0, "a film needs at least one picture a second");
+    ensure!(fps > 0, "a video needs at least one frame per second");
     let launch = format!(
         "{source} ! videorate ! queue ! videoconvertscale \
          ! video/x-raw,format=I420,width={width},height={height},framerate={fps}/1,pixel-aspect-ratio=1/1 \

@@ -27,36 +27,36 @@ const PATTERN_SECONDS: u32 = 20;
 /// The time to wait for a command when no fault is active.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// Serves a video as a live network camera on this machine, and causes faults on request.
+/// Serve a video as a live network camera on this machine, and cause faults on request.
 ///
 /// Example: atom-camera street.mp4 --port 8554, then on stdin: stall 5
 #[derive(Parser)]
-#[command(version, after_help = format!("Commands on stdin, one a line:\n{}", commands::HELP))]
+#[command(version, after_help = format!("Commands on stdin, one per line:\n{}", commands::HELP))]
 struct Arguments {
-    /// The video to play for ever, its first minute; without it a pattern is drawn.
+    /// The video whose first minute is played in a loop; without it, a test pattern is played.
     video: Option<PathBuf>,
-    /// The pattern to draw, one of GStreamer's test source.
+    /// The test pattern, one of GStreamer's videotestsrc.
     #[arg(long, default_value = "ball", conflicts_with = "video")]
     pattern: String,
-    /// The port on 127.0.0.1; 0 chooses a free one.
+    /// The port on 127.0.0.1; 0 means a free port.
     #[arg(long, default_value_t = 8554)]
     port: u16,
     /// The path of the stream.
     #[arg(long, default_value = "/live")]
     path: String,
-    /// Width of the picture, in pixels; the second film has half of it.
+    /// Width of the frames, in pixels; the second video has half of it.
     #[arg(long, default_value_t = 640)]
     width: u32,
-    /// Height of the picture, in pixels; the second film has half of it.
+    /// Height of the frames, in pixels; the second video has half of it.
     #[arg(long, default_value_t = 360)]
     height: u32,
-    /// Pictures a second.
+    /// Frames per second.
     #[arg(long, default_value_t = 15)]
     fps: u32,
-    /// The user a client must name.
+    /// The user name that clients must give.
     #[arg(long, requires = "password_file")]
     user: Option<String>,
-    /// A file with the password a client must give.
+    /// The file with the password that clients must give.
     #[arg(long, requires = "user")]
     password_file: Option<PathBuf>,
 }
@@ -86,7 +86,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     .context("cannot catch signals")?;
     let mut control = start_camera(arguments)?;
     let uri = control.proxy.uri(control.camera.path());
-    writeln!(io::stdout(), "{uri}").context("cannot tell the address")?;
+    writeln!(io::stdout(), "{uri}").context("cannot print the address")?;
     thread::Builder::new()
         .name("stdin".into())
         .spawn(move || read_lines(&sender))
@@ -96,7 +96,10 @@ fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn start_camera(arguments: &Arguments) -> Result<CameraControl> {
-    ensure!(arguments.path.starts_with('/'), "a path begins with \"/\"");
+    ensure!(
+        arguments.path.starts_with('/'),
+        "expected a path that begins with \"/\""
+    );
     let size = VideoFormat {
         width: arguments.width,
         height: arguments.height,
@@ -170,7 +173,7 @@ fn run_commands(control: &mut CameraControl, events: &Receiver<Event>) {
     }
 }
 
-/// Writes a line to stderr; ignores that it may be closed.
+/// Writes a line to stderr, and ignores a closed stderr.
 fn log(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

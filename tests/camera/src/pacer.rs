@@ -65,7 +65,7 @@ impl Pacer {
     /// # Errors
     /// There is no video.
     pub fn start(videos: Vec<EncodedVideo>, joins_at_any_frame: bool) -> Result<Self> {
-        ensure!(!videos.is_empty(), "a camera needs a film");
+        ensure!(!videos.is_empty(), "a camera needs a video");
         let player = Arc::new(Player {
             videos,
             playback: Mutex::default(),
