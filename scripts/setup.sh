@@ -49,7 +49,7 @@ program() {
 
 packs() {
   say "models: installing ONNX Runtime and the pack mini"
-  target/release/atom models install onnxruntime mini >&2
+  target/release/atom models install mini >&2
 }
 
 demo_video() {

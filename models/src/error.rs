@@ -49,13 +49,21 @@ pub enum ModelError {
         folder: PathBuf,
     },
     /// A pack to install whose manifest was not found.
-    #[error("no manifest for pack {name:?} in {}; give the folder that holds its pack.toml", searched.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "))]
+    #[error(
+        "no manifest for pack {name:?}: {}; give the folder that holds its pack.toml",
+        searched_places(searched, embedded)
+    )]
     NoManifest {
         /// The name or folder as given.
         name: String,
         /// The folders that were searched.
         searched: Vec<PathBuf>,
+        /// Names of the packs that the program carries.
+        embedded: Vec<String>,
     },
+    /// A pack to install that is part of the program.
+    #[error("pack {0:?} is part of the program and needs no installation")]
+    BuiltInPack(String),
     /// A manifest that cannot be parsed.
     #[error("cannot read the manifest {}; if another version of Atom installed it, `atom models install` updates the pack", path.display())]
     Manifest {
@@ -278,6 +286,20 @@ pub enum ModelError {
     /// A failure that a test requested of a fake module.
     #[error("the fake module failed as requested: {0}")]
     FakeFailure(&'static str),
+}
+
+/// Says where a manifest was looked for without success.
+fn searched_places(searched: &[PathBuf], embedded: &[String]) -> String {
+    let folders: Vec<_> = searched.iter().map(|p| p.display().to_string()).collect();
+    match embedded {
+        _ if folders.len() == 1 => format!("there is no {}/pack.toml", folders[0]),
+        [] => format!("there is no pack.toml in {}", folders.join(", ")),
+        names => format!(
+            "there is no pack.toml in {}, and the program itself holds only {}",
+            folders.join(", "),
+            names.join(", ")
+        ),
+    }
 }
 
 /// Returns an error's message followed by those of its sources, separated by colons.

@@ -43,6 +43,7 @@ pub use packs::{
     manifest::{FileEntry, Manifest},
     origin_error::OriginError,
     pack::Pack,
+    pack_source::{EmbeddedFile, PackSource, pack_sources},
 };
 pub use prompt::{
     builder::PromptBuilder,

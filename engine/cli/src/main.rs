@@ -14,6 +14,7 @@ mod built_in_pipeline;
 mod command_line;
 mod commands;
 mod descriptor_limit;
+mod embedded_packs;
 mod index_packs;
 mod logging;
 mod output;

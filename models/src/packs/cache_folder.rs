@@ -22,6 +22,11 @@ pub(crate) fn packs(cache: &Path) -> PathBuf {
     cache.join("packs")
 }
 
+/// Returns the folder of embedded pack sources while they are being installed, each in a folder of its name.
+pub(crate) fn extracted_sources(cache: &Path) -> PathBuf {
+    cache.join("sources")
+}
+
 /// Returns the folder of a pack's fetched parts. They are kept after the build, so that it can be repeated.
 pub(crate) fn parts(cache: &Path, pack: &str) -> PathBuf {
     cache.join("parts").join(pack)

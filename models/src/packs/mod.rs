@@ -10,5 +10,7 @@ pub(crate) mod installed_packs;
 pub(crate) mod manifest;
 pub(crate) mod origin_error;
 pub(crate) mod pack;
+pub(crate) mod pack_source;
+mod pip;
 mod previous_version;
 mod python_build;

@@ -53,9 +53,12 @@ pub enum OriginError {
         #[source]
         source: io::Error,
     },
-    /// pip could not be started.
-    #[error("cannot run pip (is python3 with pip installed?)")]
-    StartPip(#[source] io::Error),
+    /// Python could not be started.
+    #[error("cannot run python3 (is it installed?)")]
+    StartPython(#[source] io::Error),
+    /// No pip, and no environment with one.
+    #[error("cannot create a Python environment with pip (is python3-venv installed?): {0}")]
+    PipEnvironment(String),
     /// pip reported an error.
     #[error("`pip download {requirement}` failed: {message}")]
     Pip {

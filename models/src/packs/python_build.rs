@@ -64,7 +64,9 @@ impl PythonBuild<'_> {
         observer: &mut dyn InstallObserver,
     ) -> Result<(), ModelError> {
         let mut script = Command::new(python);
+        // The source may be a folder of the system, which an installation leaves as it is.
         script
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .arg(self.source.join(&self.build.script))
             .arg("--parts")
             .arg(parts)

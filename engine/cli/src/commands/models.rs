@@ -2,13 +2,18 @@
 
 use std::process::ExitCode;
 
-use atom_models::{InstallObserver, Manifest, install_pack, installed_packs, verify_pack};
+use atom_models::{
+    InstallObserver, Manifest, install_pack, installed_packs, pack_sources, verify_pack,
+};
 use atom_operators::printable::printable;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::output::{
-    TableColumn, borderless_table, eprint_line, print_layout, print_line, progress_can_be_drawn,
+use crate::{
+    embedded_packs::EMBEDDED_PACKS,
+    output::{
+        TableColumn, borderless_table, eprint_line, print_layout, print_line, progress_can_be_drawn,
+    },
 };
 
 /// Install, list and verify model packs.
@@ -28,7 +33,7 @@ enum ModelsAction {
     /// List installed packs with their size.
     #[command(after_help = "Example:\n  atom models list")]
     List,
-    /// Download, build and verify packs; files that are already correct are kept.
+    /// Download, build and verify packs and those that they require; files that are already correct are kept.
     #[command(after_help = "Example:\n  atom models install mini")]
     Install {
         /// Names of packs, or folders that contain a pack.toml.
@@ -53,8 +58,8 @@ impl Models {
         match self.action {
             ModelsAction::List => list()?,
             ModelsAction::Install { names } => {
-                for name in names {
-                    let done = install_pack(&name, &mut StepProgress::default())?;
+                for source in pack_sources(&names, EMBEDDED_PACKS)? {
+                    let done = install_pack(&source, &mut StepProgress::default())?;
                     let how = if done.fresh {
                         "installed"
                     } else {
