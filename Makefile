@@ -3,7 +3,7 @@
 TOOLS := $(or $(ATOM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/atom)/tools/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-live dashboard check test torture bench
+.PHONY: help setup demo demo-live dashboard check test torture bench dist
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -43,6 +43,10 @@ torture: setup ## run the long versions of some tests: failing cameras, overload
 	ATOM_STOPS=300 cargo test --release --locked -p atom-tests --test stops -- --nocapture
 	ATOM_REQUESTS=20000 cargo test --release --locked -p atom-tests --test http_fuzz -- --nocapture
 	ATOM_FUZZ_FACTOR=100 cargo test --release --locked -p atom-tests --test fuzz -- --nocapture
+
+dist: ## build a tarball and a Debian package in target/dist
+	@scripts/setup.sh dist
+	@scripts/dist.sh
 
 bench: setup ## measure this machine and write docs/benchmarks.md
 	@scripts/bench.sh

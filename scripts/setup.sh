@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh             system packages, the program, ONNX Runtime, the default pack, a demo video
 #   scripts/setup.sh check       system packages, cargo-deny and typos: what `make check` needs
+#   scripts/setup.sh dist        system packages and cargo-deb: what `make dist` needs
 #   scripts/setup.sh prometheus  Prometheus and promtool, for tests and dashboards
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -100,6 +101,17 @@ tools() {
   cp scripts/tools.txt "$folder/tools.txt"
 }
 
+# Installs cargo-deb with cargo, in a folder of the tools above.
+cargo_deb() {
+  local folder="$cache/tools/cargo" version=3.7.0
+  if [ "$("$folder/bin/cargo-deb" --version 2>/dev/null)" = "cargo-deb $version" ]; then
+    say "cargo-deb: already installed"
+    return
+  fi
+  say "cargo-deb: building version $version"
+  cargo install --quiet --locked --root "$folder" --version "$version" cargo-deb
+}
+
 case "${1:-all}" in
   all)
     system_packages
@@ -114,6 +126,11 @@ case "${1:-all}" in
     rust
     tools
     ;;
+  dist)
+    system_packages
+    rust
+    cargo_deb
+    ;;
   prometheus) prometheus ;;
-  *) fail "unknown argument $1; expected check, prometheus or no argument" ;;
+  *) fail "unknown argument $1; expected check, dist, prometheus or no argument" ;;
 esac
