@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Tries the release as its users do. Needs root (or sudo) and some gigabytes in the folder for temporary files.
+#
+#   scripts/dist-check.sh          builds the release, then runs all parts below
+#   scripts/dist-check.sh PART...  only these parts, on the release in target/dist
+#
+#   same     a second build has the same bytes
+#   lint     lintian, the systemd unit, the man pages
+#   package  docs/install.md on a minimal Debian system: the package, captions, the service, removal
+#   tarball  unpacked in a folder of its own
+#   cargo    `cargo install` into a folder of its own
+#
+# The blocks of commands in docs/install.md run as they are written.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/dist-system.sh
+
+dist="$PWD/target/dist"
+manual="$PWD/docs/install.md"
+video="${ATOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/atom}/demo/bikes.mp4"
+work="$(mktemp -d)"
+tree="$work/tree"
+trap 'stop_system; "${root[@]}" rm -rf "$work"' EXIT
+
+# Prints the commands below a heading of docs/install.md.
+commands() {
+  local found
+  found="$(awk -v heading="$1" '/^## /{on = $0 == "## " heading} on && /^```sh$/{code = 1; next} /^```$/{code = 0} code' "$manual")"
+  [ -n "$found" ] || fail "docs/install.md has no commands below \"## $1\""
+  printf 'set -eu\n%s\n' "$found"
+}
+
+captions() { [ "$(grep -c -- '-->' "$1")" -ge 4 ] || fail "$1 holds fewer than 4 captions"; }
+
+same() {
+  say "same: a second build"
+  ( cd "$dist" && sha256sum atom-* atom_* ) > "$work/sums"
+  limited 900 scripts/dist.sh 2> /dev/null
+  ( cd "$dist" && sha256sum --check --quiet "$work/sums" ) || fail "a second build has other bytes"
+}
+
+lint() {
+  say "lint: lintian"
+  limited 600 lintian --fail-on error --tag-display-limit 0 --show-overrides "$dist/atom.deb" || fail "lintian found errors"
+  mkdir -p "$work/unpacked"
+  dpkg-deb -x "$dist/atom.deb" "$work/unpacked"
+  for page in "$work"/unpacked/usr/share/man/man1/*; do
+    [ -z "$(man --warnings -l "$page" 2>&1 > /dev/null)" ] || fail "man complains about $page"
+  done
+  [ -e "$work/unpacked/usr/share/man/man1/atom.1.gz" ] || fail "there is no man page atom.1"
+}
+
+# What `apt remove` may leave: data, what the package manager and the journal remember, and the home of the user.
+remembered='^(dev|proc|run|sys|tmp/systemd|home/eve|var/log|var/cache/(apt|debconf|ldconfig)|var/lib/(apt|dpkg|systemd|sudo)|etc/[a-z]*-$)'
+
+files() { "${root[@]}" find "$tree" -xdev -not -type d -printf '%P\n' | grep -vE "$remembered" | LC_ALL=C sort; }
+
+# Fails if there are files that were not there before, except those of a pattern.
+nothing_new() {
+  local new
+  new="$(comm -13 "$work/before" <(files) | grep -vE "$2" || true)"
+  [ -z "$new" ] || fail "$1 leaves: $new"
+}
+
+package() {
+  say "package: a minimal system"
+  new_system "$tree"
+  "${root[@]}" cp "$dist/atom.deb" "$video" "$tree/home/eve/"
+  "${root[@]}" mv "$tree/home/eve/bikes.mp4" "$tree/home/eve/holiday.mp4"
+  # The list of files is taken with the dependencies installed, which `apt remove` keeps.
+  inside root 600 'apt-get install -yq /home/eve/atom.deb > /dev/null 2>&1 && apt-get purge -yq atom > /dev/null'
+  files > "$work/before"
+  say "package: docs/install.md, Debian package"
+  inside eve 900 "$(commands 'Debian package')"
+  captions "$tree/home/eve/holiday.vtt"
+  inside eve 10 '. /usr/share/bash-completion/completions/atom && complete -p atom > /dev/null &&
+    COMP_WORDS=(atom capt) COMP_CWORD=1 && _atom atom capt atom && [ "${COMPREPLY[*]}" = caption ]'
+  unit
+  service
+  say "package: docs/install.md, removal"
+  inside eve 120 "$(commands Removal | sed '/purge/,$d')"
+  nothing_new 'apt remove' '^(var/lib/atom|var/cache/atom|etc/atom)/|^etc/systemd/system/(multi-user.target.wants/)?atom.service$'
+  [ -d "$tree/var/cache/atom/packs/mini" ] || fail "apt remove removed data"
+  inside eve 120 "$(commands Removal | sed -n '/purge/,$p')"
+  nothing_new 'apt purge' '^$'
+}
+
+unit() {
+  say "package: the systemd unit"
+  "${root[@]}" systemd-analyze verify --root="$tree" atom.service || fail "systemd-analyze verify found mistakes"
+  "${root[@]}" systemd-analyze security --offline=yes --root="$tree" --threshold=25 atom.service | tail -n 1
+}
+
+# The camera of the service is the demo video, played live; there is no network but the loopback device.
+service() {
+  say "package: docs/install.md, service"
+  inside eve 900 "$(commands Service | sed '/systemctl/,$d')"
+  "${root[@]}" install -D -m 644 "$video" "$tree/srv/door.mp4"
+  "${root[@]}" sed -i 's|^\[source.camera\]$|&\nuri = "/srv/door.mp4"\nlive = true|' "$tree/etc/atom/pipeline.toml"
+  start_system "$tree"
+  inside eve 120 "$(commands Service | sed -n '/systemctl/,$p')"
+  inside root 60 'until [ -s /var/lib/atom/live.jsonl ]; do sleep 1; done'
+  inside root 10 '[ "$(stat -c %U /var/lib/atom/live.jsonl)" = atom ]'
+  stop_system
+}
+
+tarball() {
+  say "tarball: docs/install.md, tarball"
+  mkdir -p "$work/tarball"
+  cp "$dist"/atom-*.tar.gz "$work/tarball/"
+  cp "$video" "$work/tarball/holiday.mp4"
+  elsewhere "$work/tarball" "$(commands Tarball)"
+  captions "$work/tarball/holiday.vtt"
+}
+
+cargo_install() {
+  say "cargo: docs/install.md, cargo install"
+  mkdir -p "$work/cargo"
+  # The clone is where the page says that it is: here.
+  CARGO_INSTALL_ROOT="$work/cargo" bash -c "$(commands 'cargo install' | sed '/models install/,$d' | grep -v '^sudo apt')"
+  cp "$video" "$work/cargo/holiday.mp4"
+  PATH="$work/cargo/bin:$PATH" elsewhere "$work/cargo" "$(commands 'cargo install' | sed -n '/models install/,$p')"
+  captions "$work/cargo/holiday.vtt"
+}
+
+# Runs commands in a folder, with an empty cache.
+elsewhere() {
+  ( cd "$1" && limited 900 env -u ATOM_CACHE HOME="$1/home" XDG_CACHE_HOME="$1/cache" XDG_DATA_HOME="$1/data" bash -c "$2" )
+}
+
+parts=("$@")
+if [ $# = 0 ]; then
+  parts=(same lint package tarball cargo)
+  limited 1800 make dist
+fi
+[ -f "$video" ] || fail "there is no demo video $video; run make setup"
+[ -f "$dist/atom.deb" ] || fail "there is no package in $dist; run make dist"
+prerequisites
+for part in "${parts[@]}"; do
+  started=$SECONDS
+  case "$part" in
+    same | lint | package | tarball) "$part" ;;
+    cargo) cargo_install ;;
+    *) fail "unknown part $part; expected same, lint, package, tarball or cargo" ;;
+  esac
+  say "$part: passed in $((SECONDS - started)) s"
+done

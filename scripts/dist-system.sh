@@ -1,0 +1,82 @@
+# A minimal Debian system in a folder, for scripts/dist-check.sh. It takes over this machine's settings of apt and pip.
+# shellcheck shell=bash
+
+say() { printf '==> %s\n' "$*" >&2; }
+fail() { printf 'dist-check: %s\n' "$*" >&2; exit 1; }
+limited() { timeout --kill-after=10 "$@"; }
+
+root=()
+[ "$(id -u)" = 0 ] || root=(sudo)
+leader=''
+supervisor=''
+
+# Programs that the check needs besides those of scripts/setup.sh.
+prerequisites() {
+  local missing=() package
+  for package in debootstrap lintian man-db systemd systemd-container; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} = 0 ] && return
+  say "installing ${missing[*]}"
+  "${root[@]}" apt-get update -q > /dev/null
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "${missing[@]}" > /dev/null
+}
+
+# Prints what apt knows of this distribution's own archives, one line each.
+archives() { apt-get indextargets --format "$1" 'Created-By: Packages' "Origin: $origin" | sort -u; }
+
+# Makes a system with systemd, sudo and the user eve, as a usual installation has them.
+new_system() {
+  local origin codename mirror
+  origin="$(. /etc/os-release && printf %s "${ID^}")"
+  codename="$(. /etc/os-release && printf %s "$VERSION_CODENAME")"
+  mirror="$(archives '$(RELEASE) $(REPO_URI)' | awk -v release="$codename" '$1 == release { print $2; exit }')"
+  [ -n "$mirror" ] || fail "apt has no source of the release $codename"
+  limited 900 "${root[@]}" debootstrap --variant=minbase "$codename" "$1" "$mirror" > "$work/debootstrap.log" ||
+    fail "debootstrap failed: $(tail -n 1 "$work/debootstrap.log")"
+  host_settings "$1"
+  inside root 300 'apt-get update -q > /dev/null && apt-get install -yq --no-install-recommends curl dbus sudo systemd systemd-sysv > /dev/null 2>&1'
+  inside root 20 'useradd --create-home --shell /bin/bash eve && echo "eve ALL=(ALL) NOPASSWD: ALL" > /etc/sudoers.d/eve'
+}
+
+host_settings() {
+  archives 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' | "${root[@]}" tee "$1/etc/apt/sources.list" > /dev/null
+  apt-config dump | grep -E '^Acquire::(https?|Check-[A-Za-z-]+|Retries)(::|[ "])' |
+    "${root[@]}" tee "$1/etc/apt/apt.conf.d/99host" > /dev/null
+  { echo '[global]'; python3 -m pip config list | sed -nE "s/^(global|:env:)\.([a-z-]+)='(.*)'$/\2 = \3/p" | sort -u -k 1,1; } |
+    "${root[@]}" tee "$1/etc/pip.conf" > /dev/null
+  if compgen -G '/usr/local/share/ca-certificates/*.crt' > /dev/null; then
+    "${root[@]}" mkdir -p "$1/usr/local/share/ca-certificates"
+    "${root[@]}" cp /usr/local/share/ca-certificates/*.crt "$1/usr/local/share/ca-certificates/"
+  fi
+}
+
+# Runs commands in the system: user, seconds, commands.
+inside() {
+  local enter=(chroot "$tree") variables
+  [ -z "$leader" ] || enter=(nsenter --target "$leader" --all)
+  mapfile -t variables < <(env | grep -iE '^(https?|no)_proxy=' || true)
+  limited "$2" "${root[@]}" "${enter[@]}" /usr/bin/env -i LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    DEBIAN_FRONTEND=noninteractive "${variables[@]}" su -w "$(printf '%s,' "${variables[@]%%=*}")DEBIAN_FRONTEND,LANG" - "$1" -s /bin/bash -c "$3" ||
+    fail "these commands failed for $1 in the system: $3"
+}
+
+# Boots the system, without a network but for the loopback device.
+start_system() {
+  "${root[@]}" systemd-nspawn --quiet --directory "$1" --private-network --register=no --keep-unit --boot --console=pipe \
+    < /dev/null > "$work/boot.log" 2>&1 &
+  supervisor=$!
+  for _ in $(seq 60); do
+    leader="$(pgrep -P "$(pgrep -P "$supervisor" -x systemd-nspawn || echo "$supervisor")" -x systemd || true)"
+    [ -n "$leader" ] && "${root[@]}" nsenter --target "$leader" --all systemctl is-system-running --quiet 2> /dev/null && return
+    sleep 1
+  done
+  fail "the system does not boot in systemd-nspawn: $(tail -n 3 "$work/boot.log")"
+}
+
+stop_system() {
+  [ -n "$leader" ] || return 0
+  "${root[@]}" nsenter --target "$leader" --all systemctl poweroff || true
+  limited 60 tail --pid="$supervisor" -f /dev/null || "${root[@]}" kill -KILL "$leader"
+  leader=''
+}
