@@ -43,6 +43,7 @@ torture: setup ## run the long versions of some tests: failing cameras, overload
 	ATOM_STOPS=300 cargo test --release --locked -p atom-tests --test stops -- --nocapture
 	ATOM_REQUESTS=20000 cargo test --release --locked -p atom-tests --test http_fuzz -- --nocapture
 	ATOM_FUZZ_FACTOR=100 cargo test --release --locked -p atom-tests --test fuzz -- --nocapture
+	scripts/dist-check.sh
 
 dist: ## build a tarball and a Debian package in target/dist
 	@scripts/setup.sh dist
