@@ -1,4 +1,6 @@
-//! Built-in pipelines that are ready to run. Each has one source: `video`, or `camera` if it is live.
+//! Built-in pipelines, which run by their name. Each has one source: `video`, or `camera` if it is live.
+//!
+//! The comments of each begin with a sentence that describes it, which lists of pipelines show.
 
 /// The name and the text of each built-in pipeline.
 pub const ALL: [(&str, &str); 5] = [
@@ -25,6 +27,14 @@ pub fn text(name: &str) -> Option<&'static str> {
 /// Returns the names of all built-in pipelines.
 pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|(name, _)| *name)
+}
+
+/// Returns the name and the description of each built-in pipeline: the first sentence of its comments.
+pub fn descriptions() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ALL.iter().map(|(name, text)| {
+        let line = text.lines().next().unwrap_or_default();
+        (*name, line.trim_start_matches("# "))
+    })
 }
 
 #[cfg(test)]
@@ -61,6 +71,16 @@ mod tests {
             assert_eq!(plan.name, name);
         }
         assert_eq!(names().count(), ALL.len());
+    }
+
+    #[test]
+    fn the_comments_describe_a_pipeline_and_show_how_to_run_and_copy_it() {
+        for ((name, about), (_, text)) in descriptions().zip(ALL) {
+            assert!(about.ends_with('.') && !about.starts_with('#'), "{about}");
+            assert!(text.contains(&format!("\n#   atom run {name} --source ")));
+            assert!(text.contains(&format!(": atom docs {name}.toml > {name}.toml\n")));
+            assert!(text.ends_with("\n") && !text.ends_with("\n\n"), "{name}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use atom_operators::node::StreamKind;
 use thiserror::Error;
 
 use crate::{
+    built_in_pipelines,
     kind_schema::{self, KindSchema, Setting},
     suggestion::did_you_mean,
     uri::Uri,
@@ -49,7 +50,7 @@ pub fn kind(kind: &str) -> Result<String, UnknownKind> {
     if let Some(schema) = sinks.iter().find(|schema| schema.name == kind) {
         return Ok(explain("sink", schema));
     }
-    let hint = did_you_mean(kind, kinds());
+    let hint = did_you_mean(kind, kinds().chain(pipelines_of_their_own_name()));
     Err(UnknownKind {
         kind: kind.to_owned(),
         hint,
@@ -63,7 +64,12 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
     ["source", "query"].into_iter().chain(nodes).chain(sinks)
 }
 
-/// Explains pipeline files and lists all kinds.
+/// Returns the names of the built-in pipelines that are not kinds too.
+fn pipelines_of_their_own_name() -> impl Iterator<Item = &'static str> {
+    built_in_pipelines::names().filter(|name| !kinds().any(|kind| kind == *name))
+}
+
+/// Explains pipeline files and lists all kinds and built-in pipelines.
 pub fn overview() -> String {
     let mut text = String::from(
         "A pipeline file is TOML. It has these keys and tables:\n\n\
@@ -84,10 +90,24 @@ pub fn overview() -> String {
         push_list_entry(&mut text, kind.name, &kind.description);
     }
     text.push_str(
+        "\nBuilt-in pipelines, which run by their name, as in `atom run live --source camera=URI`:\n",
+    );
+    push_built_in_pipelines(&mut text);
+    text.push_str(
         "\n`atom docs KIND` explains the keys of a kind, `atom docs source` those of a source,\n\
-         `atom docs query` those of a standing query.\n",
+         `atom docs query` those of a standing query. `atom docs NAME.toml` prints a built-in pipeline,\n\
+         as a start for a file of your own.\n",
     );
     text
+}
+
+fn push_built_in_pipelines(text: &mut String) {
+    for (name, description) in built_in_pipelines::descriptions() {
+        for (number, line) in wrapped(description, WIDTH - 18).iter().enumerate() {
+            let name = if number == 0 { name } else { "" };
+            push_line(text, &format!("  {name:<16}{line}"));
+        }
+    }
 }
 
 fn push_list_entry(text: &mut String, name: &str, description: &str) {
@@ -264,6 +284,8 @@ mod tests {
             error,
             "there is no kind \"capton\"; did you mean \"caption\"?"
         );
+        let error = kind("lvie").unwrap_err().to_string();
+        assert!(error.ends_with("did you mean \"live\"?"), "{error}");
         assert!(kinds().all(|name| kind(name).is_ok()));
     }
 }

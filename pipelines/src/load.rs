@@ -1,26 +1,28 @@
 //! Turns paths of pipeline files into a plan: reads the files, applies the `--source` options, checks and plans.
 //!
-//! All files are read before the check, so that the problems of all of them are reported together.
+//! All files are read before the check, so that the problems of all of them are reported together. A path that is the name
+//! of a built-in pipeline stands for it, unless there is a file of that name.
 
 use std::{
+    borrow::Cow,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    check,
+    built_in_pipelines, check,
     merge_nodes::plan,
     parse::parse_partially,
     pipeline_file::PipelineFile,
     plan::Plan,
     problem::{Problem, Problems},
-    suggestion::quoted,
+    suggestion::{nearest, quoted},
 };
 
 /// The "file" of problems with a source given on the command line.
 const SOURCE_OPTION: &str = "--source";
 
-/// Reads, checks and plans all files of one run. `sources` holds pairs of source name and URI, which override the files.
+/// Reads, checks and plans all files of one run. A path may also be the name of a built-in pipeline. `sources` holds pairs of source name and URI, which override the files.
 ///
 /// # Errors
 /// All problems of all files, both of shape and of the graph.
@@ -99,7 +101,11 @@ fn known_sources(files: &[PipelineFile]) -> String {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, Problem> {
+/// Returns the text of a pipeline file, or of the built-in pipeline that the path names.
+fn read_text(path: &Path) -> Result<Cow<'static, str>, Problem> {
+    if let Some(text) = built_in_text(path) {
+        return Ok(text.into());
+    }
     let report = |message: &str, hint: &str| Err(Problem::new(path, 0, message).with_hint(hint));
     if path.is_dir() {
         return report(
@@ -109,20 +115,38 @@ fn read_text(path: &Path) -> Result<String, Problem> {
     }
     match fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => Ok(text),
+            Ok(text) => Ok(text.into()),
             Err(_) => report(
                 "the file is not UTF-8 text",
                 "a pipeline file is TOML; to process a video, use: --source NAME=PATH",
             ),
         },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => report(
-            "there is no such file",
-            "paths are relative to the working directory",
-        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            report("there is no such file", &hint_for_missing(path))
+        }
         Err(error) => report(
             &format!("cannot read the file: {error}"),
             "check its permissions",
         ),
+    }
+}
+
+/// Returns the text of the built-in pipeline of this name, unless a file has the name. A folder does not hide it.
+fn built_in_text(path: &Path) -> Option<&'static str> {
+    let text = built_in_pipelines::text(path.as_os_str().to_str()?)?;
+    let file = path.exists() && !path.is_dir();
+    (!file).then_some(text)
+}
+
+/// Returns the hint for a file that does not exist. It names the built-in pipeline whose name is near that of the file.
+fn hint_for_missing(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let known: Vec<&str> = built_in_pipelines::names().collect();
+    match nearest(&stem, &known) {
+        Some(near) => format!(
+            "did you mean the built-in pipeline {near:?}? To start a file from it: atom docs {near}.toml > {near}.toml"
+        ),
+        None => "paths are relative to the working directory; \"atom docs\" lists the built-in pipelines".to_owned(),
     }
 }
 
@@ -221,6 +245,36 @@ mod tests {
             !problems.contains("pipeline file has a source"),
             "{problems}"
         );
+    }
+
+    #[test]
+    fn the_name_of_a_built_in_pipeline_stands_for_it() {
+        let plan = load_plan(&["live".into()], &[pair("camera", "test://ball")]).unwrap();
+        assert_eq!((plan.name.as_str(), plan.nodes.len()), ("live", 5));
+        let problems = load_plan(&["diary".into()], &[]).unwrap_err().to_string();
+        assert!(problems.starts_with("diary:"), "{problems}");
+    }
+
+    #[test]
+    fn only_the_bare_name_stands_for_a_built_in_pipeline() {
+        for path in ["./live", "live/", "live.toml", "Live"] {
+            assert_eq!(built_in_text(Path::new(path)), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_whose_name_is_near_a_built_in_pipeline_gets_its_name() {
+        for (path, near) in [
+            ("live.toml", "live"),
+            ("old/diary.toml", "diary"),
+            ("three-branch", "three-branches"),
+        ] {
+            let hint = hint_for_missing(Path::new(path));
+            let start = format!("did you mean the built-in pipeline {near:?}?");
+            assert!(hint.starts_with(&start), "{hint}");
+        }
+        let hint = hint_for_missing(Path::new("doorway.toml"));
+        assert!(hint.starts_with("paths are relative"), "{hint}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(crate) fn quoted<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// Returns the nearest of `known` if at most a third of the letters of `word` are mistyped. Ignores case.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).max(1);
     let word = word.to_lowercase();
     known

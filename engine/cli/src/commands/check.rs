@@ -19,7 +19,7 @@ Examples:
   atom check door.toml
   atom check caption.toml index.toml --source video=holiday.mp4")]
 pub struct Check {
-    /// Pipeline files, checked together as for one run.
+    /// Pipeline files, or names of built-in pipelines, checked together as for one run.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Override the URI of a source. Can be repeated.

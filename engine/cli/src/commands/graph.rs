@@ -13,7 +13,7 @@ use crate::{args::source_override, output::print_layout};
     after_help = "Examples:\n  atom graph door.toml\n  atom graph door.toml --format dot | dot -Tsvg > door.svg"
 )]
 pub struct Graph {
-    /// Pipeline files; equal nodes are drawn once.
+    /// Pipeline files, or names of built-in pipelines; equal nodes are drawn once.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Override the URI of a source. Can be repeated.

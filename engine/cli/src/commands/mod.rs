@@ -38,7 +38,7 @@ Examples:
   atom ask \"What is the dog doing?\"        an answer, and the moments it is based on
   atom query add van \"a delivery van\"      keep the best matches up to date; then: atom watch van
   atom summarize                           what happened, minute by minute
-  atom run three-branches.toml --source video=holiday.mp4"
+  atom run live --source camera=rtsp://192.0.2.7/door"
 )]
 pub struct Arguments {
     /// Log more to stderr; repeat the flag (-vv) to log every segment.
@@ -87,7 +87,7 @@ pub enum Command {
     Check(check::Check),
     /// Draw pipeline files as a graph.
     Graph(graph::Graph),
-    /// Explain the kinds of sources, nodes and sinks in pipeline files.
+    /// Explain the kinds of sources, nodes and sinks in pipeline files, and print built-in pipelines.
     Docs(docs::Docs),
     /// Score a model pack on files with reference captions.
     Eval(eval::Eval),

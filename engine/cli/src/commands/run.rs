@@ -25,10 +25,10 @@ use crate::{
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  atom run caption.toml index.toml --source video=holiday.mp4
-  atom run door.toml --source camera=rtsp://192.0.2.7/door --listen 9600")]
+  atom run caption index --source video=holiday.mp4
+  atom run live --source camera=rtsp://192.0.2.7/door --listen 9600")]
 pub struct Run {
-    /// Pipeline files; they run as one graph, in which equal nodes run once.
+    /// Pipeline files, or names of built-in pipelines; they run as one graph, in which equal nodes run once.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Override the URI of a source. Can be repeated.
