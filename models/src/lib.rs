@@ -11,7 +11,7 @@
 //! - [`english`]: grammar of the words that packs know
 //! - `prompt`: templates and tags, constrained decoding, caption ranking, the yes/no classifier
 //! - `decoder`: the decoder with its KV cache, beam search, the prefix cache and the scheduler
-//! - `packs`: manifests, installed packs and their installation
+//! - `packs`: manifests, installed packs, their installation and their state
 //! - `runtime`: ONNX sessions (the only module that names ONNX Runtime), thread counts, meters
 //! - [`fake`]: the pack for tests
 //! - `error`, `fault`: errors, and failures as values
@@ -37,6 +37,10 @@ pub use decoder::{
 pub use error::{Cause, ModelError, error_chain};
 pub use fault::{Fault, Reason, catch_panic};
 pub use packs::{
+    inspection::{
+        PackState, RuntimeState, cache_folder, installed_runtime_version, pack_states,
+        runtime_is_named_by_variable, runtime_state,
+    },
     install::{Installation, install_pack, verify_pack},
     install_observer::InstallObserver,
     installed_packs::installed_packs,

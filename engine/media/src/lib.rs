@@ -36,6 +36,9 @@ pub use file::evenly_spaced_frames::{EvenlySpacedFrames, evenly_spaced_frames};
 pub use file::playable_check::check_playable;
 pub use file::playback::play_recording;
 pub use frame_sender::{Cancelled, FrameSender, PlaybackSummary};
+pub use gst::installation::{
+    GstreamerState, PluginSet, VideoDecoder, gstreamer_state, gstreamer_version,
+};
 pub use gst::video_pipeline::init;
 pub use live::follow::follow_live;
 pub use playback_request::{FrameSelection, LiveSettings, PlaybackRequest};

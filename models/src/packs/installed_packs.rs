@@ -60,8 +60,8 @@ pub fn installed_packs() -> Result<Vec<(Manifest, PathBuf)>, ModelError> {
 
 /// Returns the path of the ONNX Runtime library: `ORT_DYLIB_PATH` if set, else the installed one.
 pub(super) fn runtime_library() -> Result<PathBuf, ModelError> {
-    if let Some(path) = env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
-        return Ok(path.into());
+    if let Some(path) = runtime_variable() {
+        return Ok(path);
     }
     let (manifest, folder) = installed(RUNTIME)?;
     let file = manifest
@@ -69,4 +69,10 @@ pub(super) fn runtime_library() -> Result<PathBuf, ModelError> {
         .first()
         .expect("a checked manifest lists files");
     verified_path(&manifest, &folder, &file.path)
+}
+
+/// Returns the path of the ONNX Runtime library that the variable `ORT_DYLIB_PATH` names, if it does.
+pub(super) fn runtime_variable() -> Option<PathBuf> {
+    let path = env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty());
+    path.map(PathBuf::from)
 }

@@ -4,6 +4,7 @@ pub(crate) mod cache_folder;
 mod file_integrity;
 mod file_operations;
 mod file_origin;
+pub(crate) mod inspection;
 pub(crate) mod install;
 pub(crate) mod install_observer;
 pub(crate) mod installed_packs;

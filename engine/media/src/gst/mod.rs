@@ -7,6 +7,7 @@ pub(crate) mod concealment;
 mod decoder_buffers;
 pub(crate) mod error_class;
 pub(crate) mod frame_converter;
+pub(crate) mod installation;
 mod jpeg_splitter;
 mod jpeg_stream;
 mod kept_back;

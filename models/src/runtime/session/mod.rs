@@ -18,6 +18,7 @@ use crate::{Meter, ModelError};
 
 mod ort_error;
 mod ort_library;
+mod providers;
 mod tensor;
 mod tensor_buffer;
 
@@ -179,6 +180,15 @@ fn open(path: &Path, options: &SessionOptions) -> Result<Session, ModelError> {
         path: path.to_owned(),
         source,
     })
+}
+
+/// Loads the ONNX Runtime library and returns the names of the execution providers that it contains.
+///
+/// # Errors
+/// If the library cannot be loaded.
+pub(crate) fn execution_providers(library: &Path) -> Result<Vec<&'static str>, ModelError> {
+    let _environment = ort_library::environment(library)?;
+    Ok(providers::available())
 }
 
 fn run_failed(module: &str, error: ort::Error) -> ModelError {
