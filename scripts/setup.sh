@@ -20,7 +20,7 @@ packages=(
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstrtspserver-1.0-dev gstreamer1.0-tools gstreamer1.0-rtsp
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav glib-networking
-  ca-certificates curl ffmpeg graphviz openssl python3-pip python3-venv unzip wordnet-base
+  ca-certificates curl ffmpeg graphviz groff-base man-db openssl python3-pip python3-venv unzip wordnet-base
 )
 
 system_packages() {

@@ -1,6 +1,8 @@
-//! Lists the files of all pack sources for the feature `embedded-packs`.
+//! Tells the program what it is built from, and lists the files of all pack sources for the feature `embedded-packs`.
 //!
 //! The list holds what an installation reads: `scripts/dist.sh` copies the same files into the tarball and the package.
+
+mod build_facts;
 
 use std::{
     env, fs,
@@ -12,6 +14,7 @@ use std::{
 const UNNEEDED: [&str; 3] = ["train", "convert", "__pycache__"];
 
 fn main() -> io::Result<()> {
+    build_facts::write_build_facts()?;
     let packs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/packs");
     let mut files = Vec::new();
     if env::var_os("CARGO_FEATURE_EMBEDDED_PACKS").is_some() {

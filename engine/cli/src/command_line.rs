@@ -3,12 +3,13 @@
 use std::{env, ffi::OsString, process};
 
 use atom_operators::printable::printable;
-use clap::Parser;
+use clap::{Parser, error::ErrorKind};
 use thiserror::Error;
 
 use crate::{
     commands::Arguments,
     output::{print_layout, write_messages_as_json},
+    versions::Versions,
 };
 
 /// An error of the command line, with a usage hint, in several lines.
@@ -26,6 +27,10 @@ pub fn parse() -> anyhow::Result<Arguments> {
         Ok(parsed) => return Ok(parsed),
         Err(error) => error,
     };
+    if error.kind() == ErrorKind::DisplayVersion && wants_all_versions(&arguments) {
+        print_layout(&all_versions(error.render().to_string().trim_end()))?;
+        process::exit(0);
+    }
     if !error.use_stderr() {
         print_layout(error.render().to_string().trim_end())?;
         process::exit(0);
@@ -35,6 +40,25 @@ pub fn parse() -> anyhow::Result<Arguments> {
     }
     let message = printable_error(&arguments).unwrap_or(error);
     Err(UsageError(message.render().to_string().trim_end().to_owned()).into())
+}
+
+/// Returns true if the arguments, among which is `--version`, hold `--verbose` too; clap stops at the former.
+fn wants_all_versions(arguments: &[OsString]) -> bool {
+    let mut arguments = arguments.iter().skip(1).filter_map(|a| a.to_str());
+    arguments.any(|argument| match argument.strip_prefix('-') {
+        Some("-verbose") => true,
+        Some(flags) => flags.contains('v') && flags.chars().all(|flag| "vV".contains(flag)),
+        None => false,
+    })
+}
+
+/// Returns the line of the version, followed by a line for each version of what the program is built from and uses.
+fn all_versions(first_line: &str) -> String {
+    let rows = Versions::collect().rows();
+    let lines = rows
+        .iter()
+        .map(|(name, value)| format!("\n{name}: {value}"));
+    first_line.to_owned() + &lines.collect::<String>()
 }
 
 /// Returns the error of the same arguments with control characters shown as escapes, since a usage error quotes them among
@@ -71,6 +95,23 @@ mod tests {
         let wrong = arguments(&["atom", "cap\nerror: \u{1b}[2Jforged"]);
         let error = printable_error(&wrong).unwrap().to_string();
         assert!(error.contains("cap\\nerror: \\u{1b}[2Jforged"), "{error}");
+    }
+
+    #[test]
+    fn all_versions_are_wanted_with_verbose_in_any_place() {
+        for verbose in [
+            "--verbose -V",
+            "-V -v",
+            "-vV",
+            "-Vvv",
+            "--version --verbose",
+        ] {
+            let words: Vec<_> = ["atom"].into_iter().chain(verbose.split(' ')).collect();
+            assert!(wants_all_versions(&arguments(&words)), "{verbose}");
+        }
+        for plain in [&["atom", "-V"][..], &["atom", "--version", "v", "-"]] {
+            assert!(!wants_all_versions(&arguments(plain)), "{plain:?}");
+        }
     }
 
     #[test]

@@ -18,6 +18,10 @@ pub fn raise_descriptor_limit() {
 
 /// Returns the limit.
 pub fn descriptor_limit() -> u64 {
-    let limits = rlimit::getrlimit(rlimit::Resource::NOFILE);
-    limits.map_or(USUAL, |(soft, _hard)| soft)
+    descriptor_limits().0
+}
+
+/// Returns the limit, and the one up to which it can be raised.
+pub fn descriptor_limits() -> (u64, u64) {
+    rlimit::getrlimit(rlimit::Resource::NOFILE).unwrap_or((USUAL, USUAL))
 }

@@ -1,7 +1,8 @@
 //! The program `atom`: parses the command line, runs a command, and maps its outcome to an exit code.
 //!
 //! Each command has a file in `commands`. Beside them are the arguments that commands share (`args`), everything that is
-//! printed (`output`), the drawing of statistics (`stats_view`), logging, signals, and the limit of open files.
+//! printed (`output`), the drawing of statistics (`stats_view`), the report about an installation (`doctor`, `versions`), manual
+//! pages (`man_page`), logging, signals, and the limit of open files.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::process::ExitCode;
@@ -14,12 +15,15 @@ mod built_in_pipeline;
 mod command_line;
 mod commands;
 mod descriptor_limit;
+mod doctor;
 mod embedded_packs;
 mod index_packs;
 mod logging;
+mod man_page;
 mod output;
 mod signals;
 mod stats_view;
+mod versions;
 
 fn main() -> ExitCode {
     let run = command_line::parse().and_then(|arguments| {

@@ -6,10 +6,13 @@ mod ask;
 mod bench;
 mod caption;
 mod check;
+mod completions;
 mod docs;
+mod doctor;
 mod eval;
 mod graph;
 mod index;
+mod man_pages;
 mod models;
 mod query;
 mod run;
@@ -21,7 +24,7 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::logging::LogFormat;
 
@@ -95,6 +98,13 @@ pub enum Command {
     Bench(bench::Bench),
     /// Install, list and verify model packs.
     Models(models::Models),
+    /// Report what this machine has, and how to install what is missing.
+    Doctor(doctor::Doctor),
+    /// Print a script that completes commands and options in a shell.
+    Completions(completions::Completions),
+    /// Write the manual pages into a folder: atom.1, and a page for every command and subcommand.
+    #[command(hide = true)]
+    ManPages(man_pages::ManPages),
 }
 
 impl Command {
@@ -117,6 +127,9 @@ impl Command {
             Self::Eval(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Models(command) => command.run(),
+            Self::Doctor(command) => command.run(),
+            Self::Completions(command) => command.run(&Arguments::command()),
+            Self::ManPages(command) => command.run(Arguments::command()),
         }
     }
 }
