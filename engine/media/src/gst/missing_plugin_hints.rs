@@ -53,7 +53,7 @@ pub(super) fn for_element_error(error: &str) -> String {
         .iter()
         .find(|(name, element, _)| error.contains(name) || error.contains(element));
     match known {
-        Some((_, element, package)) if error.contains("create element") => {
+        Some((_, element, package)) if error.contains("factory") => {
             format!("the GStreamer element {element} is missing; install the package {package}")
         }
         _ => error.to_owned(),
@@ -89,10 +89,15 @@ mod tests {
         );
         let text = hint("", "video/x-strange");
         assert!(text.contains("video/x-strange"), "{text}");
-        let text = for_element_error("Failed to create element from factory name: \"v4l2src\"");
+        let missing = |name| {
+            let error =
+                format!("Failed to find element factory with name '{name}' for creating element");
+            for_element_error(&error)
+        };
+        let text = missing("v4l2src");
         assert!(text.contains("gstreamer1.0-plugins-good"), "{text}");
-        let text = for_element_error("Failed to create element from factory name: \"jpegdec\"");
-        assert!(text.contains("gstreamer1.0-plugins-good"), "{text}");
+        let text = missing("uridecodebin");
+        assert!(text.contains("gstreamer1.0-plugins-base"), "{text}");
         assert_eq!(for_element_error("no bus"), "no bus");
     }
 }
