@@ -284,7 +284,7 @@ mod tests {
         for (path, part) in [
             (missing.as_path(), "there is no such file"),
             (folder.path(), "atom index FOLDER"),
-            (video.as_path(), "no UTF-8 text"),
+            (video.as_path(), "not UTF-8 text"),
         ] {
             let problems = load_plan(&[path.to_owned()], &[]).unwrap_err().to_string();
             assert!(

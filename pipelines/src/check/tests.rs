@@ -95,7 +95,7 @@ fn a_node_that_takes_itself_is_a_cycle() {
     let problems = problems_after_captions(
         "[node.who]\nkind = \"reason\"\nask = \"Who?\"\ninputs = [\"who\"]\n",
     );
-    assert!(problems.contains("cycle who -> who\n"), "{problems}");
+    assert!(problems.contains("cycle: who -> who\n"), "{problems}");
 }
 
 #[test]
