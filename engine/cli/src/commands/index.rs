@@ -22,7 +22,7 @@ use crate::{
 #[derive(Args)]
 #[command(after_help = "\
 A recording is identified by its content: a moved file is not indexed again, a replaced file is. A recording that \
-was deleted from its folder is removed from the index, unless --keep-gone is given or the whole folder is missing or empty.
+was deleted from its folder is removed from the index, unless --keep-gone is given or its folder is missing or empty.
 
 Examples:
   atom index recordings/
