@@ -33,9 +33,9 @@ fn assert_near(value: &Value, expected: f64) {
 #[test]
 fn captions_are_scored_against_the_references() {
     let output = evaluate(&dataset(), "caption", &["--json"]).warns_with(&[
-        "note: files of dataset",
-        "left out: 1",
-        "notes.txt",
+        "note: ignoring 1 file",
+        "captions.json",
+        "dataset/notes.txt",
     ]);
     let mut lines = output.json_lines();
     let summary = lines.pop().unwrap();

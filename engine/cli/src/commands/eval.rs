@@ -119,9 +119,8 @@ impl EvalArgs {
         let dataset = Dataset::read(&self.folder)?;
         if let [first, ..] = &dataset.unlisted[..] {
             eprint_line(&format!(
-                "note: ignoring {} in {} that {CAPTION_LIST} does not name, for example {}",
+                "note: ignoring {} that {CAPTION_LIST} does not name (first: {})",
                 counted(dataset.unlisted.len(), "file"),
-                self.folder.display(),
                 first.display()
             ));
         }
