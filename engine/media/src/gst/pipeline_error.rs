@@ -149,14 +149,15 @@ fn stream_problem(error: &gst::glib::Error, debug: &str, element: &str) -> Strin
     if debug.contains("not-negotiated") {
         return format!("{UNKNOWN_PIXELS} ({element})");
     }
-    format!("{}{} ({element})", error.message(), system_error(debug))
+    let message = error.message().trim_end_matches('.');
+    format!("{message}{} ({element})", system_error(debug))
 }
 
 /// Returns the operating system's own words about an error, if GStreamer gives them.
 fn system_error(debug: &str) -> String {
     let last = debug.lines().last().unwrap_or_default();
     match last.strip_prefix("system error: ") {
-        Some(text) => format!(" {text}"),
+        Some(text) => format!(": {text}"),
         None => String::new(),
     }
 }
