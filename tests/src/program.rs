@@ -5,6 +5,7 @@
 use std::{
     env, fs,
     io::{self, Read},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,6 +15,8 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub use crate::program_output::{ProgramOutput, json_lines};
 
 /// The longest time that a test waits for the program.
 pub const TIMEOUT: Duration = Duration::from_secs(120);
@@ -157,11 +160,23 @@ pub struct Process {
     stdout: OutputBuffer,
     stderr: OutputBuffer,
     collectors: Vec<JoinHandle<()>>,
+    /// True if signals go to the process and its children.
+    group: bool,
 }
 
 impl Process {
     /// Starts a command and collects its output.
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        Self::spawn(command, false)
+    }
+
+    /// Starts a command in a process group of its own, which receives the signals as a whole.
+    pub fn start_group(mut command: Command) -> Self {
+        command.process_group(0);
+        Self::spawn(command, true)
+    }
+
+    fn spawn(mut command: Command, group: bool) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -180,6 +195,7 @@ impl Process {
             stdout,
             stderr,
             collectors,
+            group,
         }
     }
 
@@ -195,15 +211,22 @@ impl Process {
 
     /// Sends a signal by name, such as `INT`.
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        assert!(self.send(name), "cannot signal {}", self.command);
+    }
+
+    fn send(&self, name: &str) -> bool {
+        let sign = if self.group { "-" } else { "" };
+        let id = format!("{sign}{}", self.child.id());
         let sent = Command::new("kill")
-            .args([&format!("-{name}"), &id])
+            .args([&format!("-{name}"), "--", &id])
+            .stderr(Stdio::null())
             .status();
-        assert!(
-            sent.is_ok_and(|s| s.success()),
-            "cannot signal {}",
-            self.command
-        );
+        sent.is_ok_and(|status| status.success())
+    }
+
+    /// Returns true if the process has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.exit_status().is_some()
     }
 
     /// Kills the process at once, as in a crash.
@@ -213,6 +236,9 @@ impl Process {
 
     fn stop(&mut self) {
         // The process may have ended by itself.
+        if self.group {
+            self.send("KILL");
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -251,7 +277,15 @@ impl Process {
     /// # Panics
     /// The process does not end within the timeout; it is killed then.
     #[track_caller]
-    pub fn wait(mut self, timeout: Duration) -> ProgramOutput {
+    pub fn wait(self, timeout: Duration) -> ProgramOutput {
+        self.wait_or_stop(timeout).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// Waits for the end of the process.
+    ///
+    /// # Errors
+    /// The process does not end within the timeout; it is killed then.
+    pub fn wait_or_stop(mut self, timeout: Duration) -> Result<ProgramOutput, String> {
         let start = Instant::now();
         let status = loop {
             if let Some(status) = self.exit_status() {
@@ -259,19 +293,20 @@ impl Process {
             }
             if start.elapsed() > timeout {
                 self.stop();
-                panic!("{} did not end within {timeout:?}\n{self}", self.command);
+                let command = &self.command;
+                return Err(format!("{command} did not end within {timeout:?}\n{self}"));
             }
             thread::sleep(Duration::from_millis(5));
         };
         for collector in std::mem::take(&mut self.collectors) {
             collector.join().expect("a collector does not panic");
         }
-        ProgramOutput {
+        Ok(ProgramOutput {
             command: self.command.clone(),
             code: status.code(),
             stdout: self.stdout.text(),
             stderr: self.stderr.text(),
-        }
+        })
     }
 
     fn exit_status(&mut self) -> Option<ExitStatus> {
@@ -291,80 +326,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// The output and the exit code of a program.
-#[derive(Clone, Debug)]
-pub struct ProgramOutput {
-    /// The command with its arguments.
-    pub command: String,
-    /// The exit code; none if a signal ended the program.
-    pub code: Option<i32>,
-    /// The standard output.
-    pub stdout: String,
-    /// The standard error.
-    pub stderr: String,
-}
-
-impl ProgramOutput {
-    /// Asserts that the exit code is 0 and that the program did not panic.
-    #[track_caller]
-    pub fn ok(self) -> Self {
-        self.assert_code(&[0])
-    }
-
-    /// Asserts that the program failed without a panic, and that its standard error contains all of `words`.
-    #[track_caller]
-    pub fn fails_with(self, words: &[&str]) -> Self {
-        self.assert_code(&[1, 2]).assert_stderr(words)
-    }
-
-    /// Asserts that the exit code is 0, and that the standard error contains all of `words`.
-    #[track_caller]
-    pub fn warns_with(self, words: &[&str]) -> Self {
-        self.ok().assert_stderr(words)
-    }
-
-    #[track_caller]
-    fn assert_code(self, codes: &[i32]) -> Self {
-        let expected = self.code.is_some_and(|code| codes.contains(&code));
-        assert!(expected, "expected an exit code of {codes:?}\n{self}");
-        assert!(!self.stderr.contains("panicked"), "it panicked\n{self}");
-        self
-    }
-
-    #[track_caller]
-    fn assert_stderr(self, words: &[&str]) -> Self {
-        for word in words {
-            assert!(self.stderr.contains(word), "no {word:?} in stderr\n{self}");
-        }
-        self
-    }
-
-    /// Parses the standard output as JSON, one value per line.
-    #[track_caller]
-    pub fn json_lines(&self) -> Vec<Value> {
-        json_lines(&self.stdout)
-    }
-}
-
-impl std::fmt::Display for ProgramOutput {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{} ended with {:?}", self.command, self.code)?;
-        write!(
-            f,
-            "--- stdout\n{}\n--- stderr\n{}",
-            self.stdout, self.stderr
-        )
-    }
-}
-
-/// Parses text as JSON, one value per line.
-#[track_caller]
-pub fn json_lines(text: &str) -> Vec<Value> {
-    let parse =
-        |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line:?} is no JSON: {e}"));
-    text.lines().map(parse).collect()
 }
 
 /// Returns a path as a command-line argument.

@@ -57,7 +57,10 @@ const MAY_NAME: [(&str, &[&str]); 20] = [
     ("rusqlite", &["engine/index/", "tests/tests/health.rs"]),
     ("plotters", &["engine/lab/", "engine/cli/"]),
     ("anyhow", &["engine/cli/", "tests/camera/"]),
-    ("cargo_metadata", &["tests/src/rust_files.rs"]),
+    (
+        "cargo_metadata",
+        &["tests/src/rust_files.rs", "tests/src/docs/drawings.rs"],
+    ),
     ("syn", &["tests/"]),
     (
         "crossbeam",

@@ -53,10 +53,23 @@ impl Branch {
     }
 }
 
+/// A metric as it is declared, for documentation and for tests of dashboards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricDeclaration {
+    /// The name.
+    pub name: String,
+    /// The type: counter, gauge or histogram.
+    pub kind: &'static str,
+    /// The meaning.
+    pub help: String,
+    /// The names of the labels.
+    pub labels: Vec<String>,
+}
+
 /// The metrics of one run.
 pub struct Metrics {
     registry: Registry,
-    names: Vec<String>,
+    declarations: Vec<MetricDeclaration>,
     frames_received: IntCounterVec,
     frames_dropped: IntCounterVec,
     source_up: GaugeVec,
@@ -116,14 +129,14 @@ impl Metrics {
             query_events: to.counter("atom_query_events_total", "Changes in the best matches of the standing queries, by event: matched (a segment joined them) or left (a segment left them).", &["event"]),
             seen_segments: to.counts("atom_seen_segments", "Segments in the indexes of this run that show a concept of the pack, by source and concept.", &["source", "concept"]),
             registry: to.registry,
-            names: to.names,
+            declarations: to.declarations,
             scraping: Mutex::default(),
         }
     }
 
-    /// Returns the names of Atom's own metrics.
-    pub fn names(&self) -> &[String] {
-        &self.names
+    /// Returns Atom's own metrics as they are declared.
+    pub fn declarations(&self) -> &[MetricDeclaration] {
+        &self.declarations
     }
 
     /// Observes the run times of the modules from now on, and declares the counters of failures and events at 0, so that the first
@@ -312,16 +325,21 @@ fn raise(counter: &prometheus::IntCounter, count: u64) {
 #[derive(Default)]
 struct Declarations {
     registry: Registry,
-    names: Vec<String>,
+    declarations: Vec<MetricDeclaration>,
 }
 
 /// The reason why declaring cannot fail.
 const VALID: &str = "names and labels are plain words, and no name is used twice";
 
 impl Declarations {
-    fn add<C: Collector + Clone + 'static>(&mut self, metric: C) -> C {
-        self.names
-            .extend(metric.desc().iter().map(|desc| desc.fq_name.clone()));
+    fn add<C: Collector + Clone + 'static>(&mut self, kind: &'static str, metric: C) -> C {
+        let declared = metric.desc().into_iter().map(|desc| MetricDeclaration {
+            name: desc.fq_name.clone(),
+            kind,
+            help: desc.help.clone(),
+            labels: desc.variable_labels.clone(),
+        });
+        self.declarations.extend(declared);
         self.registry
             .register(Box::new(metric.clone()))
             .expect(VALID);
@@ -330,27 +348,27 @@ impl Declarations {
 
     fn counter(&mut self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         let metric = IntCounterVec::new(Opts::new(name, help), labels).expect(VALID);
-        self.add(metric)
+        self.add("counter", metric)
     }
 
     fn seconds(&mut self, name: &str, help: &str, labels: &[&str]) -> CounterVec {
         let metric = CounterVec::new(Opts::new(name, help), labels).expect(VALID);
-        self.add(metric)
+        self.add("counter", metric)
     }
 
     fn gauge(&mut self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
         let metric = GaugeVec::new(Opts::new(name, help), labels).expect(VALID);
-        self.add(metric)
+        self.add("gauge", metric)
     }
 
     fn counts(&mut self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         let metric = IntGaugeVec::new(Opts::new(name, help), labels).expect(VALID);
-        self.add(metric)
+        self.add("gauge", metric)
     }
 
     fn count(&mut self, name: &str, help: &str) -> IntGauge {
         let metric = IntGauge::new(name, help).expect(VALID);
-        self.add(metric)
+        self.add("gauge", metric)
     }
 
     fn histogram(
@@ -362,6 +380,6 @@ impl Declarations {
     ) -> HistogramVec {
         let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
         let metric = HistogramVec::new(opts, labels).expect(VALID);
-        self.add(metric)
+        self.add("histogram", metric)
     }
 }
