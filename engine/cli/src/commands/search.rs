@@ -121,7 +121,7 @@ impl Search {
         let packs = IndexPacks::open(store, &self.scope.filter())?;
         for id in &packs.missing {
             eprint_line(&format!(
-                "pack {id} is not installed: what was indexed with it is found by its words only; install it, or index it again with an installed pack"
+                "pack {id} is not installed: segments indexed with it are found by words only; install it, or index them again with an installed pack"
             ));
         }
         let vector = |pack: &Pack| {
