@@ -96,7 +96,7 @@ pub enum StoreError {
     },
     /// There is a standing query of this name.
     #[error(
-        "a query {name:?} already exists; choose another name, or replace or remove the existing query"
+        "a query {name:?} already exists; choose another name, replace it with PUT, or remove it"
     )]
     QueryExists {
         /// Its name.
