@@ -13,7 +13,7 @@ copy=target/book-source
 # Chapters outside docs/, and files that chapters link to.
 beside=(
   README.md CHANGELOG.md CONTRIBUTING.md LICENSE LICENSE-APACHE LICENSE-MIT NOTICE
-  dashboards/README.md models/packs/mini/README.md models/packs/mini/train/README.md
+  dashboards/README.md models/packs/mini/README.md models/packs/mini/train/README.md tests/README.md
 )
 
 say() { printf '==> %s\n' "$*" >&2; }

@@ -258,7 +258,11 @@ fn judge(command: &ShownCommand, endless: bool, output: &ProgramOutput) -> Resul
         .output
         .iter()
         .any(|line| line.starts_with("error: "));
-    let failed = !endless && output.code != Some(0);
+    let failed = match output.code {
+        // A signal ended it, or the shell that waited for it.
+        None | Some(130) => !endless,
+        Some(code) => code != 0,
+    };
     if failed && !may_fail || must_fail && !failed {
         return Err(format!("ended with {:?}\n{}", output.code, output.stdout));
     }
