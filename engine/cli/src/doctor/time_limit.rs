@@ -44,7 +44,7 @@ mod tests {
     fn a_question_that_hangs_or_panics_has_a_reason_instead_of_an_answer() {
         assert_eq!(within(TIME_LIMIT, || 7), Ok(7));
         let (_open, never) = channel::<()>();
-        let hangs = within(Duration::ZERO, move || drop(never.recv()));
+        let hangs = within(Duration::ZERO, move || never.recv().is_ok());
         assert_eq!(hangs.unwrap_err(), "no answer within 0 s");
         let panics = within(TIME_LIMIT, || -> u8 { panic!("on purpose") });
         assert_eq!(panics.unwrap_err(), "it panicked");
