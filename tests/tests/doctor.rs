@@ -122,7 +122,8 @@ fn damaged_packs_are_reported_with_their_faults() {
     let mini = pack_cache::link_installed(&cache);
     let manifest = mini.join("pack.toml");
     let text = fs::read_to_string(&manifest).unwrap();
-    let file = text
+    let (_, files) = text.split_once("[[files]]").unwrap();
+    let file = files
         .lines()
         .find_map(|line| line.strip_prefix("path = \""))
         .unwrap()

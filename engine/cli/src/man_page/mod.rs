@@ -19,6 +19,8 @@ use reference::{ENVIRONMENT, EXIT_STATUS, FILES};
 
 /// The section of the manual: user commands.
 const SECTION: &str = "1";
+/// The date in the footer. Pages of one version are equal whenever they are made; an empty text would not be quoted.
+const NO_DATE: &str = " ";
 
 /// A manual page.
 pub struct ManPage {
@@ -36,6 +38,7 @@ pub fn man_page(command: &Command) -> io::Result<ManPage> {
     let source = concat!("Atom ", env!("CARGO_PKG_VERSION"));
     let man = Man::new(command.clone())
         .section(SECTION)
+        .date(NO_DATE)
         .source(source)
         .manual("Atom Manual");
     let mut text = Vec::new();

@@ -130,8 +130,16 @@ const SETS: [KnownSet; 7] = [
 const FORMATS: [(&str, &str, &str); 8] = [
     ("H.264", "video/x-h264", "gstreamer1.0-libav"),
     ("H.265", "video/x-h265", "gstreamer1.0-libav"),
-    ("VP8", "video/x-vp8", "gstreamer1.0-plugins-good"),
-    ("VP9", "video/x-vp9", "gstreamer1.0-plugins-good"),
+    (
+        "VP8",
+        "video/x-vp8, codec-alpha=(boolean)false",
+        "gstreamer1.0-plugins-good",
+    ),
+    (
+        "VP9",
+        "video/x-vp9, codec-alpha=(boolean)false",
+        "gstreamer1.0-plugins-good",
+    ),
     ("AV1", "video/x-av1", "gstreamer1.0-plugins-bad"),
     (
         "MPEG-2",
