@@ -38,6 +38,7 @@ fn visible(program: &Command) -> Command {
     let commands = commands.filter(|command| !command.is_hide_set());
     Command::new("atom")
         .version(env!("CARGO_PKG_VERSION"))
+        .disable_version_flag(true)
         .args(program.get_arguments().cloned())
         .subcommands(commands.cloned())
 }

@@ -33,6 +33,7 @@ use crate::logging::LogFormat;
 #[command(
     name = "atom",
     version,
+    disable_version_flag = true,
     after_help = "\
 Examples:
   atom caption holiday.mp4                 captions of a video, as WebVTT
@@ -41,7 +42,8 @@ Examples:
   atom ask \"What is the dog doing?\"        an answer, and the moments it is based on
   atom query add van \"a delivery van\"      keep the best matches up to date; then: atom watch van
   atom summarize                           what happened, minute by minute
-  atom run live --source camera=rtsp://192.0.2.7/door"
+  atom run live --source camera=rtsp://192.0.2.7/door
+  atom doctor                              what this machine has, and what is missing"
 )]
 pub struct Arguments {
     /// Log more to stderr; repeat the flag (-vv) to log every segment.
@@ -58,6 +60,9 @@ pub struct Arguments {
         help_heading = "Global options"
     )]
     pub log_format: LogFormat,
+    /// Print the version; with --verbose, also those of the libraries and of the build.
+    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
     /// The command.
     #[command(subcommand)]
     pub command: Command,
