@@ -43,6 +43,7 @@ host_settings() {
   archives 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' | "${root[@]}" tee "$1/etc/apt/sources.list" > /dev/null
   apt-config dump | grep -E '^Acquire::(https?|Check-[A-Za-z-]+|Retries)(::|[ "])' |
     "${root[@]}" tee "$1/etc/apt/apt.conf.d/99host" > /dev/null
+  printf '127.0.0.1 localhost %s\n' "$(uname -n)" | "${root[@]}" tee "$1/etc/hosts" > /dev/null
   { echo '[global]'; python3 -m pip config list | sed -nE "s/^(global|:env:)\.([a-z-]+)='(.*)'$/\2 = \3/p" | sort -u -k 1,1; } |
     "${root[@]}" tee "$1/etc/pip.conf" > /dev/null
   if compgen -G '/usr/local/share/ca-certificates/*.crt' > /dev/null; then
