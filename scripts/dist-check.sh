@@ -70,6 +70,7 @@ package() {
   new_system "$tree"
   "${root[@]}" cp "$dist/atom.deb" "$video" "$tree/home/eve/"
   "${root[@]}" mv "$tree/home/eve/bikes.mp4" "$tree/home/eve/holiday.mp4"
+  start_system "$tree"
   # The list of files is taken with the dependencies installed, which `apt remove` keeps.
   inside root 600 'apt-get install -yq /home/eve/atom.deb > /dev/null 2>&1 && apt-get purge -yq atom > /dev/null'
   files > "$work/before"
@@ -79,7 +80,10 @@ package() {
   inside eve 10 '. /usr/share/bash-completion/completions/atom && complete -p atom > /dev/null &&
     COMP_WORDS=(atom capt) COMP_CWORD=1 && _atom atom capt atom && [ "${COMPREPLY[*]}" = caption ]'
   unit
+  inside eve 900 "$(commands Service 1)"
+  stop_system
   service
+  start_system "$tree"
   say "package: docs/install.md, removal"
   inside eve 120 "$(commands Removal 1)"
   nothing_new 'apt remove' '^(var/lib/atom|var/cache/atom|etc/atom)/|^etc/systemd/system/(multi-user.target.wants/)?atom.service$'
@@ -98,10 +102,9 @@ unit() {
 # The camera of the service is the demo video, played live; there is no network but the loopback device.
 service() {
   say "package: docs/install.md, service"
-  inside eve 900 "$(commands Service 1)"
   "${root[@]}" install -D -m 644 "$video" "$tree/srv/door.mp4"
   "${root[@]}" sed -i 's|^\[source.camera\]$|&\nuri = "/srv/door.mp4"\nlive = true|' "$tree/etc/atom/pipeline.toml"
-  start_system "$tree"
+  start_system "$tree" --private-network
   inside eve 30 "$(commands Service 2)"
   inside root 120 'until grep -q final /var/lib/atom/live.jsonl; do sleep 1; done' ||
     fail "$(inside root 10 'journalctl --no-pager -u atom -n 20')"

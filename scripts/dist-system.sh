@@ -44,7 +44,7 @@ host_settings() {
   apt-config dump | grep -E '^Acquire::(https?|Check-[A-Za-z-]+|Retries)(::|[ "])' |
     "${root[@]}" tee "$1/etc/apt/apt.conf.d/99host" > /dev/null
   printf '127.0.0.1 localhost %s\n' "$(uname -n)" | "${root[@]}" tee "$1/etc/hosts" > /dev/null
-  { echo '[global]'; python3 -m pip config list | sed -nE "s/^(global|:env:)\.([a-z-]+)='(.*)'$/\2 = \3/p" | sort -u -k 1,1; } |
+  { echo '[global]'; python3 -m pip config list | sed -nE "s/^(global|:env:)\.([a-z-]+)='(.*)'$/\2 = \3/p" | grep -v '^find-links' | sort -u -k 1,1; } |
     "${root[@]}" tee "$1/etc/pip.conf" > /dev/null
   if compgen -G '/usr/local/share/ca-certificates/*.crt' > /dev/null; then
     "${root[@]}" mkdir -p "$1/usr/local/share/ca-certificates"
@@ -62,9 +62,9 @@ inside() {
     fail "these commands failed for $1 in the system: $3"
 }
 
-# Boots the system, without a network but for the loopback device.
+# Boots the system; further arguments are those of systemd-nspawn.
 start_system() {
-  "${root[@]}" systemd-nspawn --quiet --directory "$1" --private-network --register=no --keep-unit --boot --console=pipe \
+  "${root[@]}" systemd-nspawn --quiet --directory "$1" "${@:2}" --register=no --keep-unit --boot --console=pipe \
     < /dev/null > "$work/boot.log" 2>&1 &
   supervisor=$!
   for _ in $(seq 60); do

@@ -65,7 +65,7 @@ debian_package() {
   mv "$root/share/zsh/site-functions" "$root/share/zsh/vendor-completions"
   debian_documents "$root/share/doc/atom"
   install -D -m 644 engine/cli/debian/lintian-overrides "$root/share/lintian/overrides/atom"
-  "$tools/cargo-deb" deb --locked --no-build --no-strip -p atom --output "$dist/" > /dev/null
+  "$tools/cargo-deb" deb --quiet --locked --no-build --no-strip -p atom --output "$dist/" > /dev/null
   ln -sf "atom_${version}_$(dpkg --print-architecture).deb" "$dist/atom.deb"
   rm -r "$root"
 }
