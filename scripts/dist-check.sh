@@ -95,7 +95,7 @@ package() {
 
 unit() {
   say "package: the systemd unit"
-  "${root[@]}" systemd-analyze verify --root="$tree" atom.service || fail "systemd-analyze verify found mistakes"
+  "${root[@]}" systemd-analyze verify --man=no --root="$tree" atom.service || fail "systemd-analyze verify found mistakes"
   "${root[@]}" systemd-analyze security --offline=yes --root="$tree" --threshold=25 atom.service | tail -n 1
 }
 

@@ -278,14 +278,18 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_answered_with_the_places_that_were_searched() {
-        let error = sources(&["smal"], &FILES).unwrap_err().to_string();
-        for part in ["models/packs/smal", "share/atom/packs/smal", "small, base"] {
+        let error = sources(&["other"], &FILES).unwrap_err().to_string();
+        for part in [
+            "models/packs/other",
+            "share/atom/packs/other",
+            "small, base",
+        ] {
             assert!(error.contains(part), "{error}");
         }
-        let error = sources(&["./smal"], &FILES).unwrap_err().to_string();
+        let error = sources(&["./other"], &FILES).unwrap_err().to_string();
         assert_eq!(
             error,
-            "no manifest for pack \"./smal\": there is no ./smal/pack.toml; give the folder that holds its pack.toml"
+            "no manifest for pack \"./other\": there is no ./other/pack.toml; give the folder that holds its pack.toml"
         );
     }
 
