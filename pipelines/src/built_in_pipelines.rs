@@ -2,6 +2,8 @@
 //!
 //! The comments of each begin with a sentence that describes it, which lists of pipelines show.
 
+use std::path::Path;
+
 /// The name and the text of each built-in pipeline.
 pub const ALL: [(&str, &str); 5] = [
     ("caption", include_str!("../library/caption.toml")),
@@ -24,6 +26,14 @@ pub fn text(name: &str) -> Option<&'static str> {
     found.map(|(_, text)| *text)
 }
 
+/// Returns the text of the built-in pipeline that a path names: a bare name, unless there is a file of that name. A folder
+/// does not hide it.
+pub(crate) fn named_by(path: &Path) -> Option<&'static str> {
+    let text = text(path.as_os_str().to_str()?)?;
+    let file = path.exists() && !path.is_dir();
+    (!file).then_some(text)
+}
+
 /// Returns the names of all built-in pipelines.
 pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|(name, _)| *name)
@@ -39,8 +49,6 @@ pub fn descriptions() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::{check, override_sources, parse, plan, warnings};
 
@@ -71,6 +79,14 @@ mod tests {
             assert_eq!(plan.name, name);
         }
         assert_eq!(names().count(), ALL.len());
+    }
+
+    #[test]
+    fn only_the_bare_name_stands_for_a_built_in_pipeline() {
+        assert!(named_by(Path::new("live")).is_some());
+        for path in ["./live", "live/", "live.toml", "Live"] {
+            assert_eq!(named_by(Path::new(path)), None, "{path}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::path::Path;
 use atom_operators::{node::NodeKind, spec::SpecError};
 
 use crate::{
+    built_in_pipelines,
     pipeline_file::{Item, NodeSpec, PipelineFile},
     problem::{Problem, Problems},
 };
@@ -26,11 +27,29 @@ pub fn check(files: &[PipelineFile]) -> Result<(), Problems> {
     Problems::ok_if_empty(problems(files, true))
 }
 
-/// Returns warnings for sources and nodes that have no effect: this is allowed, but probably a mistake.
+/// Returns warnings about what is allowed, but probably a mistake: sources and nodes that have no effect, and a built-in
+/// pipeline beside a file of its name.
 pub fn warnings(files: &[PipelineFile]) -> Vec<Problem> {
     let mut warnings: Vec<Problem> = files.iter().flat_map(items_without_effect).collect();
+    warnings.extend(files.iter().filter_map(file_beside_built_in));
     warnings.sort();
     warnings
+}
+
+/// Returns a warning if a built-in pipeline is named and the working directory holds a file that may be meant.
+fn file_beside_built_in(file: &PipelineFile) -> Option<Problem> {
+    built_in_pipelines::named_by(&file.path)?;
+    let beside = file.path.with_extension("toml");
+    let message = format!(
+        "this is the built-in pipeline, not the file {}",
+        beside.display()
+    );
+    let hint = format!(
+        "to use the file, name it with its extension: {}",
+        beside.display()
+    );
+    let warning = Problem::new(&file.path, 0, message).with_hint(hint);
+    beside.is_file().then_some(warning)
 }
 
 /// Returns all problems of the graph. The merged graph is checked only if `fully_parsed`, that is, if reading the files

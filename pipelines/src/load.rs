@@ -103,7 +103,7 @@ fn known_sources(files: &[PipelineFile]) -> String {
 
 /// Returns the text of a pipeline file, or of the built-in pipeline that the path names.
 fn read_text(path: &Path) -> Result<Cow<'static, str>, Problem> {
-    if let Some(text) = built_in_text(path) {
+    if let Some(text) = built_in_pipelines::named_by(path) {
         return Ok(text.into());
     }
     let report = |message: &str, hint: &str| Err(Problem::new(path, 0, message).with_hint(hint));
@@ -129,13 +129,6 @@ fn read_text(path: &Path) -> Result<Cow<'static, str>, Problem> {
             "check its permissions",
         ),
     }
-}
-
-/// Returns the text of the built-in pipeline of this name, unless a file has the name. A folder does not hide it.
-fn built_in_text(path: &Path) -> Option<&'static str> {
-    let text = built_in_pipelines::text(path.as_os_str().to_str()?)?;
-    let file = path.exists() && !path.is_dir();
-    (!file).then_some(text)
 }
 
 /// Returns the hint for a file that does not exist. It names the built-in pipeline whose name is near that of the file.
@@ -253,13 +246,6 @@ mod tests {
         assert_eq!((plan.name.as_str(), plan.nodes.len()), ("live", 5));
         let problems = load_plan(&["diary".into()], &[]).unwrap_err().to_string();
         assert!(problems.starts_with("diary:"), "{problems}");
-    }
-
-    #[test]
-    fn only_the_bare_name_stands_for_a_built_in_pipeline() {
-        for path in ["./live", "live/", "live.toml", "Live"] {
-            assert_eq!(built_in_text(Path::new(path)), None, "{path}");
-        }
     }
 
     #[test]

@@ -58,6 +58,18 @@ fn a_file_of_the_same_name_goes_before_the_built_in_pipeline_and_a_folder_does_n
 }
 
 #[test]
+fn a_built_in_pipeline_beside_a_file_of_its_name_is_pointed_out() {
+    let dir = workdir();
+    let check = [&["check", "diary"][..], &SOURCE].concat();
+    assert_eq!(dir.atom(&check).ok().stderr, "");
+    dir.write("diary.toml", pipeline_text::built_in("diary"));
+    dir.atom(&check).warns_with(&[
+        "diary: this is the built-in pipeline, not the file diary.toml",
+        "name it with its extension: diary.toml",
+    ]);
+}
+
+#[test]
 fn a_missing_file_whose_name_is_near_a_built_in_pipeline_is_pointed_to_it() {
     let dir = Workdir::new();
     for command in ["run", "check", "graph"] {
