@@ -10,9 +10,6 @@ use crate::{
 };
 
 /// Report what this machine has, and how to install what is missing.
-///
-/// The report is text for a bug report: paste it as it is. It holds no values of environment variables, host, user or camera
-/// names, passwords or names of recordings; the home folder is shown as ~. Packs and indexes are only looked at.
 #[derive(Args)]
 #[command(after_help = "\
 The exit code is 1 if something is missing that \"atom caption\" with the pack mini needs. Notes do not count.

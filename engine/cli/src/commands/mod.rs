@@ -104,6 +104,9 @@ pub enum Command {
     /// Install, list and verify model packs.
     Models(models::Models),
     /// Report what this machine has, and how to install what is missing.
+    ///
+    /// The report is text for a bug report: paste it as it is. It holds no values of environment variables, no names of hosts,
+    /// users, cameras or recordings, and no passwords; the home folder is shown as ~. Packs and indexes are only looked at.
     Doctor(doctor::Doctor),
     /// Print a script that completes commands and options in a shell.
     Completions(completions::Completions),
