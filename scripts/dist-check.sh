@@ -106,7 +106,8 @@ service() {
   "${root[@]}" sed -i 's|^\[source.camera\]$|&\nuri = "/srv/door.mp4"\nlive = true|' "$tree/etc/atom/pipeline.toml"
   start_system "$tree" --private-network
   inside eve 30 "$(commands Service 2)"
-  inside root 120 'until grep -qs "\"kind\":\"caption\"" /var/lib/atom/live.jsonl; do sleep 1; done || journalctl -u atom -n 20'
+  inside root 150 'for _ in $(seq 120); do grep -qs "\"kind\":\"caption\"" /var/lib/atom/live.jsonl && exit; sleep 1; done
+    journalctl --no-pager -u atom -n 20; exit 1'
   # A file that was rotated: a reload opens a new one.
   inside root 10 'mv /var/lib/atom/live.jsonl /var/lib/atom/old.jsonl'
   inside eve 60 "$(commands Service 3 4)" > "$work/service.txt"
