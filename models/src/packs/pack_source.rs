@@ -245,8 +245,8 @@ mod tests {
     /// Writes a pack of this name that requires others.
     fn write_pack(folder: &Path, name: &str, requires: &str) {
         let manifest = String::from_utf8_lossy(FILES[0].content)
-            .replace("\"small\"", &format!("\"{name}\""))
-            .replace("\"base\"", requires);
+            .replace("\"base\"", requires)
+            .replace("\"small\"", &format!("\"{name}\""));
         write_file(&folder.join(MANIFEST_FILE), manifest.as_bytes()).unwrap();
     }
 
