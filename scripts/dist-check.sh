@@ -54,7 +54,7 @@ lint() {
 }
 
 # What `apt remove` may leave: data, what the package manager and the journal remember, and the home of the user.
-remembered='^(dev|proc|run|sys|tmp/systemd|home/eve|var/log|var/cache/(apt|debconf|ldconfig)|var/lib/(apt|dpkg|systemd|sudo)|etc/[a-z]*-$)'
+remembered='^(dev|proc|run|sys|tmp/systemd|home/eve|srv|var/log|var/cache/(apt|debconf|ldconfig)|var/lib/(apt|dpkg|systemd|sudo)|etc/[a-z]*-$)'
 
 files() { "${root[@]}" find "$tree" -xdev -not -type d -printf '%P\n' | grep -vE "$remembered" | LC_ALL=C sort; }
 
@@ -83,13 +83,14 @@ package() {
   inside eve 900 "$(commands Service 1)"
   stop_system
   service
-  start_system "$tree"
   say "package: docs/install.md, removal"
   inside eve 120 "$(commands Removal 1)"
   nothing_new 'apt remove' '^(var/lib/atom|var/cache/atom|etc/atom)/|^etc/systemd/system/(multi-user.target.wants/)?atom.service$'
   [ -d "$tree/var/cache/atom/packs/mini" ] || fail "apt remove removed data"
   inside eve 120 "$(commands Removal 2)"
   nothing_new 'apt purge' '^$'
+  stop_system
+  start_system "$tree"
   tarball
 }
 
@@ -114,7 +115,6 @@ service() {
   grep -q '"status":"ok"' "$work/service.txt" || fail "the service is not healthy: $(cat "$work/service.txt")"
   inside root 60 'until [ -s /var/lib/atom/live.jsonl ]; do sleep 1; done'
   inside root 10 '[ "$(stat -c %U:%a /var/lib/atom/live.jsonl)" = atom:640 ]'
-  stop_system
 }
 
 # The packages that the tarball needs are still there.

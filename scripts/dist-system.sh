@@ -77,7 +77,7 @@ start_system() {
 
 stop_system() {
   [ -n "$leader" ] || return 0
-  "${root[@]}" nsenter --target "$leader" --all systemctl poweroff || true
+  "${root[@]}" nsenter --target "$leader" --all systemctl poweroff 2> /dev/null || true
   limited 60 tail --pid="$supervisor" -f /dev/null || "${root[@]}" kill -KILL "$leader"
   leader=''
 }
