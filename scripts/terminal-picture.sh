@@ -48,7 +48,7 @@ from rich.console import Console
 from rich.text import Text
 
 session, picture = sys.argv[1:]
-console = Console(record=True, width=122, file=open("/dev/null", "w"))
+console = Console(record=True, width=126, file=open("/dev/null", "w"))
 for line in open(session).read().strip("\n").splitlines():
     style = "bold green" if line.startswith("$ ") else ""
     console.print(Text(line, style=style), no_wrap=True, overflow="ignore")
