@@ -1,8 +1,8 @@
 //! The folder and the processes of a page's commands.
 //!
 //! The folder is the home of the user `eve` and is filled by `scripts/docs-folder.sh`. The only substitutions in commands
-//! and in their output are those of [`DocsFolder::to_real`]: the home, the camera, the port, and the address that listens
-//! for other machines.
+//! and in their output are those of [`DocsFolder::to_real`]: the home, the camera, the port, the address that listens
+//! for other machines, and the player that is installed.
 
 use std::{
     cell::OnceCell,
@@ -28,6 +28,11 @@ const CAMERA: &str = "rtsp://192.0.2.7/door";
 const PORT: &str = "9600";
 /// The address that listens for other machines; tests listen on this one only.
 const ALL_ADDRESSES: (&str, &str) = ("0.0.0.0", "127.0.0.1");
+/// How the command lines of other players begin, and that of the player that pages show.
+const PLAYERS: [(&str, &str); 2] = [
+    ("mpv --start=", "ffplay -ss "),
+    ("vlc --start-time=", "ffplay -ss "),
+];
 /// The frames of the camera: as wide and high as those of the demo video, and fewer.
 const CAMERA_FORMAT: VideoFormat = VideoFormat {
     width: 640,
@@ -123,6 +128,9 @@ impl DocsFolder {
             output = output.replace(&camera.uri(), CAMERA);
             let address = camera.address().to_string();
             output = output.replace(&address, "192.0.2.7:554");
+        }
+        for (player, shown) in PLAYERS {
+            output = output.replace(player, shown);
         }
         output.replace(&self.port.to_string(), PORT)
     }
