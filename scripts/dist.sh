@@ -44,6 +44,7 @@ documents() {
   local doc="$1/share/doc/atom"
   install -D -m 644 -t "$doc" README.md CHANGELOG.md NOTICE
   install -D -m 644 -t "$doc/examples" pipelines/library/*.toml
+  find docs \( -name '*.md' -o -name '*.svg' \) ! -name SUMMARY.md -exec sh -c 'install -D -m 644 "$2" "$1/$2"' sh "$doc" {} \;
   scripts/licences.py | gzip -9n > "$doc/third-party-licences.txt.gz"
 }
 

@@ -37,7 +37,7 @@ pub struct ReasonSpec {
     /// Asks only about every n-th window of the segment length: 1 to 1000.
     #[serde(default = "one")]
     pub every: u32,
-    /// Answers to report: all, or only those that differ from the last reported one. An index receives all answers.
+    /// Answers to report: all, or only those that differ from the last one reported in this run. An index receives all answers.
     #[serde(default)]
     pub tell: Reporting,
     /// Number of consecutive segments that must agree before a change is reported, 1 to 100. Segments without an answer

@@ -36,7 +36,9 @@ pub(crate) fn stretch_text(stretches: &[Stretch], most: usize) -> String {
         .any(|stretch| stretch.source != stretches[0].source);
     let shown = stretches.iter().take(most).map(|stretch| {
         let start = clock_text(stretch.start_ms);
-        let span = format!("{start} to {}", clock_text(stretch.end_ms));
+        // A stretch within a second ends with that second.
+        let next_second = (stretch.start_ms / 1000 + 1) * 1000;
+        let span = format!("{start} to {}", clock_text(stretch.end_ms.max(next_second)));
         match several {
             true => format!("{span} of {}", stretch.source),
             false => span,
@@ -91,7 +93,7 @@ mod tests {
         );
         assert_eq!(
             stretch_text(&all, 2),
-            "0:00 to 0:08 of a, 0:09 to 0:09 of a and 1 more"
+            "0:00 to 0:08 of a, 0:09 to 0:10 of a and 1 more"
         );
         assert_eq!(stretch_text(&all[..1], 2), "0:00 to 0:08");
         assert_eq!(

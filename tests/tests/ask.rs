@@ -135,7 +135,7 @@ fn a_source_that_is_not_completely_indexed_is_reported() {
     let answer = ask(&dir, &["Is it red?", "--to", "4"]);
     assert_eq!(answer["incomplete"], serde_json::json!([]));
     let output = dir.atom(&["ask", "Is it red?", "--store", "s.db"]).ok();
-    let rest = "complete through 00:00:04.000  red.mp4; the rest is not indexed yet";
+    let rest = "complete through 00:00:04.000  red.mp4; later video is not indexed";
     assert!(output.stderr.contains(rest), "{output}");
 }
 

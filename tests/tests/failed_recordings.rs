@@ -106,7 +106,10 @@ fn a_recording_that_failed_is_tried_again_and_a_good_file_clears_the_failure() {
     assert!(found.get("incomplete").is_none(), "{found}");
     assert_eq!(found["complete_through_ms"]["text.mp4"], 8000);
     let text = dir.atom(&["search", "red", "--store", "s.db"]).ok();
-    assert_eq!(text.stderr, "complete through the end: all 2 sources\n");
+    assert_eq!(
+        text.stderr,
+        "all 2 sources are complete through their end\n"
+    );
 }
 
 #[test]
@@ -149,7 +152,7 @@ fn many_complete_recordings_take_one_line_and_many_failures_a_bounded_number() {
     let search = ["search", "light", "--store", "s.db", "--limit", "50"];
     let output = dir.atom(&search).ok();
     assert_eq!(
-        output.stderr, "complete through the end: all 30 sources\n",
+        output.stderr, "all 30 sources are complete through their end\n",
         "{output}"
     );
     for n in 0..20 {

@@ -42,6 +42,8 @@ pub struct Progress<'a> {
     pub source: &'a str,
     /// Everything of it before this is out.
     pub complete_through_ms: u64,
+    /// True if it has no end.
+    pub live: bool,
     /// Its length, 0 if unknown.
     pub length_ms: u64,
     /// The size of its file, if it was found in a folder, else 0.

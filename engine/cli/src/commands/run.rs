@@ -24,6 +24,9 @@ use crate::{
 /// Run pipeline files until their sources end, or until Ctrl-C.
 #[derive(Args)]
 #[command(after_help = "\
+Each line of the output is a result: the time of the segment, for a live source the delay after the end of the segment (`+1.5 s`), \
+the source, and the text.
+
 Examples:
   atom run caption index --source video=holiday.mp4
   atom run live --source camera=rtsp://192.0.2.7/door --listen 9600")]

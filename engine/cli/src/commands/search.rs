@@ -20,6 +20,9 @@ use crate::{
 /// Search indexed videos for moments.
 #[derive(Args)]
 #[command(after_help = "\
+Each line of the output is a moment: its score, its times, the date if it is known, the source, a caption and the path. \
+Scores compare within one search only.
+
 Examples:
   atom search \"a dog on the beach\"
   atom search 'bicycle -car \"parked on\"'     without \"car\", with the words \"parked on\" together
@@ -31,10 +34,10 @@ pub struct Search {
     query: String,
     #[command(flatten)]
     scope: IndexScopeArgs,
-    /// Maximum number of hits.
+    /// Maximum number of hits. Without --json, neighbouring hits are printed as one moment.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
-    /// Continue an earlier search for the same words: the value of its `next`.
+    /// Continue an earlier search for the same words, with the token that it printed (`next` in JSON).
     #[arg(long, value_name = "TOKEN")]
     page: Option<String>,
     /// With --json, also group neighbouring hits into moments, as the text output does.

@@ -128,8 +128,21 @@ fn runtime_rows(facts: &Installation) -> Vec<Row> {
     let version = version.unwrap_or_else(|| "unknown, named by ORT_DYLIB_PATH".to_owned());
     vec![
         ("version", version),
-        ("providers", list_or_none(&state.execution_providers)),
+        ("providers", providers(&state.execution_providers)),
     ]
+}
+
+/// Returns the execution providers of the library, and which of them Atom uses.
+fn providers(available: &[&str]) -> String {
+    let marked = available.iter().map(|name| match *name {
+        "CPUExecutionProvider" => format!("{name} (used)"),
+        name => format!("{name} (not used)"),
+    });
+    let marked: Vec<String> = marked.collect();
+    match marked.is_empty() {
+        true => "none".to_owned(),
+        false => marked.join(", "),
+    }
 }
 
 fn push_packs(text: &mut String, facts: &Installation) {

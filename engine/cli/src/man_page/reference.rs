@@ -74,6 +74,10 @@ pub(super) const FILES: &[(&str, &str)] = &[
         "What was fetched to build packs. It may be deleted; the next installation fetches it again.",
     ),
     (
+        "~/.cache/atom/build",
+        "The Python environments that build packs. They may be deleted; the next build creates them again.",
+    ),
+    (
         "~/.local/share/atom/atom.db",
         "The index of atom index, a SQLite database, with atom.db-wal and atom.db-shm beside it while it is open.",
     ),

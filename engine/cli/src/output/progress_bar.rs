@@ -4,20 +4,23 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write,
     sync::{LazyLock, atomic::Ordering::SeqCst},
 };
 
 use atom_operators::{media_time::MediaTime, printable::printable};
 use atom_runtime::Progress;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use super::message_format::progress_can_be_drawn;
 
 static BAR: LazyLock<ProgressBar> = LazyLock::new(ProgressBar::hidden);
 
 /// The bar of a run; the prefix is a line below it, the last draft while it waits for its caption.
-const RUN_TEMPLATE: &str = "{bar:30} {percent:>3} %  {msg}  {eta} left{prefix}";
-const FILES_TEMPLATE: &str = "{bar:30} {percent:>3} %  {pos} of {len} files done  {eta} left";
+const RUN_TEMPLATE: &str = "{bar:30} {percent:>3} %  {msg}{left}{prefix}";
+/// The line of a run with live sources, which have no end.
+const LIVE_TEMPLATE: &str = "{spinner} {msg}{prefix}";
+const FILES_TEMPLATE: &str = "{bar:30} {percent:>3} %  {pos} of {len} files done{left}";
 
 /// Runs `print` while the bar is hidden.
 pub fn suspend_progress_bar<R>(print: impl FnOnce() -> R) -> R {
@@ -43,6 +46,8 @@ pub(super) struct RunProgress {
     active: BTreeMap<String, SourceProgress>,
     /// Media time of the sources that have ended.
     ended_ms: u64,
+    /// True if one of the sources is live.
+    live: bool,
 }
 
 /// The progress of one source.
@@ -72,6 +77,10 @@ impl RunProgress {
     pub(super) fn show(&mut self, progress: &Progress) {
         if !drawn(RUN_TEMPLATE) {
             return;
+        }
+        if progress.live && !self.live {
+            self.live = true;
+            BAR.set_style(style(LIVE_TEMPLATE));
         }
         BAR.set_prefix("");
         let complete_through_ms = progress.complete_through_ms;
@@ -147,8 +156,20 @@ fn drawn(template: &str) -> bool {
     }
     if BAR.is_hidden() {
         BAR.set_draw_target(indicatif::ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template(template);
-        BAR.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        BAR.set_style(style(template));
     }
     true
+}
+
+/// Returns the style of a template, in which `{left}` is the remaining time as soon as it can be estimated.
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("left", |state: &ProgressState, text: &mut dyn Write| {
+        if state.pos() > 0 {
+            let left = HumanDuration(state.eta());
+            // Nothing can be done about a line that cannot be formatted.
+            let _ = write!(text, "  {left:#} left");
+        }
+    })
 }

@@ -31,7 +31,7 @@ fn completeness_lines(
     if missing == 0 {
         return match through_ms.first_key_value() {
             Some((source, ms)) if all == 1 => vec![complete_through(source, *ms)],
-            Some(_) => vec![format!("complete through the end: all {all} sources")],
+            Some(_) => vec![format!("all {all} sources are complete through their end")],
             None => Vec::new(),
         };
     }
@@ -87,7 +87,7 @@ impl GapsOfReason<'_> {
             GapReason::Waiting => {
                 let through = through_ms.get(&gap.source).copied().unwrap_or(0);
                 let through = complete_through(&gap.source, through);
-                return format!("{through}; the rest is not indexed yet");
+                return format!("{through}; later video is not indexed");
             }
             GapReason::Lost => "the source delivered no frames".to_owned(),
             GapReason::Expired => "removed by the retention policy".to_owned(),
@@ -147,7 +147,7 @@ mod tests {
         );
         assert_eq!(
             completeness_lines(&sources(53), &[]),
-            ["complete through the end: all 53 sources"]
+            ["all 53 sources are complete through their end"]
         );
     }
 
@@ -170,7 +170,7 @@ mod tests {
             [
                 "not complete: 07.mp4  failed: it holds no frames",
                 "not complete: 00:00:01.000 - 00:00:02.000 and 1 more gap  09.mp4  the source delivered no frames",
-                "complete through 00:00:04.000  03.mp4; the rest is not indexed yet",
+                "complete through 00:00:04.000  03.mp4; later video is not indexed",
                 "the other 50 sources are complete",
             ]
         );

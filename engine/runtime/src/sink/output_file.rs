@@ -79,9 +79,11 @@ impl OutputFile {
     ) -> Result<Self, SinkError> {
         let name = path.display().to_string();
         let path = match OutputPath::of(path) {
-            OutputPath::Stdout => return Self::stream(Box::new(io::stdout()), "stdout", header),
+            OutputPath::Stdout => {
+                return Ok(Self::stream(Box::new(io::stdout()), "stdout", header));
+            }
             OutputPath::Special(path) => {
-                return Self::stream(Box::new(open_special(&path)?), &name, header);
+                return Ok(Self::stream(Box::new(open_special(&path)?), &name, header));
             }
             OutputPath::File(path) => path,
         };
@@ -106,13 +108,10 @@ impl OutputFile {
         Self::start(destination, &name, header)
     }
 
-    /// Returns the output to a stream; errors call it `name`.
-    pub(super) fn stream(
-        stream: Box<dyn Write + Send>,
-        name: &str,
-        header: &'static str,
-    ) -> Result<Self, SinkError> {
-        Self::start(Destination::Stream(stream), name, header)
+    /// Returns the output to a stream; errors call it `name`. The header is written with the first result, or at the end of a
+    /// complete run, so that a run that fails without a result prints nothing.
+    pub(super) fn stream(stream: Box<dyn Write + Send>, name: &str, header: &'static str) -> Self {
+        Self::new(Destination::Stream(stream), name, header)
     }
 
     fn start(
@@ -120,14 +119,18 @@ impl OutputFile {
         name: &str,
         header: &'static str,
     ) -> Result<Self, SinkError> {
-        let mut output = Self {
+        let mut output = Self::new(destination, name, header);
+        output.flush()?;
+        Ok(output)
+    }
+
+    fn new(destination: Destination, name: &str, header: &'static str) -> Self {
+        Self {
             destination,
             name: name.to_owned(),
             pending: header.as_bytes().to_vec(),
             header,
-        };
-        output.flush()?;
-        Ok(output)
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -165,6 +168,10 @@ impl OutputFile {
             // The run has no result, and neither has its file.
             let prepared = self.prepare();
             prepared.map_err(|source| SinkError::write(&self.name, source))?;
+        }
+        let is_stream = matches!(self.destination, Destination::Stream(_));
+        if is_stream && !complete && self.pending == self.header.as_bytes() {
+            self.pending.clear();
         }
         self.flush()?;
         let ended = match std::mem::replace(&mut self.destination, Destination::Closed) {

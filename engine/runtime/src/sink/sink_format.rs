@@ -68,7 +68,7 @@ pub fn over(
     sources: &[&str],
 ) -> Result<Box<dyn Sink>, SinkError> {
     check_sources(format, name, sources)?;
-    let output = OutputFile::stream(stream, name, format.header())?;
+    let output = OutputFile::stream(stream, name, format.header());
     Ok(start(format, output))
 }
 

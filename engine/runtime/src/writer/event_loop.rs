@@ -255,6 +255,7 @@ impl Writer {
         let progress = Progress {
             source: name,
             complete_through_ms: through_ms,
+            live: source.live,
             length_ms: source.length_ms.load(SeqCst),
             bytes: source.recording.as_ref().map_or(0, |file| file.bytes),
             folders: &self.context.status.folders,
