@@ -58,8 +58,8 @@ impl Drop for StagedSource {
 /// Returns the sources of packs in the order of their installation: each after the packs that it requires, and each once.
 ///
 /// A name with a slash is the folder that holds the `pack.toml`. Any other name is looked up in `models/packs` of the
-/// working directory and of the folders above the program, in `../share/atom/packs` from the program's folder, and among
-/// the embedded files.
+/// folders above the program (a clone), in `../share/atom/packs` from the program's folder, and among the embedded files.
+/// The working directory decides nothing: installing a pack runs its build script.
 ///
 /// # Errors
 /// If a pack is not found, its manifest cannot be read, or packs require each other.
@@ -175,8 +175,7 @@ impl Lookup<'_> {
         if name.contains('/') {
             return vec![PathBuf::from(name)];
         }
-        let above = self.program.ancestors().skip(1).take(4);
-        let clones = std::iter::once(Path::new("")).chain(above);
+        let clones = self.program.ancestors().skip(1).take(4);
         let shared = self.program.ancestors().nth(2);
         let shared = shared.map(|prefix| prefix.join("share/atom/packs").join(name));
         clones
