@@ -302,7 +302,7 @@ mod tests {
             room: Arc::clone(&room),
             held: Arc::clone(&held),
         };
-        let mut output = OutputFile::stream(Box::new(disk), "out.jsonl", "").unwrap();
+        let mut output = OutputFile::stream(Box::new(disk), "out.jsonl", "");
         output.write("one\n").unwrap();
         let full = output.write("two three\n").unwrap_err();
         assert!(
@@ -312,6 +312,27 @@ mod tests {
         *room.lock() = 100;
         output.write("four\n").unwrap();
         assert_eq!(held.lock().as_slice(), b"one\ntwo three\nfour\n");
+    }
+
+    #[test]
+    fn a_stream_begins_with_its_header_unless_a_failed_run_has_no_result() {
+        for (results, complete, expected) in [
+            (&["one\n"][..], false, "head\none\n"),
+            (&[], true, "head\n"),
+            (&[], false, ""),
+        ] {
+            let held = Arc::default();
+            let disk = Disk {
+                room: Arc::new(Mutex::new(100)),
+                held: Arc::clone(&held),
+            };
+            let mut output = OutputFile::stream(Box::new(disk), "stdout", "head\n");
+            results
+                .iter()
+                .for_each(|result| output.write(result).unwrap());
+            output.finish(complete).unwrap();
+            assert_eq!(held.lock().as_slice(), expected.as_bytes());
+        }
     }
 
     #[test]
