@@ -57,9 +57,9 @@ impl Drop for StagedSource {
 
 /// Returns the sources of packs in the order of their installation: each after the packs that it requires, and each once.
 ///
-/// A name with a slash is the folder that holds the `pack.toml`. Any other name is looked up in `models/packs` of the
-/// folders above the program (a clone), in `../share/atom/packs` from the program's folder, and among the embedded files.
-/// The working directory decides nothing: installing a pack runs its build script.
+/// A name with a slash is the folder that holds the `pack.toml`. Any other name is looked up in
+/// `../share/atom/packs` from the program's folder, in `models/packs` of the clone in whose `target` the program is, and
+/// among the embedded files. No other folder decides: an installation runs the pack's build script.
 ///
 /// # Errors
 /// If a pack is not found, its manifest cannot be read, or packs require each other.
@@ -175,12 +175,16 @@ impl Lookup<'_> {
         if name.contains('/') {
             return vec![PathBuf::from(name)];
         }
-        let clones = self.program.ancestors().skip(1).take(4);
         let shared = self.program.ancestors().nth(2);
-        let shared = shared.map(|prefix| prefix.join("share/atom/packs").join(name));
-        clones
-            .map(|base| base.join("models/packs").join(name))
-            .chain(shared)
+        let shared = shared.map(|prefix| prefix.join("share/atom/packs"));
+        // A program that cargo built is below `target` of its clone. Folders above another program may be anybody's.
+        let above = self.program.ancestors().skip(1).take(4);
+        let clones = above.filter(|base| self.program.starts_with(base.join("target")));
+        let clones = clones.map(|base| base.join("models/packs"));
+        shared
+            .into_iter()
+            .chain(clones)
+            .map(|packs| packs.join(name))
             .collect()
     }
 
@@ -273,6 +277,29 @@ mod tests {
         assert_eq!(found, SourceLocation::Folder(folder));
         let embedded = lookup.find("small").unwrap().location;
         assert_eq!(embedded, SourceLocation::Embedded(FILES[..2].to_vec()));
+    }
+
+    #[test]
+    fn only_a_program_that_cargo_built_takes_packs_from_folders_above_it() {
+        let folders = |program: &str| {
+            let lookup = Lookup {
+                program: Path::new(program),
+                embedded: &[],
+                found: Vec::new(),
+            };
+            lookup.folders("mini")
+        };
+        assert_eq!(
+            folders("/usr/bin/atom"),
+            [Path::new("/usr/share/atom/packs/mini")]
+        );
+        assert_eq!(
+            folders("/home/eve/clone/target/release/atom"),
+            [
+                Path::new("/home/eve/clone/target/share/atom/packs/mini"),
+                Path::new("/home/eve/clone/models/packs/mini")
+            ]
+        );
     }
 
     #[test]
