@@ -83,9 +83,15 @@ fn commit(workspace: &Path) -> Option<String> {
         &["ls-files", "--error-unmatch", "engine/cli/build.rs"],
     )?;
     let commit = git(workspace, &["rev-parse", "--short=12", "HEAD"])?;
+    // A build takes no lock: another git command of the user may be at work in the clone.
     let changes = git(
         workspace,
-        &["status", "--porcelain", "--untracked-files=no"],
+        &[
+            "--no-optional-locks",
+            "status",
+            "--porcelain",
+            "--untracked-files=no",
+        ],
     )?;
     Some(match changes.is_empty() {
         true => commit,
