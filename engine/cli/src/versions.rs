@@ -30,6 +30,12 @@ pub struct Versions {
 impl Versions {
     /// Returns the versions of this program on this machine.
     pub fn collect() -> Self {
+        Self::collect_with(installed_runtime_version)
+    }
+
+    /// Returns the versions with that of the installed ONNX Runtime library from `runtime_version`, which is asked only if the
+    /// installed library is used.
+    pub fn collect_with(runtime_version: impl FnOnce() -> Option<String>) -> Self {
         let by_variable = runtime_is_named_by_variable();
         Self {
             atom: env!("CARGO_PKG_VERSION"),
@@ -41,7 +47,7 @@ impl Versions {
             gstreamer: gstreamer_version(),
             onnx_runtime: match by_variable {
                 true => None,
-                false => installed_runtime_version(),
+                false => runtime_version(),
             },
             onnx_runtime_by_variable: by_variable,
         }

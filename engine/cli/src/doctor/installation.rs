@@ -1,5 +1,6 @@
 //! The facts of a report: what the machine has, and what Atom uses of it.
 
+use atom_models::installed_runtime_version;
 use serde::Serialize;
 
 use super::{
@@ -8,6 +9,7 @@ use super::{
     packs::{PacksPart, packs_part},
     private_paths::PrivatePaths,
     storage::{Limits, Storage},
+    time_limit::within_time_limit,
 };
 use crate::versions::Versions;
 
@@ -28,7 +30,7 @@ impl Installation {
     pub(super) fn collect() -> Self {
         let paths = PrivatePaths::of_environment();
         Self {
-            versions: Versions::collect(),
+            versions: Versions::collect_with(runtime_version),
             machine: Machine::collect(),
             gstreamer: gstreamer_part(&paths),
             onnx_runtime: runtime_part(&paths),
@@ -37,4 +39,10 @@ impl Installation {
             limits: Limits::collect(),
         }
     }
+}
+
+/// Returns the version of the installed ONNX Runtime library. Its manifest is read like all packs: a file that never answers
+/// must not hold up the report.
+fn runtime_version() -> Option<String> {
+    within_time_limit(installed_runtime_version).ok().flatten()
 }
