@@ -105,8 +105,9 @@ pub enum Command {
     Models(models::Models),
     /// Report what this machine has, and how to install what is missing.
     ///
-    /// The report is text for a bug report: paste it as it is. It holds no values of environment variables, no names of hosts,
-    /// users, cameras or recordings, and no passwords; the home folder is shown as ~. Packs and indexes are only looked at.
+    /// The report is text for a bug report: paste it as it is. It holds no values of environment variables except locale and
+    /// time zone, no names of hosts, users, cameras or recordings, and no passwords; the home folder is shown as ~. Packs and
+    /// indexes are only looked at.
     Doctor(doctor::Doctor),
     /// Print a script that completes commands and options in a shell.
     Completions(completions::Completions),
