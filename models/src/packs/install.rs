@@ -16,6 +16,7 @@ use crate::{
         file_operations::{copy, create_folder},
         file_origin::{FetchContext, Origin},
         install_observer::InstallObserver,
+        installation_lock::InstallationLock,
         installed_packs::installed,
         manifest::MANIFEST_FILE,
         pip::Pip,
@@ -36,6 +37,7 @@ pub struct Installation {
 }
 
 /// Installs a pack; the packs that it requires must be installed before ([`pack_sources`](crate::pack_sources) returns both).
+/// Only one installation at a time changes the cache folder: another one waits.
 ///
 /// # Errors
 /// If no origin delivers a file, the build fails, or a file differs from the manifest. Fetched files stay for the next
@@ -45,6 +47,7 @@ pub fn install_pack(
     observer: &mut dyn InstallObserver,
 ) -> Result<Installation, ModelError> {
     let cache = cache_folder::folder()?;
+    let _lock = InstallationLock::take(&cache, observer)?;
     let manifest = source.manifest.clone();
     let staged = source.stage(&cache)?;
     let installer = Installer {

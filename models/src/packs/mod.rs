@@ -7,6 +7,7 @@ mod file_origin;
 pub(crate) mod inspection;
 pub(crate) mod install;
 pub(crate) mod install_observer;
+mod installation_lock;
 pub(crate) mod installed_packs;
 pub(crate) mod manifest;
 pub(crate) mod origin_error;
