@@ -41,10 +41,11 @@ new_system() {
 
 host_settings() {
   archives 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' | "${root[@]}" tee "$1/etc/apt/sources.list" > /dev/null
-  apt-config dump | grep -E '^Acquire::(https?|Check-[A-Za-z-]+|Retries)(::|[ "])' |
+  # Most machines set none of these.
+  apt-config dump | sed -nE '/^Acquire::(https?|Check-[A-Za-z-]+|Retries)(::|[ "])/p' |
     "${root[@]}" tee "$1/etc/apt/apt.conf.d/99host" > /dev/null
   printf '127.0.0.1 localhost %s\n' "$(uname -n)" | "${root[@]}" tee "$1/etc/hosts" > /dev/null
-  { echo '[global]'; python3 -m pip config list | sed -nE "s/^(global|:env:)\.([a-z-]+)='(.*)'$/\2 = \3/p" | grep -v '^find-links' | sort -u -k 1,1; } |
+  { echo '[global]'; python3 -m pip config list | sed -nE "/^[^=]*\.find-links=/d; s/^(global|:env:)\.([a-z-]+)='(.*)'$/\2 = \3/p" | sort -u -k 1,1; } |
     "${root[@]}" tee "$1/etc/pip.conf" > /dev/null
   if compgen -G '/usr/local/share/ca-certificates/*.crt' > /dev/null; then
     "${root[@]}" mkdir -p "$1/usr/local/share/ca-certificates"
