@@ -17,9 +17,9 @@ cd "$(dirname "$0")/.."
 dist="$PWD/target/dist"
 manual="$PWD/docs/install.md"
 video="${ATOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/atom}/demo/bikes.mp4"
-work="$(mktemp -d)"
+work="$(realpath "$(mktemp -d)")"
 tree="$work/tree"
-trap 'stop_system; "${root[@]}" rm -rf "$work"' EXIT
+trap 'stop_system || true; remove_system "$work"' EXIT
 
 # Prints blocks of commands below a heading of docs/install.md: all of them, or those of the given numbers.
 commands() {

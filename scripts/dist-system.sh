@@ -3,10 +3,13 @@
 
 say() { printf '==> %s\n' "$*" >&2; }
 fail() { printf 'dist-check: %s\n' "$*" >&2; exit 1; }
-limited() { timeout --kill-after=10 "$@"; }
 
 root=()
 [ "$(id -u)" = 0 ] || root=(sudo)
+
+# Below `timeout` a command cannot read from the terminal, so sudo asks for a password before.
+limited() { "${root[@]}" true && timeout --kill-after=10 "$@"; }
+
 leader=''
 supervisor=''
 
@@ -63,22 +66,83 @@ inside() {
     fail "these commands failed for $1 in the system: $3"
 }
 
+# Prints the processes below a process, each before those below it.
+descendants() {
+  local child
+  for child in $(pgrep -P "$1"); do
+    printf '%s\n' "$child"
+    descendants "$child"
+  done
+}
+
+# Prints the first process of the system. Between it and the supervisor there are systemd-nspawn and, as it is
+# configured, one or two processes of sudo.
+find_leader() {
+  local process
+  for process in $(descendants "$supervisor"); do
+    [ "$(cat "/proc/$process/comm" 2> /dev/null)" = systemd ] || continue
+    printf '%s\n' "$process"
+    return
+  done
+}
+
 # Boots the system; further arguments are those of systemd-nspawn.
 start_system() {
+  "${root[@]}" true
   "${root[@]}" systemd-nspawn --quiet --directory "$1" "${@:2}" --register=no --keep-unit --boot --console=pipe \
     < /dev/null > "$work/boot.log" 2>&1 &
   supervisor=$!
   for _ in $(seq 60); do
-    leader="$(pgrep -P "$(pgrep -P "$supervisor" -x systemd-nspawn || echo "$supervisor")" -x systemd || true)"
-    [ -n "$leader" ] && "${root[@]}" nsenter --target "$leader" --all systemctl is-system-running --quiet 2> /dev/null && return
+    leader="$(find_leader)"
+    [ -n "$leader" ] && limited 20 "${root[@]}" nsenter --target "$leader" --all systemctl is-system-running --quiet 2> /dev/null && return
     sleep 1
   done
   fail "the system does not boot in systemd-nspawn: $(tail -n 3 "$work/boot.log")"
 }
 
+# Stops the system, also one that did not boot.
 stop_system() {
-  [ -n "$leader" ] || return 0
-  "${root[@]}" nsenter --target "$leader" --all systemctl poweroff 2> /dev/null || true
-  limited 60 tail --pid="$supervisor" -f /dev/null || "${root[@]}" kill -KILL "$leader"
+  local processes
+  [ -n "$supervisor" ] || return 0
+  if [ -n "$leader" ]; then
+    limited 30 "${root[@]}" nsenter --target "$leader" --all systemctl poweroff 2> /dev/null || true
+    ended 60 || true
+  fi
+  mapfile -t processes < <(descendants "$supervisor")
+  if ! ended 0; then
+    "${root[@]}" kill -KILL "${processes[@]}" "$supervisor" 2> /dev/null || true
+    ended 20 || say "the process $supervisor, which holds the system, does not end"
+  fi
   leader=''
+  supervisor=''
+}
+
+# Tells whether the supervisor ends within some seconds.
+ended() {
+  local second
+  for ((second = 0; second <= $1; second++)); do
+    [ -d "/proc/$supervisor" ] || return 0
+    [ "$second" = "$1" ] || sleep 1
+  done
+  return 1
+}
+
+# Removes a folder that holds a system. What debootstrap mounts there, such as devices of this machine, is unmounted
+# before; it stays mounted if debootstrap is interrupted.
+remove_system() {
+  local mount mounts
+  mapfile -t mounts < <(mounts_below "$1" | sort -r)
+  for mount in "${mounts[@]}"; do
+    limited 20 "${root[@]}" umount "$mount" || limited 20 "${root[@]}" umount --lazy "$mount" || true
+  done
+  [ -z "$(mounts_below "$1")" ] || fail "$1 is not removed, because file systems are mounted there"
+  "${root[@]}" rm -rf --one-file-system "$1"
+}
+
+mounts_below() {
+  local mount
+  awk '{ print $5 }' /proc/self/mountinfo | while IFS= read -r mount; do
+    printf -v mount %b "$mount"
+    [[ "$mount" != "$1"/* ]] || printf '%s\n' "$mount"
+  done
 }
