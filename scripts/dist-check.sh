@@ -4,12 +4,13 @@
 #   scripts/dist-check.sh          builds the release, then runs all parts below
 #   scripts/dist-check.sh PART...  only these parts, on the release in target/dist
 #
-#   same     a second build has the same bytes
+#   same     a second build, with the crates of the workspace compiled again, has the same bytes
 #   lint     lintian, the systemd unit, the man pages
 #   package  docs/install.md on a minimal Debian system: the package, captions, the service, removal; then the tarball
 #   cargo    `cargo install` into a folder of its own
 #
-# The blocks of commands in docs/install.md run as they are written.
+# The blocks of commands in docs/install.md run as they are written. A test compares the blocks of each section with those
+# that are named here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/dist-system.sh
@@ -21,7 +22,8 @@ work="$(realpath "$(mktemp -d)")"
 tree="$work/tree"
 trap 'stop_system || true; remove_system "$work"' EXIT
 
-# Prints blocks of commands below a heading of docs/install.md: all of them, or those of the given numbers.
+# Prints blocks of commands below a heading of docs/install.md: all of them, or those of the given numbers. The output
+# goes into a variable: if there is no such block, the assignment ends the script.
 commands() {
   local found
   found="$(awk -v heading="## $1" -v wanted=" ${*:2} " '
@@ -29,7 +31,7 @@ commands() {
     on && /^ *```sh$/ { code = 1; block++; next }
     /^ *```$/ { code = 0 }
     code && (wanted == "  " || index(wanted, " " block " ")) { sub(/^  /, ""); print }' "$manual")"
-  [ -n "$found" ] || fail "docs/install.md has no block of commands $* "
+  [ -n "$found" ] || fail "docs/install.md has no block of commands $*"
   printf 'set -eu\n%s\n' "$found"
 }
 
@@ -37,8 +39,10 @@ captions() { [ "$(grep -c -- '-->' "$1")" -ge 4 ] || fail "$1 holds fewer than 4
 
 same() {
   say "same: a second build"
+  # Else cargo would take the program of the first build.
+  limited 60 cargo clean --quiet --release --locked --workspace
   ( cd "$dist" && sha256sum atom-* atom_* ) > "$work/sums"
-  limited 900 scripts/dist.sh 2> /dev/null
+  limited 1800 scripts/dist.sh 2> "$work/dist.log" || fail "the second build failed: $(tail -n 3 "$work/dist.log")"
   ( cd "$dist" && sha256sum --check --quiet "$work/sums" ) || fail "a second build has other bytes"
 }
 
@@ -66,6 +70,7 @@ nothing_new() {
 }
 
 package() {
+  local block
   say "package: a minimal system"
   new_system "$tree"
   "${root[@]}" cp "$dist/atom.deb" "$video" "$tree/home/eve/"
@@ -75,19 +80,23 @@ package() {
   inside root 600 'apt-get install -yq /home/eve/atom.deb > /dev/null 2>&1 && apt-get purge -yq atom > /dev/null'
   files > "$work/before"
   say "package: docs/install.md, Debian package"
-  inside eve 900 "$(commands 'Debian package')"
+  block="$(commands 'Debian package')"
+  inside eve 900 "$block"
   captions "$tree/home/eve/holiday.vtt"
   inside eve 10 '. /usr/share/bash-completion/completions/atom && complete -p atom > /dev/null &&
     COMP_WORDS=(atom capt) COMP_CWORD=1 && _atom atom capt atom && [ "${COMPREPLY[*]}" = caption ]'
   unit
-  inside eve 900 "$(commands Service 1)"
+  block="$(commands Service 1)"
+  inside eve 900 "$block"
   stop_system
   service
   say "package: docs/install.md, removal"
-  inside eve 120 "$(commands Removal 1)"
+  block="$(commands Removal 1)"
+  inside eve 120 "$block"
   nothing_new 'apt remove' '^(var/lib/atom|var/cache/atom|etc/atom)/|^etc/systemd/system/(multi-user.target.wants/)?atom.service$'
   [ -d "$tree/var/cache/atom/packs/mini" ] || fail "apt remove removed data"
-  inside eve 120 "$(commands Removal 2)"
+  block="$(commands Removal 2)"
+  inside eve 120 "$block"
   nothing_new 'apt purge' '^$'
   stop_system
   start_system "$tree"
@@ -102,16 +111,19 @@ unit() {
 
 # The camera of the service is the demo video, played live; there is no network but the loopback device.
 service() {
+  local block
   say "package: docs/install.md, service"
   "${root[@]}" install -D -m 644 "$video" "$tree/srv/door.mp4"
   "${root[@]}" sed -i 's|^\[source.camera\]$|&\nuri = "/srv/door.mp4"\nlive = true|' "$tree/etc/atom/pipeline.toml"
   start_system "$tree" --private-network
-  inside eve 30 "$(commands Service 2)"
+  block="$(commands Service 2)"
+  inside eve 30 "$block"
   inside root 150 'for _ in $(seq 120); do grep -qs "\"kind\":\"caption\"" /var/lib/atom/live.jsonl && exit; sleep 1; done
     journalctl --no-pager -u atom -n 20; exit 1'
   # A file that was rotated: a reload opens a new one.
   inside root 10 'mv /var/lib/atom/live.jsonl /var/lib/atom/old.jsonl'
-  inside eve 60 "$(commands Service 3 4)" > "$work/service.txt"
+  block="$(commands Service 3 4)"
+  inside eve 60 "$block" > "$work/service.txt"
   grep -q '"status":"ok"' "$work/service.txt" || fail "the service is not healthy: $(cat "$work/service.txt")"
   inside root 60 'until [ -s /var/lib/atom/live.jsonl ]; do sleep 1; done'
   inside root 10 '[ "$(stat -c %U:%a /var/lib/atom/live.jsonl)" = atom:640 ]'
@@ -119,20 +131,25 @@ service() {
 
 # The packages that the tarball needs are still there.
 tarball() {
+  local block
   say "package: docs/install.md, tarball"
   "${root[@]}" cp "$dist"/atom-*-linux.tar.gz "$tree/home/eve/"
-  inside eve 600 "rm -rf .cache holiday.vtt; $(commands Tarball)"
+  block="$(commands Tarball)"
+  inside eve 600 "rm -rf .cache holiday.vtt; $block"
   captions "$tree/home/eve/holiday.vtt"
   inside eve 20 '~/.local/bin/atom models install mini 2> /dev/null'
 }
 
 cargo_install() {
+  local block
   say "cargo: docs/install.md, cargo install"
   mkdir -p "$work/cargo"
   # The clone is where the page says that it is: here.
-  CARGO_INSTALL_ROOT="$work/cargo" bash -c "$(commands 'cargo install' 1 | grep -v '^sudo apt')"
+  block="$(commands 'cargo install' 1 | grep -v '^sudo apt')"
+  limited 1800 env CARGO_INSTALL_ROOT="$work/cargo" bash -c "$block"
   cp "$video" "$work/cargo/holiday.mp4"
-  PATH="$work/cargo/bin:$PATH" elsewhere "$work/cargo" "$(commands 'cargo install' 2)"
+  block="$(commands 'cargo install' 2)"
+  PATH="$work/cargo/bin:$PATH" elsewhere "$work/cargo" "$block"
   captions "$work/cargo/holiday.vtt"
 }
 
