@@ -1,11 +1,11 @@
 //! Commands that set up a machine or build the workspace. They cannot run in a test, so each must be one that runs
 //! elsewhere: a target of the Makefile, a line of a script, or a build of what the workspace has.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 use crate::{program::workspace, rust_files::metadata};
 
-use super::commands::without_comment;
+use super::{commands::without_comment, page::Page};
 
 /// A page whose sections run as a whole, by a script that installs Atom on a system of its own.
 pub const INSTALL_PAGE: &str = "docs/install.md";
@@ -20,15 +20,48 @@ const SCRIPTS: [&str; 5] = [
     INSTALL_PAGE,
 ];
 
-/// Returns the reason for which a section of [`INSTALL_PAGE`] is not known to work.
+/// Returns the reason for which a section of [`INSTALL_PAGE`] is not known to work: a block that the script does not
+/// run, or one that it would run and that the page does not have.
 pub fn section_problem(section: &str) -> Option<String> {
-    let script = read(INSTALL_SCRIPT);
-    let named = [
-        format!("commands '{section}'"),
-        format!("commands {section}"),
-    ];
-    let runs = named.iter().any(|name| script.contains(name.as_str()));
-    (!runs).then(|| format!("{INSTALL_SCRIPT} does not run the section {section:?}"))
+    let page = Page::read(INSTALL_PAGE);
+    let blocks = page.blocks.iter();
+    let blocks = blocks.filter(|block| block.section == section && block.language == "sh");
+    blocks_problem(&read(INSTALL_SCRIPT), section, blocks.count())
+}
+
+/// Compares the blocks of a section, numbered from 1, with those that a script runs.
+fn blocks_problem(script: &str, section: &str, count: usize) -> Option<String> {
+    let runs = run_blocks(script).filter(|(name, _)| *name == section);
+    let wanted: BTreeSet<usize> = (1..=count).collect();
+    let mut run = BTreeSet::new();
+    for (_, numbers) in runs {
+        match numbers.is_empty() {
+            true => run.extend(&wanted),
+            false => run.extend(numbers),
+        }
+    }
+    let difference = run.symmetric_difference(&wanted).next()?;
+    let problem = match run.contains(difference) {
+        true => "runs a block that is not in",
+        false => "does not run a block of",
+    };
+    Some(format!(
+        "{INSTALL_SCRIPT} {problem} the section {section:?}: number {difference}"
+    ))
+}
+
+/// Returns the sections that a script runs, each with the numbers of blocks; without numbers it runs all of them.
+fn run_blocks(script: &str) -> impl Iterator<Item = (&str, Vec<usize>)> {
+    let calls = script.split("$(commands ").skip(1);
+    calls.filter_map(|call| {
+        let call = call.split([')', '|']).next()?;
+        let (section, numbers) = match call.strip_prefix('\'') {
+            Some(quoted) => quoted.split_once('\'')?,
+            None => call.split_once(' ').unwrap_or((call, "")),
+        };
+        let numbers = numbers.split_whitespace().map(str::parse::<usize>);
+        Some((section, numbers.collect::<Result<Vec<_>, _>>().ok()?))
+    })
 }
 
 /// Returns the reason for which a command is not known to work.
@@ -126,6 +159,25 @@ fn read(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_blocks_of_a_section_must_run() {
+        let script = r#"
+            block="$(commands 'Two words')"
+            block="$(commands Service 1)"
+            block="$(commands Service 2 3 | grep -v sudo)"
+        "#;
+        assert_eq!(blocks_problem(script, "Two words", 4), None);
+        assert_eq!(blocks_problem(script, "Service", 3), None);
+        for (section, count, problem) in [
+            ("Service", 4, "does not run a block"),
+            ("Service", 2, "runs a block that is not"),
+            ("Two", 1, "does not run a block"),
+        ] {
+            let found = blocks_problem(script, section, count).unwrap_or_default();
+            assert!(found.contains(problem), "{section} {count}: {found}");
+        }
+    }
 
     #[test]
     fn commands_must_run_elsewhere() {
