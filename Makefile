@@ -22,6 +22,7 @@ dashboard: ## show a run that listens on port 9600 in Prometheus, and in Grafana
 	@dashboards/up.sh
 
 docs: ## build the documentation as a book in target/book
+	@scripts/setup.sh docs
 	@scripts/docs.sh
 
 check: ## check format, lints, documentation and its links, spelling, and the licences and sources of dependencies

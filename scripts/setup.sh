@@ -2,6 +2,7 @@
 # Prepares a machine for Atom. It can be run again at any time and keeps what is already installed.
 #
 #   scripts/setup.sh             system packages, the program, ONNX Runtime, the default pack, a demo video
+#   scripts/setup.sh docs        system packages: what `make docs` needs; scripts/docs.sh builds mdBook
 #   scripts/setup.sh check       system packages, cargo-deny and typos: what `make check` needs
 #   scripts/setup.sh dist        system packages and cargo-deb: what `make dist` needs
 #   scripts/setup.sh prometheus  Prometheus and promtool, for tests and dashboards
@@ -125,6 +126,10 @@ case "${1:-all}" in
     demo_video
     say "ready: target/release/atom"
     ;;
+  docs)
+    system_packages
+    rust
+    ;;
   check)
     system_packages
     rust
@@ -136,5 +141,5 @@ case "${1:-all}" in
     cargo_deb
     ;;
   prometheus) prometheus ;;
-  *) fail "unknown argument $1; expected check, dist, prometheus or no argument" ;;
+  *) fail "unknown argument $1; expected docs, check, dist, prometheus or no argument" ;;
 esac
