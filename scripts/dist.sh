@@ -23,10 +23,14 @@ build() {
   strip "$1/bin/atom"
 }
 
+# Prints the files of folders that git tracks, each ended by a null byte: a release holds nothing else that lies there.
+# Symbolic links are left out.
+tracked() { git ls-files -z --stage -- "$@" | sed -nzE 's/^100[0-9]+ [^\t]*\t//p'; }
+
 # What an installation reads; engine/cli/build.rs embeds the same files.
 packs() {
-  find models/packs \( -name train -o -name convert -o -name __pycache__ -o -name '.*' \) -prune -o -type f -print |
-    while IFS= read -r file; do install -D -m 644 "$file" "$1/share/atom/packs/${file#models/packs/}"; done
+  tracked models/packs | grep -zvE '/(train|convert|__pycache__|\.[^/]*)(/|$)' |
+    while IFS= read -rd '' file; do install -D -m 644 "$file" "$1/share/atom/packs/${file#models/packs/}"; done
 }
 
 # Man pages and completions come from the program, so they tell what it can do.
@@ -43,8 +47,9 @@ generated() {
 documents() {
   local doc="$1/share/doc/atom"
   install -D -m 644 -t "$doc" README.md CHANGELOG.md NOTICE
-  install -D -m 644 -t "$doc/examples" pipelines/library/*.toml
-  find docs \( -name '*.md' -o -name '*.svg' \) ! -name SUMMARY.md -exec sh -c 'install -D -m 644 "$2" "$1/$2"' sh "$doc" {} \;
+  tracked 'pipelines/library/*.toml' | xargs -0 install -D -m 644 -t "$doc/examples"
+  tracked 'docs/*.md' 'docs/*.svg' ':!docs/SUMMARY.md' |
+    while IFS= read -rd '' file; do install -D -m 644 "$file" "$doc/$file"; done
   scripts/licences.py | gzip -9n > "$doc/third-party-licences.txt.gz"
 }
 

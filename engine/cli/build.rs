@@ -1,6 +1,7 @@
 //! Tells the program what it is built from, and lists the files of all pack sources for the feature `embedded-packs`.
 //!
-//! The list holds what an installation reads: `scripts/dist.sh` copies the same files into the tarball and the package.
+//! The list holds what an installation reads: `scripts/dist.sh` copies the same files into the tarball and the package,
+//! as far as git tracks them. A build needs no git, so here a new file counts at once.
 
 mod build_facts;
 
@@ -44,9 +45,12 @@ fn add_files(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         if name.starts_with('.') || UNNEEDED.contains(&name.as_ref()) {
             continue;
         }
-        match entry.file_type()?.is_dir() {
-            true => add_files(&entry.path(), files)?,
-            false => files.push(entry.path()),
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            add_files(&entry.path(), files)?;
+        } else if kind.is_file() {
+            // Not a symbolic link, which may lead out of the pack.
+            files.push(entry.path());
         }
     }
     Ok(())
