@@ -26,6 +26,23 @@ const HOME: &str = "/home/eve";
 const CAMERA: &str = "rtsp://192.0.2.7/door";
 /// The port that pages show.
 const PORT: &str = "9600";
+/// What stands before the port in commands and files. A number elsewhere is not a port.
+const BEFORE_PORT: [&str; 2] = [":", "--listen "];
+/// Variables that change what the program prints or loads.
+const UNSET: [&str; 12] = [
+    "ATOM_CACHE",
+    "ATOM_LOG",
+    "COLUMNS",
+    "LANG",
+    "LANGUAGE",
+    "NO_COLOR",
+    "NO_PROXY",
+    "ORT_DYLIB_PATH",
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+    "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
+];
 /// The address that listens for other machines; tests listen on this one only.
 const ALL_ADDRESSES: (&str, &str) = ("0.0.0.0", "127.0.0.1");
 /// How the command lines of other players begin, and that of the player that pages show.
@@ -104,8 +121,11 @@ impl DocsFolder {
             .current_dir(self.folder.path())
             .env("HOME", &self.home)
             .env("PATH", format!("{}:{path}", programs.display()))
-            .env("TZ", "UTC");
-        for name in ["ATOM_CACHE", "XDG_CACHE_HOME", "XDG_DATA_HOME", "COLUMNS"] {
+            .env("LC_ALL", "C.UTF-8")
+            .env("TZ", "UTC")
+            // A proxy of this machine may be needed for packages, but it does not reach a server of the test.
+            .env("no_proxy", "127.0.0.1,localhost");
+        for name in UNSET {
             shell.env_remove(name);
         }
         Process::start_group(shell)
@@ -117,8 +137,11 @@ impl DocsFolder {
         if text.contains(CAMERA) {
             text = text.replace(CAMERA, &self.camera().uri());
         }
-        text.replace(PORT, &self.port.to_string())
-            .replace(ALL_ADDRESSES.0, ALL_ADDRESSES.1)
+        for before in BEFORE_PORT {
+            let real = format!("{before}{}", self.port);
+            text = text.replace(&format!("{before}{PORT}"), &real);
+        }
+        text.replace(ALL_ADDRESSES.0, ALL_ADDRESSES.1)
     }
 
     /// Replaces what there is by what pages show.
@@ -132,7 +155,8 @@ impl DocsFolder {
         for (player, shown) in PLAYERS {
             output = output.replace(player, shown);
         }
-        output.replace(&self.port.to_string(), PORT)
+        let served = |port: &str| format!("{}:{port}", Ipv4Addr::LOCALHOST);
+        output.replace(&served(&self.port.to_string()), &served(PORT))
     }
 
     /// Returns true if a pipeline file has a source that goes on until it is interrupted.
