@@ -198,7 +198,7 @@ fn missing_parts_of_a_span_are_reported_with_the_reason() {
         .warns_with(&[
             "failed: caption",
             "the source delivered no frames",
-            "not indexed yet",
+            "later video is not indexed",
         ]);
     assert!(
         search(&dir, &["rain", "--source", "door"])
