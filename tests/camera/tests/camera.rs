@@ -87,14 +87,15 @@ fn gst_launch(pipeline: &str) -> bool {
 }
 
 #[test]
-fn frames_arrive_at_the_frame_rate_of_the_video() {
+fn frames_arrive_no_faster_than_the_frame_rate_of_the_video() {
     let camera = camera();
     let client = Client::connect(&camera.uri());
     client.receive_frames(5);
     let start = Instant::now();
     client.receive_frames(30);
+    // A busy machine may be slower, but nothing may make a camera faster than its video.
     let seconds = start.elapsed().as_secs_f64();
-    assert!((2.0..4.5).contains(&seconds), "30 frames took {seconds} s");
+    assert!(seconds >= 2.0, "30 frames took {seconds} s");
 }
 
 #[test]

@@ -47,10 +47,10 @@ impl Client {
     /// Receives a number of frames.
     ///
     /// # Panics
-    /// A frame takes longer than 10 s.
+    /// A frame takes longer than 60 s: on a machine that is busy with other tests, a stream starts slowly.
     pub fn receive_frames(&self, count: usize) {
         for n in 0..count {
-            let frame = self.next_frame(Duration::from_secs(10));
+            let frame = self.next_frame(Duration::from_secs(60));
             assert!(
                 frame.is_some(),
                 "frame {n} of {count} did not arrive: {:?}",
