@@ -4,7 +4,7 @@ use atom_media::gstreamer_version;
 use atom_models::{installed_runtime_version, runtime_is_named_by_variable};
 use serde::Serialize;
 
-/// What the program was built from, and the libraries that it finds.
+/// The facts of the build, and the versions of the libraries that the program finds.
 #[derive(Debug, Serialize)]
 pub struct Versions {
     /// The version of the program.

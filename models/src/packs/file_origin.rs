@@ -34,7 +34,7 @@ pub(super) enum Origin {
     Build,
 }
 
-/// What origins need besides the target.
+/// The context of a fetch: the facts that origins need besides the target.
 #[derive(Clone, Copy)]
 pub(super) struct FetchContext<'c> {
     /// The folder of the manifest.

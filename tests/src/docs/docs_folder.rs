@@ -26,7 +26,7 @@ const HOME: &str = "/home/eve";
 const CAMERA: &str = "rtsp://192.0.2.7/door";
 /// The port that pages show.
 const PORT: &str = "9600";
-/// What stands before the port in commands and files. A number elsewhere is not a port.
+/// The characters before a port in commands and files. A number elsewhere is not a port.
 const BEFORE_PORT: [&str; 2] = [":", "--listen "];
 /// Variables that change what the program prints or loads.
 const UNSET: [&str; 12] = [
@@ -45,7 +45,7 @@ const UNSET: [&str; 12] = [
 ];
 /// The address that listens for other machines; tests listen on this one only.
 const ALL_ADDRESSES: (&str, &str) = ("0.0.0.0", "127.0.0.1");
-/// How the command lines of other players begin, and that of the player that pages show.
+/// The beginnings of other players' command lines, each with that of the player that pages show.
 const PLAYERS: [(&str, &str); 2] = [
     ("mpv --start=", "ffplay -ss "),
     ("vlc --start-time=", "ffplay -ss "),

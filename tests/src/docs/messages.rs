@@ -3,24 +3,22 @@
 //! A message is built from several format strings: an error, its causes, a hint. So its clauses are looked for one by
 //! one, between `...`, quotes, numbers, colons and semicolons; each must be in a string literal outside tests.
 
-use std::{fs, sync::LazyLock};
+use std::sync::LazyLock;
 
 use proc_macro2::{TokenStream, TokenTree};
 use regex::Regex;
+use syn::{LitStr, Macro, MetaList, visit::Visit};
 
-use crate::{
-    program::workspace,
-    rust_files::{metadata, paths},
-};
+use crate::rust_files;
 
-/// What a message begins with.
+/// The beginnings of messages.
 pub const KINDS: [&str; 2] = ["error: ", "warning: "];
 
-/// What separates the fixed clauses of a message.
+/// The separators between the fixed clauses of a message.
 static BETWEEN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"\.\.\.|"[^"]*"|\d+(?:\.\d+)?|: |; |\. |\.$|, "#).expect("the pattern is valid")
 });
-/// What a format string leaves open.
+/// A placeholder of a format string.
 static PLACEHOLDER: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\{[^{}]*\}").expect("the pattern is valid"));
 
@@ -61,35 +59,52 @@ pub fn unknown_clauses(message: &str) -> Vec<String> {
 }
 
 fn literals() -> String {
-    let mut found = String::new();
-    for package in metadata().packages {
-        let folder = package.manifest_path.parent().expect("a manifest has one");
-        if folder.starts_with(workspace().join("tests")) {
-            continue;
-        }
-        for path in paths(&folder.join("src").into_std_path_buf()) {
-            let text = fs::read_to_string(path).expect("sources can be read");
-            let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-            let tokens = code.parse().expect("sources are Rust");
-            push_literals(tokens, &mut found);
-        }
+    let crates = rust_files::crates().into_iter();
+    let files = crates.flat_map(|package| package.files);
+    let mut literals = Literals::default();
+    for file in files.filter(|file| !file.path.starts_with("tests/")) {
+        file.items.iter().for_each(|item| literals.visit_item(item));
     }
-    found
+    literals.0
 }
 
-fn push_literals(tokens: TokenStream, found: &mut String) {
-    for token in tokens {
-        match token {
-            TokenTree::Group(group) => push_literals(group.stream(), found),
-            TokenTree::Literal(literal) => {
-                if let Ok(text) = syn::parse_str::<syn::LitStr>(&literal.to_string()) {
-                    let text = text.value().replace("{{", "{ ").replace("}}", " }");
-                    found.push_str(&PLACEHOLDER.replace_all(&text, "\n"));
-                    found.push('\n');
+/// Collects string literals, also those in macros and attributes.
+#[derive(Default)]
+struct Literals(String);
+
+impl Literals {
+    fn push(&mut self, literal: &LitStr) {
+        let text = literal.value().replace("{{", "{ ").replace("}}", " }");
+        self.0.push_str(&PLACEHOLDER.replace_all(&text, "\n"));
+        self.0.push('\n');
+    }
+
+    fn push_all(&mut self, tokens: TokenStream) {
+        for token in tokens {
+            match token {
+                TokenTree::Group(group) => self.push_all(group.stream()),
+                TokenTree::Literal(literal) => {
+                    if let Ok(text) = syn::parse_str(&literal.to_string()) {
+                        self.push(&text);
+                    }
                 }
+                _ => {}
             }
-            _ => {}
         }
+    }
+}
+
+impl<'ast> Visit<'ast> for Literals {
+    fn visit_lit_str(&mut self, literal: &'ast LitStr) {
+        self.push(literal);
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        self.push_all(call.tokens.clone());
+    }
+
+    fn visit_meta_list(&mut self, list: &'ast MetaList) {
+        self.push_all(list.tokens.clone());
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is missing or unusual on this machine, with its cure.
+//! Findings about this machine: missing or unusual things, each with its cure.
 
 use atom_models::PackState;
 use serde::Serialize;

@@ -12,7 +12,7 @@ use super::{
 pub struct DoctorReport {
     /// True if a video can be captioned with the default pack.
     pub ready: bool,
-    /// What is missing or unusual, with its cure; what captions need comes first.
+    /// Missing or unusual things, each with its cure; those that captions need come first.
     pub(super) findings: Vec<Finding>,
     #[serde(flatten)]
     pub(super) installation: Installation,

@@ -1,5 +1,7 @@
 //! The report as text, in sections of aligned lines. Problems are at the end, where a terminal shows them.
 
+use std::borrow::Borrow;
+
 use atom_operators::{counted::counted, printable::printable};
 
 use super::{
@@ -138,11 +140,7 @@ fn providers(available: &[&str]) -> String {
         "CPUExecutionProvider" => format!("{name} (used)"),
         name => format!("{name} (not used)"),
     });
-    let marked: Vec<String> = marked.collect();
-    match marked.is_empty() {
-        true => "none".to_owned(),
-        false => marked.join(", "),
-    }
+    list_or_none(&marked.collect::<Vec<_>>())
 }
 
 fn push_packs(text: &mut String, facts: &Installation) {
@@ -229,7 +227,7 @@ fn push_findings(text: &mut String, report: &DoctorReport) {
     }
 }
 
-fn list_or_none(items: &[&str]) -> String {
+fn list_or_none(items: &[impl Borrow<str>]) -> String {
     match items.is_empty() {
         true => "none".to_owned(),
         false => items.join(", "),

@@ -1,4 +1,4 @@
-//! What holds for every command: exit status, environment variables and files.
+//! The sections that all manual pages share: exit status, environment variables and files.
 
 /// The exit codes of all commands.
 pub(super) const EXIT_STATUS: &[(&str, &str)] = &[

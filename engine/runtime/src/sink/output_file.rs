@@ -45,6 +45,8 @@ pub struct OutputFile {
 /// The place where the data goes.
 enum Destination {
     Stream(Box<dyn Write + Send>),
+    /// A stream that begins with the first result.
+    StartingStream(Box<dyn Write + Send>),
     Partial(PartialFile),
     /// A partial file that takes its place with the first result.
     Starting(PartialFile, GrowingStart),
@@ -111,7 +113,12 @@ impl OutputFile {
     /// Returns the output to a stream; errors call it `name`. The header is written with the first result, or at the end of a
     /// complete run, so that a run that fails without a result prints nothing.
     pub(super) fn stream(stream: Box<dyn Write + Send>, name: &str, header: &'static str) -> Self {
-        Self::new(Destination::Stream(stream), name, header)
+        Self {
+            destination: Destination::StartingStream(stream),
+            name: name.to_owned(),
+            pending: Vec::new(),
+            header,
+        }
     }
 
     fn start(
@@ -119,18 +126,14 @@ impl OutputFile {
         name: &str,
         header: &'static str,
     ) -> Result<Self, SinkError> {
-        let mut output = Self::new(destination, name, header);
-        output.flush()?;
-        Ok(output)
-    }
-
-    fn new(destination: Destination, name: &str, header: &'static str) -> Self {
-        Self {
+        let mut output = Self {
             destination,
             name: name.to_owned(),
             pending: header.as_bytes().to_vec(),
             header,
-        }
+        };
+        output.flush()?;
+        Ok(output)
     }
 
     pub(super) fn name(&self) -> &str {
@@ -164,14 +167,14 @@ impl OutputFile {
     /// # Errors
     /// If the data left by an earlier error, or the file as a whole, cannot be written.
     pub fn finish(&mut self, complete: bool) -> Result<(), SinkError> {
-        if complete && matches!(self.destination, Destination::Rotating(_)) {
+        let awaits_result = matches!(
+            self.destination,
+            Destination::Rotating(_) | Destination::StartingStream(_)
+        );
+        if complete && awaits_result {
             // The run has no result, and neither has its file.
             let prepared = self.prepare();
             prepared.map_err(|source| SinkError::write(&self.name, source))?;
-        }
-        let is_stream = matches!(self.destination, Destination::Stream(_));
-        if is_stream && !complete && self.pending == self.header.as_bytes() {
-            self.pending.clear();
         }
         self.flush()?;
         let ended = match std::mem::replace(&mut self.destination, Destination::Closed) {
@@ -179,7 +182,10 @@ impl OutputFile {
             // It has no result.
             Destination::Starting(file, _) => self.finish_partial(file, false),
             Destination::Growing(file) => file.sync(),
-            Destination::Stream(_) | Destination::Rotating(_) | Destination::Closed => Ok(()),
+            Destination::Stream(_)
+            | Destination::StartingStream(_)
+            | Destination::Rotating(_)
+            | Destination::Closed => Ok(()),
         };
         ended.map_err(|source| SinkError::write(&self.name, source))
     }
@@ -205,6 +211,10 @@ impl OutputFile {
     /// Makes the destination ready for the next piece.
     fn prepare(&mut self) -> io::Result<()> {
         match std::mem::replace(&mut self.destination, Destination::Closed) {
+            Destination::StartingStream(stream) => {
+                self.pending.extend_from_slice(self.header.as_bytes());
+                self.destination = Destination::Stream(stream);
+            }
             Destination::Starting(file, start) => {
                 let file = file.commit()?;
                 let rest = (self.header, &start.hangups);
@@ -236,7 +246,9 @@ impl OutputFile {
             Destination::Stream(stream) => stream,
             Destination::Partial(file) | Destination::Starting(file, _) => file,
             Destination::Growing(file) => file,
-            Destination::Rotating(_) | Destination::Closed => return Ok(()),
+            Destination::StartingStream(_) | Destination::Rotating(_) | Destination::Closed => {
+                return Ok(());
+            }
         };
         let written = write_pending(stream, &mut self.pending);
         written.map_err(|source| SinkError::write(&self.name, source))
