@@ -55,7 +55,7 @@ impl Drafter {
     fn look_up(&self, segment: &Segment) -> MemoryMatch {
         let memory = self.memory.as_deref();
         let features = &segment.features;
-        let draft = memory.and_then(|memory| memory.draft(&features.embedding));
+        let draft = memory.and_then(|memory| memory.draft(&features.embedding, &features.concepts));
         let examples = self.prompts.examples(features, memory);
         MemoryMatch {
             prompt: self.prompts.caption_prompt(features, &examples),

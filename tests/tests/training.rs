@@ -9,9 +9,9 @@ use serde_json::json;
 const STAGES: [&str; 6] = [
     "pictures",
     "sentences",
-    "concepts",
-    "index",
+    "heads",
     "memory",
+    "yes_no",
     "export",
 ];
 const SHAPES: &str = "

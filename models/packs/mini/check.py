@@ -4,6 +4,7 @@ The figures come from convert/figures.py: the decoder in float32, the tflite int
 MiniLM's float32 weights. `measure_*` run the built files; figures.py uses the same functions where the upstream model is ONNX too.
 """
 import json
+import math
 import pathlib
 import sys
 import tempfile
@@ -125,15 +126,13 @@ def blocks(pack, frames):
 def heads(pack, seen):
     """Concepts and index vectors as trained/heads.npz says, by plain matrix products, independently of the graph."""
     h = {name: value.astype(np.float64) for name, value in np.load(pack / "trained" / "heads.npz").items()}
-    both = np.concatenate([seen[name] for name in features.BLOCKS], 1) @ (h["features"] * h["unit"]) + h["bias"]
-    count = len(h["usual"])
-    probability, score = seen["labels"].astype(np.float64) ** 2, np.pad(np.exp(seen["classes"] - 7.0), ((0, 0), (0, 1)))
-    best = score[:, h["ways"].astype(int)].max(1)
-    said = [np.sqrt(probability @ h["own"]), np.sqrt(probability @ h["above"]), best, best**2]
-    concepts = both[:, :count] + h["use"] * sum(share * part for share, part in zip(h["share_of"], said))
-    standard = (concepts - h["usual"]) / np.sqrt(h["deviation"])
-    unit = lambda rows: rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return concepts.clip(0, 1), unit(unit(standard @ h["meaning"] + both[:, count:]) + unit(standard) @ h["words"])
+    layer = lambda name, x: x @ (h[f"{name}.codes"] * h[f"{name}.unit"]) + h[f"{name}.bias"]
+    scaled = (np.concatenate([seen[name] for name in features.BLOCKS], 1) - h["mean"]) * h["scale"]
+    into, straight = layer("into", scaled), layer("straight", scaled)
+    hidden = into * 0.5 * (1 + np.vectorize(math.erf)(into / math.sqrt(2)))
+    placed = straight + layer("out", hidden)
+    concepts = 1 / (1 + np.exp(-layer("words", np.concatenate([hidden, straight], 1))))
+    return concepts, placed / np.linalg.norm(placed, axis=1, keepdims=True)
 
 
 def check_vision(pack, folder, figures, report):

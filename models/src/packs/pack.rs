@@ -156,7 +156,10 @@ impl Pack {
         let vectors = self.verified_path(&part.vectors)?;
         let sentences = self.verified_path(&part.sentences)?;
         let width = self.manifest.vision_part().embedding;
-        CaptionMemory::load(&vectors, &sentences, width).map(Some)
+        let memory = CaptionMemory::load(&vectors, &sentences, width)?;
+        Ok(Some(
+            memory.with_draft_rule(part.draft, self.prompts.concepts()),
+        ))
     }
 
     /// Loads the text encoder if the ranking of captions needs it.

@@ -152,6 +152,11 @@ impl PromptBuilder {
         self.concepts.len()
     }
 
+    /// Returns the concepts that the encoder scores, the n-th for column n.
+    pub(crate) fn concepts(&self) -> &[Concept] {
+        &self.concepts
+    }
+
     /// Returns the classes of objects that the encoder counts; empty if the pack has no detector.
     pub fn object_classes(&self) -> &[ObjectClass] {
         &self.classes

@@ -1,7 +1,7 @@
 //! The caption memory: sentences that people wrote about other images, retrieved by embedding.
 //!
 //! It supplies a segment's draft caption immediately, without the decoder, and the examples in the decoder's prompt.
-//! Retrieval is a flat scan: 23,000 rows of 384 numbers take some milliseconds. The pack's `train/memory.py` trains with
+//! Retrieval is a flat scan: 30,000 rows of 384 numbers take some milliseconds. The pack's `train/memory.py` trains with
 //! the same search; both must choose the same sentences.
 
 use std::{cmp::Ordering, fs, path::Path};
@@ -9,9 +9,12 @@ use std::{cmp::Ordering, fs, path::Path};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::ModelError;
+use crate::{
+    ModelError,
+    vision::concept_vocabulary::{Concept, ConceptVocabulary},
+};
 
-/// Nearest sentences among which the draft is chosen: the one that agrees best with all of them.
+/// Nearest sentences among which the draft is chosen.
 const DRAFT_NEIGHBOURS: usize = 80;
 /// Nearest sentences among which examples are chosen.
 const EXAMPLE_NEIGHBOURS: usize = 40;
@@ -26,6 +29,24 @@ pub(crate) struct MemoryPart {
     pub(crate) sentences: String,
     /// Number of examples in a prompt.
     pub(crate) examples: usize,
+    /// How the draft is chosen.
+    #[serde(default)]
+    pub(crate) draft: DraftRule,
+}
+
+/// How the draft is chosen among the nearest sentences: the `[memory.draft]` section of a manifest.
+///
+/// A sentence scores its consensus with the other neighbours, plus `similarity` × its similarity with the images, plus
+/// `support` × the sum of (score - `neutral`) over the concepts that it names. By default, its consensus alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DraftRule {
+    /// Weight of the similarity.
+    pub(crate) similarity: f32,
+    /// Weight of the concepts' scores.
+    pub(crate) support: f32,
+    /// Score of a concept that counts neither for nor against a sentence that names it.
+    pub(crate) neutral: f32,
 }
 
 /// Sentences with their embeddings, in 8 bits with one scale each.
@@ -37,6 +58,8 @@ pub struct CaptionMemory {
     /// The number of each sentence's image.
     image: Vec<i32>,
     width: usize,
+    rule: DraftRule,
+    concepts: ConceptVocabulary,
 }
 
 /// A row near a vector, both measures at most 1.
@@ -77,6 +100,8 @@ impl CaptionMemory {
             image: words(&tensor("picture", Dtype::I32, &[rows])?, i32::from_le_bytes),
             sentences,
             width,
+            rule: DraftRule::default(),
+            concepts: ConceptVocabulary::new(&[]),
         })
     }
 
@@ -103,6 +128,17 @@ impl CaptionMemory {
                 .collect(),
             image: (0..sentences.len() as i32).collect(),
             width,
+            rule: DraftRule::default(),
+            concepts: ConceptVocabulary::new(&[]),
+        }
+    }
+
+    /// Sets how the draft is chosen, for images with scores of these concepts.
+    pub(crate) fn with_draft_rule(self, rule: DraftRule, concepts: &[Concept]) -> Self {
+        Self {
+            rule,
+            concepts: ConceptVocabulary::new(concepts),
+            ..self
         }
     }
 
@@ -111,18 +147,27 @@ impl CaptionMemory {
         &self.sentences
     }
 
-    /// Returns the sentence that best represents the neighbours of `vector`; `None` for an empty memory.
-    pub fn draft(&self, vector: &[f32]) -> Option<&str> {
+    /// Returns the sentence that best describes images with the embedding `vector` and these concept scores; `None` for an empty
+    /// memory.
+    pub fn draft(&self, vector: &[f32], scores: &[f32]) -> Option<&str> {
         let neighbours = self.neighbours(vector, DRAFT_NEIGHBOURS);
+        let scored = neighbours.iter().map(|neighbour| {
+            let score = neighbour.consensus + self.rule.similarity * neighbour.similarity;
+            (neighbour.row, score + self.support(neighbour.row, scores))
+        });
         // The first of equals, as in training.
-        let best = neighbours.iter().reduce(|best, next| {
-            if next.consensus > best.consensus {
-                next
-            } else {
-                best
-            }
-        })?;
-        Some(&self.sentences[best.row])
+        let best = scored.reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+        Some(&self.sentences[best.0])
+    }
+
+    /// Returns the weighted support of the concept scores for a sentence.
+    fn support(&self, row: usize, scores: &[f32]) -> f32 {
+        if self.rule.support == 0.0 {
+            return 0.0;
+        }
+        let named = self.concepts.columns_in(&self.sentences[row]);
+        let scores = named.into_iter().filter_map(|column| scores.get(column));
+        self.rule.support * scores.map(|score| score - self.rule.neutral).sum::<f32>()
     }
 
     /// Returns at most `count` sentences about different images, near `vector` and in agreement with its other
@@ -260,8 +305,27 @@ mod tests {
 
     #[test]
     fn drafts_the_sentence_on_which_the_neighbours_agree() {
-        assert_eq!(memory().draft(&[1.0, 0.02]), Some("Something red."));
-        assert_eq!(CaptionMemory::from_sentences(&[]).draft(&[1.0]), None);
+        assert_eq!(memory().draft(&[1.0, 0.02], &[]), Some("Something red."));
+        assert_eq!(CaptionMemory::from_sentences(&[]).draft(&[1.0], &[]), None);
+    }
+
+    #[test]
+    fn drafts_a_sentence_whose_concepts_are_seen() {
+        let concepts = ["ball", "thing"].map(|word| Concept {
+            word: word.to_owned(),
+            mean: 0.1,
+            deviation: 0.1,
+        });
+        let rule = DraftRule {
+            similarity: 0.5,
+            support: 0.5,
+            neutral: 0.15,
+        };
+        let memory = memory().with_draft_rule(rule, &concepts);
+        let draft = |scores: &[f32]| memory.draft(&[1.0, 0.02], scores).unwrap();
+        assert_eq!(draft(&[0.9, 0.0]), "A red ball.");
+        assert_eq!(draft(&[0.0, 0.9]), "A red thing.");
+        assert_eq!(draft(&[0.1, 0.1]), "Something red.");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 """Stage `adapter`: teaches SmolLM2 to write captions from concepts and remembered captions.
 
 Writes WORK/adapter.npz and WORK/adapter.steps (how many it learned in), and WORK/adapter.pt every few minutes, from which a stopped
-run goes on. A step takes some real pictures of `train` and some captions whose pictures are only simulated; one prompt serves up to
-five captions of its picture, each seeing the prompt and itself only, which halves the cost.
+run goes on. Each prompt shows what a network that did not see the scene makes of some of its frames; it serves up to five captions
+of the scene, each seeing the prompt and itself only, which halves the cost.
 """
+import itertools
 import random
 import time
 
@@ -12,25 +13,24 @@ import torch
 from tokenizers import Tokenizer
 from torch.nn import functional
 
-import concepts
 import dataset
-import linear
 import measure
 import memory
-import noise
+import pool
 import prompt
+import quality
 import smol
 import store
 
 PROMPTS = 8         # in a step
 CAPTIONS = 5        # of one prompt
-REAL = 0.4          # share of prompts that come from real pictures
-COCO = 0.5          # share of COCO among the rest
+SHARES = {"coco": 0.45, "flickr8k": 0.35, "msrvtt": 0.2}  # of the data sets among the prompts; another one counts as the least of them
 RATE = 4e-4
 WARM = 15           # steps until the full rate; from there it falls to a twentieth
 LONGEST = 28        # tokens of a caption
 SAVE = 240          # seconds between two saves
-LOOK = 160          # steps between two looks at the loss on `tune`
+LOOK = 400          # steps between two looks at the loss on `tune`
+MEASURED = 120      # scenes of each data set of `tune` of which captions are written at the end
 HIDDEN = -1e4       # mask of what a token may not see
 
 
@@ -38,45 +38,42 @@ class Examples:
     """Draws prompts with their captions."""
 
     def __init__(self, data, work):
-        self.data, self.random, self.numbers = data, random.Random(0), np.random.default_rng(0)
-        saved, index = dict(np.load(work / "concepts.npz")), dict(np.load(work / "index.npz"))
-        self.names = (work / "words.txt").read_text().split("\n")[:-1]
-        self.noise = noise.Noise(saved, np.array(data.train))
+        self.data, self.random = data, random.Random(0)
+        heads = np.load(work / "heads.npz")
+        self.vectors, self.scores = heads["vectors"].astype(np.float32), heads["scores"].astype(np.float32)     # [pictures, ...], none seen in training
         self.memory = memory.Memory.load(work)
-        self.words = prompt.Words(self.names, self.noise.mean, self.noise.deviation)
-        self.scores, self.vectors = saved["draws"], index["draws"]          # [draws, pairs, ...], each held out
-        self.means, self.follow, self.errors = index["means"], float(index["follow"]), index["errors"]
-        self.usable = [i for i, group in enumerate(data.groups) if len(group["captions"]) > 1]
-        self.coco = [i for i in self.usable if data.groups[i]["origin"].startswith("coco")]
-        self.rest = [i for i in self.usable if not data.groups[i]["origin"].startswith("coco")] or self.coco
-        self.coco = self.coco or self.rest
+        usual = pool.scenes(data, self.scores, of_length_1=False)[data.train]
+        self.words = prompt.Words((work / "words.txt").read_text().splitlines(), usual.mean(0), usual.std(0) + 0.01)
+        judge = quality.Quality(data)
+        self.captions = {i: [dataset.tidy(caption) for caption in data.scenes[i].captions if judge.clean(caption)] for i in data.train}
+        # A scene of several captions teaches more at the same cost: it is drawn as often as it has captions.
+        self.scenes, self.often = {}, {}
+        for name in dict.fromkeys(data.scenes[i].dataset for i in data.train):
+            self.scenes[name] = [i for i in data.train if data.scenes[i].dataset == name]
+            self.often[name] = list(itertools.accumulate(min(CAPTIONS, len(self.captions[i])) for i in self.scenes[name]))
+        self.names = list(self.scenes)
+        self.shares = [SHARES.get(name, min(SHARES.values())) for name in self.names]
 
-    def real(self, pair, draw):
-        examples = self.memory.examples(self.vectors[draw, pair], without=-1 - pair)
-        return prompt.write(examples, *self.words(self.scores[draw, pair]))
-
-    def simulated(self, group):
-        truth = concepts.shares([self.data.groups[group]], self.names)
-        scores, rows = self.noise.draw(truth, self.numbers)
-        vector = linear.unit(self.follow * self.means[group] + self.errors[rows[0]] * self.numbers.uniform(0.7, 1.1))
-        return prompt.write(self.memory.examples(vector.astype(np.float32), without=group), *self.words(scores[0]))
+    def write(self, scene, rows):
+        """The prompt for some frames of a scene."""
+        vector = pool.unit(self.vectors[rows].mean(0))
+        own = scene if self.data.scenes[scene].split == "train" else None
+        film = self.data.scenes[scene].dataset in prompt.FILMS
+        return prompt.write(self.memory.examples(vector, without=own), *self.words(self.scores[rows].mean(0)), film)
 
     def draw(self):
         """A prompt and some captions."""
-        if self.random.random() < REAL:
-            pair = self.random.choice(self.data.train)
-            text, captions = self.real(pair, self.random.randrange(len(self.scores))), self.data.pairs[pair]["captions"]
-        else:
-            group = self.random.choice(self.coco if self.random.random() < COCO else self.rest)
-            text, captions = self.simulated(group), self.data.groups[group]["captions"]
-        return text, [dataset.tidy(caption) for caption in self.random.sample(captions, min(CAPTIONS, len(captions)))]
+        name = self.random.choices(self.names, self.shares)[0]
+        scene = self.random.choices(self.scenes[name], cum_weights=self.often[name])[0]
+        rows, captions = self.data.scenes[scene].rows, self.captions[scene]
+        text = self.write(scene, sorted(self.random.sample(rows, self.random.randint(1, len(rows)))))
+        return text, self.random.sample(captions, min(CAPTIONS, len(captions)))
 
     def state(self):
-        return self.random.getstate(), self.numbers.bit_generator.state
+        return self.random.getstate()
 
     def restore(self, state):
-        self.random.setstate(state[0])
-        self.numbers.bit_generator.state = state[1]
+        self.random.setstate(state)
 
 
 def row(tokenizer, text, captions):
@@ -143,8 +140,9 @@ def beams(net, tokenizer, text, count=3, limit=24, power=0.7):
     return [(score, tokenizer.decode(some).strip()) for score, some in sorted(done, reverse=True)]
 
 
-def learn(net, tokenizer, examples, steps, save, log):
-    """Goes on from `save` if it is there. The losses on `tune` that it logs are the learning curve."""
+def learn(net, tokenizer, examples, steps, save, start_from, log):
+    """Goes on from `save` if it is there, else begins with the weights of `start_from`, if given. The losses on `tune` that it logs
+    are the learning curve."""
     wanted = [value for value in net.parameters() if value.requires_grad]
     optimiser, start, average = torch.optim.AdamW(wanted, lr=RATE, betas=(0.9, 0.98), weight_decay=0.0), 0, None
     if save.is_file():
@@ -154,6 +152,8 @@ def learn(net, tokenizer, examples, steps, save, log):
         examples.restore(state["random"])
         start, average = state["step"], state["average"]
         log(f"goes on at step {start}")
+    elif start_from:
+        begin_with(net, start_from, log)
     told = time.monotonic()
     for step in range(start, steps):
         for group in optimiser.param_groups:
@@ -167,7 +167,7 @@ def learn(net, tokenizer, examples, steps, save, log):
         if step % 20 == 19 or step < 3:
             log(f"step {step + 1} of {steps}, loss {average:.3f}")
         if (step + 1) % LOOK == 0 and examples.data.tune:
-            log(f"step {step + 1}: loss on tune {held_out(net, tokenizer, examples):.3f}")
+            log(f"step {step + 1}: loss on tune {held_out(net, tokenizer, examples)}")
         if time.monotonic() - told > SAVE or step + 1 == steps:
             told = time.monotonic()
             with store.whole(save) as part:
@@ -175,24 +175,35 @@ def learn(net, tokenizer, examples, steps, save, log):
                             "step": step + 1, "average": average}, part)
 
 
+def begin_with(net, path, log):
+    """Takes over the weights of an earlier adapter."""
+    with np.load(path) as saved:
+        values = {name: torch.tensor(saved[name].astype(np.float32)) for name in saved.files}
+    if {name: value.shape for name, value in values.items()} != {name: value.shape for name, value in net.adapter().items()}:
+        raise SystemExit(f"{path} holds no adapter of this shape: name an adapter.npz that this script wrote")
+    net.load_state_dict(values, strict=False)
+    log(f"begins with {path}")
+
+
 @torch.no_grad()
 def held_out(net, tokenizer, examples):
-    """Loss on pictures that nothing learned from."""
-    pairs = [(examples.real(i, 0), [dataset.tidy(c) for c in examples.data.pairs[i]["captions"][:CAPTIONS]]) for i in examples.data.tune]
-    found = [float(loss(net, tokenizer, [pair])) for pair in pairs]
-    return sum(found) / len(found)
+    """Loss on scenes that nothing learned from, for each data set."""
+    found, scenes = {}, examples.data.scenes
+    for i in examples.data.tune:
+        pair = examples.write(i, scenes[i].rows), [dataset.tidy(caption) for caption in scenes[i].captions[:CAPTIONS]]
+        found.setdefault(scenes[i].dataset, []).append(float(loss(net, tokenizer, [pair])))
+    return ", ".join(f"{sum(some) / len(some):.3f} of {name}" for name, some in found.items())
 
 
-def run(data, parts, tokenizer, work, steps, log):
+def run(data, parts, tokenizer, work, steps, begin, log):
     torch.set_num_threads(2)
     net, examples = smol.Smol(parts / "smollm2.gguf"), Examples(data, work)
     tokenizer = Tokenizer.from_file(str(tokenizer))
     log(f"{sum(v.numel() for v in net.parameters()) / 1e6:.1f} million weights to learn")
-    learn(net, tokenizer, examples, steps, work / "adapter.pt", log)
+    learn(net, tokenizer, examples, steps, work / "adapter.pt", begin, log)
     values = {name: value.detach().numpy().astype(np.float16) for name, value in net.adapter().items()}
     store.arrays_and_lines(work / "adapter.npz", values, work / "adapter.steps", [str(steps)])
-    if not data.tune:
-        return
-    log(f"loss on tune {held_out(net, tokenizer, examples):.3f}")
-    found = [beams(net, tokenizer, examples.real(i, 0))[0][1] for i in data.tune]
-    log(f"three beams on tune: {measure.captions([data.pairs[i]['captions'] for i in data.tune], found)}")
+    for name in dict.fromkeys(data.scenes[i].dataset for i in data.tune):
+        tune = [i for i in data.tune if data.scenes[i].dataset == name][:MEASURED]
+        found = [beams(net, tokenizer, examples.write(i, data.scenes[i].rows))[0][1] for i in tune]
+        log(f"three beams on tune of {name}: {measure.captions([data.scenes[i].captions for i in tune], found)}")

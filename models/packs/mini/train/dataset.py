@@ -1,34 +1,76 @@
 """Reads the folder of training data. Nothing of it is part of the project; train/README.md says what it must hold.
 
-    images/pairs.json     [{"file", "split": "train" | "tune", "origin", "captions": [...]}], files beside it
-    clips/captions.json   [{"file", "captions": [...]}], files beside it; only looked at, never learned from
-    text/groups.jsonl     {"origin", "captions": [...]} a line: captions of one picture that is not here
+    images/pairs.json       [{"file", "split": "train" | "tune", "origin", "captions": [...]}], files beside it
+    features/records.jsonl  optional; {"name", "split", "origin", "group", "captions"} a line: pictures of which only the networks'
+                            outputs are here, in the arrays beside it (precomputed.py). Records of one `group` are frames of one film,
+                            or the only picture of that name; the first of them holds the captions of all
+    clips/captions.json     optional; [{"file", "captions": [...]}], files beside it; only measured, never learned from
+    text/*.jsonl            {"origin", "captions": [...]} a line: captions of one picture that is not here
+
+A *scene* is what people wrote captions of: a picture, or a film of which there are several frames. It belongs to one split.
 """
+import bisect
+import dataclasses
 import hashlib
+import itertools
 import json
+import random
 import re
 
-TRAIN = 10  # pictures of `train` at least: the stages predict each tenth from the other nine
-RECORD = {"images": {"file", "split", "origin", "captions"}, "clips": {"file", "captions"}, "text": {"origin", "captions"}}
+TRAIN = 12      # scenes of `train` at least
+LONG = 6        # words from which an equal caption means the same picture, not chance
+RECORD = {"images": {"file", "split", "origin", "captions"}, "features": {"name", "split", "origin", "group"}, "clips": {"file", "captions"},
+          "text": {"origin", "captions"}}
+
+
+@dataclasses.dataclass
+class Scene:
+    """`rows` are its pictures' places in Data.files followed by Data.stored."""
+    split: str
+    origin: str
+    captions: list[str]
+    rows: list[int]
+
+    @property
+    def dataset(self):
+        """The name of its data set: its origin up to the first `_`, so that flickr8k_dev and flickr8k_train are one."""
+        return self.origin.split("_")[0]
 
 
 class Data:
-    """The folder, read once. `pairs` and `clips` and `groups` are lists of the records above, in file order.
+    """The folder, read once.
 
-    Only pairs and groups whose origin begins with `origins` are kept; clips are kept, they teach nothing."""
+    `files` are the pictures' paths, `stored` the rows of features/ that are used; `scenes`, `clips` and `texts` are in file order.
+    Only scenes and texts whose origin begins with `origins` are kept; clips are kept, they teach nothing."""
 
     def __init__(self, folder, origins=""):
         self.folder, self.digest = folder, hashlib.sha256()
-        pairs = self.records("images/pairs.json")
+        pairs = [pair for pair in self.records("images/pairs.json") if pair["origin"].startswith(origins)]
+        self.files = [folder / "images" / pair["file"] for pair in pairs]
+        self.scenes = [Scene(pair["split"], pair["origin"], pair["captions"], [row]) for row, pair in enumerate(pairs)]
+        self.stored = []
+        if (folder / "features" / "records.jsonl").is_file():
+            self.read_features(self.records("features/records.jsonl"), origins)
         self.clips = self.records("clips/captions.json") if (folder / "clips" / "captions.json").is_file() else []
-        groups = self.records("text/groups.jsonl")
-        known = {plain(caption) for pair in pairs for caption in pair["captions"]}
-        self.pairs = [pair for pair in pairs if pair["origin"].startswith(origins)]
-        # Some groups tell of pictures that are here: what tests must not be learned, what teaches not be learned twice.
-        self.groups = [group for group in groups if group["origin"].startswith(origins)
-                       and not any(plain(caption) in known for caption in group["captions"])]
-        self.train = [i for i, pair in enumerate(self.pairs) if pair["split"] == "train"]
-        self.tune = [i for i, pair in enumerate(self.pairs) if pair["split"] == "tune"]
+        # A text that tells of a scene which is here is left out: what tests must not be learned, what teaches not be learned twice.
+        known, measured = ({caption for scene in self.scenes if scene.split in splits for caption in long_captions(scene.captions)}
+                           for splits in [("train", "tune"), ("tune",)])
+        self.texts = [text for path in sorted((folder / "text").glob("*.jsonl")) for text in self.records(f"text/{path.name}")
+                      if text["origin"].startswith(origins) and not same_picture(long_captions(text["captions"]), known, measured)]
+        self.train = [i for i, scene in enumerate(self.scenes) if scene.split == "train"]
+        self.tune = [i for i, scene in enumerate(self.scenes) if scene.split == "tune"]
+
+    def read_features(self, records, origins):
+        scenes = {}
+        for row, record in enumerate(records):
+            if record["origin"].startswith(origins):
+                if record["group"] not in scenes:
+                    if not record.get("captions"):
+                        raise SystemExit(f"{self.folder / 'features/records.jsonl'}: record {row + 1} is the first of group {record['group']!r} and needs captions")
+                    scenes[record["group"]] = Scene(record["split"], record["origin"], record["captions"], [])
+                scenes[record["group"]].rows.append(len(self.files) + len(self.stored))
+                self.stored.append(row)
+        self.scenes += scenes.values()
 
     def records(self, name):
         path = self.folder / name
@@ -42,30 +84,45 @@ class Data:
             raise SystemExit(f"{path} is not as train/README.md says: {error}")
         wanted = RECORD[path.parent.name]
         for number, record in enumerate(found, 1):
-            if not (isinstance(record, dict) and wanted <= record.keys() and record["captions"]):
+            if not (isinstance(record, dict) and wanted <= record.keys() and record.get("captions", True)):
                 raise SystemExit(f"{path}: record {number} needs {', '.join(sorted(wanted))}, and at least one caption: {str(record)[:200]}")
         self.digest.update(whole)
         return found
 
     def check(self):
         """Stops if a picture or clip is missing, or there is too little to learn from."""
-        missing = [path for path in [*map(self.picture, self.pairs), *map(self.clip, self.clips)] if not path.is_file()]
+        missing = [path for path in [*self.files, *map(self.clip, self.clips)] if not path.is_file()]
         if missing:
-            raise SystemExit(f"{len(missing)} of {len(self.pairs) + len(self.clips)} pictures and clips are missing: "
+            raise SystemExit(f"{len(missing)} of {len(self.files) + len(self.clips)} pictures and clips are missing: "
                              + ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else ""))
-        odd = next((pair for pair in self.pairs if pair["split"] not in ("train", "tune")), None)
+        odd = next((scene for scene in self.scenes if scene.split not in ("train", "tune")), None)
         if odd:
-            raise SystemExit(f"the split of {odd['file']} is {odd['split']!r}, expected train or tune")
+            raise SystemExit(f"the split of the picture with the caption {odd.captions[0]!r} is {odd.split!r}, expected train or tune")
         if len(self.train) < TRAIN:
-            raise SystemExit(f"{len(self.train)} pictures of train are too few, at least {TRAIN} are needed (with --origins, only theirs count)")
-        if not any(len(group["captions"]) > 1 for group in self.groups):
-            raise SystemExit("no group in text/groups.jsonl has several captions, of a picture that is not among the pairs")
+            raise SystemExit(f"{len(self.train)} pictures and films of train are too few, at least {TRAIN} are needed (with --origins, only theirs count)")
 
-    def picture(self, pair):
-        return self.folder / "images" / pair["file"]
+    def take(self, count):
+        """Keeps so many pictures of train, and the scenes to which they belong."""
+        order = random.Random(0).sample(self.train, len(self.train))
+        ends = list(itertools.accumulate(len(self.scenes[i].rows) for i in order))
+        self.train = sorted(order[:max(TRAIN, bisect.bisect_right(ends, count))])
+
+    def rows(self, scenes):
+        """The pictures of some scenes, and the place of each one's scene among them."""
+        return ([row for i in scenes for row in self.scenes[i].rows],
+                [place for place, i in enumerate(scenes) for _ in self.scenes[i].rows])
 
     def clip(self, record):
         return self.folder / "clips" / record["file"]
+
+
+def long_captions(captions):
+    return {plain(caption) for caption in captions if len(caption.split()) >= LONG}
+
+
+def same_picture(captions, known, measured):
+    """Two equal captions are no chance; one is, in a large collection, but may give away what is measured."""
+    return len(captions & known) > 1 or bool(captions & measured)
 
 
 def tokens(text):

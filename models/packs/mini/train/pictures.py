@@ -1,13 +1,14 @@
-"""Stage `pictures`: what the nets give for every picture, its mirror image, and eight frames of every clip.
+"""Stage `pictures`: the networks' outputs for every picture, and for eight frames of every clip.
 
-Writes WORK/pictures.npz: for each block of features.py, `<block>` [pairs, width], `<block>.mirror` the same for mirrored
-pictures, `<block>.clips` [clips × 8, width]. 100 ms a picture and thread.
+Writes WORK/pictures.npz: for each block of features.py, `<block>` [pictures, width] and `<block>.clips` [clips × 8, width], float16.
+A picture in a file takes 100 ms a thread; those of features/ are taken as they are.
 """
 import numpy as np
 import onnxruntime
 from PIL import Image
 
 import features
+import precomputed
 import store
 
 FRAMES = 8  # of a clip
@@ -54,16 +55,19 @@ def frames(path):
 
 
 def run(data, pack, work, log):
-    encode, rows = Encoder(pack, work), {"": [], ".mirror": [], ".clips": []}
-    for number, pair in enumerate(data.pairs):
-        picture = read(data.picture(pair))
-        rows[""].append(encode(picture))
-        rows[".mirror"].append(encode(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
+    encode, rows, clips = Encoder(pack, work), [], []
+    for number, path in enumerate(data.files):
+        rows.append(encode(read(path)))
         if number % 100 == 99:
-            log(f"{number + 1} of {len(data.pairs)} pictures")
+            log(f"{number + 1} of {len(data.files)} pictures")
     for clip in data.clips:
         some = [encode(frame) for frame in frames(data.clip(clip))]
-        rows[".clips"] += [some[k * len(some) // FRAMES] for k in range(FRAMES)]
-    store.arrays(work / "pictures.npz", **{name + kind: np.stack([row[name] for row in list_]).astype(np.float32)
-                                           for kind, list_ in rows.items() if list_ for name in features.BLOCKS})
-    log(f"{len(data.pairs)} pictures, {len(data.clips)} clips")
+        clips += [some[k * len(some) // FRAMES] for k in range(FRAMES)]
+    parts = [{name: np.stack([row[name] for row in rows]) for name in features.BLOCKS}] if rows else []
+    if data.stored:
+        parts.append(precomputed.blocks(data.folder / "features", pack / "vision" / "lite3.onnx", np.array(data.stored)))
+    out = {name: np.concatenate([part[name].astype(np.float16) for part in parts]) for name in features.BLOCKS}
+    if clips:
+        out |= {f"{name}.clips": np.stack([row[name] for row in clips]).astype(np.float16) for name in features.BLOCKS}
+    store.arrays(work / "pictures.npz", **out)
+    log(f"{len(data.files)} pictures and {len(data.stored)} whose features were there, {len(data.clips)} clips")

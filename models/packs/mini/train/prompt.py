@@ -6,6 +6,7 @@
 
 models/src/prompt/concept_tags.rs writes the same text.
 """
+FILMS = {"msrvtt"}  # data sets whose captions tell of films: shorter, and of what happens rather than of what is there
 POWER = 0.6     # of the spread: how much rare words are preferred
 LOOKED = 14     # so many words stand out most
 TOLD = 12       # so many of them are told at most
@@ -26,5 +27,7 @@ class Words:
         return [self.names[i] for i in out if scores[i] > SURE], [self.names[i] for i in out if scores[i] <= SURE]
 
 
-def write(examples, sure, maybe):
-    return f"Similar: {' '.join(examples)}\nImage tags: {', '.join(sure)}; maybe {', '.join(maybe)}\nCaption:"
+def write(examples, sure, maybe, film=False):
+    """`film` asks for the style of the people who described films."""
+    style = "Film" if film else "Caption"
+    return f"Similar: {' '.join(examples)}\nImage tags: {', '.join(sure)}; maybe {', '.join(maybe)}\n{style}:"

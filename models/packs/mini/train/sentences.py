@@ -1,15 +1,19 @@
-"""Stage `sentences`: MiniLM's vector of every caption, length 1, not yet centred or whitened.
+"""Stage `sentences`: MiniLM's vectors of captions, length 1, in the space in which MiniLM gives them.
 
-Writes WORK/sentences.npz: `pairs` [captions of all pairs in order, 384] with `pairs.owner`; `groups` and `groups.owner`;
-`clips` and `clips.owner`. Sentences of one length go together, so that the 8-bit arithmetic never sees padding.
+Writes WORK/sentences.npz: `scenes` [captions, 384] with `scenes.owner` and `scenes.text` (the caption's number in its scene), at most
+CAPTIONS of a scene; `clips`, `clips.owner`; `memory`, `memory.owner` and `memory.text` for the captions of `texts` that
+may be in the memory. Sentences of one length go together, so that the 8-bit arithmetic never sees padding.
 """
 import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
+import quality
 import store
 
 BATCH = 64
+CAPTIONS = 8    # of a scene; films have up to twenty
+REMEMBERED = 3  # of a text of which there is no picture
 
 
 class Sentences:
@@ -41,11 +45,24 @@ class Sentences:
         return vectors
 
 
+def some(captions, most):
+    """Places of at most `most` captions, evenly spread over the list."""
+    return [k * len(captions) // min(most, len(captions)) for k in range(min(most, len(captions)))]
+
+
 def run(data, parts, work, log):
     encode, out = Sentences(parts), {}
-    for name, records in [("pairs", data.pairs), ("clips", data.clips), ("groups", data.groups)]:
-        texts = [caption for record in records for caption in record["captions"]]
-        out[name] = encode(texts, log).astype(np.float16)
-        out[f"{name}.owner"] = np.repeat(np.arange(len(records)), np.array([len(record["captions"]) for record in records], int))
-        log(f"{len(texts)} sentences of {name}")
+
+    def add(name, chosen):
+        """`chosen` are (owner, number, caption)."""
+        owner, text, captions = zip(*chosen) if chosen else ((), (), ())
+        out[name] = encode(list(captions), log).astype(np.float16)
+        out[f"{name}.owner"], out[f"{name}.text"] = np.array(owner, int), np.array(text, int)
+        log(f"{len(captions)} sentences of {name}")
+
+    judge = quality.Quality(data)
+    fit = [[k for k, caption in enumerate(text["captions"]) if text["origin"].startswith("coco") and judge.fit(caption)] for text in data.texts]
+    add("scenes", [(i, k, scene.captions[k]) for i, scene in enumerate(data.scenes) for k in some(scene.captions, CAPTIONS)])
+    add("clips", [(i, k, caption) for i, clip in enumerate(data.clips) for k, caption in enumerate(clip["captions"])])
+    add("memory", [(i, found[k], data.texts[i]["captions"][found[k]]) for i, found in enumerate(fit) for k in some(found, REMEMBERED)])
     store.arrays(work / "sentences.npz", **out)

@@ -2,17 +2,16 @@
 
 usage: train.py --data DIR --parts DIR --work DIR [--stage NAME ...] [--steps N] [--export DIR] [--origins PREFIX]
 
---data is described in README.md beside this file. --parts holds the [[parts]] of pack.toml. --labels names
-the 1000 ImageNet labels if not as ../vision/labels.txt does. Results of the stages go to --work, those for the pack to --export. In this order, on two
-cores, from 955 pictures, 37 clips and 32 thousand groups of captions:
+--data is described in README.md beside this file, as are the stages. --parts holds the [[parts]] of pack.toml. --labels names the 1000
+ImageNet labels if not as ../vision/labels.txt does. Results of the stages go to --work, those for the pack to --export. In this order:
 
-    pictures   what the nets give for every picture and frame             7 min  1.9 GB   pictures.npz
-    sentences  MiniLM's vectors of all captions                          15 min  1.2 GB   sentences.npz
-    concepts   which words a picture calls for                            5 min  0.4 GB   concepts.npz, words.txt
-    index      a picture's vector among sentences                         1 min  2.8 GB   index.npz
-    memory     captions that a picture's vector finds                       5 s  0.4 GB   memory.npz, memory.txt
-    adapter    the language model learns to write captions; needs torch  2.5 h   9.5 GB   adapter.npz, adapter.steps, adapter.pt
-    export     what of all this the pack needs                              1 s  0.3 GB   the files of trained/
+    pictures   what the nets give for every picture and frame            pictures.npz
+    sentences  MiniLM's vectors of the captions                          sentences.npz
+    heads      which words a picture calls for, and its vector; torch    heads.npz, words.txt
+    memory     captions that a picture's vector finds                    memory.npz, memory.txt
+    yes_no     the constants of yes-or-no questions, for pack.toml       yes_no.json
+    adapter    the language model learns to write captions; torch        adapter.npz, adapter.steps, adapter.pt
+    export     what of all this the pack needs                           the files of trained/
 
 May be stopped at any moment and started again by the same command: a stage whose results are in --work, and newer than those it
 builds on, is skipped; `adapter` goes on from its last save, at most four minutes back. --stage runs the named stages and only them,
@@ -51,15 +50,15 @@ class Stage:
     parts: list[str] = dataclasses.field(default_factory=list)
 
 
-RUNTIME, TOKENS = {"onnxruntime": "onnxruntime"}, {"tokenizers": "tokenizers"}
+RUNTIME, TOKENS, TORCH = {"onnxruntime": "onnxruntime"}, {"tokenizers": "tokenizers"}, {"torch": "torch"}
 STAGES = {
     "pictures": Stage(["pictures.npz"], [], RUNTIME | {"onnx": "onnx", "PIL": "pillow"}),
     "sentences": Stage(["sentences.npz"], [], RUNTIME | TOKENS, ["minilm.onnx", "minilm_tokenizer.json"]),
-    "concepts": Stage(["concepts.npz", "words.txt"], ["pictures"]),
-    "index": Stage(["index.npz"], ["pictures", "sentences", "concepts"]),
-    "memory": Stage(["memory.npz", "memory.txt"], ["sentences", "index"]),
-    "adapter": Stage(["adapter.npz"], ["concepts", "index", "memory"], TOKENS | {"torch": "torch", "gguf": "gguf", "onnx": "onnx"}, ["smollm2.gguf"]),
-    "export": Stage(["heads.npz", "concepts.tsv", "memory.safetensors", "memory.txt"], ["concepts", "index", "memory"], {"safetensors": "safetensors"}),
+    "heads": Stage(["heads.npz", "words.txt"], ["pictures", "sentences"], TORCH),
+    "memory": Stage(["memory.npz", "memory.txt"], ["sentences", "heads"]),
+    "adapter": Stage(["adapter.npz"], ["heads", "memory"], TOKENS | TORCH | {"gguf": "gguf", "onnx": "onnx"}, ["smollm2.gguf"]),
+    "yes_no": Stage(["yes_no.json"], ["heads"], RUNTIME | TOKENS | {"sklearn": "scikit-learn"}, ["minilm.onnx", "minilm_tokenizer.json"]),
+    "export": Stage(["heads.npz", "concepts.tsv", "memory.safetensors", "memory.txt"], ["heads", "memory"], {"safetensors": "safetensors"}),
 }
 
 
@@ -143,8 +142,8 @@ def require_packages(planned, clips):
     missing = [f"{package} (stage {name})" for module, (package, name) in wanted.items() if not importlib.util.find_spec(module)]
     if missing:
         raise SystemExit(f"Python packages are missing: {', '.join(missing)}; run `{sys.executable} -m pip install -r {HERE / 'requirements.txt'}`, "
-                         "or leave these stages out: --steps 0 leaves out adapter, the only one that needs torch")
-    if {"concepts", "index", "adapter"} & set(planned):
+                         "or leave these stages out with --stage: heads and adapter need torch")
+    if {"sentences", "heads"} & set(planned):
         importlib.import_module("words")  # stops if WordNet is not installed
 
 
@@ -172,8 +171,8 @@ def read_labels(path):
 def same_settings(options, data, labels):
     """Stops if the folder holds results from other data or settings; they would not fit together."""
     path = options.work / "settings.json"
-    now = {"data": data.digest.hexdigest()[:16], "labels": hashlib.sha256("\n".join(labels).encode()).hexdigest()[:16], "origins": options.origins,
-           "least pictures": options.least_pictures, "least captions": options.least_captions}
+    now = {"data": data.digest.hexdigest()[:16], "labels": hashlib.sha256("\n".join(labels).encode()).hexdigest()[:16], "origins": options.origins, "pictures": options.pictures,
+           "least scenes": options.least_scenes, "least class": options.least_class}
     was = json.loads(path.read_text()) if path.is_file() else now
     for name in now:
         if was.get(name) != now[name]:
@@ -209,10 +208,12 @@ def arguments():
     parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for the results of the stages")
     parser.add_argument("--stage", nargs="+", action="extend", choices=list(STAGES), metavar="NAME", help=f"run only these: {', '.join(STAGES)}")
     parser.add_argument("--steps", type=int, default=1300, help="of the adapter, 40 captions each; 0 leaves it out (default 1300)")
+    parser.add_argument("--begin", type=pathlib.Path, help="an adapter.npz with which the adapter begins, such as the pack's own (default: it begins from nothing)")
     parser.add_argument("--export", type=pathlib.Path, help="folder for the pack's files; the pack's own is trained (default WORK/trained)")
     parser.add_argument("--origins", default="", help="learn only from pairs and groups whose origin begins so, such as coco")
-    parser.add_argument("--least-pictures", type=int, default=8, help="in so many pictures is a word that is learned (default 8)")
-    parser.add_argument("--least-captions", type=int, default=60, help="and in so many captions of the text (default 60)")
+    parser.add_argument("--pictures", type=int, help="learn from so many pictures of train, chosen at random, to draw a learning curve (default: all)")
+    parser.add_argument("--least-scenes", type=int, default=80, help="in so many pictures and films of train is a word that is learned (default 80)")
+    parser.add_argument("--least-class", type=int, default=12, help="and a word that names a class of the networks (default 12)")
     options = parser.parse_args()
     options.export = options.export or options.work / "trained"
     if options.steps < 0 or options.steps == 0 and "adapter" in (options.stage or []):
@@ -224,10 +225,12 @@ def main():
     options = arguments()
     data, labels = dataset.Data(options.data, options.origins), read_labels(options.labels)
     data.check()
+    if options.pictures:
+        data.take(options.pictures)
     options.work.mkdir(parents=True, exist_ok=True)
     log, progress = Log(options.work), Progress(options)
     same_settings(options, data, labels)
-    log(f"{len(data.train)} pictures of train, {len(data.tune)} of tune, {len(data.clips)} clips, {len(data.groups)} groups of captions")
+    log(f"{len(data.train)} pictures and films of train, {len(data.tune)} of tune, {len(data.clips)} clips, {len(data.texts)} texts")
     planned = progress.plan(log)
     require_packages(planned, data.clips)
     require_parts(planned, options.parts)

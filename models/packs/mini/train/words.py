@@ -1,4 +1,4 @@
-"""Words of captions as lemmas, and the way from the nets' classes to such words, both by WordNet 3.0 (Debian `wordnet-base`).
+"""Words of captions, and of the names of the networks' classes, as lemmas by WordNet 3.0 (Debian `wordnet-base`).
 
 A lemma stands for a word's forms: "riding" and "rides" are "ride", "men" are "man". Function words are none.
 """
@@ -16,24 +16,19 @@ have having had do does doing it its it's his her their they he she him them thi
 when then than some another other others each both all out up down off through around across behind front top side back very not no
 just so also one's s t one something someone very many several few lot lots make get take look like use go come show be appear can
 will about during against before after between among along toward towards away if but i we you my your our me us""".split())
-# Hypernyms that say too little to be a tag, or mean something else in captions.
-VAGUE = set("""entity object whole thing matter unit artifact instrumentality device structure equipment container way causal agency
-organism being implement creature system substance body part article covering commodity goods group mechanism abstraction relation
-material piece work line end set place area point male adult young mother center design paper cover figure passage game support
-facility shape case vessel mate lead bar runner worker pet measure side card means iron mark cup spread solid course match meat
-second nut bird's surface craft transport creation""".split())
-# Captions' words for the detector's classes; the last word of the name for the rest.
-CLASS_WORDS = {
-    "person": "man woman people person boy girl child", "bicycle": "bike bicycle", "motorcycle": "motorcycle bike",
-    "airplane": "plane airplane jet", "traffic light": "traffic light", "fire hydrant": "hydrant fire", "stop sign": "sign stop",
-    "parking meter": "meter parking", "sports ball": "ball soccer", "baseball bat": "baseball bat", "baseball glove": "baseball glove",
-    "skis": "skis ski skier", "snowboard": "snowboard snowboarder", "skateboard": "skateboard skateboarder",
-    "surfboard": "surfboard surfer wave", "tennis racket": "tennis racket racquet", "wine glass": "wine glass", "hot dog": "hot hotdog",
-    "couch": "couch sofa", "potted plant": "plant pot", "dining table": "table", "tv": "tv television", "cell phone": "phone cell",
-    "teddy bear": "teddy bear", "hair drier": "dryer", "donut": "donut doughnut", "mouse": "mouse", "remote": "remote wii",
-    "refrigerator": "refrigerator fridge", "horse": "horse ride", "kite": "kite fly", "bed": "bed bedroom", "toilet": "toilet bathroom",
-    "sink": "sink bathroom kitchen", "oven": "oven stove kitchen", "microwave": "microwave kitchen", "keyboard": "keyboard computer",
-    "laptop": "laptop computer", "train": "train track", "pizza": "pizza", "umbrella": "umbrella",
+
+# What can be seen is also what is wider: a caption that tells of a boy tells of a person. Questions ask for these words.
+WIDER = {
+    "person": set("""man woman people person boy girl child kid toddler lady guy adult player climber hiker skier surfer crowd
+        friend skateboarder snowboarder biker cyclist rider runner swimmer dancer singer musician band performer actor chef cook teacher student
+        worker soldier officer policeman athlete batter catcher umpire bride groom male female gentleman teenager tourist
+        pedestrian passenger driver pilot fisherman cowboy wrestler boxer gymnast spectator audience reporter host presenter
+        youth""".split()),
+    "animal": set("""animal dog horse bird cow sheep cat bear duck puppy elephant giraffe zebra bull fish kitten goat lion tiger monkey wolf
+        rabbit deer goose swan parrot eagle pig camel donkey pony calf dolphin whale shark turtle snake frog lizard insect bee
+        butterfly spider squirrel fox panda penguin seagull pigeon owl leopard cattle herd ostrich rat hamster crab""".split()),
+    "vehicle": set("""vehicle car truck bus van motorcycle train motorbike bicycle bike taxi jeep suv tractor scooter trailer ambulance boat ship
+        airplane plane jet helicopter ferry canoe kayak sailboat tram trolley locomotive jetliner aircraft""".split()),
 }
 
 
@@ -51,7 +46,13 @@ def exceptions(name):
 
 
 NOUN_FORMS, VERB_FORMS = exceptions("noun.exc"), exceptions("verb.exc")
-NOUNS, VERBS, ADJECTIVES = ({line.split()[0] for line in lines(f"index.{kind}")} for kind in ["noun", "verb", "adj"])
+NOUNS, VERBS, ADJECTIVES, ADVERBS = ({line.split()[0] for line in lines(f"index.{kind}")} for kind in ["noun", "verb", "adj", "adv"])
+KNOWN = NOUNS | VERBS | ADJECTIVES | ADVERBS | STOP | NOUN_FORMS.keys() | VERB_FORMS.keys()
+
+
+def in_wordnet(word):
+    """Whether WordNet knows a form of the word; function words count as known."""
+    return not KNOWN.isdisjoint([word, noun(word), verb(word)])
 
 
 def noun(word):
@@ -94,50 +95,18 @@ def lemma(word):
     return verb(word) if found == word and word not in NOUNS and word not in ADJECTIVES else found
 
 
-def content(caption):
+def named(caption):
     """The lemmas of a caption's content words."""
     words = re.findall(r"[a-z]+", caption.lower().replace("t-shirt", "tshirt"))
     return {lemma(word) for word in words if word not in STOP} - STOP
 
 
-def synsets():
-    """Noun synsets: offset -> (words, hypernym offsets)."""
-    found = {}
-    for line in lines("data.noun"):
-        fields = line.split("|")[0].split()
-        count = int(fields[3], 16)
-        names = [fields[4 + 2 * i].lower() for i in range(count)]
-        pointers = fields[5 + 2 * count:]
-        found[fields[0]] = names, [pointers[i + 1] for i in range(0, len(pointers) - 3, 4) if pointers[i] in ("@", "@i")]
-    return found
-
-
-def label_words(labels, counts, least):
-    """For each ImageNet label (a line of synonyms): its own lemmas, and those of all its hypernyms. Only
-    words that are in enough captions, about `least`."""
-    nouns, by_name = synsets(), collections.defaultdict(set)
-    for offset, (names, _) in nouns.items():
-        for name in names:
-            by_name[name].add(offset)
-    return [words_of(label, nouns, by_name, counts, least) for label in labels]
-
-
-def words_of(label, nouns, by_name, counts, least):
-    often, oftener = 2 * least // 3, 4 * least // 3  # a label's own words name it better than its hypernyms do
-    names = [name.strip().replace(" ", "_").lower() for name in label.split(",")]
-    shared = set.intersection(*[by_name[name] for name in names])
-    exact = sorted(offset for offset in shared if set(nouns[offset][0]) == set(names)) or sorted(shared)
-    if not exact:
-        return [name for name in names if counts[name] >= often], []
-    own = [word for name in nouns[exact[0]][0] for word in dict.fromkeys([name, name.split("_")[-1]])]
-    above, seen, edge = [], set(), [exact[0]]
-    while edge:
-        edge = [h for offset in edge for h in nouns[offset][1] if h not in seen and not seen.add(h)]
-        above += [name for offset in edge for name in nouns[offset][0]]
-    own = [word for word in dict.fromkeys(lemma(word) for word in own if "_" not in word) if counts[word] >= often]
-    return own, [word for word in dict.fromkeys(above) if "_" not in word and word not in VAGUE and counts[word] >= oftener]
+def content(caption):
+    """The same, and the words that are wider."""
+    found = named(caption)
+    return found | {wide for wide, narrow in WIDER.items() if found & narrow}
 
 
 def class_words(name):
-    """The lemmas of a detector class."""
-    return [lemma(word) for word in CLASS_WORDS.get(name, name.split()[-1]).split()]
+    """The lemmas of a class of the networks: of each of its names, or the last word of one."""
+    return {lemma(synonym.split()[-1].lower()) for synonym in name.split(",") if synonym.strip()}
