@@ -20,10 +20,10 @@ use crate::{
 const THINGS: [&str; 4] = ["book", "kite", "clock", "ball"];
 const GROUNDS: [&str; 3] = ["table", "grass", "wall"];
 const COLOURS: [&str; 4] = ["red", "blue", "green", "white"];
-/// Writes `data/features`: random features, with captions like those of the images.
+/// Writes `data/features`: features that follow from thing and background, with captions like those of the images.
 const FEATURES: &str = r#"
 import json, numpy, pathlib
-folder, random, scales = pathlib.Path("data/features"), numpy.random.default_rng(0), {}
+folder, scales = pathlib.Path("data/features"), {}
 folder.mkdir()
 things, grounds, colours = ["book", "kite", "clock", "ball"], ["table", "grass", "wall"], ["red", "blue", "green", "white"]
 records, rows = [], []
@@ -34,8 +34,7 @@ for number in range(20):
         records.append({"name": f"{number}_{frame}", "split": "train" if number < 16 else "tune", "origin": ["coco_train2017", "msrvtt_train"][number % 2],
                         "group": f"scene/{number}"} | ({} if frame else {"captions": captions}))
         rows.append((number % 4, number % 3))
-(folder / "records.jsonl").write_text("".join(json.dumps(record) + "
-" for record in records))
+(folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
 for name, width in {"pooled": 1280, "detector": 1280, "classes": 80, "shapes": 160}.items():
     numpy.save(folder / f"{name}.npy", numpy.array([numpy.roll(numpy.arange(width) % 251, 7 * a + 31 * b) for a, b in rows], "u1"))
     scales |= {f"{name}.step": numpy.full(width, 0.01, "f4"), f"{name}.low": numpy.zeros(width, "f4")}
@@ -114,17 +113,17 @@ fn caption_group(number: usize) -> Value {
     } else {
         "coco_val2017"
     };
-    json!({"origin": origin, "captions": captions(number / 2, number, "Here: ")})
+    json!({"origin": origin, "captions": captions(number / 2, number, "today ")})
 }
 
 fn captions(thing: usize, colour: usize, opening: &str) -> [String; 5] {
     let (ground, thing, colour) = (GROUNDS[thing % 3], THINGS[thing % 4], COLOURS[colour % 4]);
     [
-        format!("{opening}A {colour} {thing} lies on the {ground} ."),
-        format!("{opening}A {thing} that is {colour} near a {ground} ."),
-        format!("{opening}The {thing} on the {ground} is {colour} ."),
-        format!("{opening}Someone left a {colour} {thing} on the {ground} ."),
-        format!("{opening}A picture of a {thing} and a {ground} ."),
+        format!("{opening}a {colour} {thing} lies on the {ground} ."),
+        format!("{opening}a {thing} that is {colour} near a {ground} ."),
+        format!("{opening}the {thing} on the {ground} is {colour} ."),
+        format!("{opening}someone left a {colour} {thing} on the {ground} ."),
+        format!("{opening}a picture of a {thing} and a {ground} ."),
     ]
 }
 

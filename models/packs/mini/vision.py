@@ -17,7 +17,8 @@ def write(pack, out):
     frames = g.input("frames", UINT8, ["n", features.SIDE, features.SIDE, 3])
     blocks = features.blocks(g, pack / "vision", frames)
     seen = g.node("Concat", [blocks[name] for name in features.BLOCKS], "features", axis=1)
-    scaled = g.node("Mul", [g.node("Sub", [seen, g.constant("features.mean", heads["mean"])], "features.centred"), g.constant("features.scale", heads["scale"])], "scaled")
+    centred = g.node("Sub", [seen, g.constant("features.mean", heads["mean"])], "features.centred")
+    scaled = g.node("Mul", [centred, g.constant("features.scale", heads["scale"])], "scaled")
     straight, hidden = layer(g, heads, "straight", scaled), gelu(g, layer(g, heads, "into", scaled))
     g.unit(g.node("Add", [straight, layer(g, heads, "out", hidden)], "placed"), "embedding")
     both = g.node("Concat", [hidden, straight], "words.input", axis=1)
@@ -34,7 +35,8 @@ def layer(g, heads, name, value):
     """A linear layer. Its weights have 8 bits a number and a unit for each output; the runtime converts them to float32 once, as it loads them."""
     codes = g.constant(f"{name}.codes", heads[f"{name}.codes"])
     product = g.node("MatMul", [value, g.node("Cast", [codes], f"{name}.weights", to=FLOAT)], f"{name}.product")
-    return g.node("Add", [g.node("Mul", [product, g.constant(f"{name}.unit", heads[f"{name}.unit"])], f"{name}.scaled"), g.constant(f"{name}.bias", heads[f"{name}.bias"])], f"{name}.sum")
+    scaled = g.node("Mul", [product, g.constant(f"{name}.unit", heads[f"{name}.unit"])], f"{name}.scaled")
+    return g.node("Add", [scaled, g.constant(f"{name}.bias", heads[f"{name}.bias"])], f"{name}.sum")
 
 
 def gelu(g, value):

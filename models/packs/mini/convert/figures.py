@@ -1,11 +1,12 @@
 """Takes the figures of the origins that a build is checked against, and prints how well the converted files agree.
 
-Only needed when a net, a name or a check changes. Two steps, since TensorFlow and the build pin different packages:
+Only needed when a net, a name or a check changes. Two steps, since TensorFlow and the build pin different packages, and one for a new adapter:
 
 figures.py origins --models DIR --photos DIR --save FILE     in the environment of convert/requirements.txt (plus pillow):
     runs the tflite file and the frozen graph on the fixed picture and on a few photographs
 figures.py write --origins FILE --fp32 DIR --parts DIR --minilm FILE     in the environment of the build:
     writes checks.json; --fp32 is a folder made by `build.py --precision fp32`, --minilm the model.safetensors beside the tokenizer
+figures.py decoder --fp32 DIR     in the environment of the build: writes the decoder's figures anew, after its adapter has changed
 """
 import argparse
 import json
@@ -95,24 +96,36 @@ def decoder_case(decoder, prompt, adapter=0):
             "top_ids": top.tolist(), "top_log_probabilities": spread[top].round(5).tolist()}
 
 
+def decoder_figures(fp32):
+    from check import Decoder
+    decoder = Decoder(fp32)
+    return {"special": {t: decoder.tokenizer.token_to_id(t) for t in ("<|im_start|>", "<|im_end|>", "<|endoftext|>")},
+            "round_trip": ROUND_TRIP, "cases": [decoder_case(decoder, prompt) for prompt in PROMPTS] + [decoder_case(decoder, CAPTION, 1)]}
+
+
 def write(options):
     """Writes checks.json from the origins' figures."""
     import minilm
-    from check import Decoder
     from tokenizers import Tokenizer
     origin = np.load(options.origins)
     agreement(origin)
-    scores = origin["scores"][0].max(0)[list(CLASSES)]
-    decoder, weights = Decoder(options.fp32), minilm.load(options.minilm)
+    scores, weights = origin["scores"][0].max(0)[list(CLASSES)], minilm.load(options.minilm)
     tokenizer = Tokenizer.from_file(str(options.parts / "minilm_tokenizer.json"))
     tokenizer.no_padding()
     ids = [tokenizer.encode(text).ids for text in TEXTS]
-    figures = {
+    save({
         "text": [{"text": t, "ids": i, "vector": minilm.sentence(weights, i).round(5).tolist()} for t, i in zip(TEXTS, ids)],
         "vision": {"lite3_logits": origin["logits"][0].round(3).tolist(), "ssd_scores": scores.round(4).tolist()},
-        "decoder": {"special": {t: decoder.tokenizer.token_to_id(t) for t in ("<|im_start|>", "<|im_end|>", "<|endoftext|>")},
-                    "round_trip": ROUND_TRIP, "cases": [decoder_case(decoder, prompt) for prompt in PROMPTS] + [decoder_case(decoder, CAPTION, 1)]},
-    }
+        "decoder": decoder_figures(options.fp32),
+    })
+
+
+def write_decoder(options):
+    """Writes the decoder's part of checks.json anew."""
+    save(json.loads((PACK / "checks.json").read_text()) | {"decoder": decoder_figures(options.fp32)})
+
+
+def save(figures):
     round_floats = lambda v: json.loads(json.dumps(v), parse_float=lambda s: round(float(s), 5))
     lines = [f"{json.dumps(key)}: {json.dumps(round_floats(value))}" for key, value in figures.items()]
     (PACK / "checks.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
@@ -131,6 +144,9 @@ def main():
     for name in "--origins", "--fp32", "--parts", "--minilm":
         step.add_argument(name, type=pathlib.Path, required=True)
     step.set_defaults(run=write)
+    step = steps.add_parser("decoder")
+    step.add_argument("--fp32", type=pathlib.Path, required=True)
+    step.set_defaults(run=write_decoder)
     options = parser.parse_args()
     options.run(options)
 

@@ -48,7 +48,7 @@ class Examples:
         self.captions = {i: [dataset.tidy(caption) for caption in data.scenes[i].captions if judge.clean(caption)] for i in data.train}
         # A scene of several captions teaches more at the same cost: it is drawn as often as it has captions.
         self.scenes, self.often = {}, {}
-        for name in dict.fromkeys(data.scenes[i].dataset for i in data.train):
+        for name in dict.fromkeys(data.scenes[i].dataset for i in data.train if self.captions[i]):
             self.scenes[name] = [i for i in data.train if data.scenes[i].dataset == name]
             self.often[name] = list(itertools.accumulate(min(CAPTIONS, len(self.captions[i])) for i in self.scenes[name]))
         self.names = list(self.scenes)
@@ -163,7 +163,7 @@ def learn(net, tokenizer, examples, steps, save, start_from, log):
         found.backward()
         torch.nn.utils.clip_grad_norm_(wanted, 1.0)
         optimiser.step()
-        average = float(found) if average is None else 0.97 * average + 0.03 * float(found)
+        average = found.item() if average is None else 0.97 * average + 0.03 * found.item()
         if step % 20 == 19 or step < 3:
             log(f"step {step + 1} of {steps}, loss {average:.3f}")
         if (step + 1) % LOOK == 0 and examples.data.tune:
@@ -201,6 +201,8 @@ def run(data, parts, tokenizer, work, steps, begin, log):
     tokenizer = Tokenizer.from_file(str(tokenizer))
     log(f"{sum(v.numel() for v in net.parameters()) / 1e6:.1f} million weights to learn")
     learn(net, tokenizer, examples, steps, work / "adapter.pt", begin, log)
+    if data.tune:
+        log(f"loss on tune {held_out(net, tokenizer, examples)}")
     values = {name: value.detach().numpy().astype(np.float16) for name, value in net.adapter().items()}
     store.arrays_and_lines(work / "adapter.npz", values, work / "adapter.steps", [str(steps)])
     for name in dict.fromkeys(data.scenes[i].dataset for i in data.tune):

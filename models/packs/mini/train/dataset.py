@@ -52,11 +52,13 @@ class Data:
         if (folder / "features" / "records.jsonl").is_file():
             self.read_features(self.records("features/records.jsonl"), origins)
         self.clips = self.records("clips/captions.json") if (folder / "clips" / "captions.json").is_file() else []
-        # A text that tells of a scene which is here is left out: what tests must not be learned, what teaches not be learned twice.
-        known, measured = ({caption for scene in self.scenes if scene.split in splits for caption in long_captions(scene.captions)}
-                           for splits in [("train", "tune"), ("tune",)])
-        self.texts = [text for path in sorted((folder / "text").glob("*.jsonl")) for text in self.records(f"text/{path.name}")
-                      if text["origin"].startswith(origins) and not same_picture(long_captions(text["captions"]), known, measured)]
+        paths = sorted((folder / "text").glob("*.jsonl"))
+        if not paths:
+            raise SystemExit(f"no data: {folder / 'text'} holds no .jsonl file; train/README.md says what the data folder must hold")
+        # A text of a picture that is here is left out: what tests must not be learned, what teaches not be learned twice.
+        known = Known(self.scenes)
+        self.texts = [text for path in paths for text in self.records(f"text/{path.name}")
+                      if text["origin"].startswith(origins) and not known.picture_of(text["captions"])]
         self.train = [i for i, scene in enumerate(self.scenes) if scene.split == "train"]
         self.tune = [i for i, scene in enumerate(self.scenes) if scene.split == "tune"]
 
@@ -66,8 +68,12 @@ class Data:
             if record["origin"].startswith(origins):
                 if record["group"] not in scenes:
                     if not record.get("captions"):
-                        raise SystemExit(f"{self.folder / 'features/records.jsonl'}: record {row + 1} is the first of group {record['group']!r} and needs captions")
+                        raise SystemExit(f"{self.folder / 'features/records.jsonl'}: record {row + 1} needs captions, as the first of "
+                                         f"group {record['group']!r}")
                     scenes[record["group"]] = Scene(record["split"], record["origin"], record["captions"], [])
+                if record["split"] != scenes[record["group"]].split:
+                    raise SystemExit(f"{self.folder / 'features/records.jsonl'}: record {row + 1} has the split {record['split']!r}, but an earlier "
+                                     f"one of group {record['group']!r} another: a group must be measured or learned as a whole")
                 scenes[record["group"]].rows.append(len(self.files) + len(self.stored))
                 self.stored.append(row)
         self.scenes += scenes.values()
@@ -120,9 +126,21 @@ def long_captions(captions):
     return {plain(caption) for caption in captions if len(caption.split()) >= LONG}
 
 
-def same_picture(captions, known, measured):
-    """Two equal captions are no chance; one is, in a large collection, but may give away what is measured."""
-    return len(captions & known) > 1 or bool(captions & measured)
+class Known:
+    """The long captions of scenes, to find texts of the same pictures.
+
+    Of two pictures with several captions each, two equal captions are no chance; one is, in a large collection, but it could give
+    away what is measured."""
+
+    def __init__(self, scenes):
+        self.several, self.enough = set(), set()
+        for scene in scenes:
+            captions = long_captions(scene.captions)
+            (self.enough if scene.split == "tune" or len(captions) == 1 else self.several).update(captions)
+
+    def picture_of(self, captions):
+        captions = long_captions(captions)
+        return bool(captions & self.enough) or len(captions & self.several) > 1
 
 
 def tokens(text):

@@ -30,16 +30,16 @@ FRAMES = 0.5            # chance that a frame of a film is left out of a segment
 BLIND, FORGET = 0.2, 0.5  # dropout of features and of hidden units
 RATES = {"network": 2e-3, "text": 4e-4, "temperature": 2e-3}
 WORDS = 0.15            # weight of the words' loss, a sum over the words; 0.05 is no better
-LEAST, LEAST_CLASS = 80, 12  # a word is in so many scenes; one that names a class of the networks, in so many
-TELL = 0.06             # mean average precision, on scenes not seen, from which the network can tell a word
+TELL = 0.06             # average precision, on scenes not seen, from which the network can tell a word
 
 
 class Scaler:
-    """Centres each block and scales it to mean square norm 1 × its weight, as seen on the rows it was made from."""
+    """Centres each block and scales it to a root mean square norm of its weight, as seen on the rows it was made from."""
 
     def __init__(self, blocks):
         self.mean = np.concatenate([block.mean(0, dtype=np.float64) for block in blocks.values()]).astype(np.float32)
-        self.scale = np.concatenate([np.full(block.shape[1], WEIGHTS[name] / np.sqrt(block.var(0, dtype=np.float64).sum())) for name, block in blocks.items()]).astype(np.float32)
+        spread = {name: np.sqrt(block.var(0, dtype=np.float64).sum()) for name, block in blocks.items()}
+        self.scale = np.concatenate([np.full(block.shape[1], WEIGHTS[name] / spread[name], np.float32) for name, block in blocks.items()])
 
     def __call__(self, blocks):
         return (np.concatenate(list(blocks.values()), 1).astype(np.float32) - self.mean) * self.scale
@@ -48,10 +48,10 @@ class Scaler:
 class Network(torch.nn.Module):
     """Scaled features [n, 4800] to vectors [n, 384] of length 1 and logits of words [n, V]."""
 
-    def __init__(self, width, count, hidden=HIDDEN):
+    def __init__(self, width, count):
         super().__init__()
-        self.straight, self.into, self.out = torch.nn.Linear(width, 384), torch.nn.Linear(width, hidden), torch.nn.Linear(hidden, 384)
-        self.words = torch.nn.Linear(hidden + 384, count)
+        self.straight, self.into, self.out = torch.nn.Linear(width, 384), torch.nn.Linear(width, HIDDEN), torch.nn.Linear(HIDDEN, 384)
+        self.words = torch.nn.Linear(HIDDEN + 384, count)
         torch.nn.init.zeros_(self.out.weight)
 
     def forward(self, x):
@@ -73,7 +73,7 @@ class Text(torch.nn.Module):
         return functional.normalize(self.map(vectors - self.centre), dim=1)
 
 
-def vocabulary(data, labels, least=LEAST, least_class=LEAST_CLASS):
+def vocabulary(data, labels, least, least_class):
     """The words, the ones in most scenes of train first, and for each scene the share of its captions that hold each: u8 [scenes, V], 255 is all."""
     held, scenes = [], collections.Counter()
     for scene in data.scenes:
@@ -81,7 +81,8 @@ def vocabulary(data, labels, least=LEAST, least_class=LEAST_CLASS):
     for i in data.train:
         scenes.update(held[i].keys())
     classes = {word for name in [*labels, *CLASSES.values()] for word in words.class_words(name)}
-    names = sorted((word for word, count in scenes.items() if len(word) > 2 and count >= (least_class if word in classes else least)), key=lambda word: (-scenes[word], word))
+    often = {word for word, count in scenes.items() if len(word) > 2 and count >= (least_class if word in classes else least)}
+    names = sorted(often, key=lambda word: (-scenes[word], word))
     at, shares = {word: i for i, word in enumerate(names)}, np.zeros((len(held), len(names)), np.uint8)
     for row, (scene, counts) in enumerate(zip(data.scenes, held)):
         for word in counts.keys() & at.keys():
@@ -96,6 +97,10 @@ class Captions:
         self.vectors = torch.tensor(vectors.astype(np.float32))
         self.first, self.number = np.searchsorted(owner, np.arange(count)), np.bincount(owner, minlength=count)
 
+    def of(self, scenes):
+        """The vectors of all captions of some scenes."""
+        return self.vectors[np.concatenate([np.arange(self.first[i], self.first[i] + self.number[i]) for i in scenes])]
+
     def draw(self, scenes, random):
         return self.vectors[self.first[scenes] + random.integers(0, 1 << 30, len(scenes)) % self.number[scenes]]
 
@@ -108,7 +113,7 @@ def segments(data, scenes, random):
     return rows[kept], place[kept]
 
 
-def learn(data, x, shares, captions, scenes, log, text=None, epochs=EPOCHS, seed=0):
+def learn(data, x, shares, captions, scenes, log, text=None, seed=0):
     """A network taught by some scenes, and the map of texts; with `text` given, only the network learns."""
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
@@ -117,7 +122,7 @@ def learn(data, x, shares, captions, scenes, log, text=None, epochs=EPOCHS, seed
     with torch.no_grad():
         network.words.bias.copy_(torch.tensor(np.log(usual / (1 - usual))))
     taught = text is None
-    text = text or Text(captions.vectors.mean(0).numpy())
+    text = text or Text(captions.of(scenes).mean(0).numpy())
     groups = [{"params": network.parameters(), "weight_decay": 0.05}, {"params": [scale], "weight_decay": 0.0}]
     rates = [RATES["network"], RATES["temperature"]]
     if taught:
@@ -125,9 +130,9 @@ def learn(data, x, shares, captions, scenes, log, text=None, epochs=EPOCHS, seed
         rates.append(RATES["text"])
     optimiser = torch.optim.AdamW(groups)
     batch = min(BATCH, len(scenes))
-    steps = epochs * (len(scenes) // batch)
+    steps = EPOCHS * (len(scenes) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps + 1)
-    for epoch in range(epochs):
+    for epoch in range(EPOCHS):
         network.train()
         order, told = random.permutation(scenes), []
         for start in range(0, len(order) - batch + 1, batch):
@@ -138,7 +143,7 @@ def learn(data, x, shares, captions, scenes, log, text=None, epochs=EPOCHS, seed
             wanted = torch.tensor(shares[some][place].astype(np.float32) / 255)
             each = torch.tensor(1 / np.bincount(place)[place], dtype=torch.float32)
             of_words = (functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(1) * each).sum() / len(some)
-            pooled = functional.normalize(pool.mean(vectors, torch.tensor(place), len(some)), dim=1)
+            pooled = functional.normalize(torch.zeros(len(some), 384).index_add(0, torch.tensor(place), vectors * each[:, None]), dim=1)
             scores = scale.exp() * text(captions.draw(some, random)) @ pooled.T
             right = torch.arange(len(some))
             contrast = sum(functional.cross_entropy(s, right, label_smoothing=0.05) for s in (scores, scores.T)) / 2
@@ -147,7 +152,7 @@ def learn(data, x, shares, captions, scenes, log, text=None, epochs=EPOCHS, seed
             optimiser.step()
             schedule.step()
             told.append((contrast.item(), of_words.item()))
-        log(f"epoch {epoch + 1} of {epochs}: contrast {np.mean(told, 0)[0]:.3f}, words {np.mean(told, 0)[1]:.2f}")
+        log(f"epoch {epoch + 1} of {EPOCHS}: contrast {np.mean(told, 0)[0]:.3f}, words {np.mean(told, 0)[1]:.2f}")
     network.eval()
     return network, text
 
@@ -194,6 +199,7 @@ def run(data, labels, work, log, least_scenes, least_class):
     train, owner = np.array(data.train), sentences["scenes.owner"]
     captions = Captions(sentences["scenes"], owner, len(data.scenes))
     network, text = learn(data, x, shares, captions, train, log)
+    text.requires_grad_(False)
     vectors, scores = outputs(network, x, range(len(x)))
     fold = np.random.default_rng(1).integers(0, FOLDS, len(train))
     for k in range(FOLDS):
@@ -213,7 +219,8 @@ def run(data, labels, work, log, least_scenes, least_class):
     out = dict(vectors=vectors.astype(np.float16), scores=scores.astype(np.float16), shares=shares[:, kept], mean=scaler.mean, scale=scaler.scale,
                centre=text.centre.numpy(), map=text.map.weight.detach().numpy(), **weights)
     if "pooled.clips" in saved:
-        clip_vectors, clip_scores = outputs(network, torch.tensor(scaler({name: saved[f"{name}.clips"] for name in features.BLOCKS})).half(), range(8 * len(data.clips)))
+        frames = torch.tensor(scaler({name: saved[f"{name}.clips"] for name in features.BLOCKS})).half()
+        clip_vectors, clip_scores = outputs(network, frames, range(len(frames)))
         out["vectors.clips"] = pool.unit(clip_vectors.reshape(len(data.clips), -1, 384).mean(1))
         out["scores.clips"] = clip_scores[:, kept].reshape(len(data.clips), -1, len(kept)).mean(1)
         with torch.no_grad():
@@ -223,10 +230,13 @@ def run(data, labels, work, log, least_scenes, least_class):
 
 
 def tellable(data, scores, shares, names, log):
-    """The words that the network can tell on scenes of train that it did not see, as columns."""
+    """The words that the network can tell on scenes of train that it did not see, and those that pack.toml names, as columns."""
     by_scene = pool.scenes(data, scores, of_length_1=False)[data.train]
     precision = np.array([average_precision(by_scene[:, i], shares[data.train, i]) for i in range(len(names))])
-    kept = np.flatnonzero(precision >= TELL)
+    named = words.of_manifest()
+    kept = np.array([i for i, name in enumerate(names) if precision[i] >= TELL or name in named])
+    if not len(kept):
+        raise SystemExit("the network can tell no word: more pictures of train are needed")
     log(f"train, held out: mean average precision {precision.mean():.3f} of {len(names)} words; {len(kept)} are kept, without "
         + ", ".join(names[i] for i in np.argsort(precision)[:12]))
     return kept

@@ -14,6 +14,7 @@ import measure
 import pool
 import quality
 import store
+import vocabulary
 import words
 
 MOST = 30_000
@@ -21,7 +22,7 @@ NEAR = 0.95     # cosine from which two captions say the same
 WORST = 0.25    # share of the captions that agree least with their picture, or with its other captions: they are left out
 BLOCK = 1000    # captions that are compared with the chosen ones at a time
 DRAFT = 80      # the draft is chosen among so many nearest
-SIMILARITY, SUPPORT, NEUTRAL = 0.5, 0.5, 0.15  # [memory.draft] of pack.toml: a ridge on CIDEr-D of 19,200 drafts for scenes of train gave them
+RULE = words.MANIFEST["memory"]["draft"]
 EXAMPLES = 40   # examples are taken from so many nearest
 
 
@@ -31,36 +32,37 @@ class Memory:
     def __init__(self, texts, codes, scale, owner, names):
         self.texts, self.owner = texts, owner
         self.vectors = codes.astype(np.float32) * scale[:, None]
-        at = {name: i for i, name in enumerate(names)}
-        self.named = functools.cache(lambda row: sorted(at[word] for word in words.named(texts[row]) if word in at))
+        found = vocabulary.Vocabulary(names)
+        self.named = functools.cache(lambda row: found.columns_in(texts[row]))
 
     @classmethod
     def load(cls, work):
         saved = np.load(work / "memory.npz")
-        return cls((work / "memory.txt").read_text().splitlines(), saved["codes"], saved["scale"], saved["owner"], (work / "words.txt").read_text().splitlines())
+        texts, names = ((work / name).read_text().splitlines() for name in ("memory.txt", "words.txt"))
+        return cls(texts, saved["codes"], saved["scale"], saved["owner"], names)
 
     def near(self, vector, count, without=None):
-        """The nearest captions, best first, with their likeness and how much they agree with each other, both at most 1."""
+        """The nearest captions, best first, with their similarity and their consensus with each other, both at most 1."""
         scores = self.vectors @ vector
         if without is not None:
             scores[self.owner == without] = -2
         rows = np.argpartition(-scores, count)[:count] if count < len(scores) else np.arange(len(scores))
         rows = rows[np.lexsort((rows, -scores[rows]))]
         near = self.vectors[rows]
-        agreement = near @ (near.T @ np.maximum(scores[rows], 0) ** 2)
-        return rows, scores[rows] / max(scores[rows].max(), 1e-6), agreement / max(agreement.max(), 1e-6)
+        consensus = near @ (near.T @ np.maximum(scores[rows], 0) ** 2)
+        return rows, scores[rows] / max(scores[rows].max(), 1e-6), consensus / max(consensus.max(), 1e-6)
 
     def draft(self, vector, scores, without=None):
         """The caption that agrees best with the others, is near, and names what is seen: `scores` [V] are those of the words."""
-        rows, likeness, agreement = self.near(vector, DRAFT, without)
-        support = np.array([(scores[self.named(row)] - NEUTRAL).sum() for row in rows])
-        return self.texts[rows[(agreement + SIMILARITY * likeness + SUPPORT * support).argmax()]]
+        rows, similarity, consensus = self.near(vector, DRAFT, without)
+        support = np.array([(scores[self.named(row)] - RULE["neutral"]).sum() for row in rows])
+        return self.texts[rows[(consensus + RULE["similarity"] * similarity + RULE["support"] * support).argmax()]]
 
     def examples(self, vector, count=3, without=None):
         """Captions of different pictures that are near and agree with the others."""
-        rows, likeness, agreement = self.near(vector, EXAMPLES, without)
+        rows, similarity, consensus = self.near(vector, EXAMPLES, without)
         out, told = [], set()
-        for row in rows[np.argsort(-(likeness + agreement), kind="stable")]:
+        for row in rows[np.argsort(-(similarity + consensus), kind="stable")]:
             if self.owner[row] not in told:
                 told.add(self.owner[row])
                 out.append(self.texts[row])
@@ -77,7 +79,7 @@ def candidates(data, sentences, heads):
     train = set(data.train)
     kept = [row for row, (i, k) in enumerate(scenes)
             if i in train and data.scenes[i].dataset == "coco" and judge.fit(data.scenes[i].captions[k])]
-    words = [data.scenes[scenes[row][0]].captions[scenes[row][1]] for row in kept] + [data.texts[i]["captions"][k] for i, k in texts]
+    captions = [data.scenes[scenes[row][0]].captions[scenes[row][1]] for row in kept] + [data.texts[i]["captions"][k] for i, k in texts]
     owner = np.array([scenes[row][0] for row in kept] + [-1 - i for i, _ in texts], int)
     raw = np.concatenate([sentences["scenes"][kept], sentences["memory"]]).astype(np.float32)
     vectors = pool.unit((raw - heads["centre"]) @ heads["map"].T)
@@ -88,7 +90,7 @@ def candidates(data, sentences, heads):
     rank = np.zeros(len(owner))
     for kind in (owner >= 0, owner < 0):
         rank[kind] = np.argsort(np.argsort(-agreement[kind], kind="stable"), kind="stable") / max(1, kind.sum())
-    return words, vectors, owner, rank
+    return captions, vectors, owner, rank
 
 
 def means(owner, vectors):
@@ -123,7 +125,8 @@ def run(data, work, log):
     heads, sentences = dict(np.load(work / "heads.npz")), dict(np.load(work / "sentences.npz"))
     texts, found, owners, rank = candidates(data, sentences, heads)
     if not texts:
-        raise SystemExit(f"no caption of {quality.WORDS[0]} to {quality.WORDS[1]} words has an origin that starts with coco: the memory holds only those")
+        raise SystemExit(f"no fit caption of {quality.WORDS[0]} to {quality.WORDS[1]} words has an origin that starts with coco: "
+                         "the memory holds only those")
     rows = choose(found, rank)
     log(f"{len(rows)} of {len(texts)} captions are kept")
     texts, found, owners = [dataset.tidy(texts[row]) for row in rows], found[rows], owners[rows]
@@ -134,6 +137,8 @@ def run(data, work, log):
     seen, scores = pool.scenes(data, heads["vectors"]), pool.scenes(data, heads["scores"], of_length_1=False)
     for name in dict.fromkeys(data.scenes[i].dataset for i in data.tune):
         tune = [i for i in data.tune if data.scenes[i].dataset == name]
-        log(f"drafts on tune of {name}: {measure.captions([data.scenes[i].captions for i in tune], [memory.draft(seen[i], scores[i]) for i in tune])}")
+        drafts = [memory.draft(seen[i], scores[i]) for i in tune]
+        log(f"drafts on tune of {name}: {measure.captions([data.scenes[i].captions for i in tune], drafts)}")
     if "vectors.clips" in heads:
-        log(f"drafts on clips: {measure.captions([clip['captions'] for clip in data.clips], [memory.draft(v, s) for v, s in zip(heads['vectors.clips'], heads['scores.clips'])])}")
+        drafts = [memory.draft(*seen) for seen in zip(heads["vectors.clips"], heads["scores.clips"])]
+        log(f"drafts on clips: {measure.captions([clip['captions'] for clip in data.clips], drafts)}")

@@ -1,6 +1,5 @@
 """Pools frames into segments as the engine does: the mean of the frames' vectors, of length 1; the mean of their scores."""
 import numpy as np
-import torch
 
 
 def unit(rows):
@@ -9,12 +8,13 @@ def unit(rows):
 
 def mean(values, place, count):
     """The mean of the rows of `values` [n, d] at each place, [count, d]."""
-    sums = torch.zeros(count, values.shape[1]).index_add(0, place, values)
-    return sums / torch.bincount(place, minlength=count)[:, None]
+    sums = np.zeros((count, values.shape[1]), np.float32)
+    np.add.at(sums, place, values.astype(np.float32))
+    return sums / np.maximum(np.bincount(place, minlength=count), 1)[:, None]
 
 
 def scenes(data, values, of_length_1=True):
     """The rows of pictures [rows, d] as one row for each scene."""
     rows, place = data.rows(range(len(data.scenes)))
-    pooled = mean(torch.tensor(values[rows].astype(np.float32)), torch.tensor(place), len(data.scenes)).numpy()
+    pooled = mean(values[rows], place, len(data.scenes))
     return unit(pooled) if of_length_1 else pooled

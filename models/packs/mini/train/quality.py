@@ -27,11 +27,11 @@ class Quality:
         self.known = functools.cache(lambda word: self.counts[word] >= OFTEN or words.in_wordnet(word))
 
     def fit(self, caption):
-        """Whether the memory may hold it."""
+        """True if the memory may hold the caption."""
         return WORDS[0] <= len(caption_words(caption)) <= WORDS[1] and self.clean(caption)
 
     def clean(self, caption):
-        """Whether the decoder may learn from it: of any length."""
+        """True if the decoder may learn from the caption, of three words or more."""
         found = caption_words(caption)
         if len(found) < 3 or re.search(r"[^A-Za-z ,.'-]", caption.strip()):
             return False

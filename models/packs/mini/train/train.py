@@ -54,10 +54,10 @@ RUNTIME, TOKENS, TORCH = {"onnxruntime": "onnxruntime"}, {"tokenizers": "tokeniz
 STAGES = {
     "pictures": Stage(["pictures.npz"], [], RUNTIME | {"onnx": "onnx", "PIL": "pillow"}),
     "sentences": Stage(["sentences.npz"], [], RUNTIME | TOKENS, ["minilm.onnx", "minilm_tokenizer.json"]),
-    "heads": Stage(["heads.npz", "words.txt"], ["pictures", "sentences"], TORCH),
+    "heads": Stage(["heads.npz", "words.txt"], ["pictures", "sentences"], TORCH | {"onnx": "onnx"}),
     "memory": Stage(["memory.npz", "memory.txt"], ["sentences", "heads"]),
-    "adapter": Stage(["adapter.npz"], ["heads", "memory"], TOKENS | TORCH | {"gguf": "gguf", "onnx": "onnx"}, ["smollm2.gguf"]),
     "yes_no": Stage(["yes_no.json"], ["heads"], RUNTIME | TOKENS | {"sklearn": "scikit-learn"}, ["minilm.onnx", "minilm_tokenizer.json"]),
+    "adapter": Stage(["adapter.npz"], ["heads", "memory"], TOKENS | TORCH | {"gguf": "gguf", "onnx": "onnx"}, ["smollm2.gguf"]),
     "export": Stage(["heads.npz", "concepts.tsv", "memory.safetensors", "memory.txt"], ["heads", "memory"], {"safetensors": "safetensors"}),
 }
 
@@ -136,14 +136,17 @@ class Progress:
 
 
 def require_packages(planned, clips):
-    wanted = {module: (package, name) for name in planned for module, package in STAGES[name].packages.items()}
+    wanted = {}
+    for name in planned:
+        for module, package in STAGES[name].packages.items():
+            wanted.setdefault(module, (package, name))
     if clips and "pictures" in planned:
         wanted["cv2"] = "opencv-python-headless", "pictures"
     missing = [f"{package} (stage {name})" for module, (package, name) in wanted.items() if not importlib.util.find_spec(module)]
     if missing:
         raise SystemExit(f"Python packages are missing: {', '.join(missing)}; run `{sys.executable} -m pip install -r {HERE / 'requirements.txt'}`, "
-                         "or leave these stages out with --stage: heads and adapter need torch")
-    if {"sentences", "heads"} & set(planned):
+                         "or name only the other stages with --stage: heads and adapter need torch")
+    if {"sentences", "heads", "memory", "adapter"} & set(planned):
         importlib.import_module("words")  # stops if WordNet is not installed
 
 
@@ -171,7 +174,8 @@ def read_labels(path):
 def same_settings(options, data, labels):
     """Stops if the folder holds results from other data or settings; they would not fit together."""
     path = options.work / "settings.json"
-    now = {"data": data.digest.hexdigest()[:16], "labels": hashlib.sha256("\n".join(labels).encode()).hexdigest()[:16], "origins": options.origins, "pictures": options.pictures,
+    now = {"data": data.digest.hexdigest()[:16], "labels": hashlib.sha256("\n".join(labels).encode()).hexdigest()[:16],
+           "origins": options.origins, "pictures": options.pictures,
            "least scenes": options.least_scenes, "least class": options.least_class}
     was = json.loads(path.read_text()) if path.is_file() else now
     for name in now:
@@ -190,7 +194,7 @@ def write_tokenizer(parts, work):
 def set_aside(save, memory, log):
     """An adapter that learned from an earlier memory and earlier concepts is no beginning for this one."""
     if save.is_file() and save.stat().st_mtime_ns < memory:
-        log(f"{save.name} is older than the memory, it is kept as adapter.old.pt: the adapter is taught anew")
+        log(f"{save.name} is older than the heads or the memory, it is kept as adapter.old.pt: the adapter is taught anew")
         save.replace(save.with_name("adapter.old.pt"))
 
 
@@ -202,20 +206,24 @@ def run(name, offers):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=pathlib.Path, required=True, help="folder with images, text and clips")
+    parser.add_argument("--data", type=pathlib.Path, required=True, help="folder with images, features, text and clips")
     parser.add_argument("--parts", type=pathlib.Path, required=True, help="folder with the parts of pack.toml")
     parser.add_argument("--labels", type=pathlib.Path, default=PACK / "vision" / "labels.txt", help="names of the 1000 ImageNet labels")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for the results of the stages")
     parser.add_argument("--stage", nargs="+", action="extend", choices=list(STAGES), metavar="NAME", help=f"run only these: {', '.join(STAGES)}")
     parser.add_argument("--steps", type=int, default=1300, help="of the adapter, 40 captions each; 0 leaves it out (default 1300)")
-    parser.add_argument("--begin", type=pathlib.Path, help="an adapter.npz with which the adapter begins, such as the pack's own (default: it begins from nothing)")
+    parser.add_argument("--begin", type=pathlib.Path, help="an adapter.npz with which the adapter begins, if there is no adapter.pt")
     parser.add_argument("--export", type=pathlib.Path, help="folder for the pack's files; the pack's own is trained (default WORK/trained)")
-    parser.add_argument("--origins", default="", help="learn only from pairs and groups whose origin begins so, such as coco")
+    parser.add_argument("--origins", default="", help="learn only from images and texts whose origin begins so, such as coco")
     parser.add_argument("--pictures", type=int, help="learn from so many pictures of train, chosen at random, to draw a learning curve (default: all)")
     parser.add_argument("--least-scenes", type=int, default=80, help="in so many pictures and films of train is a word that is learned (default 80)")
     parser.add_argument("--least-class", type=int, default=12, help="and a word that names a class of the networks (default 12)")
     options = parser.parse_args()
     options.export = options.export or options.work / "trained"
+    if options.pictures is not None and options.pictures < 1:
+        parser.error("--pictures must be more than 0")
+    if options.begin and not options.begin.is_file():
+        parser.error(f"--begin names {options.begin}, which is not a file")
     if options.steps < 0 or options.steps == 0 and "adapter" in (options.stage or []):
         parser.error("--steps must be more than 0 for the stage adapter")
     return options
@@ -239,7 +247,7 @@ def main():
         log.begin(name)
         if name == "adapter":
             write_tokenizer(options.parts, options.work)
-            set_aside(options.work / "adapter.pt", progress.newest(["memory"]), log)
+            set_aside(options.work / "adapter.pt", progress.newest(STAGES["adapter"].needs), log)
         try:
             run(name, offers)
         except KeyboardInterrupt:

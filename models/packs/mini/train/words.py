@@ -2,10 +2,12 @@
 
 A lemma stands for a word's forms: "riding" and "rides" are "ride", "men" are "man". Function words are none.
 """
-import collections
 import functools
+import pathlib
 import re
+import tomllib
 
+MANIFEST = tomllib.loads((pathlib.Path(__file__).resolve().parent.parent / "pack.toml").read_text())
 WORDNET = "/usr/share/wordnet"
 NOT_VERBS = set("building clothing wedding ceiling painting evening morning railing king ring string wing swing parking drawing "
                 "crossing skiing surfing landing lightning".split())
@@ -13,13 +15,13 @@ KEPT = set("glass grass dress bus tennis canvas gas christmas sunglasses glasses
            "its is was has as us yes stairs".split())
 STOP = set("""a an the of in on at to with and or for from by as into onto over under near next while is are was be been being has
 have having had do does doing it its it's his her their they he she him them this that these those there which who whom what where
-when then than some another other others each both all out up down off through around across behind front top side back very not no
+when how then than some another other others each both all out up down off through around across behind front top side back very not no
 just so also one's s t one something someone very many several few lot lots make get take look like use go come show be appear can
 will about during against before after between among along toward towards away if but i we you my your our me us""".split())
 
 # What can be seen is also what is wider: a caption that tells of a boy tells of a person. Questions ask for these words.
 WIDER = {
-    "person": set("""man woman people person boy girl child kid toddler lady guy adult player climber hiker skier surfer crowd
+    "person": set("""man woman people person human somebody boy girl child kid toddler lady guy adult player climber hiker skier surfer crowd
         friend skateboarder snowboarder biker cyclist rider runner swimmer dancer singer musician band performer actor chef cook teacher student
         worker soldier officer policeman athlete batter catcher umpire bride groom male female gentleman teenager tourist
         pedestrian passenger driver pilot fisherman cowboy wrestler boxer gymnast spectator audience reporter host presenter
@@ -51,7 +53,7 @@ KNOWN = NOUNS | VERBS | ADJECTIVES | ADVERBS | STOP | NOUN_FORMS.keys() | VERB_F
 
 
 def in_wordnet(word):
-    """Whether WordNet knows a form of the word; function words count as known."""
+    """True if WordNet knows a form of the word; function words count as known."""
     return not KNOWN.isdisjoint([word, noun(word), verb(word)])
 
 
@@ -60,6 +62,8 @@ def noun(word):
         return NOUN_FORMS.get(word, word)
     for ending, rest in [("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("sses", "ss"), ("xes", "x"), ("ves", "f"), ("s", "")]:
         stem = word.removesuffix(ending) + rest
+        if ending == "s" and word.endswith("ss"):
+            continue
         if word.endswith(ending) and len(word) > len(ending) + 2 and stem in NOUNS:
             return stem
     return word
@@ -95,15 +99,16 @@ def lemma(word):
     return verb(word) if found == word and word not in NOUNS and word not in ADJECTIVES else found
 
 
-def named(caption):
-    """The lemmas of a caption's content words."""
-    words = re.findall(r"[a-z]+", caption.lower().replace("t-shirt", "tshirt"))
-    return {lemma(word) for word in words if word not in STOP} - STOP
+def of_manifest():
+    """The words that pack.toml names: they must be concepts if there are captions that use them."""
+    kinds = MANIFEST["yes_no"]["named"]["kinds"]
+    return {*MANIFEST["constrained_decoding"]["restricted_words"], *(word for kind in kinds for word in kind["concepts"])}
 
 
 def content(caption):
-    """The same, and the words that are wider."""
-    found = named(caption)
+    """The lemmas of a caption's content words, and the words that are wider."""
+    words = re.findall(r"[a-z]+", caption.lower().replace("t-shirt", "tshirt"))
+    found = {lemma(word) for word in words if word not in STOP} - STOP
     return found | {wide for wide, narrow in WIDER.items() if found & narrow}
 
 
