@@ -193,7 +193,7 @@ fn assert_shapes(dir: &Workdir) {
         "{words} words, {captions} captions"
     );
     let heads = json!({
-        "mean": [4800], "scale": [4800], "centre": [384], "shrink": [384, 384],
+        "mean": [4800], "scale": [4800], "centre": [384], "text_map": [384, 384],
         "straight.codes": [4800, 384], "straight.unit": [384], "straight.bias": [384],
         "into.codes": [4800, 1024], "into.unit": [1024], "into.bias": [1024],
         "out.codes": [1024, 384], "out.unit": [384], "out.bias": [384],

@@ -82,7 +82,7 @@ def main():
     require(manifest, options.parts)
     options.out.mkdir(parents=True, exist_ok=True)
     heads, adapter = (dict(np.load(HERE / "trained" / name)) for name in ["heads.npz", "adapter.npz"])
-    timed("text.onnx, text_tokenizer.json", text.write, options.parts, options.out, heads["centre"], heads["shrink"])
+    timed("text.onnx, text_tokenizer.json", text.write, options.parts, options.out, heads["centre"], heads["text_map"])
     timed("vision.onnx, concepts.tsv, objects.tsv", vision.write, HERE, options.out)
     timed(f"decoder.onnx ({options.precision}), tokenizer.json", decoder.write, options.parts, adapter, options.out, options.precision)
     for name in ["memory.safetensors", "memory.txt"]:

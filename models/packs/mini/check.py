@@ -195,7 +195,7 @@ def check_text(pack, folder, figures, report):
     net = session(folder / "text.onnx")
     batch = net.run(None, {"input_ids": ids, "attention_mask": mask})[0]
     for i, case in enumerate(figures):
-        wanted = (np.array(case["vector"]) - trained["centre"]) @ trained["shrink"]
+        wanted = (np.array(case["vector"]) - trained["centre"]) @ trained["text_map"]
         wanted /= np.linalg.norm(wanted)
         cosine = float(batch[i] @ wanted)
         report.expect(cosine > 0.99, f"cosine of {case['text']!r} with float32", "> 0.99", f"{cosine:.4f}")

@@ -6,8 +6,8 @@ import numpy as np
 from graph import FLOAT, INT64, Graph
 
 
-def write(parts, out, centre, shrink):
-    """Writes text.onnx and text_tokenizer.json; `centre` [384] and `shrink` [384, 384] lead to the space of train/index.py."""
+def write(parts, out, centre, text_map):
+    """Writes text.onnx and text_tokenizer.json; `centre` [384] and `text_map` [384, 384] lead to the space of the images (train/heads.py)."""
     g = Graph("minilm")
     ids = g.input("input_ids", INT64, ["b", "t"])
     mask = g.input("attention_mask", INT64, ["b", "t"])
@@ -19,7 +19,7 @@ def write(parts, out, centre, shrink):
     count = g.node("ReduceSum", [weight, axis], "count", keepdims=0)
     sentence = g.unit(g.node("Div", [total, count], "pooled"), "sentence")
     centred = g.node("Sub", [sentence, g.constant("centre", centre)], "centred")
-    g.unit(g.node("MatMul", [centred, g.constant("shrink", shrink)], "shrunk"), "embedding")
+    g.unit(g.node("MatMul", [centred, g.constant("text_map", text_map)], "mapped"), "embedding")
     g.output("embedding", FLOAT, ["b", 384])
     g.save(out / "text.onnx")
 

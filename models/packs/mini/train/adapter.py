@@ -30,7 +30,8 @@ WARM = 15           # steps until the full rate; from there it falls to a twenti
 LONGEST = 28        # tokens of a caption
 SAVE = 240          # seconds between two saves
 LOOK = 400          # steps between two looks at the loss on `tune`
-MEASURED = 120      # scenes of each data set of `tune` of which captions are written at the end
+LOOKED = 25         # scenes of each data set of `tune` at a look
+MEASURED = 120      # and of which captions are written at the end
 HIDDEN = -1e4       # mask of what a token may not see
 
 
@@ -167,7 +168,7 @@ def learn(net, tokenizer, examples, steps, save, start_from, log):
         if step % 20 == 19 or step < 3:
             log(f"step {step + 1} of {steps}, loss {average:.3f}")
         if (step + 1) % LOOK == 0 and examples.data.tune:
-            log(f"step {step + 1}: loss on tune {held_out(net, tokenizer, examples)}")
+            log(f"step {step + 1}: loss on tune {held_out(net, tokenizer, examples, LOOKED)}")
         if time.monotonic() - told > SAVE or step + 1 == steps:
             told = time.monotonic()
             with store.whole(save) as part:
@@ -186,10 +187,12 @@ def begin_with(net, path, log):
 
 
 @torch.no_grad()
-def held_out(net, tokenizer, examples):
-    """Loss on scenes that nothing learned from, for each data set."""
+def held_out(net, tokenizer, examples, most=None):
+    """Loss on scenes that nothing learned from, for each data set; on the first `most` of each."""
     found, scenes = {}, examples.data.scenes
     for i in examples.data.tune:
+        if most and len(found.get(scenes[i].dataset, [])) >= most:
+            continue
         pair = examples.write(i, scenes[i].rows), [dataset.tidy(caption) for caption in scenes[i].captions[:CAPTIONS]]
         found.setdefault(scenes[i].dataset, []).append(float(loss(net, tokenizer, [pair])))
     return ", ".join(f"{sum(some) / len(some):.3f} of {name}" for name, some in found.items())

@@ -1,6 +1,6 @@
 """Writes what the stages found into the pack's folder trained/: the only results of training that are kept.
 
-    heads.npz             the network of features to concepts and index vector; centre and map of the text space
+    heads.npz             the network of features to concepts and index vector; centre and linear map of the text side
     concepts.tsv          a line for each concept: word, mean score, deviation
     memory.safetensors    `codes` i8 [n, 384], `scale` f32 [n], `picture` i32 [n]; vector = codes × scale
     memory.txt            the caption of each row
@@ -18,7 +18,7 @@ LAYERS = ["straight", "into", "out", "words"]
 def run(data, work, out, log):
     out.mkdir(parents=True, exist_ok=True)
     heads = dict(np.load(work / "heads.npz"))
-    values = {"mean": heads["mean"], "scale": heads["scale"], "centre": heads["centre"], "shrink": np.ascontiguousarray(heads["map"].T)}
+    values = {"mean": heads["mean"], "scale": heads["scale"], "centre": heads["centre"], "text_map": np.ascontiguousarray(heads["map"].T)}
     for name in LAYERS:
         # A layer's weights have 8 bits a number: weight [inputs, outputs] = codes × unit [outputs].
         weight = heads[f"{name}.weight"].T
