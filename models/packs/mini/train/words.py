@@ -12,7 +12,7 @@ WORDNET = "/usr/share/wordnet"
 NOT_VERBS = set("building clothing wedding ceiling painting evening morning railing king ring string wing swing parking drawing "
                 "crossing skiing surfing landing lightning".split())
 KEPT = set("glass grass dress bus tennis canvas gas christmas sunglasses glasses jeans pants shorts clothes goggles skis this his "
-           "its is was has as us yes stairs".split())
+           "its is was has as us yes stairs graffiti".split())
 STOP = set("""a an the of in on at to with and or for from by as into onto over under near next while is are was be been being has
 have having had do does doing it its it's his her their they he she him them this that these those there which who whom what where
 when how then than some another other others each both all out up down off through around across behind front top side back very not no
