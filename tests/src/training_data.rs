@@ -36,7 +36,7 @@ for number in range(20):
         rows.append((number % 4, number % 3))
 (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
 for name, width in {"pooled": 1280, "detector": 1280, "classes": 80, "shapes": 160}.items():
-    numpy.save(folder / f"{name}.npy", numpy.array([numpy.roll(numpy.arange(width) % 251, 7 * a + 31 * b) for a, b in rows], "u1"))
+    numpy.save(folder / f"{name}.npy", numpy.array([numpy.roll(numpy.r_[:width] % 251, 7 * a + 31 * b) for a, b in rows], "u1"))
     scales |= {f"{name}.step": numpy.full(width, 0.01, "f4"), f"{name}.low": numpy.zeros(width, "f4")}
 numpy.savez(folder / "scales.npz", **scales)
 print("null")
