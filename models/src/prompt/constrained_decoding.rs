@@ -53,9 +53,10 @@ impl ConstrainedDecoding {
     /// Returns the weighted support of the concept scores for a text: above 0 if it names visible concepts, below 0 if it
     /// names others.
     pub(crate) fn support(&self, text: &str, scores: &[f32]) -> f32 {
-        let named = self.concepts.columns_in(text).into_iter();
-        let each = named.map(|column| scores[column].max(0.0) - self.constraints.neutral);
-        self.constraints.support * each.sum::<f32>()
+        let CaptionConstraints {
+            support, neutral, ..
+        } = self.constraints;
+        support * self.concepts.support(text, scores, neutral)
     }
 }
 

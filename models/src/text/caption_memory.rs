@@ -165,9 +165,11 @@ impl CaptionMemory {
         if self.rule.support == 0.0 {
             return 0.0;
         }
-        let named = self.concepts.columns_in(&self.sentences[row]);
-        let scores = named.into_iter().filter_map(|column| scores.get(column));
-        self.rule.support * scores.map(|score| score - self.rule.neutral).sum::<f32>()
+        let DraftRule {
+            support, neutral, ..
+        } = self.rule;
+        let sentence = &self.sentences[row];
+        support * self.concepts.support(sentence, scores, neutral)
     }
 
     /// Returns at most `count` sentences about different images, near `vector` and in agreement with its other

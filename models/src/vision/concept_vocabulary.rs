@@ -60,6 +60,14 @@ impl ConceptVocabulary {
             .filter_map(|word| self.column(word))
             .collect()
     }
+
+    /// Returns the support of the concept scores for a text, the sum of (score - `neutral`) over the concepts that it names:
+    /// above 0 if they are visible, below 0 if they are not.
+    pub(crate) fn support(&self, text: &str, scores: &[f32], neutral: f32) -> f32 {
+        let named = self.columns_in(text).into_iter();
+        let scores = named.filter_map(|column| scores.get(column));
+        scores.map(|score| score.max(0.0) - neutral).sum()
+    }
 }
 
 /// Returns the words of a text, in lower case.

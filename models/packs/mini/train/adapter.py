@@ -43,14 +43,13 @@ class Examples:
         heads = np.load(work / "heads.npz")
         self.vectors, self.scores = heads["vectors"].astype(np.float32), heads["scores"].astype(np.float32)     # [pictures, ...], none seen in training
         self.memory = memory.Memory.load(work)
-        usual = pool.scenes(data, self.scores, of_length_1=False)[data.train]
-        self.words = prompt.Words((work / "words.txt").read_text().splitlines(), usual.mean(0), usual.std(0) + 0.01)
+        self.words = prompt.Words((work / "words.txt").read_text().splitlines(), *pool.usual(data, self.scores))
         judge = quality.Quality(data)
         self.captions = {i: [dataset.tidy(caption) for caption in data.scenes[i].captions if judge.clean(caption)] for i in data.train}
         # A scene of several captions teaches more at the same cost: it is drawn as often as it has captions.
         self.scenes, self.often = {}, {}
-        for name in dict.fromkeys(data.scenes[i].dataset for i in data.train if self.captions[i]):
-            self.scenes[name] = [i for i in data.train if data.scenes[i].dataset == name]
+        for name, scenes in data.by_dataset(i for i in data.train if self.captions[i]).items():
+            self.scenes[name] = scenes
             self.often[name] = list(itertools.accumulate(min(CAPTIONS, len(self.captions[i])) for i in self.scenes[name]))
         self.names = list(self.scenes)
         self.shares = [SHARES.get(name, min(SHARES.values())) for name in self.names]
@@ -208,7 +207,7 @@ def run(data, parts, tokenizer, work, steps, begin, log):
         log(f"loss on tune {held_out(net, tokenizer, examples)}")
     values = {name: value.detach().numpy().astype(np.float16) for name, value in net.adapter().items()}
     store.arrays_and_lines(work / "adapter.npz", values, work / "adapter.steps", [str(steps)])
-    for name in dict.fromkeys(data.scenes[i].dataset for i in data.tune):
-        tune = [i for i in data.tune if data.scenes[i].dataset == name][:MEASURED]
+    for name, tune in data.by_dataset(data.tune).items():
+        tune = tune[:MEASURED]
         found = [beams(net, tokenizer, examples.write(i, data.scenes[i].rows))[0][1] for i in tune]
         log(f"three beams on tune of {name}: {measure.captions([data.scenes[i].captions for i in tune], found)}")

@@ -25,9 +25,8 @@ def run(data, work, out, log):
         unit = (np.abs(weight).max(0) / 127 + 1e-12).astype(np.float32)
         values |= {f"{name}.codes": np.rint(weight / unit).astype(np.int8), f"{name}.unit": unit, f"{name}.bias": heads[f"{name}.bias"]}
     store.arrays(out / "heads.npz", np.savez_compressed, **values)
-    scores = pool.scenes(data, heads["scores"], of_length_1=False)[data.train]
     names = (work / "words.txt").read_text().splitlines()
-    store.lines(out / "concepts.tsv", [f"{name}\t{mean:.6f}\t{deviation + 0.01:.6f}" for name, mean, deviation in zip(names, scores.mean(0), scores.std(0))])
+    store.lines(out / "concepts.tsv", [f"{name}\t{mean:.6f}\t{deviation:.6f}" for name, mean, deviation in zip(names, *pool.usual(data, heads["scores"]))])
     memory = np.load(work / "memory.npz")
     _, pictures = np.unique(memory["owner"], return_inverse=True)
     with store.whole(out / "memory.safetensors") as part:

@@ -179,8 +179,7 @@ def average_precision(scores, truth):
 def measure(data, vectors, queries, owner):
     """Recall for each data set's scenes of tune: {name: (count, [R@1, R@5, R@10])}."""
     out = {}
-    for name in dict.fromkeys(data.scenes[i].dataset for i in data.tune):
-        scenes = [i for i in data.tune if data.scenes[i].dataset == name]
+    for name, scenes in data.by_dataset(data.tune).items():
         place = {scene: at for at, scene in enumerate(scenes)}
         mine = np.flatnonzero(np.isin(owner, scenes))
         out[name] = len(scenes), recall(queries[mine], np.array([place[o] for o in owner[mine]]), vectors[scenes])

@@ -15,14 +15,14 @@ import pool
 import quality
 import store
 import vocabulary
-import words
+from manifest import MANIFEST
 
 MOST = 30_000
 NEAR = 0.95     # cosine from which two captions say the same
 WORST = 0.25    # share of the captions that agree least with their picture, or with its other captions: they are left out
 BLOCK = 1000    # captions that are compared with the chosen ones at a time
 DRAFT = 80      # the draft is chosen among so many nearest
-RULE = words.MANIFEST["memory"]["draft"]
+RULE = MANIFEST["memory"]["draft"]
 EXAMPLES = 40   # examples are taken from so many nearest
 
 
@@ -135,8 +135,7 @@ def run(data, work, log):
     store.arrays_and_lines(work / "memory.npz", dict(codes=codes, scale=scale, owner=owners), work / "memory.txt", texts)
     memory = Memory(texts, codes, scale, owners, (work / "words.txt").read_text().splitlines())
     seen, scores = pool.scenes(data, heads["vectors"]), pool.scenes(data, heads["scores"], of_length_1=False)
-    for name in dict.fromkeys(data.scenes[i].dataset for i in data.tune):
-        tune = [i for i in data.tune if data.scenes[i].dataset == name]
+    for name, tune in data.by_dataset(data.tune).items():
         drafts = [memory.draft(seen[i], scores[i]) for i in tune]
         log(f"drafts on tune of {name}: {measure.captions([data.scenes[i].captions for i in tune], drafts)}")
     if "vectors.clips" in heads:

@@ -30,10 +30,10 @@ import pathlib
 import resource
 import sys
 import time
-import tomllib
 
 import dataset
 import store
+from manifest import MANIFEST
 
 HERE = pathlib.Path(__file__).resolve().parent
 PACK = HERE.parent
@@ -151,7 +151,7 @@ def require_packages(planned, clips):
 
 
 def require_parts(planned, parts):
-    entries = {entry["path"]: entry for entry in tomllib.loads((PACK / "pack.toml").read_text())["parts"]}
+    entries = {entry["path"]: entry for entry in MANIFEST["parts"]}
     for name in planned:
         for part in STAGES[name].parts:
             path, entry = parts / part, entries[part]

@@ -3,11 +3,10 @@
 A lemma stands for a word's forms: "riding" and "rides" are "ride", "men" are "man". Function words are none.
 """
 import functools
-import pathlib
 import re
-import tomllib
 
-MANIFEST = tomllib.loads((pathlib.Path(__file__).resolve().parent.parent / "pack.toml").read_text())
+from manifest import MANIFEST
+
 WORDNET = "/usr/share/wordnet"
 NOT_VERBS = set("building clothing wedding ceiling painting evening morning railing king ring string wing swing parking drawing "
                 "crossing skiing surfing landing lightning".split())

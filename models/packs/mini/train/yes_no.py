@@ -16,7 +16,7 @@ import pool
 import sentences
 import store
 import vocabulary
-import words
+from manifest import MANIFEST
 
 BASELINE = 40           # questions in the average question, as in the engine
 BOUNDS = 0.003, 0.99    # of a score, as in the engine
@@ -51,7 +51,7 @@ class Rule:
     """The columns of concepts that a question names, as [yes_no.named] of pack.toml says."""
 
     def __init__(self, names):
-        rule = words.MANIFEST["yes_no"]["named"]
+        rule = MANIFEST["yes_no"]["named"]
         self.concepts, self.ignored, self.kinds = vocabulary.Vocabulary(names), rule["ignored"], rule["kinds"]
 
     def columns(self, text):
