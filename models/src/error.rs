@@ -283,6 +283,52 @@ pub enum ModelError {
         /// The decoder's limit.
         context: usize,
     },
+    /// Image embeddings that are not as many as their image needs.
+    #[error("the vision encoder returned {found} embeddings for an image that takes {expected} tokens; its files do not belong together")]
+    ImageTokens {
+        /// Tokens of the image.
+        expected: usize,
+        /// Embeddings returned.
+        found: usize,
+    },
+    /// Image embeddings of another width than the decoder's.
+    #[error("the vision encoder returned embeddings of {found} numbers, the decoder takes {expected}; their files do not belong together")]
+    EmbeddingWidth {
+        /// Numbers of the decoder's embeddings.
+        expected: usize,
+        /// Numbers of the image's.
+        found: usize,
+    },
+    /// A decoder's output of a shape that does not fit its input.
+    #[error("the decoder's output {output} has the unexpected shape {found:?}")]
+    CacheShape {
+        /// The output.
+        output: String,
+        /// Its shape.
+        found: Vec<i64>,
+    },
+    /// A chat template that cannot be parsed or rendered.
+    #[error("cannot render the chat template {}", path.display())]
+    ChatTemplate {
+        /// The file.
+        path: PathBuf,
+        /// The template engine's error.
+        #[source]
+        source: Box<minijinja::Error>,
+    },
+    /// A vision-language model of an architecture that is not supported.
+    #[error("{}: the architecture {found:?} is not supported; supported are {supported}", path.display())]
+    Architecture {
+        /// The model's configuration.
+        path: PathBuf,
+        /// Its model_type.
+        found: String,
+        /// The names of those that are.
+        supported: &'static str,
+    },
+    /// An image in the prompt of a decoder that sees only text.
+    #[error("the decoder takes no images")]
+    NoImageInput,
     /// A failure that a test requested of a fake module.
     #[error("the fake module failed as requested: {0}")]
     FakeFailure(&'static str),

@@ -11,6 +11,7 @@
 //! - [`english`]: grammar of the words that packs know
 //! - `prompt`: templates and tags, constrained decoding, caption ranking, the yes/no classifier
 //! - `decoder`: the decoder with its KV cache, beam search, the prefix cache and the scheduler
+//! - `vlm`: published vision-language models: their images, chat templates and decoders
 //! - `packs`: manifests, installed packs, their installation and their state
 //! - `runtime`: ONNX sessions (the only module that names ONNX Runtime), thread counts, meters
 //! - [`fake`]: the pack for tests
@@ -27,10 +28,12 @@ mod prompt;
 mod runtime;
 mod text;
 mod vision;
+mod vlm;
 
 pub use decoder::{
     decoder_trait::Decoder,
     generated_texts::{Candidate, GeneratedTexts},
+    input_token::InputToken,
     kv_cache::{KvCache, KvShape},
     scheduler::{FinishedJob, Job, Scheduler, SchedulerSettings, Urgency},
 };
@@ -50,10 +53,10 @@ pub use packs::{
     pack_source::{EmbeddedFile, PackSource, pack_sources},
 };
 pub use prompt::{
-    builder::PromptBuilder,
+    builder::{PromptBuilder, SceneEvidence},
     caption_ranker::CaptionRanker,
     concept_tags::{confident_tags, possible_tags},
-    decoder_prompt::Prompt,
+    decoder_prompt::{Prompt, PromptPart},
     first_sentence::first_sentence,
     yes_no_classifier::{YesNoClassifier, YesNoScorer},
 };
@@ -64,11 +67,12 @@ pub use runtime::{
 pub use text::{
     caption_memory::CaptionMemory,
     encoder::TextEncoder,
-    encoder_wrappers::{CachedTextEncoder, LazyTextEncoder, SharedTextEncoder},
+    encoder_wrappers::{CachedTextEncoder, LazyTextEncoder, NoTextEncoder, SharedTextEncoder},
 };
 pub use vision::{
     encoder::VisionEncoder,
     features::{ObjectCount, VisualFeatures, cosine},
     image::Image,
+    image_embeddings::{ImageEmbeddings, ShownFrame},
     object_classes::{NounMeaning, ObjectClass},
 };

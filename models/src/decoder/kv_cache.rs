@@ -194,6 +194,37 @@ impl KvCache {
         tokens
     }
 
+    /// Returns a part of some rows as `[rows, heads, length, dim]`, with zeros before the tokens of a row that is shorter.
+    pub(crate) fn left_padded(&self, part: usize, rows: &[usize], length: usize) -> Vec<f32> {
+        let KvShape { heads, dim, .. } = self.shape;
+        let numbers = self.parts[part].as_slice();
+        let mut padded = vec![0.0; rows.len() * heads * length * dim];
+        let mut to = padded.chunks_exact_mut((length * dim).max(1));
+        for row in rows {
+            let used = self.lengths[*row] * dim;
+            for (head, to) in (0..heads).zip(&mut to) {
+                let start = (row * heads + head) * self.capacity * dim;
+                to[length * dim - used..].copy_from_slice(&numbers[start..][..used]);
+            }
+        }
+        padded
+    }
+
+    /// Writes a part of `new` tokens after those of some rows: the last of `[rows, heads, length, dim]` numbers.
+    pub(crate) fn write_last(&mut self, part: usize, rows: &[usize], numbers: &[f32], new: usize) {
+        let KvShape { heads, dim, .. } = self.shape;
+        let (capacity, used) = (self.capacity, new * dim);
+        let length = numbers.len() / (rows.len() * heads);
+        let mut from = numbers.chunks_exact(length);
+        let to = self.parts[part].as_mut_slice();
+        for row in rows {
+            for (head, from) in (0..heads).zip(&mut from) {
+                let start = ((row * heads + head) * capacity + self.lengths[*row]) * dim;
+                to[start..][..used].copy_from_slice(&from[length - used..]);
+            }
+        }
+    }
+
     /// Counts `new` more tokens in every row, after they have been written.
     pub(crate) fn extend_lengths(&mut self, new: usize) {
         self.lengths.iter_mut().for_each(|length| *length += new);

@@ -3,6 +3,7 @@
 mod beam_search;
 pub(crate) mod decoder_trait;
 pub(crate) mod generated_texts;
+pub(crate) mod input_token;
 pub(crate) mod kv_cache;
 pub(crate) mod onnx_decoder;
 mod option_scoring;

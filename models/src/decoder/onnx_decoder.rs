@@ -1,11 +1,11 @@
 //! A language decoder as an ONNX module that updates its KV cache in place.
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Decoder, KvCache, KvShape, ModelError,
+    Decoder, InputToken, KvCache, KvShape, ModelError,
     runtime::session::{ElementType, InPlace, OnnxModule, SessionOptions, TensorSpec, TensorValue},
     text::tokenizer::Tokenizer,
 };
@@ -113,8 +113,8 @@ fn signature(part: &DecoderPart, caches: &[CacheNames]) -> (Vec<TensorSpec>, Vec
 }
 
 impl Decoder for OnnxDecoder {
-    fn encode(&mut self, text: &str) -> Result<Vec<u32>, ModelError> {
-        self.tokenizer.encode(text, false)
+    fn encode(&mut self, text: &str, foreign: &[Range<usize>]) -> Result<Vec<u32>, ModelError> {
+        self.tokenizer.encode_prompt(text, foreign)
     }
 
     fn decode(&mut self, tokens: &[u32]) -> Result<String, ModelError> {
@@ -140,17 +140,19 @@ impl Decoder for OnnxDecoder {
 
     fn run(
         &mut self,
-        ids: &[u32],
+        tokens: &[InputToken],
         adapter: &[bool],
         kv: &mut KvCache,
     ) -> Result<Vec<f32>, ModelError> {
         let rows = kv.lengths().len();
-        let new = ids.len() / rows;
+        let new = tokens.len() / rows;
         let longest = kv.lengths().iter().max().copied().unwrap_or(0) + new;
         kv.reserve(longest);
         let last = kv.lengths().iter().map(|length| (length + new - 1) as i32);
         let last = TensorValue::new(&[rows], last.collect::<Vec<_>>())?;
-        let ids: Vec<_> = ids.iter().copied().map(i64::from).collect();
+        let ids = tokens.iter().map(|token| token.text().map(i64::from));
+        let ids: Option<Vec<i64>> = ids.collect();
+        let ids = ids.ok_or(ModelError::NoImageInput)?;
         let mut inputs = vec![
             ("input_ids", TensorValue::new(&[rows, new], ids)?),
             ("seqlens_k", last),

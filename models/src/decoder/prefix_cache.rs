@@ -1,6 +1,7 @@
 //! A cache of prompt prefixes with their keys and values, so that no prefix is computed twice.
 //!
-//! It is a radix tree over tokens: a node holds a run of tokens, its children the runs that followed in different prompts.
+//! It is a radix tree over the keys of tokens ([`InputToken::key`](crate::InputToken)), so equal images share their prefix as
+//! equal texts do: a node holds a run of tokens, its children the runs that followed in different prompts.
 //! Tokens computed with the caption adapter have a tree of their own. When the budget is exceeded, the least recently used
 //! leaves are evicted; pinned prefixes stay.
 
@@ -18,7 +19,7 @@ pub(crate) struct PrefixCache {
 
 #[derive(Debug)]
 struct Node {
-    tokens: Vec<u32>,
+    tokens: Vec<u64>,
     kv: Vec<f32>,
     children: Vec<Node>,
     last_used: u64,
@@ -55,7 +56,7 @@ impl PrefixCache {
     }
 
     /// Returns the longest cached prefix of a prompt.
-    pub(crate) fn longest(&mut self, adapter: bool, tokens: &[u32]) -> PrefixHit {
+    pub(crate) fn longest(&mut self, adapter: bool, tokens: &[u64]) -> PrefixHit {
         self.clock += 1;
         let mut hit = PrefixHit::default();
         let mut nodes = &mut self.roots[usize::from(adapter)];
@@ -82,7 +83,7 @@ impl PrefixCache {
     pub(crate) fn insert(
         &mut self,
         adapter: bool,
-        tokens: &[u32],
+        tokens: &[u64],
         pinned: bool,
         kv: impl FnOnce(Range<usize>) -> Vec<f32>,
     ) {
@@ -149,7 +150,7 @@ impl Node {
 }
 
 /// Returns the length of the longest common prefix.
-fn common(a: &[u32], b: &[u32]) -> usize {
+fn common(a: &[u64], b: &[u64]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
@@ -187,13 +188,13 @@ mod tests {
         PrefixCache::new(1, tokens * size_of::<f32>())
     }
 
-    fn insert(cache: &mut PrefixCache, tokens: &[u32], pinned: bool) {
+    fn insert(cache: &mut PrefixCache, tokens: &[u64], pinned: bool) {
         cache.insert(false, tokens, pinned, |range| {
             tokens[range].iter().map(|t| *t as f32).collect()
         });
     }
 
-    fn found(cache: &mut PrefixCache, tokens: &[u32]) -> (usize, usize) {
+    fn found(cache: &mut PrefixCache, tokens: &[u64]) -> (usize, usize) {
         let found = cache.longest(false, tokens);
         let numbers: Vec<f32> = tokens[..found.tokens].iter().map(|t| *t as f32).collect();
         assert_eq!(found.kv, numbers);

@@ -1,8 +1,8 @@
 //! The fake decoder, which repeats its prompt.
 
-use std::{sync::Arc, time::Instant};
+use std::{ops::Range, sync::Arc, time::Instant};
 
-use crate::{Decoder, KvCache, KvShape, Meter, ModelError};
+use crate::{Decoder, InputToken, KvCache, KvShape, Meter, ModelError};
 
 /// A decoder that repeats its prompt: a caption names the tags, an answer says if the evidence contains the question's last
 /// word. A token is a word, and its key and value is its number. All output derives from the given keys and values, so a
@@ -60,7 +60,7 @@ impl FakeDecoder {
 }
 
 impl Decoder for FakeDecoder {
-    fn encode(&mut self, text: &str) -> Result<Vec<u32>, ModelError> {
+    fn encode(&mut self, text: &str, _: &[Range<usize>]) -> Result<Vec<u32>, ModelError> {
         Ok(text
             .split_whitespace()
             .map(|word| self.token(word))
@@ -92,7 +92,14 @@ impl Decoder for FakeDecoder {
         }
     }
 
-    fn run(&mut self, ids: &[u32], _: &[bool], kv: &mut KvCache) -> Result<Vec<f32>, ModelError> {
+    fn run(
+        &mut self,
+        tokens: &[InputToken],
+        _: &[bool],
+        kv: &mut KvCache,
+    ) -> Result<Vec<f32>, ModelError> {
+        let ids: Option<Vec<u32>> = tokens.iter().map(InputToken::text).collect();
+        let ids = ids.ok_or(ModelError::NoImageInput)?;
         let meter = Arc::clone(&self.meter);
         let rows = kv.lengths().len();
         meter.run(rows, || {

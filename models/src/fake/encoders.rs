@@ -41,7 +41,7 @@ impl VisionEncoder for FakeVisionEncoder {
             Ok(VisualFeatures {
                 embedding: embedding.into(),
                 concepts: concepts.into(),
-                objects: Arc::default(),
+                ..VisualFeatures::default()
             })
         })
     }

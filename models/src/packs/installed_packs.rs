@@ -59,7 +59,7 @@ pub fn installed_packs() -> Result<Vec<(Manifest, PathBuf)>, ModelError> {
 }
 
 /// Returns the path of the ONNX Runtime library: `ORT_DYLIB_PATH` if set, else the installed one.
-pub(super) fn runtime_library() -> Result<PathBuf, ModelError> {
+pub(crate) fn runtime_library() -> Result<PathBuf, ModelError> {
     if let Some(path) = runtime_variable() {
         return Ok(path);
     }

@@ -20,6 +20,7 @@ use crate::{
     },
     text::{caption_memory::MemoryPart, encoder::TextPart},
     vision::encoder::VisionPart,
+    vlm::vlm_part::VlmPart,
 };
 
 /// The name of a manifest in its pack's folder.
@@ -31,6 +32,8 @@ pub(crate) const MANIFEST_FILE: &str = "pack.toml";
 pub(crate) enum Family {
     /// A vision encoder with an embedding and concepts, a text encoder, and a decoder fed with a short text.
     Composed,
+    /// A vision encoder and a decoder that sees its output, as published for a vision-language model.
+    Vlm,
     /// The ONNX Runtime library, on which modules run.
     Runtime,
 }
@@ -99,6 +102,9 @@ pub struct Manifest {
     /// The decoder.
     #[serde(default)]
     pub(crate) decoder: Option<DecoderPart>,
+    /// The vision-language model.
+    #[serde(default)]
+    pub(crate) vlm: Option<VlmPart>,
     /// The rule of the yes/no classifier; without it the decoder answers yes-or-no questions.
     #[serde(default)]
     pub(crate) yes_no: Option<YesNoRule>,
@@ -190,6 +196,12 @@ impl Manifest {
         }
     }
 
+    /// Returns the vision-language model of a pack of that family.
+    pub(crate) fn vlm_part(&self) -> &VlmPart {
+        let part = self.vlm.as_ref();
+        part.expect("a manifest of the family vlm has [vlm]")
+    }
+
     /// Returns the vision encoder of a composed pack.
     pub(crate) fn vision_part(&self) -> &VisionPart {
         let part = self.vision.as_ref();
@@ -229,7 +241,25 @@ impl Manifest {
             .try_for_each(check_entry)?;
         match self.family {
             Family::Composed => self.check_composed(),
+            Family::Vlm => self.check_vlm(),
             Family::Runtime => Ok(()),
+        }
+    }
+
+    fn check_vlm(&self) -> Result<(), String> {
+        let part = self.vlm.as_ref().ok_or("it has no [vlm]")?;
+        self.check_listed("vlm", &part.files())?;
+        part.check()
+    }
+
+    /// Checks that the files that a section names are among those of the pack.
+    fn check_listed(&self, section: &str, named: &[&String]) -> Result<(), String> {
+        let listed = |file: &String| self.files.iter().any(|entry| entry.path == *file);
+        match named.iter().find(|file| !listed(file)) {
+            None => Ok(()),
+            Some(file) => Err(format!(
+                "[{section}] names {file:?}, which is not among [[files]]"
+            )),
         }
     }
 
@@ -249,12 +279,8 @@ impl Manifest {
             ("memory", Some(memory)),
         ];
         for (part, files) in parts {
-            for file in files.ok_or_else(|| format!("it has no [{part}]"))? {
-                let listed = self.files.iter().any(|entry| entry.path == *file);
-                require(listed, || {
-                    format!("[{part}] names {file:?}, which is not among [[files]]")
-                })?;
-            }
+            let files = files.ok_or_else(|| format!("it has no [{part}]"))?;
+            self.check_listed(part, &files)?;
         }
         match &self.prompts {
             Some(prompts) => prompts.check(),

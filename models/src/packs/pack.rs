@@ -20,9 +20,14 @@ use crate::{
         manifest::Family,
     },
     runtime::session::SessionOptions,
-    text::encoder::OnnxTextEncoder,
+    text::{encoder::OnnxTextEncoder, encoder_wrappers::NoTextEncoder},
     vision::{
         concept_vocabulary::Concept, encoder::OnnxVisionEncoder, object_classes::ObjectClass,
+    },
+    vlm::{
+        vlm_decoder::{VlmDecoder, VlmDecoderFiles},
+        vlm_encoder::VlmEncoder,
+        vlm_model::VlmModel,
     },
 };
 
@@ -32,6 +37,8 @@ pub struct Pack {
     manifest: Manifest,
     folder: PathBuf,
     prompts: PromptBuilder,
+    /// The model of the family `vlm`.
+    vlm: Option<VlmModel>,
 }
 
 impl Pack {
@@ -46,17 +53,41 @@ impl Pack {
                 prompts: fake::prompts_of(&manifest),
                 manifest,
                 folder: PathBuf::new(),
+                vlm: None,
             });
         }
-        if manifest.family != Family::Composed {
-            return Err(ModelError::NoModels {
+        match manifest.family {
+            Family::Composed => Self::open_composed(manifest, folder),
+            Family::Vlm => Self::open_vlm(manifest, folder),
+            Family::Runtime => Err(ModelError::NoModels {
                 pack: name.to_owned(),
-            });
+            }),
         }
+    }
+
+    fn open_composed(manifest: Manifest, folder: PathBuf) -> Result<Self, ModelError> {
         let concepts = read_concepts(&manifest, &folder)?;
         let classes = read_object_classes(&manifest, &folder)?;
         Ok(Self {
             prompts: PromptBuilder::new(concepts, classes, manifest.prompt_settings()),
+            manifest,
+            folder,
+            vlm: None,
+        })
+    }
+
+    fn open_vlm(manifest: Manifest, folder: PathBuf) -> Result<Self, ModelError> {
+        let part = manifest.vlm_part().clone();
+        let path = |file: &String| verified_path(&manifest, &folder, file);
+        let model = VlmModel::read(
+            &path(&part.config)?,
+            &path(&part.generation_config)?,
+            &path(&part.preprocessor_config)?,
+        )?;
+        let prompts = model.chat_prompts(&path(&part.chat_template)?, part)?;
+        Ok(Self {
+            prompts: PromptBuilder::chat(prompts),
+            vlm: Some(model),
             manifest,
             folder,
         })
@@ -79,6 +110,9 @@ impl Pack {
 
     /// Returns the width and height of the frames that the vision encoder takes.
     pub fn frame_size(&self) -> (u32, u32) {
+        if let Some(model) = &self.vlm {
+            return (model.images.tile, model.images.tile);
+        }
         let vision = self.manifest.vision_part();
         (vision.width, vision.height)
     }
@@ -115,6 +149,12 @@ impl Pack {
         if self.is_fake() {
             return Ok(Box::new(fake::FakeVisionEncoder::new(meter)));
         }
+        if let Some(model) = &self.vlm {
+            let path = self.verified_path(&self.manifest.vlm_part().vision)?;
+            let options = session_options(threads, meter)?;
+            let encoder = VlmEncoder::load(&path, model.images.clone(), options)?;
+            return Ok(Box::new(encoder));
+        }
         let part = self.manifest.vision_part();
         let path = self.verified_path(&part.file)?;
         let options = session_options(threads, meter)?;
@@ -134,11 +174,30 @@ impl Pack {
         if self.is_fake() {
             return Ok(Box::new(fake::FakeDecoder::new(meter)));
         }
+        if let Some(model) = &self.vlm {
+            return self.vlm_decoder(model, meter);
+        }
         let part = self.manifest.decoder_part();
         self.verified_path(&part.file)?;
         self.verified_path(&part.tokenizer)?;
         let options = session_options(ThreadCounts::for_this_machine().decoder, meter)?;
         let decoder = OnnxDecoder::load(&self.folder, part, options)?;
+        Ok(Box::new(decoder))
+    }
+
+    fn vlm_decoder(
+        &self,
+        model: &VlmModel,
+        meter: Arc<Meter>,
+    ) -> Result<Box<dyn Decoder>, ModelError> {
+        let part = self.manifest.vlm_part();
+        let files = VlmDecoderFiles {
+            embed: &self.verified_path(&part.embed)?,
+            decoder: &self.verified_path(&part.decoder)?,
+            tokenizer: &self.verified_path(&part.tokenizer)?,
+        };
+        let options = session_options(ThreadCounts::for_this_machine().decoder, meter)?;
+        let decoder = VlmDecoder::load(&files, model.ends.clone(), model.context, options)?;
         Ok(Box::new(decoder))
     }
 
@@ -150,7 +209,7 @@ impl Pack {
         if self.is_fake() {
             return Ok(Some(fake::memory()));
         }
-        let Some(part) = &self.manifest.memory else {
+        let (Some(part), None) = (&self.manifest.memory, &self.vlm) else {
             return Ok(None);
         };
         let vectors = self.verified_path(&part.vectors)?;
@@ -174,13 +233,16 @@ impl Pack {
         needed.then(|| self.text(meter)).transpose()
     }
 
-    /// Loads the text encoder.
+    /// Loads the text encoder; a pack without one gets one whose vectors are empty.
     ///
     /// # Errors
     /// If a file is missing or wrong, or is not the expected module.
     pub fn text(&self, meter: Arc<Meter>) -> Result<Box<dyn TextEncoder>, ModelError> {
         if self.is_fake() {
             return Ok(Box::new(fake::FakeTextEncoder::new(meter)));
+        }
+        if self.vlm.is_some() {
+            return Ok(Box::new(NoTextEncoder));
         }
         let part = self.manifest.text_part();
         self.verified_path(&part.file)?;

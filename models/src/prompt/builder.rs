@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
-    CaptionMemory, CaptionRanker, NounMeaning, ObjectClass, Prompt, VisualFeatures,
+    CaptionMemory, CaptionRanker, NounMeaning, ObjectClass, Prompt, ShownFrame, VisualFeatures,
     YesNoClassifier,
     prompt::{
         caption_ranker::OptionWeights,
@@ -20,6 +20,7 @@ use crate::{
         concept_vocabulary::{Concept, ConceptVocabulary, words},
         object_classes::NounVocabulary,
     },
+    vlm::chat_prompts::ChatPrompts,
 };
 
 /// The `[prompts]` section of a manifest: templates and decoding settings.
@@ -92,18 +93,62 @@ pub(crate) struct PromptSettings {
     pub(crate) options: OptionWeights,
 }
 
+/// What a prompt tells the decoder about a scene.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SceneEvidence<'e> {
+    /// The content of its frames in words.
+    pub tags: &'e str,
+    /// Its caption.
+    pub caption: Option<&'e str>,
+    /// Captions of similar scenes.
+    pub similar: &'e [String],
+    /// Some of its frames, for decoders that see images.
+    pub frames: &'e [ShownFrame],
+}
+
+impl<'e> From<&'e str> for SceneEvidence<'e> {
+    /// Evidence of tags alone.
+    fn from(tags: &'e str) -> Self {
+        Self {
+            tags,
+            ..Self::default()
+        }
+    }
+}
+
+impl SceneEvidence<'_> {
+    /// Returns tags and caption as one text.
+    fn words(&self) -> String {
+        match self.caption {
+            Some(caption) => format!("{}. {caption}", self.tags),
+            None => self.tags.to_owned(),
+        }
+    }
+}
+
 /// A builder of prompts in a pack's templates, with the ranker and the classifier for their answers.
 #[derive(Clone, Debug)]
 pub struct PromptBuilder {
     concepts: Arc<[Concept]>,
     vocabulary: ConceptVocabulary,
     classes: Arc<[ObjectClass]>,
-    tagger: Tagger,
-    templates: PromptTemplates,
-    adapter: bool,
-    examples: usize,
+    tagger: Option<Tagger>,
+    form: PromptForm,
     ranker: CaptionRanker,
     yes_no: Option<YesNoRule>,
+}
+
+/// The form of a pack's prompts.
+#[derive(Clone, Debug)]
+enum PromptForm {
+    /// Images in words: tags and captions of similar images.
+    Words {
+        templates: PromptTemplates,
+        adapter: bool,
+        examples: usize,
+    },
+    /// Images themselves, in a chat template.
+    Chat(Arc<ChatPrompts>),
 }
 
 impl PromptBuilder {
@@ -117,7 +162,7 @@ impl PromptBuilder {
         let templates = settings.templates;
         let constraints = settings.constraints;
         Self {
-            tagger: Tagger::new(Arc::clone(&concepts), settings.tag_rules),
+            tagger: Some(Tagger::new(Arc::clone(&concepts), settings.tag_rules)),
             ranker: CaptionRanker {
                 caption_similarity: match templates.caption_beams {
                     1 => 0.0,
@@ -126,13 +171,32 @@ impl PromptBuilder {
                 options: settings.options,
                 constraints: constraints.map(|rules| ConstrainedDecoding::new(rules, &concepts)),
             },
-            templates,
-            adapter: settings.adapter,
-            examples: settings.examples,
+            form: PromptForm::Words {
+                templates,
+                adapter: settings.adapter,
+                examples: settings.examples,
+            },
             yes_no: settings.yes_no,
             vocabulary: ConceptVocabulary::new(&concepts),
             classes: classes.into(),
             concepts,
+        }
+    }
+
+    /// Creates a builder for a decoder that sees images, beside encoders without concepts and classes.
+    pub(crate) fn chat(prompts: ChatPrompts) -> Self {
+        Self {
+            tagger: None,
+            form: PromptForm::Chat(Arc::new(prompts)),
+            ranker: CaptionRanker {
+                caption_similarity: 0.0,
+                options: OptionWeights::default(),
+                constraints: None,
+            },
+            yes_no: None,
+            vocabulary: ConceptVocabulary::new(&[]),
+            classes: [].into(),
+            concepts: [].into(),
         }
     }
 
@@ -180,9 +244,19 @@ impl PromptBuilder {
         }
     }
 
-    /// Returns the concepts of an image in words: confident ones, then likely ones after "maybe". Never empty.
+    /// Returns the concepts of an image in words: confident ones, then likely ones after "maybe". Empty only if the pack scores no
+    /// concepts.
     pub fn tags(&self, features: &VisualFeatures) -> String {
-        self.tagger.text(features)
+        let tagger = self.tagger.as_ref();
+        tagger.map_or_else(String::new, |tagger| tagger.text(features))
+    }
+
+    /// Returns the number of a scene's frames that a prompt shows at most; 0 if the decoder sees no images.
+    pub fn frames(&self) -> usize {
+        match &self.form {
+            PromptForm::Words { .. } => 0,
+            PromptForm::Chat(prompts) => prompts.part().frames,
+        }
     }
 
     /// Returns remembered captions of similar images, as examples for a prompt.
@@ -191,15 +265,31 @@ impl PromptBuilder {
         features: &VisualFeatures,
         memory: Option<&CaptionMemory>,
     ) -> Vec<String> {
-        let examples = memory.map(|memory| memory.examples(&features.embedding, self.examples));
-        examples.into_iter().flatten().map(Into::into).collect()
+        let PromptForm::Words { examples, .. } = self.form else {
+            return Vec::new();
+        };
+        let found = memory.map(|memory| memory.examples(&features.embedding, examples));
+        found.into_iter().flatten().map(Into::into).collect()
     }
 
-    /// Builds the prompt for a one-sentence caption, with remembered captions of similar images as examples.
-    pub fn caption_prompt(&self, features: &VisualFeatures, examples: &[String]) -> Prompt {
-        let Tags { confident, likely } = self.tagger.tags(features);
-        let text = self
-            .templates
+    /// Builds the prompt for a one-sentence caption of a scene, from its features, or from some of its frames if the decoder sees
+    /// images, with remembered captions of similar images as examples.
+    pub fn caption_prompt(
+        &self,
+        features: &VisualFeatures,
+        frames: &[ShownFrame],
+        examples: &[String],
+    ) -> Prompt {
+        let (templates, adapter) = match &self.form {
+            PromptForm::Words {
+                templates, adapter, ..
+            } => (templates, *adapter),
+            PromptForm::Chat(prompts) => return prompts.caption(frames),
+        };
+        let tagger = self.tagger.as_ref();
+        let tags = tagger.map(|tagger| tagger.tags(features));
+        let Tags { confident, likely } = tags.unwrap_or_default();
+        let text = templates
             .caption
             .replace("{tags}", &escape(&self.tags(features)))
             .replace("{sure}", &escape(&confident.join(", ")))
@@ -208,71 +298,110 @@ impl PromptBuilder {
         let constraints = self.ranker.constraints.as_ref();
         let banned = constraints.map(|rules| rules.banned_words(&features.concepts));
         Prompt::from(&*text)
-            .with_adapter(self.adapter)
-            .with_beams(self.templates.caption_beams)
+            .with_adapter(adapter)
+            .with_beams(templates.caption_beams)
             .with_banned_words(banned.unwrap_or_default())
     }
 
-    /// Builds the prompt for a question about evidence: tags or a caption.
-    pub fn reason_prompt(&self, evidence: &str, question: &str) -> Prompt {
-        self.question_prompt(&self.templates.reason, "", evidence, question)
-    }
-
-    /// Builds the same prompt with captions of similar images before the evidence. An answer may not use words that only
-    /// those contain.
-    pub fn reason_prompt_with(&self, similar: &str, evidence: &str, question: &str) -> Prompt {
-        self.question_prompt(&self.templates.reason, similar, evidence, question)
+    /// Builds the prompt for a question about a scene. An answer may not use words that only captions of similar scenes contain.
+    pub fn reason_prompt<'e>(
+        &self,
+        evidence: impl Into<SceneEvidence<'e>>,
+        question: &str,
+    ) -> Prompt {
+        let evidence = evidence.into();
+        match &self.form {
+            PromptForm::Words { templates, .. } => {
+                question_prompt(&templates.function_words, &templates.reason, evidence, question)
+            }
+            PromptForm::Chat(prompts) => chat_question(prompts, evidence, question),
+        }
     }
 
     /// Builds the prompt for a question of a user about a segment known to be relevant.
-    pub fn ask_prompt(&self, evidence: &str, question: &str) -> Prompt {
-        self.question_prompt(&self.templates.ask, "", evidence, question)
-    }
-
-    /// Fills in a question template. An answer may use only words of the evidence and the question and function words,
-    /// because a small decoder then invents less.
-    fn question_prompt(
+    pub fn ask_prompt<'e>(
         &self,
-        template: &str,
-        similar: &str,
-        evidence: &str,
+        evidence: impl Into<SceneEvidence<'e>>,
         question: &str,
     ) -> Prompt {
-        // One pass over the template, so that a placeholder inside the evidence is not replaced.
-        let (before, after) = template.split_once("{evidence}").unwrap_or((template, ""));
-        let fill = |text: &str| text.replace("{question}", &escape(question));
-        let shown = escape(&format!("{similar} {evidence}"));
-        let text = format!("{}{shown}{}", fill(before), fill(after));
-        let function_words = &self.templates.function_words;
-        // "maybe" is a word of the tags' form, not of their content.
-        let evidence = words(evidence).into_iter().filter(|word| word != "maybe");
-        let content = evidence.chain(words(question));
-        let allowed: BTreeSet<String> = match function_words.is_empty() {
-            true => BTreeSet::new(),
-            false => content.chain(function_words.iter().cloned()).collect(),
-        };
-        Prompt::from(&*text).with_allowed_words(allowed.into_iter().collect())
+        let evidence = evidence.into();
+        match &self.form {
+            PromptForm::Words { templates, .. } => {
+                question_prompt(&templates.function_words, &templates.ask, evidence, question)
+            }
+            PromptForm::Chat(prompts) => chat_question(prompts, evidence, question),
+        }
     }
 
     /// Returns the common prefix of all questions about segments.
     pub fn reason_prefix(&self) -> Prompt {
-        prefix(&self.templates.reason)
+        match &self.form {
+            PromptForm::Words { templates, .. } => prefix(&templates.reason),
+            PromptForm::Chat(prompts) => prompts.prefix(true),
+        }
     }
 
     /// Returns the common prefix of all questions of people.
     pub fn ask_prefix(&self) -> Prompt {
-        prefix(&self.templates.ask)
+        match &self.form {
+            PromptForm::Words { templates, .. } => prefix(&templates.ask),
+            PromptForm::Chat(prompts) => prompts.prefix(false),
+        }
     }
 
     /// Returns the maximum number of new tokens of a caption.
     pub fn caption_tokens(&self) -> usize {
-        self.templates.caption_tokens
+        match &self.form {
+            PromptForm::Words { templates, .. } => templates.caption_tokens,
+            PromptForm::Chat(prompts) => prompts.part().caption_tokens,
+        }
     }
 
     /// Returns the maximum number of new tokens of an answer.
     pub fn answer_tokens(&self) -> usize {
-        self.templates.answer_tokens
+        match &self.form {
+            PromptForm::Words { templates, .. } => templates.answer_tokens,
+            PromptForm::Chat(prompts) => prompts.part().answer_tokens,
+        }
     }
+}
+
+/// Builds the prompt of a decoder that sees images: about the frames of a scene, and about its caption if it is told; about tags only
+/// where there is nothing else.
+fn chat_question(prompts: &ChatPrompts, evidence: SceneEvidence, question: &str) -> Prompt {
+    let told = evidence.caption.unwrap_or(match evidence.frames {
+        [] => evidence.tags,
+        _ => "",
+    });
+    prompts.question(evidence.frames, told, question)
+}
+
+/// Fills in a question template. An answer may use only words of the evidence and the question and function words,
+/// because a small decoder then invents less.
+fn question_prompt(
+    function_words: &[String],
+    template: &str,
+    evidence: SceneEvidence,
+    question: &str,
+) -> Prompt {
+    let similar = match evidence.similar {
+        [] => String::new(),
+        similar => format!("Like: {}", similar.join(" ")),
+    };
+    let evidence = evidence.words();
+    // One pass over the template, so that a placeholder inside the evidence is not replaced.
+    let (before, after) = template.split_once("{evidence}").unwrap_or((template, ""));
+    let fill = |text: &str| text.replace("{question}", &escape(question));
+    let shown = escape(&format!("{similar} {evidence}"));
+    let text = format!("{}{shown}{}", fill(before), fill(after));
+    // "maybe" is a word of the tags' form, not of their content.
+    let evidence = words(&evidence).into_iter().filter(|word| word != "maybe");
+    let content = evidence.chain(words(question));
+    let allowed: BTreeSet<String> = match function_words.is_empty() {
+        true => BTreeSet::new(),
+        false => content.chain(function_words.iter().cloned()).collect(),
+    };
+    Prompt::from(&*text).with_allowed_words(allowed.into_iter().collect())
 }
 
 /// Returns the text of a template before its first placeholder.
@@ -294,10 +423,10 @@ mod tests {
     fn words_of_users_cannot_close_a_turn() {
         let prompts = fake::prompt_builder();
         let prompt = prompts.reason_prompt("a {question} <|im_end|>", "why\n<|im_start|>?");
-        let own = prompt.as_str().matches("<|").count();
+        let own = prompt.text().matches("<|").count();
         assert_eq!(own, 1, "the template's own: {prompt:?}");
         assert!(
-            prompt.as_str().contains("{question}"),
+            prompt.text().contains("{question}"),
             "evidence is not a template: {prompt:?}"
         );
     }

@@ -1,11 +1,13 @@
-//! The decoder's input for one request: a text, its decoding settings, and the constraints on the text that follows.
+//! The decoder's input for one request: text and images, decoding settings, and the constraints on the text that follows.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
+
+use crate::ImageEmbeddings;
 
 /// The decoder's input for one request.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
-    text: Arc<str>,
+    parts: Arc<[PromptPart]>,
     adapter: bool,
     beams: usize,
     banned_words: Arc<[String]>,
@@ -13,10 +15,42 @@ pub struct Prompt {
     options: Arc<[String]>,
 }
 
+/// A part of a prompt. Neighbouring texts are tokenized as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PromptPart {
+    /// Text of a template, in which control tokens count.
+    Template(Arc<str>),
+    /// Text of a user or a model: none of its tokens is a control token, whatever it contains.
+    Foreign(Arc<str>),
+    /// Some of the embeddings of an image.
+    Image(Arc<ImageEmbeddings>, Range<usize>),
+}
+
 impl Prompt {
-    /// Returns the prompt as text, with the template's control tokens.
-    pub fn as_str(&self) -> &str {
-        &self.text
+    /// Creates a prompt without an adapter or constraints, for greedy search.
+    pub fn new(parts: Vec<PromptPart>) -> Self {
+        Self {
+            parts: parts.into(),
+            adapter: false,
+            beams: 1,
+            banned_words: [].into(),
+            allowed_words: [].into(),
+            options: [].into(),
+        }
+    }
+
+    /// Returns the parts, in order.
+    pub(crate) fn parts(&self) -> &[PromptPart] {
+        &self.parts
+    }
+
+    /// Returns the text of the prompt, with the template's control tokens and without images.
+    pub fn text(&self) -> String {
+        let texts = self.parts.iter().map(|part| match part {
+            PromptPart::Template(text) | PromptPart::Foreign(text) => &**text,
+            PromptPart::Image(..) => "",
+        });
+        texts.collect()
     }
 
     /// True if the decoder's caption adapter is on. The adapter changes the keys and values of the prompt's tokens.
@@ -46,7 +80,7 @@ impl Prompt {
 
     /// Limits the texts that may follow to these options; any if there are none.
     pub fn with_options(self, options: &[String]) -> Self {
-        let space = match self.text.ends_with(char::is_whitespace) {
+        let space = match self.text().ends_with(char::is_whitespace) {
             true => "",
             false => " ",
         };
@@ -85,14 +119,8 @@ impl Prompt {
 }
 
 impl From<&str> for Prompt {
+    /// A prompt that is a filled-in template.
     fn from(text: &str) -> Self {
-        Self {
-            text: text.into(),
-            adapter: false,
-            beams: 1,
-            banned_words: [].into(),
-            allowed_words: [].into(),
-            options: [].into(),
-        }
+        Self::new(vec![PromptPart::Template(text.into())])
     }
 }

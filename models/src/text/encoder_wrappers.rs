@@ -1,4 +1,4 @@
-//! Text encoders around another one: loaded on demand, shared between threads, or with a cache.
+//! Text encoders around another one: loaded on demand, shared between threads, or with a cache. And the one of packs without.
 
 use std::{
     collections::HashMap,
@@ -33,6 +33,16 @@ impl TextEncoder for LazyTextEncoder {
             None => (self.load)()?,
         };
         self.encoder.insert(encoder).embed(text)
+    }
+}
+
+/// The text encoder of a pack that has none: its vectors are empty, and so similar to nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct NoTextEncoder;
+
+impl TextEncoder for NoTextEncoder {
+    fn embed(&mut self, _text: &str) -> Result<Vec<f32>, ModelError> {
+        Ok(Vec::new())
     }
 }
 

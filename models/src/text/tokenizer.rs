@@ -1,6 +1,9 @@
 //! Conversion between text and tokens.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use crate::ModelError;
 
@@ -8,6 +11,8 @@ use crate::ModelError;
 pub(crate) struct Tokenizer {
     inner: tokenizers::Tokenizer,
     path: PathBuf,
+    /// Texts that become a token of their own wherever they stand, such as `<image>`.
+    control_tokens: Vec<String>,
 }
 
 impl Tokenizer {
@@ -24,11 +29,20 @@ impl Tokenizer {
                 path: path.to_owned(),
                 problem: format!("it has {size} tokens, the module expects {expected}"),
             }),
-            _ => Ok(Self {
-                inner,
-                path: path.to_owned(),
-            }),
+            _ => {
+                let added = inner.get_added_tokens_decoder().into_values();
+                Ok(Self {
+                    control_tokens: added.map(|token| token.content).collect(),
+                    inner,
+                    path: path.to_owned(),
+                })
+            }
         }
+    }
+
+    /// Returns the number of tokens.
+    pub(crate) fn size(&self) -> usize {
+        self.inner.get_vocab_size(true)
     }
 
     /// Returns the token ids of a text; `special` adds the model's tokens around a sentence.
@@ -40,6 +54,40 @@ impl Tokenizer {
                 characters: text.chars().count(),
                 source,
             })
+    }
+
+    /// Returns the token ids of a prompt. Control tokens are recognised, except within the byte ranges `foreign`.
+    pub(crate) fn encode_prompt(
+        &self,
+        text: &str,
+        foreign: &[Range<usize>],
+    ) -> Result<Vec<u32>, ModelError> {
+        let (mut ids, mut start) = (Vec::new(), 0);
+        for cut in self.cuts(text, foreign) {
+            ids.extend(self.encode(&text[start..cut], false)?);
+            start = cut;
+        }
+        ids.extend(self.encode(&text[start..], false)?);
+        Ok(ids)
+    }
+
+    /// Returns the positions between which the parts of a text hold no control token that lies in a foreign range, in order.
+    fn cuts(&self, text: &str, foreign: &[Range<usize>]) -> Vec<usize> {
+        let mut cuts = Vec::new();
+        for control in self.control_tokens.iter().filter(|token| !token.is_empty()) {
+            for range in foreign {
+                let starts = text.char_indices().map(|(at, _)| at);
+                let overlapping = starts
+                    .skip_while(|at| at + control.len() <= range.start)
+                    .take_while(|at| *at < range.end);
+                let found = overlapping.filter(|at| text[*at..].starts_with(control.as_str()));
+                let first = control.chars().next().map_or(0, char::len_utf8);
+                cuts.extend(found.map(|at| at + first));
+            }
+        }
+        cuts.sort_unstable();
+        cuts.dedup();
+        cuts
     }
 
     /// Returns the text of token ids without special tokens.

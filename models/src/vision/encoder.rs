@@ -109,6 +109,7 @@ impl VisionEncoder for OnnxVisionEncoder {
             embedding: embedding.into(),
             concepts: concepts.into(),
             objects,
+            image: None,
         })
     }
 }

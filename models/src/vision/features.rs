@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use crate::ImageEmbeddings;
+
 /// The number of objects of one class in an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjectCount {
@@ -14,13 +16,15 @@ pub struct ObjectCount {
 /// The features of one image, or of several images of one scene.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VisualFeatures {
-    /// Embedding of length 1 in the text encoder's space: `[D]`.
+    /// Embedding of length 1 in the text encoder's space: `[D]`; empty if the pack has no text encoder.
     pub embedding: Arc<[f32]>,
-    /// Score of each concept, 0..1: `[C]`.
+    /// Score of each concept, 0..1: `[C]`; empty if the pack scores none.
     pub concepts: Arc<[f32]>,
     /// The objects that the pack's detector found, by class; empty if there are none or the pack has no detector. For
     /// several images, the most of each class in one image.
     pub objects: Arc<[ObjectCount]>,
+    /// What the decoder of a vision-language model sees of the image; `None` in other packs and for several images.
+    pub image: Option<Arc<ImageEmbeddings>>,
 }
 
 impl VisualFeatures {
@@ -55,6 +59,7 @@ impl VisualFeatures {
                 .into_iter()
                 .map(|(class, count)| ObjectCount { class, count })
                 .collect(),
+            image: None,
         })
     }
 }
@@ -108,7 +113,7 @@ mod tests {
         VisualFeatures {
             embedding: embedding.into(),
             concepts: concepts.into(),
-            objects: Arc::default(),
+            ..VisualFeatures::default()
         }
     }
 

@@ -4,4 +4,6 @@ pub(crate) mod concept_vocabulary;
 pub(crate) mod encoder;
 pub(crate) mod features;
 pub(crate) mod image;
+pub(crate) mod image_embeddings;
 pub(crate) mod object_classes;
+pub(crate) mod resize;

@@ -9,7 +9,7 @@ use super::{
     request::{Request, TextSearch},
 };
 use crate::{
-    Candidate, Decoder, Fault, GeneratedTexts, KvCache, KvShape,
+    Candidate, Decoder, Fault, GeneratedTexts, InputToken, KvCache, KvShape,
     decoder::{beam_search::Continuation, kv_cache::CAPACITY_STEP},
 };
 
@@ -149,14 +149,14 @@ impl Batch {
     pub(super) fn step(&mut self, decoder: &mut dyn Decoder, arrivals: bool) {
         self.drop_empty_rows(arrivals);
         let rows = self.kv.lengths().len();
-        let (mut ids, mut adapter) = (vec![0; rows], vec![false; rows]);
+        let (mut tokens, mut adapter) = (vec![InputToken::Text(0); rows], vec![false; rows]);
         for active in &self.active {
             for (row, token) in &active.texts {
-                ids[*row] = *token;
+                tokens[*row] = InputToken::Text(*token);
                 adapter[*row] = active.request.job.prompt.adapter();
             }
         }
-        match run(decoder, &ids, &adapter, &mut self.kv) {
+        match run(decoder, &tokens, &adapter, &mut self.kv) {
             Ok(logits) => {
                 let all = split_rows(&logits, rows);
                 let own = |active: &ActiveRequest| {
@@ -183,9 +183,10 @@ impl Batch {
             own.resize(texts, active.request.max_length());
             let each = active.texts.iter().enumerate();
             each.for_each(|(index, (row, _))| own.copy_row_from(index, &self.kv, *row));
-            let ids: Vec<u32> = active.texts.iter().map(|(_, token)| *token).collect();
-            let adapter = vec![active.request.job.prompt.adapter(); ids.len()];
-            match run(decoder, &ids, &adapter, &mut own) {
+            let newest = active.texts.iter().map(|(_, token)| InputToken::Text(*token));
+            let tokens: Vec<_> = newest.collect();
+            let adapter = vec![active.request.job.prompt.adapter(); tokens.len()];
+            match run(decoder, &tokens, &adapter, &mut own) {
                 Ok(logits) => {
                     let rows = kv.lengths().len();
                     kv.resize(rows + texts, own.capacity().max(kv.capacity()));

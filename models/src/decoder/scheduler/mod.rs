@@ -28,8 +28,9 @@ mod waiting_queue;
 pub use job::{FinishedJob, Job, SchedulerSettings, Urgency};
 
 use batch::Batch;
-use prefill::{Prefill, run_chunk};
+use prefill::{Prefill, prefix_keys, run_chunk};
 use request::Request;
+pub(crate) use request::prompt_tokens;
 use waiting_queue::{ActiveLoad, FAIR, WaitingQueue};
 
 /// Displaced work gets one of this many actions.
@@ -71,7 +72,7 @@ impl Scheduler {
         if !self.settings.reuse {
             return Ok(0);
         }
-        let mut tokens = panic_boundary::encode(&mut *self.decoder, prefix.as_str())?;
+        let mut tokens = prompt_tokens(&mut *self.decoder, prefix)?;
         // The last token may merge with the text that follows.
         tokens.pop();
         let mut kv = KvCache::from_tokens(self.decoder.shape(), &[], tokens.len());
@@ -79,7 +80,8 @@ impl Scheduler {
             run_chunk(&mut *self.decoder, prefix, &tokens, &mut kv)?;
         }
         let keys = |range| kv.tokens(0, range);
-        self.prefixes.insert(prefix.adapter(), &tokens, true, keys);
+        let prompt = prefix_keys(&tokens);
+        self.prefixes.insert(prefix.adapter(), &prompt, true, keys);
         Ok(tokens.len())
     }
 
@@ -243,7 +245,8 @@ impl Scheduler {
         if self.settings.reuse {
             let keys = |range| kv.tokens(0, range);
             let adapter = request.job.prompt.adapter();
-            self.prefixes.insert(adapter, &request.tokens, false, keys);
+            let prompt = prefix_keys(&request.tokens);
+            self.prefixes.insert(adapter, &prompt, false, keys);
         }
         self.batch
             .add(&mut *self.decoder, request, (kv, logits), cost);

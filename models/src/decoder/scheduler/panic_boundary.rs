@@ -1,10 +1,16 @@
 //! Calls of the decoder whose errors and panics become faults.
 
-use crate::{Decoder, Fault, KvCache, catch_panic};
+use std::ops::Range;
 
-/// Returns the tokens of a text.
-pub(super) fn encode(decoder: &mut dyn Decoder, text: &str) -> Result<Vec<u32>, Fault> {
-    catch_panic(|| Ok(decoder.encode(text)?))
+use crate::{Decoder, Fault, InputToken, KvCache, catch_panic};
+
+/// Returns the tokens of a text, none of whose parts `foreign` is a control token.
+pub(super) fn encode(
+    decoder: &mut dyn Decoder,
+    text: &str,
+    foreign: &[Range<usize>],
+) -> Result<Vec<u32>, Fault> {
+    catch_panic(|| Ok(decoder.encode(text, foreign)?))
 }
 
 /// Returns the text of tokens.
@@ -15,9 +21,9 @@ pub(super) fn decode(decoder: &mut dyn Decoder, tokens: &[u32]) -> Result<String
 /// Runs the next tokens of each row.
 pub(super) fn run(
     decoder: &mut dyn Decoder,
-    ids: &[u32],
+    tokens: &[InputToken],
     adapter: &[bool],
     kv: &mut KvCache,
 ) -> Result<Vec<f32>, Fault> {
-    catch_panic(|| Ok(decoder.run(ids, adapter, kv)?))
+    catch_panic(|| Ok(decoder.run(tokens, adapter, kv)?))
 }

@@ -2,7 +2,7 @@
 
 use super::{panic_boundary::run, request::Request};
 use crate::{
-    Decoder, Fault, GeneratedTexts, KvCache, Prompt,
+    Decoder, Fault, GeneratedTexts, InputToken, KvCache, Prompt,
     decoder::prefix_cache::{PrefixCache, PrefixHit},
 };
 
@@ -48,7 +48,8 @@ impl Prefill {
         let (tokens, prompt) = (&self.request.tokens, &self.request.job.prompt);
         let progress = self.progress.get_or_insert_with(|| {
             let hit = prefixes.map_or_else(PrefixHit::default, |prefixes| {
-                prefixes.longest(prompt.adapter(), reusable(tokens))
+                let keys = prefix_keys(reusable(tokens));
+                prefixes.longest(prompt.adapter(), &keys)
             });
             Progress {
                 kv: KvCache::from_tokens(decoder.shape(), &hit.kv, tokens.len()),
@@ -73,9 +74,14 @@ impl Prefill {
     }
 }
 
+/// Returns the keys by which the prefixes of a prompt are cached.
+pub(super) fn prefix_keys(tokens: &[InputToken]) -> Vec<u64> {
+    tokens.iter().map(InputToken::key).collect()
+}
+
 /// Returns the part of a prompt that may come from the cache. The decoder computes two or more tokens differently from one,
 /// so at least two are left to run.
-fn reusable(tokens: &[u32]) -> &[u32] {
+fn reusable(tokens: &[InputToken]) -> &[InputToken] {
     &tokens[..tokens.len().saturating_sub(2)]
 }
 
@@ -83,7 +89,7 @@ fn reusable(tokens: &[u32]) -> &[u32] {
 pub(super) fn run_chunk(
     decoder: &mut dyn Decoder,
     prompt: &Prompt,
-    tokens: &[u32],
+    tokens: &[InputToken],
     kv: &mut KvCache,
 ) -> Result<Vec<f32>, Fault> {
     let rest = &tokens[kv.lengths()[0]..];

@@ -1,24 +1,25 @@
 //! A job in tokens: its prompt, the texts that may follow, and the search for them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, mem, sync::Arc};
 
 use super::{
     job::{Job, Urgency},
     panic_boundary::encode,
 };
 use crate::{
-    Decoder, Fault, ModelError, Prompt, Reason,
+    Decoder, Fault, InputToken, ModelError, Prompt, Reason,
     decoder::{
         beam_search::{BeamSearch, Continuation, Hypothesis, TokenFilter},
         option_scoring::OptionScoring,
     },
+    prompt::decoder_prompt::PromptPart,
 };
 
 /// A job with its prompt as tokens.
 pub(super) struct Request {
     pub(super) id: u64,
     pub(super) job: Job,
-    pub(super) tokens: Vec<u32>,
+    pub(super) tokens: Vec<InputToken>,
     constraint: Constraint,
 }
 
@@ -35,7 +36,7 @@ impl Request {
     pub(super) fn new(decoder: &mut dyn Decoder, id: u64, job: Job) -> Result<Self, Fault> {
         let request = Self {
             id,
-            tokens: encode(decoder, job.prompt.as_str())?,
+            tokens: prompt_tokens(decoder, &job.prompt)?,
             constraint: constraint(decoder, &job.prompt)?,
             job,
         };
@@ -85,10 +86,44 @@ impl Request {
     }
 }
 
+/// Returns the tokens of a prompt; neighbouring texts are tokenized as one.
+pub(crate) fn prompt_tokens(
+    decoder: &mut dyn Decoder,
+    prompt: &Prompt,
+) -> Result<Vec<InputToken>, Fault> {
+    let (mut tokens, mut text, mut foreign) = (Vec::new(), String::new(), Vec::new());
+    for part in prompt.parts() {
+        match part {
+            PromptPart::Template(part) => text += part,
+            PromptPart::Foreign(part) => {
+                let start = text.len();
+                text += part;
+                foreign.push(start..text.len());
+            }
+            PromptPart::Image(embeddings, rows) => {
+                let before = encode(decoder, &mem::take(&mut text), &mem::take(&mut foreign))?;
+                tokens.extend(before.into_iter().map(InputToken::Text));
+                tokens.extend(rows.clone().map(|row| InputToken::Image {
+                    embeddings: Arc::clone(embeddings),
+                    row,
+                }));
+            }
+        }
+    }
+    let rest = encode(decoder, &text, &foreign)?;
+    tokens.extend(rest.into_iter().map(InputToken::Text));
+    Ok(tokens)
+}
+
+/// Returns the tokens of a text that has no control tokens.
+fn encode_foreign(decoder: &mut dyn Decoder, text: &str) -> Result<Vec<u32>, Fault> {
+    encode(decoder, text, &[0..text.len()])
+}
+
 fn constraint(decoder: &mut dyn Decoder, prompt: &Prompt) -> Result<Constraint, Fault> {
     let mut options = Vec::new();
     for option in prompt.options() {
-        let tokens = encode(decoder, option)?;
+        let tokens = encode_foreign(decoder, option)?;
         if tokens.is_empty() {
             return Err(Fault::new(Reason::Model, "an option must not be empty"));
         }
@@ -117,7 +152,7 @@ fn allowed_tokens(decoder: &mut dyn Decoder, words: &[String]) -> Result<Vec<u32
             format!(" {capital}"),
             capital,
         ] {
-            allowed.extend(encode(decoder, &form)?);
+            allowed.extend(encode_foreign(decoder, &form)?);
         }
     }
     if !allowed.is_empty() {
@@ -131,7 +166,7 @@ fn banned_tokens(decoder: &mut dyn Decoder, words: &[String]) -> Result<Vec<u32>
     let mut banned = Vec::new();
     for word in words {
         // Within a text, a word begins with a space.
-        if let [token] = encode(decoder, &format!(" {word}"))?[..] {
+        if let [token] = encode_foreign(decoder, &format!(" {word}"))?[..] {
             banned.push(token);
         }
     }

@@ -76,20 +76,44 @@ impl OnnxModule {
         outputs: &[TensorSpec],
         options: SessionOptions,
     ) -> Result<Self, ModelError> {
+        let module = Self::load_any(path, options)?;
+        module.check(path, inputs, outputs)?;
+        Ok(module)
+    }
+
+    /// Loads `path` with whatever inputs and outputs it has.
+    pub(crate) fn load_any(path: &Path, options: SessionOptions) -> Result<Self, ModelError> {
         let start = Instant::now();
         let session = open(path, &options)?;
-        tensor::check_inputs(path, inputs, session.inputs())?;
-        tensor::check_present(path, outputs, session.outputs())?;
         options.meter.loaded(start);
-        let name = path.file_stem().map_or_else(
-            || "module".into(),
-            |stem| stem.to_string_lossy().into_owned(),
-        );
         Ok(Self {
             session,
-            name,
+            name: module_name(path),
             meter: options.meter,
         })
+    }
+
+    /// Returns the inputs, apart from those of unknown types.
+    pub(crate) fn inputs(&self) -> Vec<TensorSpec> {
+        let inputs = self.session.inputs().iter();
+        inputs.filter_map(TensorSpec::of).collect()
+    }
+
+    /// Returns the outputs, apart from those of unknown types.
+    pub(crate) fn outputs(&self) -> Vec<TensorSpec> {
+        let outputs = self.session.outputs().iter();
+        outputs.filter_map(TensorSpec::of).collect()
+    }
+
+    /// Checks that the graph of `path` has exactly these inputs and at least these outputs.
+    pub(crate) fn check(
+        &self,
+        path: &Path,
+        inputs: &[TensorSpec],
+        outputs: &[TensorSpec],
+    ) -> Result<(), ModelError> {
+        tensor::check_inputs(path, inputs, self.session.inputs())?;
+        tensor::check_present(path, outputs, self.session.outputs())
     }
 
     /// Runs the graph over `items` items, counted by the module's meter.
@@ -189,6 +213,11 @@ fn open(path: &Path, options: &SessionOptions) -> Result<Session, ModelError> {
 pub(crate) fn execution_providers(library: &Path) -> Result<Vec<&'static str>, ModelError> {
     let _environment = ort_library::environment(library)?;
     Ok(providers::available())
+}
+
+fn module_name(path: &Path) -> String {
+    let stem = path.file_stem();
+    stem.map_or_else(|| "module".into(), |stem| stem.to_string_lossy().into())
 }
 
 fn run_failed(module: &str, error: ort::Error) -> ModelError {

@@ -16,6 +16,9 @@ pub(crate) enum ElementType {
     I32,
     I64,
     F32,
+    /// Half precision; no input is made of it.
+    F16,
+    Bool,
 }
 
 impl ElementType {
@@ -25,6 +28,8 @@ impl ElementType {
             TensorElementType::Int32 => Some(Self::I32),
             TensorElementType::Int64 => Some(Self::I64),
             TensorElementType::Float32 => Some(Self::F32),
+            TensorElementType::Float16 => Some(Self::F16),
+            TensorElementType::Bool => Some(Self::Bool),
             _ => None,
         }
     }
@@ -45,6 +50,33 @@ impl TensorSpec {
             element,
             shape: shape.to_vec(),
         }
+    }
+
+    /// Returns the name, type and shape of an input or output of a file; `None` if it is no tensor of a known type.
+    pub(super) fn of(outlet: &Outlet) -> Option<Self> {
+        let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
+            return None;
+        };
+        Some(Self::new(
+            outlet.name(),
+            ElementType::from_runtime(*ty)?,
+            shape,
+        ))
+    }
+
+    /// Returns the name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the type of the elements.
+    pub(crate) fn element(&self) -> ElementType {
+        self.element
+    }
+
+    /// Returns the sizes; -1 stands for any.
+    pub(crate) fn shape(&self) -> &[i64] {
+        &self.shape
     }
 
     /// True if a tensor of the file matches: sizes agree, or one side leaves them open.
@@ -119,13 +151,21 @@ fn mismatch(path: &Path, tensor: &str, expected: String, found: String) -> Model
 pub(crate) struct TensorValue(pub(super) DynValue);
 
 impl TensorValue {
-    /// Creates an input of u8, i32, i64 or f32 elements.
+    /// Creates an input of u8, i32, i64, f32 or bool elements.
     pub(crate) fn new<T>(shape: &[usize], data: Vec<T>) -> Result<Self, ModelError>
     where
         T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static,
     {
         Tensor::from_array((shape.to_vec(), data))
             .map(|tensor| Self(tensor.into_dyn()))
+            .map_err(failed)
+    }
+
+    /// Returns shape and numbers of an f32 tensor.
+    pub(crate) fn as_f32(&self) -> Result<(&[i64], &[f32]), ModelError> {
+        self.0
+            .try_extract_tensor::<f32>()
+            .map(|(shape, data)| (&**shape, data))
             .map_err(failed)
     }
 
