@@ -284,7 +284,9 @@ pub enum ModelError {
         context: usize,
     },
     /// Image embeddings that are not as many as their image needs.
-    #[error("the vision encoder returned {found} embeddings for an image that takes {expected} tokens; its files do not belong together")]
+    #[error(
+        "the vision encoder returned {found} embeddings for an image that takes {expected} tokens; its files do not belong together"
+    )]
     ImageTokens {
         /// Tokens of the image.
         expected: usize,
@@ -292,7 +294,9 @@ pub enum ModelError {
         found: usize,
     },
     /// Image embeddings of another width than the decoder's.
-    #[error("the vision encoder returned embeddings of {found} numbers, the decoder takes {expected}; their files do not belong together")]
+    #[error(
+        "the vision encoder returned embeddings of {found} numbers, the decoder takes {expected}; their files do not belong together"
+    )]
     EmbeddingWidth {
         /// Numbers of the decoder's embeddings.
         expected: usize,

@@ -58,7 +58,11 @@ impl Drafter {
         let draft = memory.and_then(|memory| memory.draft(&features.embedding, &features.concepts));
         let examples = self.prompts.examples(features, memory);
         MemoryMatch {
-            prompt: self.prompts.caption_prompt(features, &examples),
+            prompt: self.prompts.caption_prompt(
+                features,
+                &segment.shown_frames(self.prompts.frames()),
+                &examples,
+            ),
             draft: draft.map(str::to_owned),
             examples: examples.into(),
         }

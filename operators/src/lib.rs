@@ -11,7 +11,7 @@
 //! - [`offload`], `batch_worker`, [`circuit_breaker`]: models on threads beside the graph
 //! - [`intake`], [`sampling_grid`], [`sample`], [`encode`], [`segment`]: from sources to segments
 //! - [`request`], [`draft`], [`caption`], [`reason`], [`summary`]: the branches, and their requests to the decoder
-//! - [`seen_objects`], `stretch`: what the detector counted, and times as text
+//! - [`shown_frames`], [`seen_objects`], `stretch`: the frames that a prompt shows, what the detector counted, and times as text
 //! - [`qa`]: questions of users about the stored segments
 //! - [`decode`], `decoder_worker`, `text_worker`: from requests to texts, by one decoder and one text encoder
 //! - [`answer_changes`], [`index`], [`retention`], [`seal`]: results, rows, and the moment when they are final
@@ -53,6 +53,7 @@ pub mod sampling_grid;
 pub mod seal;
 pub mod seen_objects;
 pub mod segment;
+pub mod shown_frames;
 pub mod signature;
 pub mod spec;
 pub mod standing;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use atom_models::{Fault, Prompt, PromptBuilder, Reason};
+use atom_models::{Fault, PromptBuilder, Reason, SceneEvidence};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -258,9 +258,8 @@ impl ReasonNode {
         if let Some(question) = &self.by_code {
             return self.known_request(segment, question.answer(segment, None, prompts));
         }
-        let evidence = prompts.tags(&segment.features);
-        let prompt = self.prompt("", &evidence, prompts);
-        self.request(segment, Ok(RequestInput::Prompt(prompt)))
+        let input = self.prompt(segment, None, &[], prompts);
+        self.request(segment, Ok(input))
     }
 
     /// Returns the request about the frames of a segment and its caption, with captions of similar segments as further
@@ -281,21 +280,27 @@ impl ReasonNode {
                 format!("there is no caption: {}", failure.fault),
             )
         };
-        let prompt = caption.as_ref().map(|caption| {
-            let tags = prompts.tags(&segment.features);
-            let like = match examples.is_empty() {
-                true => String::new(),
-                false => format!("Like: {}", examples.join(" ")),
-            };
-            RequestInput::Prompt(self.prompt(&like, &format!("{tags}. {}", caption.text), prompts))
-        });
-        self.request(segment, prompt.map_err(missing))
+        let input = caption
+            .as_ref()
+            .map(|caption| self.prompt(segment, Some(&caption.text), examples, prompts));
+        self.request(segment, input.map_err(missing))
     }
 
-    fn prompt(&self, like: &str, evidence: &str, prompts: &PromptBuilder) -> Prompt {
-        prompts
-            .reason_prompt_with(like, evidence, &self.ask)
-            .with_options(&self.allowed_answers)
+    fn prompt(
+        &self,
+        segment: &Segment,
+        caption: Option<&str>,
+        similar: &[String],
+        prompts: &PromptBuilder,
+    ) -> RequestInput {
+        let evidence = SceneEvidence {
+            tags: &prompts.tags(&segment.features),
+            caption,
+            similar,
+            frames: &segment.shown_frames(prompts.frames()),
+        };
+        let prompt = prompts.reason_prompt(evidence, &self.ask);
+        RequestInput::Prompt(prompt.with_options(&self.allowed_answers))
     }
 
     fn known_request(&self, segment: &Arc<Segment>, answer: String) -> Option<Request> {

@@ -210,12 +210,12 @@ fn evaluated_frames(count: usize) -> Vec<usize> {
     let all = play_all(&video, numbered_video::SIZE).frames;
     assert_eq!(all.len(), count);
     let numbers: Vec<_> = sampled
-        .images
+        .frames
         .iter()
-        .map(numbered_video::read_number)
+        .map(|frame| numbered_video::read_number(&frame.image))
         .collect();
-    for (number, image) in numbers.iter().zip(&sampled.images) {
-        assert_eq!(*image, *all[*number].1, "frame {number} of {count}");
+    for (number, frame) in numbers.iter().zip(&sampled.frames) {
+        assert_eq!(frame.image, *all[*number].1, "frame {number} of {count}");
     }
     numbers
 }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use atom_models::{
-    GeneratedTexts, Job, KvCache, Pack, Prompt, PromptBuilder, Scheduler, SchedulerSettings,
-    Urgency, VisualFeatures,
+    GeneratedTexts, InputToken, Job, KvCache, Pack, Prompt, PromptBuilder, Scheduler,
+    SchedulerSettings, Urgency, VisualFeatures,
 };
 use atom_tests::pack_cache;
 
@@ -34,7 +34,7 @@ fn caption(prompts: &PromptBuilder, columns: &[usize]) -> Prompt {
         concepts: concepts.into(),
         ..VisualFeatures::default()
     };
-    prompts.caption_prompt(&features, &[])
+    prompts.caption_prompt(&features, &[], &[])
 }
 
 /// Returns caption and question prompts of different lengths, some with a common prefix.
@@ -116,7 +116,8 @@ fn a_sequence_without_the_adapter_is_unchanged_in_a_batch_with_the_adapter() {
     let pack = pack();
     let mut decoder = pack.decoder(Arc::default()).unwrap();
     let shape = decoder.shape();
-    let tokens = decoder.encode("A dog runs over the").unwrap();
+    let tokens = decoder.encode("A dog runs over the", &[]).unwrap();
+    let tokens: Vec<_> = tokens.into_iter().map(InputToken::Text).collect();
     let mut run = |adapter: bool| {
         let mut kv = KvCache::from_tokens(shape, &[], 0);
         let logits = decoder.run(&tokens, &[adapter], &mut kv).unwrap();
@@ -128,8 +129,12 @@ fn a_sequence_without_the_adapter_is_unchanged_in_a_batch_with_the_adapter() {
     both.resize(2, adapted.capacity());
     both.copy_row_from(0, &adapted, 0);
     both.copy_row_from(1, &plain, 0);
-    let beside = decoder.run(&[7, 7], &[true, false], &mut both).unwrap();
+    let beside = decoder
+        .run(&[7, 7].map(InputToken::Text), &[true, false], &mut both)
+        .unwrap();
     let mut alone = plain;
-    let alone = decoder.run(&[7], &[false], &mut alone).unwrap();
+    let alone = decoder
+        .run(&[InputToken::Text(7)], &[false], &mut alone)
+        .unwrap();
     assert_eq!(beside[alone.len()..], alone);
 }

@@ -83,7 +83,7 @@ fn questions(scheduler: &mut Scheduler, pack: &Pack) -> usize {
     ];
     let asks = ["Is there a person?", "Is there a car?", "What can be seen?"];
     for (n, (seen, ask)) in (0..).zip(seen.iter().flat_map(|seen| asks.map(|ask| (seen, ask)))) {
-        let prompt = pack.prompts().reason_prompt(seen, ask);
+        let prompt = pack.prompts().reason_prompt(*seen, ask);
         submit(scheduler, n, prompt, Urgency::Recording);
     }
     finish(scheduler)

@@ -311,24 +311,26 @@ impl PromptBuilder {
     ) -> Prompt {
         let evidence = evidence.into();
         match &self.form {
-            PromptForm::Words { templates, .. } => {
-                question_prompt(&templates.function_words, &templates.reason, evidence, question)
-            }
+            PromptForm::Words { templates, .. } => question_prompt(
+                &templates.function_words,
+                &templates.reason,
+                evidence,
+                question,
+            ),
             PromptForm::Chat(prompts) => chat_question(prompts, evidence, question),
         }
     }
 
     /// Builds the prompt for a question of a user about a segment known to be relevant.
-    pub fn ask_prompt<'e>(
-        &self,
-        evidence: impl Into<SceneEvidence<'e>>,
-        question: &str,
-    ) -> Prompt {
+    pub fn ask_prompt<'e>(&self, evidence: impl Into<SceneEvidence<'e>>, question: &str) -> Prompt {
         let evidence = evidence.into();
         match &self.form {
-            PromptForm::Words { templates, .. } => {
-                question_prompt(&templates.function_words, &templates.ask, evidence, question)
-            }
+            PromptForm::Words { templates, .. } => question_prompt(
+                &templates.function_words,
+                &templates.ask,
+                evidence,
+                question,
+            ),
             PromptForm::Chat(prompts) => chat_question(prompts, evidence, question),
         }
     }

@@ -33,7 +33,11 @@ impl ImageEmbeddings {
     ///
     /// # Errors
     /// If the numbers are not as many as the tiles need, or are not finite.
-    pub(crate) fn new(width: usize, values: Vec<f32>, tiles: Vec<Tile>) -> Result<Self, ModelError> {
+    pub(crate) fn new(
+        width: usize,
+        values: Vec<f32>,
+        tiles: Vec<Tile>,
+    ) -> Result<Self, ModelError> {
         let tokens: usize = tiles.iter().map(|tile| tile.tokens).sum();
         if width == 0 || values.len() != tokens * width {
             return Err(ModelError::ImageTokens {
@@ -46,7 +50,9 @@ impl ImageEmbeddings {
         }
         let mut hasher = DefaultHasher::new();
         tiles.hash(&mut hasher);
-        values.iter().for_each(|value| hasher.write_u32(value.to_bits()));
+        values
+            .iter()
+            .for_each(|value| hasher.write_u32(value.to_bits()));
         Ok(Self {
             width,
             values,
@@ -98,7 +104,7 @@ impl Eq for ImageEmbeddings {}
 /// A frame as a prompt shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShownFrame {
-    /// Media time since the first frame shown, in milliseconds.
+    /// Media time since the start of the scene, in milliseconds.
     pub at_ms: u64,
     /// What the decoder sees of it.
     pub embeddings: Arc<ImageEmbeddings>,
@@ -116,7 +122,10 @@ mod tests {
     #[test]
     fn equal_embeddings_have_equal_keys() {
         let embeddings = |values: [f32; 4]| ImageEmbeddings::new(2, values.to_vec(), vec![WHOLE]);
-        let (a, b) = (embeddings([1.0, 2.0, 3.0, 4.0]).unwrap(), embeddings([1.0, 2.0, 3.0, 5.0]).unwrap());
+        let (a, b) = (
+            embeddings([1.0, 2.0, 3.0, 4.0]).unwrap(),
+            embeddings([1.0, 2.0, 3.0, 5.0]).unwrap(),
+        );
         assert_eq!(a.key(), a.clone().key());
         assert_ne!(a.key(), b.key());
         assert_eq!((a.tokens(), a.row(1)), (2, &[3.0, 4.0][..]));

@@ -211,7 +211,10 @@ mod tests {
     /// First digits of the SHA-256 of an image's pixels.
     fn digest(image: &Image) -> String {
         let digest = Sha256::digest(image.pixels());
-        digest[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+        digest[..6]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     #[test]

@@ -34,7 +34,11 @@ impl ChatPrompts {
     ///
     /// # Errors
     /// If the template cannot be read, fails, or shows no images.
-    pub(crate) fn read(template: &Path, model: Idefics3, part: VlmPart) -> Result<Self, ModelError> {
+    pub(crate) fn read(
+        template: &Path,
+        model: Idefics3,
+        part: VlmPart,
+    ) -> Result<Self, ModelError> {
         let template = ChatTemplate::read(template)?;
         let forms = (0..=part.frames).map(|count| form(&template, count));
         Ok(Self {
@@ -92,10 +96,17 @@ impl ChatPrompts {
         for piece in pieces {
             match (piece, media) {
                 (Piece::Text(text), _) => parts.push(PromptPart::Template(text.as_str().into())),
-                (Piece::Instruction, _) => parts.push(PromptPart::Foreign(instruction.as_str().into())),
+                (Piece::Instruction, _) => {
+                    parts.push(PromptPart::Foreign(instruction.as_str().into()))
+                }
                 (Piece::Media, Media::Video) => parts.extend(self.model.show_video(shown)),
                 (Piece::Media, Media::Images(_)) => {
-                    parts.extend(images.next().into_iter().flat_map(|image| self.model.show_image(image)));
+                    parts.extend(
+                        images
+                            .next()
+                            .into_iter()
+                            .flat_map(|image| self.model.show_image(image)),
+                    );
                 }
             }
         }

@@ -58,7 +58,9 @@ impl<'p> ChatTemplate<'p> {
     /// # Errors
     /// If the file cannot be read, or its template cannot be parsed.
     pub(crate) fn read(path: &'p Path) -> Result<Self, ModelError> {
-        let json = path.extension().is_some_and(|extension| extension == "json");
+        let json = path
+            .extension()
+            .is_some_and(|extension| extension == "json");
         let text = match json {
             true => ConfigFile::read(path)?.text("/chat_template")?.to_owned(),
             false => std::fs::read_to_string(path).map_err(|source| ModelError::Io {
@@ -82,7 +84,9 @@ impl<'p> ChatTemplate<'p> {
         environment.set_fuel(Some(FUEL));
         environment.set_unknown_method_callback(unknown_method_callback);
         environment.add_function("raise_exception", raise_exception);
-        environment.add_template_owned("chat", text).map_err(failed)?;
+        environment
+            .add_template_owned("chat", text)
+            .map_err(failed)?;
         Ok(Self { path, environment })
     }
 
@@ -198,13 +202,22 @@ mod tests {
     #[test]
     fn a_template_that_fails_or_never_ends_is_an_error() {
         for (template, reason) in [
-            ("{{ raise_exception('no images, please') }}", "no images, please"),
-            ("{% for a in range(10000) %}{% for b in range(10000) %}{{ a }}{% endfor %}{% endfor %}", "fuel"),
+            (
+                "{{ raise_exception('no images, please') }}",
+                "no images, please",
+            ),
+            (
+                "{% for a in range(10000) %}{% for b in range(10000) %}{{ a }}{% endfor %}{% endfor %}",
+                "fuel",
+            ),
             ("{% if %}", "syntax error"),
             ("nothing", "exactly once"),
         ] {
             let error = crate::error_chain(&render(template, Media::Images(1)).unwrap_err());
-            assert!(error.contains("t.jinja") && error.contains(reason), "{error}");
+            assert!(
+                error.contains("t.jinja") && error.contains(reason),
+                "{error}"
+            );
         }
     }
 }

@@ -23,8 +23,8 @@ const WHOLE_IMAGE: &str = "<global-img>";
 
 /// The names of the numbers of frames that a prompt can show.
 const NUMBERS: [&str; 17] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen",
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen",
 ];
 
 /// The sizes of a model of this architecture.
@@ -76,8 +76,9 @@ impl Idefics3 {
             return Err(processor.wrong("/size/longest_edge", "at most 8192"));
         }
         let resample = processor.number_or("/resample", 1.0)?;
-        let filter = Filter::from_pil(resample as u64)
-            .ok_or_else(|| processor.wrong("/resample", "1 (Lanczos), 2 (bilinear) or 3 (bicubic)"))?;
+        let filter = Filter::from_pil(resample as u64).ok_or_else(|| {
+            processor.wrong("/resample", "1 (Lanczos), 2 (bilinear) or 3 (bicubic)")
+        })?;
         let scale = processor.number_or("/rescale_factor", 1.0 / 255.0)?;
         let mean = processor.channels_or("/image_mean", 0.5)?;
         let deviation = processor.channels_or("/image_std", 0.5)?;
@@ -124,12 +125,20 @@ impl Idefics3 {
     }
 
     /// Appends the tile of an image whose upper left corner is at `corner`.
-    fn push(&self, pixels: &mut PixelTiles, image: &Image, corner: (u32, u32), place: Option<(u32, u32)>) {
+    fn push(
+        &self,
+        pixels: &mut PixelTiles,
+        image: &Image,
+        corner: (u32, u32),
+        place: Option<(u32, u32)>,
+    ) {
         let (left, top) = corner;
         for (channel, levels) in self.levels.iter().enumerate() {
             for y in top..top + self.tile {
                 let row = &image.row(y)[left as usize * 3..][..self.tile as usize * 3];
-                let values = row.chunks_exact(3).map(|pixel| levels[usize::from(pixel[channel])]);
+                let values = row
+                    .chunks_exact(3)
+                    .map(|pixel| levels[usize::from(pixel[channel])]);
                 pixels.values.extend(values);
             }
         }
@@ -179,7 +188,11 @@ impl Idefics3 {
         ))];
         for frame in frames {
             let seconds = frame.at_ms / 1000;
-            parts.push(template(&format!("\nFrame from {:02}:{:02}:", seconds / 60, seconds % 60)));
+            parts.push(template(&format!(
+                "\nFrame from {:02}:{:02}:",
+                seconds / 60,
+                seconds % 60
+            )));
             parts.extend(self.show_image(frame));
         }
         parts.push(template("\n\n"));

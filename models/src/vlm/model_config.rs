@@ -57,7 +57,9 @@ impl ConfigFile {
     pub(crate) fn number_or(&self, pointer: &str, default: f64) -> Result<f64, ModelError> {
         match self.find(pointer) {
             None => Ok(default),
-            Some(value) => value.as_f64().ok_or_else(|| self.wrong(pointer, "a number")),
+            Some(value) => value
+                .as_f64()
+                .ok_or_else(|| self.wrong(pointer, "a number")),
         }
     }
 
@@ -128,7 +130,9 @@ mod tests {
 
     #[test]
     fn reads_members_by_path() {
-        let config = file(r#"{"a": {"n": 3, "m": [0.5, 1, 2]}, "eos": [2, 7], "one": 5, "none": null, "t": "x"}"#);
+        let config = file(
+            r#"{"a": {"n": 3, "m": [0.5, 1, 2]}, "eos": [2, 7], "one": 5, "none": null, "t": "x"}"#,
+        );
         assert_eq!(config.size("/a/n").unwrap(), 3);
         assert_eq!(config.channels_or("/a/m", 0.0).unwrap(), [0.5, 1.0, 2.0]);
         assert_eq!(config.channels_or("/a/q", 0.5).unwrap(), [0.5; 3]);
@@ -142,7 +146,10 @@ mod tests {
     fn a_wrong_member_is_named_with_what_was_expected() {
         let config = file(r#"{"n": -1}"#);
         let error = config.size("/n").unwrap_err().to_string();
-        assert!(error.contains("/n must be a whole number, at least 1, found -1"), "{error}");
+        assert!(
+            error.contains("/n must be a whole number, at least 1, found -1"),
+            "{error}"
+        );
         let error = config.text("/q").unwrap_err().to_string();
         assert!(error.contains("found nothing"), "{error}");
         assert!(config.token_ids("/n").is_err());

@@ -23,10 +23,8 @@ use super::{
 };
 use crate::{
     Decoder, Image, InputToken, Job, KvCache, Prompt, Scheduler, SchedulerSettings, ShownFrame,
-    Urgency, VisionEncoder,
-    decoder::scheduler::prompt_tokens,
-    packs::installed_packs::runtime_library,
-    runtime::session::SessionOptions,
+    Urgency, VisionEncoder, decoder::scheduler::prompt_tokens,
+    packs::installed_packs::runtime_library, runtime::session::SessionOptions,
 };
 
 /// Largest difference of features and logits.
@@ -84,7 +82,13 @@ impl Fixture {
             decoder: &path("decoder_model_merged.onnx"),
             tokenizer: &path("tokenizer.json"),
         };
-        VlmDecoder::load(&files, self.model.ends.clone(), self.model.context, options()).unwrap()
+        VlmDecoder::load(
+            &files,
+            self.model.ends.clone(),
+            self.model.context,
+            options(),
+        )
+        .unwrap()
     }
 
     /// Encodes the images of a case.
@@ -107,7 +111,9 @@ impl Fixture {
         };
         let template = self.folder.join("chat_template.jinja");
         let prompts = ChatPrompts::read(&template, self.images(case), part).unwrap();
-        prompts.question(frames, "", &case.instruction).with_beams(case.beams)
+        prompts
+            .question(frames, "", &case.instruction)
+            .with_beams(case.beams)
     }
 
     /// Returns each case with the tokens of its prompt.
@@ -124,7 +130,9 @@ impl Fixture {
         let bytes = fs::read(self.folder.join("expected.safetensors")).unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
         let numbers = tensors.tensor(name).unwrap().data().chunks_exact(4);
-        numbers.map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
+        numbers
+            .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+            .collect()
     }
 }
 
@@ -152,8 +160,16 @@ fn pattern((width, height): (u32, u32), number: usize) -> Image {
     let number = number as u32;
     let pixel = |n: u32| {
         let (x, y) = (n % width, n / width);
-        let stripes = if (x / 5 + y / 3 + number) % 2 == 0 { 230 } else { 20 };
-        let values = [stripes, (x * 255 / width + 40 * number) % 256, (y * 7 + x * y + number) % 256];
+        let stripes = if (x / 5 + y / 3 + number) % 2 == 0 {
+            230
+        } else {
+            20
+        };
+        let values = [
+            stripes,
+            (x * 255 / width + 40 * number) % 256,
+            (y * 7 + x * y + number) % 256,
+        ];
         values.map(|value| value as u8)
     };
     Image::new(width, height, (0..width * height).flat_map(pixel).collect()).unwrap()
@@ -161,7 +177,10 @@ fn pattern((width, height): (u32, u32), number: usize) -> Image {
 
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max)
 }
 
 /// Returns the likeliest token of each row.
@@ -194,9 +213,16 @@ fn pixels_are_equal_bit_for_bit() {
             let mut digest = Sha256::new();
             for (number, size) in case.images.iter().enumerate() {
                 let pixels = model.pixels(&pattern(*size, number)).unwrap();
-                pixels.values.iter().for_each(|value| digest.update(value.to_le_bytes()));
+                pixels
+                    .values
+                    .iter()
+                    .for_each(|value| digest.update(value.to_le_bytes()));
             }
-            let found: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            let found: String = digest
+                .finalize()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             assert_eq!(&found, expected, "{}", case.name);
         }
     }
@@ -208,7 +234,10 @@ fn prompts_have_the_same_tokens() {
         let config = ConfigFile::read(&fixture.folder.join("config.json")).unwrap();
         let image = config.token_ids("/image_token_id").unwrap()[0];
         for (case, tokens) in fixture.prompts(&mut fixture.decoder()) {
-            let ids: Vec<_> = tokens.iter().map(|token| token.text().unwrap_or(image)).collect();
+            let ids: Vec<_> = tokens
+                .iter()
+                .map(|token| token.text().unwrap_or(image))
+                .collect();
             assert_eq!(ids, case.prompt_ids, "{}", case.name);
         }
     }
@@ -220,15 +249,27 @@ fn features_and_logits_are_the_same_within_rounding() {
         let mut decoder = fixture.decoder();
         for (case, tokens) in fixture.prompts(&mut decoder) {
             let images = fixture.frames(case);
-            let features: Vec<f32> = images.iter().flat_map(|image| image.embeddings.values().to_vec()).collect();
+            let features: Vec<f32> = images
+                .iter()
+                .flat_map(|image| image.embeddings.values().to_vec())
+                .collect();
             if !case.images.is_empty() {
                 let expected = fixture.expected(&format!("{}.features", case.name));
                 let difference = largest_difference(&features, &expected);
-                assert!(difference < TOLERANCE, "{}: features differ by {difference}", case.name);
+                assert!(
+                    difference < TOLERANCE,
+                    "{}: features differ by {difference}",
+                    case.name
+                );
             }
             let (_, logits) = prefill(&mut decoder, &tokens, tokens.len());
-            let difference = largest_difference(&logits, &fixture.expected(&format!("{}.logits", case.name)));
-            assert!(difference < TOLERANCE, "{}: logits differ by {difference}", case.name);
+            let difference =
+                largest_difference(&logits, &fixture.expected(&format!("{}.logits", case.name)));
+            assert!(
+                difference < TOLERANCE,
+                "{}: logits differ by {difference}",
+                case.name
+            );
         }
     }
 }
@@ -239,10 +280,14 @@ fn greedy_texts_have_the_same_tokens_alone_and_together() {
         let mut decoder = fixture.decoder();
         let prompts = fixture.prompts(&mut decoder);
         let greedy = prompts.iter().filter(|(case, _)| case.beams == 1);
-        let (cases, tokens): (Vec<&Case>, Vec<_>) = greedy.map(|(case, tokens)| (*case, tokens)).unzip();
+        let (cases, tokens): (Vec<&Case>, Vec<_>) =
+            greedy.map(|(case, tokens)| (*case, tokens)).unzip();
         for chunk in [7, 1000] {
             let mut together = KvCache::new(decoder.shape());
-            let longest = cases.iter().map(|case| case.prompt_ids.len() + case.new_ids.len()).max();
+            let longest = cases
+                .iter()
+                .map(|case| case.prompt_ids.len() + case.new_ids.len())
+                .max();
             together.resize(cases.len(), longest.unwrap());
             let mut newest = Vec::new();
             for (row, tokens) in tokens.iter().enumerate() {
@@ -254,12 +299,22 @@ fn greedy_texts_have_the_same_tokens_alone_and_together() {
             let most = cases.iter().map(|case| case.new_ids.len()).max().unwrap();
             for _ in 1..most {
                 let next: Vec<_> = newest.iter().copied().map(InputToken::Text).collect();
-                let logits = decoder.run(&next, &vec![false; cases.len()], &mut together).unwrap();
+                let logits = decoder
+                    .run(&next, &vec![false; cases.len()], &mut together)
+                    .unwrap();
                 newest = likeliest(&logits, cases.len());
-                texts.iter_mut().zip(&newest).for_each(|(text, token)| text.push(*token));
+                texts
+                    .iter_mut()
+                    .zip(&newest)
+                    .for_each(|(text, token)| text.push(*token));
             }
             for (case, text) in cases.iter().zip(texts) {
-                assert_eq!(text[..case.new_ids.len()], case.new_ids, "{} in parts of {chunk}", case.name);
+                assert_eq!(
+                    text[..case.new_ids.len()],
+                    case.new_ids,
+                    "{} in parts of {chunk}",
+                    case.name
+                );
             }
         }
     }
@@ -291,8 +346,14 @@ fn the_scheduler_finds_the_same_texts_and_reuses_what_shows_the_same_images() {
         }
         assert_eq!(finished, fixture.cases.len());
         let case = &fixture.cases[0];
-        let again = scheduler.generate(&fixture.prompt(case, &fixture.frames(case)), 8).unwrap();
+        let again = scheduler
+            .generate(&fixture.prompt(case, &fixture.frames(case)), 8)
+            .unwrap();
         let shown = case.prompt_ids.len();
-        assert!(again.reused + 2 >= shown, "{} of {shown} tokens reused", again.reused);
+        assert!(
+            again.reused + 2 >= shown,
+            "{} of {shown} tokens reused",
+            again.reused
+        );
     }
 }

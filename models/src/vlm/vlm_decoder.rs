@@ -105,7 +105,9 @@ impl VlmDecoder {
     /// Returns the embeddings of the tokens of all rows.
     fn embed(&mut self, tokens: &[InputToken], rows: usize) -> Result<Vec<f32>, ModelError> {
         let width = self.layout.width;
-        let ids = tokens.iter().map(|token| i64::from(token.text().unwrap_or(0)));
+        let ids = tokens
+            .iter()
+            .map(|token| i64::from(token.text().unwrap_or(0)));
         let ids = TensorValue::new(&[rows, tokens.len() / rows], ids.collect())?;
         let mut outputs = self.embed.run(vec![(&*self.embed_input, ids)], rows)?;
         let mut embedded = outputs.take("inputs_embeds")?.to_f32()?;
@@ -236,7 +238,9 @@ impl Decoder for VlmDecoder {
         let row_size = new * self.layout.width;
         let mut logits = BTreeMap::new();
         for group in self.groups(kv.lengths()) {
-            let own = group.iter().map(|row| &embedded[row * row_size..][..row_size]);
+            let own = group
+                .iter()
+                .map(|row| &embedded[row * row_size..][..row_size]);
             let own: Vec<f32> = own.flatten().copied().collect();
             let found = self.run_rows(&group, own, kv)?;
             let vocabulary = found.len() / group.len();
@@ -257,7 +261,8 @@ impl Layout {
         let width = find("inputs_embeds").and_then(|spec| spec.shape().last().copied());
         let width = width.and_then(|width| usize::try_from(width).ok());
         let layout = Self {
-            width: width.ok_or_else(|| wrong(path, "inputs_embeds", "f32 [-1, -1, width]", &inputs))?,
+            width: width
+                .ok_or_else(|| wrong(path, "inputs_embeds", "f32 [-1, -1, width]", &inputs))?,
             caches,
             heads: sizes.0,
             dim: sizes.1,
@@ -344,7 +349,10 @@ fn wrong(path: &Path, tensor: &str, expected: &str, inputs: &[TensorSpec]) -> Mo
 /// Checks that a token embedding has the decoder's width, and returns the name of its input.
 fn check_embedding(path: &Path, embed: &OnnxModule, width: usize) -> Result<String, ModelError> {
     let inputs = embed.inputs();
-    let name = inputs.first().map_or("input_ids", TensorSpec::name).to_owned();
+    let name = inputs
+        .first()
+        .map_or("input_ids", TensorSpec::name)
+        .to_owned();
     let input = TensorSpec::new(&name, ElementType::I64, &[-1, -1]);
     let output = TensorSpec::new("inputs_embeds", ElementType::F32, &[-1, -1, width as i64]);
     embed.check(path, &[input], &[output])?;
@@ -363,7 +371,9 @@ fn last_logits(logits: &TensorValue, rows: usize) -> Result<Vec<f32>, ModelError
         });
     }
     let rows = numbers.chunks_exact(row);
-    Ok(rows.flat_map(|row| row[row.len() - vocabulary..].to_vec()).collect())
+    Ok(rows
+        .flat_map(|row| row[row.len() - vocabulary..].to_vec())
+        .collect())
 }
 
 /// Returns true if a file contains these bytes.
@@ -381,7 +391,10 @@ fn contains(path: &Path, wanted: &[u8]) -> Result<bool, ModelError> {
             return Ok(false);
         }
         let filled = kept + read;
-        if buffer[..filled].windows(wanted.len()).any(|bytes| bytes == wanted) {
+        if buffer[..filled]
+            .windows(wanted.len())
+            .any(|bytes| bytes == wanted)
+        {
             return Ok(true);
         }
         // The bytes may continue in the next block.

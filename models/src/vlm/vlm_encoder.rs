@@ -28,9 +28,17 @@ impl VlmEncoder {
         let side = i64::from(model.tile);
         let inputs = [
             TensorSpec::new("pixel_values", ElementType::F32, &[-1, -1, 3, side, side]),
-            TensorSpec::new("pixel_attention_mask", ElementType::Bool, &[-1, -1, side, side]),
+            TensorSpec::new(
+                "pixel_attention_mask",
+                ElementType::Bool,
+                &[-1, -1, side, side],
+            ),
         ];
-        let outputs = [TensorSpec::new("image_features", ElementType::F32, &[-1, -1, -1])];
+        let outputs = [TensorSpec::new(
+            "image_features",
+            ElementType::F32,
+            &[-1, -1, -1],
+        )];
         let module = OnnxModule::load(path, &inputs, &outputs, options)?;
         Ok(Self { module, model })
     }
@@ -41,8 +49,14 @@ impl VlmEncoder {
         let (count, side) = (tiles.len(), self.model.tile as usize);
         let mask = vec![true; count * side * side];
         let inputs = vec![
-            ("pixel_values", TensorValue::new(&[1, count, 3, side, side], values)?),
-            ("pixel_attention_mask", TensorValue::new(&[1, count, side, side], mask)?),
+            (
+                "pixel_values",
+                TensorValue::new(&[1, count, 3, side, side], values)?,
+            ),
+            (
+                "pixel_attention_mask",
+                TensorValue::new(&[1, count, side, side], mask)?,
+            ),
         ];
         let features = self.module.run(inputs, 1)?.take("image_features")?;
         let (shape, numbers) = features.as_f32()?;

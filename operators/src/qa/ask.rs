@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use atom_models::{Fault, Prompt, PromptBuilder};
+use atom_models::{Fault, Prompt, PromptBuilder, SceneEvidence};
 use timely::{
     container::CapacityContainerBuilder,
     dataflow::{StreamVec, channels::pact::Pipeline, operators::Operator},
@@ -51,11 +51,12 @@ fn requests(question: &Arc<QuestionWithEvidence>, prompts: &PromptBuilder) -> Ve
 }
 
 fn segment_prompt(segment: &StoredSegment, question: &str, prompts: &PromptBuilder) -> Prompt {
-    let StoredSegment { tags, caption, .. } = segment;
-    match caption {
-        Some(caption) => prompts.ask_prompt(&format!("{tags}. {caption}"), question),
-        None => prompts.ask_prompt(tags, question),
-    }
+    let evidence = SceneEvidence {
+        tags: &segment.tags,
+        caption: segment.caption.as_deref(),
+        ..SceneEvidence::default()
+    };
+    prompts.ask_prompt(evidence, question)
 }
 
 /// A question with the decoder's answers so far.

@@ -1,10 +1,10 @@
 //! The whole chain of operators over fake models, with a log of the output of each. Every line of the log starts with
 //! its media time in ms.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt::Debug, rc::Rc, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, fmt::Debug, ops::Range, rc::Rc, sync::Arc};
 
 use atom_models::{
-    Decoder, KvCache, KvShape, ModelError, Prompt, Scheduler, SchedulerSettings, fake,
+    Decoder, InputToken, KvCache, KvShape, ModelError, Prompt, Scheduler, SchedulerSettings, fake,
     fake::{FakeDecoder, FakeVisionEncoder},
 };
 use atom_operators::{
@@ -99,8 +99,8 @@ impl Shared {
 struct Broken(FakeDecoder);
 
 impl Decoder for Broken {
-    fn encode(&mut self, text: &str) -> Result<Vec<u32>, ModelError> {
-        self.0.encode(text)
+    fn encode(&mut self, text: &str, foreign: &[Range<usize>]) -> Result<Vec<u32>, ModelError> {
+        self.0.encode(text, foreign)
     }
 
     fn decode(&mut self, tokens: &[u32]) -> Result<String, ModelError> {
@@ -119,7 +119,12 @@ impl Decoder for Broken {
         self.0.shape()
     }
 
-    fn run(&mut self, _: &[u32], _: &[bool], _: &mut KvCache) -> Result<Vec<f32>, ModelError> {
+    fn run(
+        &mut self,
+        _: &[InputToken],
+        _: &[bool],
+        _: &mut KvCache,
+    ) -> Result<Vec<f32>, ModelError> {
         Err(ModelError::FakeFailure("always"))
     }
 }
@@ -173,8 +178,8 @@ fn describe_decoded(decoded: &Decoded) -> (&'static str, SourceId, String) {
         Subject::Window(_, window) => ("minute", window.source, window.start),
         Subject::Evidence(..) => unreachable!("nobody asks here"),
     };
-    let prompt = decoded.item.prompt().map(Prompt::as_str);
-    let words = prompt.unwrap_or("").split_whitespace().count();
+    let prompt = decoded.item.prompt().map(Prompt::text);
+    let words = prompt.unwrap_or_default().split_whitespace().count();
     let completion = decoded.result.as_ref();
     let text = completion
         .map(|completion| &completion.text)

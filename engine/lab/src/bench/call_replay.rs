@@ -1,6 +1,7 @@
 //! Records the module calls of a run, and makes the same calls again without a graph.
 
 use std::{
+    ops::Range,
     panic::resume_unwind,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, ScopedJoinHandle},
@@ -8,7 +9,8 @@ use std::{
 };
 
 use atom_models::{
-    Decoder, Image, KvCache, KvShape, ModelError, TextEncoder, VisionEncoder, VisualFeatures,
+    Decoder, Image, InputToken, KvCache, KvShape, ModelError, TextEncoder, VisionEncoder,
+    VisualFeatures,
 };
 
 /// The module calls of a run, in order.
@@ -23,7 +25,7 @@ pub enum ModuleCall {
     /// Tokens for the decoder, for sequences of these lengths.
     DecoderStep {
         /// The tokens, the same number for each sequence.
-        ids: Vec<u32>,
+        tokens: Vec<InputToken>,
         /// True for each sequence whose adapter is on.
         adapter: Vec<bool>,
         /// Tokens that each sequence has in the cache before the call.
@@ -76,8 +78,8 @@ impl TextEncoder for LoggedModule<dyn TextEncoder> {
 }
 
 impl Decoder for LoggedModule<dyn Decoder> {
-    fn encode(&mut self, text: &str) -> Result<Vec<u32>, ModelError> {
-        self.module.encode(text)
+    fn encode(&mut self, text: &str, foreign: &[Range<usize>]) -> Result<Vec<u32>, ModelError> {
+        self.module.encode(text, foreign)
     }
 
     fn decode(&mut self, tokens: &[u32]) -> Result<String, ModelError> {
@@ -98,16 +100,16 @@ impl Decoder for LoggedModule<dyn Decoder> {
 
     fn run(
         &mut self,
-        ids: &[u32],
+        tokens: &[InputToken],
         adapter: &[bool],
         kv: &mut KvCache,
     ) -> Result<Vec<f32>, ModelError> {
         self.log.record(ModuleCall::DecoderStep {
-            ids: ids.to_vec(),
+            tokens: tokens.to_vec(),
             adapter: adapter.to_vec(),
             lengths: kv.lengths().to_vec(),
         });
-        self.module.run(ids, adapter, kv)
+        self.module.run(tokens, adapter, kv)
     }
 }
 
@@ -153,14 +155,14 @@ impl<'d> DecoderReplay<'d> {
     /// Makes a call if it is one of the decoder.
     fn make(&mut self, call: &ModuleCall) -> Result<(), ModelError> {
         let ModuleCall::DecoderStep {
-            ids,
+            tokens,
             adapter,
             lengths,
         } = call
         else {
             return Ok(());
         };
-        let cache = match ids.len() > lengths.len() {
+        let cache = match tokens.len() > lengths.len() {
             true => &mut self.prompts,
             false => &mut self.generations,
         };
@@ -169,7 +171,7 @@ impl<'d> DecoderReplay<'d> {
             *cache = KvCache::zeroed(cache.shape(), lengths);
             self.allocation += start.elapsed();
         }
-        self.decoder.run(ids, adapter, cache).map(drop)
+        self.decoder.run(tokens, adapter, cache).map(drop)
     }
 }
 

@@ -3,13 +3,14 @@
 //! Invariant: a run leaves nothing behind in them. Caches of texts and prompts are new in each run.
 
 use std::{
+    ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use atom_models::{
-    CachedTextEncoder, CaptionMemory, Decoder, Image, KvCache, KvShape, ModelError, Pack,
-    Scheduler, SchedulerSettings, SharedTextEncoder, VisionEncoder, VisualFeatures,
+    CachedTextEncoder, CaptionMemory, Decoder, Image, InputToken, KvCache, KvShape, ModelError,
+    Pack, Scheduler, SchedulerSettings, SharedTextEncoder, VisionEncoder, VisualFeatures,
 };
 use atom_operators::cancel::CancellationToken;
 use atom_pipelines::{PipelineFile, check, plan};
@@ -162,8 +163,8 @@ impl SharedDecoder {
 }
 
 impl Decoder for SharedDecoder {
-    fn encode(&mut self, text: &str) -> Result<Vec<u32>, ModelError> {
-        self.decoder.lock().encode(text)
+    fn encode(&mut self, text: &str, foreign: &[Range<usize>]) -> Result<Vec<u32>, ModelError> {
+        self.decoder.lock().encode(text, foreign)
     }
 
     fn decode(&mut self, tokens: &[u32]) -> Result<String, ModelError> {
@@ -184,10 +185,10 @@ impl Decoder for SharedDecoder {
 
     fn run(
         &mut self,
-        ids: &[u32],
+        tokens: &[InputToken],
         adapter: &[bool],
         kv: &mut KvCache,
     ) -> Result<Vec<f32>, ModelError> {
-        self.decoder.lock().run(ids, adapter, kv)
+        self.decoder.lock().run(tokens, adapter, kv)
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use atom_models::{
     CaptionMemory, Fault, GeneratedTexts, ModelError, Pack, PromptBuilder, Scheduler,
-    SchedulerSettings, TextEncoder, VisualFeatures, first_sentence,
+    SchedulerSettings, TextEncoder, first_sentence,
 };
 use atom_operators::cancel::CancellationToken;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use super::{
     bleu::BleuCounts,
     cider::Cider,
     evaluation_summary::{FileTimes, Metric},
-    frame_encoder::FrameEncoder,
+    frame_encoder::{EncodedFile, FrameEncoder},
     ngrams::words,
     rouge::rouge_l,
 };
@@ -85,7 +85,7 @@ impl CaptionEvaluation {
         let start = Instant::now();
         let encoded = self.frames.encode(file)?;
         let encoding_time = start.elapsed();
-        let generation = self.generate(&encoded.features);
+        let generation = self.generate(&encoded);
         let caption = generation.map(|generation| first_sentence(generation.text()));
         let caption = caption.map_err(|source| LabError::Decoder {
             file: file.name.clone(),
@@ -108,10 +108,10 @@ impl CaptionEvaluation {
         })
     }
 
-    fn generate(&mut self, features: &VisualFeatures) -> Result<GeneratedTexts, Fault> {
-        let prompts = &self.prompts;
+    fn generate(&mut self, encoded: &EncodedFile) -> Result<GeneratedTexts, Fault> {
+        let (prompts, features) = (&self.prompts, &encoded.features);
         let examples = prompts.examples(features, self.memory.as_ref());
-        let prompt = prompts.caption_prompt(features, &examples);
+        let prompt = prompts.caption_prompt(features, &encoded.frames, &examples);
         let mut generation = self.decoder.generate(&prompt, prompts.caption_tokens())?;
         let text = self.text.as_mut();
         let text = text.map(|text| &mut **text as &mut dyn TextEncoder);

@@ -6,9 +6,8 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use atom_models::Image;
 use atom_operators::{
-    cancel::CancellationToken, counters::Counters, ids::SourceId, intake::Record,
+    cancel::CancellationToken, counters::Counters, frame::Frame, ids::SourceId, intake::Record,
     media_time::MediaTime,
 };
 use crossbeam::channel::{Receiver, unbounded};
@@ -25,7 +24,7 @@ use crate::{
 /// Some frames of a file.
 pub struct EvenlySpacedFrames {
     /// The frames in order.
-    pub images: Vec<Image>,
+    pub frames: Vec<Frame>,
     /// Problems with the file, though it could be played to its end.
     pub warnings: Vec<String>,
 }
@@ -71,7 +70,7 @@ fn middle_frames(frames: u64, count: u64) -> BTreeSet<u64> {
 /// The result of playing a file to its end once.
 struct Pass {
     summary: PlaybackSummary,
-    images: Vec<Image>,
+    frames: Vec<Frame>,
     warnings: Vec<String>,
 }
 
@@ -105,17 +104,17 @@ impl Pass {
     }
 
     fn collect(summary: PlaybackSummary, records: Receiver<Record>) -> Self {
-        let (mut images, mut warnings) = (Vec::new(), Vec::new());
+        let (mut frames, mut warnings) = (Vec::new(), Vec::new());
         for record in records {
             match record {
-                Record::Frame(frame) => images.push(frame.image),
+                Record::Frame(frame) => frames.push(frame),
                 Record::Lost(failure) => warnings.push(failure.fault.detail.to_string()),
                 Record::Idle(_) | Record::End(_) => {}
             }
         }
         Self {
             summary,
-            images,
+            frames,
             warnings,
         }
     }
@@ -135,14 +134,14 @@ impl Pass {
 
     /// Returns the wanted frames, if all of them could be used.
     fn into_frames(self, wanted: u64, path: &Path) -> Result<EvenlySpacedFrames, MediaError> {
-        let (images, mut warnings) = (self.images, self.warnings);
-        if images.len() as u64 == wanted {
-            return Ok(EvenlySpacedFrames { images, warnings });
+        let (frames, mut warnings) = (self.frames, self.warnings);
+        if frames.len() as u64 == wanted {
+            return Ok(EvenlySpacedFrames { frames, warnings });
         }
         let cause = warnings.pop().unwrap_or_else(|| "unknown reason".into());
         let reason = format!(
             "only {} of {wanted} frames are usable: {cause}",
-            images.len()
+            frames.len()
         );
         Err(incomplete(path, reason))
     }

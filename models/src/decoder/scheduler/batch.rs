@@ -183,7 +183,10 @@ impl Batch {
             own.resize(texts, active.request.max_length());
             let each = active.texts.iter().enumerate();
             each.for_each(|(index, (row, _))| own.copy_row_from(index, &self.kv, *row));
-            let newest = active.texts.iter().map(|(_, token)| InputToken::Text(*token));
+            let newest = active
+                .texts
+                .iter()
+                .map(|(_, token)| InputToken::Text(*token));
             let tokens: Vec<_> = newest.collect();
             let adapter = vec![active.request.job.prompt.adapter(); tokens.len()];
             match run(decoder, &tokens, &adapter, &mut own) {
