@@ -330,6 +330,14 @@ pub enum ModelError {
         /// The names of those that are.
         supported: &'static str,
     },
+    /// A pack whose images and texts have no common space.
+    #[error(
+        "pack {pack:?} has no text encoder, so its images cannot be compared with texts; choose another pack, such as \"mini\""
+    )]
+    NoTextEncoder {
+        /// The pack.
+        pack: String,
+    },
     /// An image in the prompt of a decoder that sees only text.
     #[error("the decoder takes no images")]
     NoImageInput,

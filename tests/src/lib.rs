@@ -14,6 +14,7 @@
 //! | [`subtitle_parsers`] | strict parsers of WebVTT and SRT |
 //! | [`pack_cache`] | the installed packs, and copies of them that a test can damage |
 //! | [`fake_pack_versions`] | further versions of the fake pack |
+//! | [`vlm_pack`] | a pack of a tiny vision-language model |
 //! | [`eval_dataset`] | a small dataset for `atom eval` |
 //! | [`training_data`] | a small dataset for the training of the pack `mini` |
 //! | [`docs`] | the pages of the documentation: their commands, and the comparison with what is printed |
@@ -39,3 +40,4 @@ pub mod rust_files;
 pub mod subtitle_parsers;
 pub mod test_card;
 pub mod training_data;
+pub mod vlm_pack;

@@ -47,7 +47,7 @@ fn prompts(prompts: &PromptBuilder) -> Vec<Prompt> {
     let evidence = ["person, dog, grass; maybe run, field", "car"];
     let asked = evidence
         .iter()
-        .flat_map(|seen| questions.map(|ask| prompts.reason_prompt(seen, ask)));
+        .flat_map(|seen| questions.map(|ask| prompts.reason_prompt(*seen, ask)));
     let captions = [&[3, 40, 77][..], &[3, 40, 78], &[9]].map(|seen| caption(prompts, seen));
     captions.into_iter().chain(asked).collect()
 }

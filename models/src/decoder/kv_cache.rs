@@ -1,4 +1,5 @@
-//! The KV cache: the keys and values of the tokens that a decoder has run, for several sequences at once.
+//! The KV cache: the keys and values of the tokens that a decoder has run, for several sequences at once; and the state of layers
+//! that keep a fixed number of numbers instead, such as convolutions and recurrences.
 //!
 //! Each sequence is a row. The rows of a part (the keys or the values of one layer) are contiguous as
 //! `[rows, heads, capacity, dim]`, whatever their lengths; numbers beyond a row's length are never read. A module writes
@@ -24,6 +25,8 @@ pub struct KvShape {
     pub dim: usize,
     /// True if ONNX Runtime writes them, into memory that it allocated.
     pub in_runtime: bool,
+    /// Numbers of a sequence's state, whatever its length; zeros before the first token.
+    pub state: usize,
 }
 
 impl KvShape {
@@ -46,6 +49,8 @@ pub struct KvCache {
     /// Empty if there are no rows.
     parts: Vec<TensorBuffer>,
     lengths: Vec<usize>,
+    /// `[rows, state]`
+    states: Vec<f32>,
 }
 
 impl KvCache {
@@ -56,6 +61,7 @@ impl KvCache {
             capacity: CAPACITY_STEP,
             parts: Vec::new(),
             lengths: Vec::new(),
+            states: Vec::new(),
         }
     }
 
@@ -103,7 +109,17 @@ impl KvCache {
 
     /// Returns the bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.lengths.len() * self.capacity * self.shape.bytes()
+        self.lengths.len() * self.capacity * self.shape.bytes() + size_of_val(&*self.states)
+    }
+
+    /// Returns the state of a row.
+    pub(crate) fn state(&self, row: usize) -> &[f32] {
+        &self.states[row * self.shape.state..][..self.shape.state]
+    }
+
+    /// Returns the state of a row, to be changed.
+    pub(crate) fn state_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.states[row * self.shape.state..][..self.shape.state]
     }
 
     /// Returns all parts, each `[rows, heads, capacity, dim]`.
@@ -125,6 +141,7 @@ impl KvCache {
             return;
         }
         self.lengths.resize(rows, 0);
+        self.states.resize(rows * self.shape.state, 0.0);
         self.capacity = capacity;
         let KvShape { heads, dim, .. } = self.shape;
         let new = || TensorBuffer::zeroed([rows, heads, capacity, dim], self.shape.in_runtime);
@@ -156,6 +173,7 @@ impl KvCache {
             let from = &other.as_slice()[from * others..][..others];
             copy_heads(from, to, length * self.shape.dim, self.shape.heads);
         }
+        self.state_mut(to).copy_from_slice(other.state(from));
         self.lengths[to] = length;
     }
 
@@ -170,12 +188,16 @@ impl KvCache {
                 part.copy_within(source..source + used, to * size + start);
             }
         }
+        let state = self.shape.state;
+        self.states
+            .copy_within(from * state..(from + 1) * state, to * state);
         self.lengths[to] = self.lengths[from];
     }
 
     /// Empties a row.
     pub(crate) fn clear_row(&mut self, row: usize) {
         self.lengths[row] = 0;
+        self.state_mut(row).fill(0.0);
     }
 
     /// Returns some tokens of a row, one after the other, each with all its parts.
@@ -252,6 +274,7 @@ mod tests {
         heads: 3,
         dim: 2,
         in_runtime: false,
+        state: 1,
     };
 
     /// Returns `tokens` tokens, no two numbers alike.
@@ -274,7 +297,9 @@ mod tests {
         kv.copy_row_from(1, &KvCache::from_tokens(SHAPE, &long, 200), 0);
         assert_eq!((all(&kv, 0), all(&kv, 1)), (short.clone(), long.clone()));
         kv.resize(3, 100);
+        kv.state_mut(0)[0] = 7.0;
         kv.copy_row(0, 2);
+        assert_eq!((kv.state(1), kv.state(2)), (&[0.0][..], &[7.0][..]));
         kv.copy_row(1, 0);
         assert_eq!(
             (all(&kv, 0), all(&kv, 1), all(&kv, 2)),
@@ -288,7 +313,9 @@ mod tests {
         kv.copy_row(2, 0);
         kv.resize(1, 5);
         assert_eq!((all(&kv, 0), kv.capacity()), (short, 32));
+        kv.state_mut(0)[0] = 7.0;
         kv.clear_row(0);
+        assert_eq!(kv.state(0), [0.0]);
         kv.resize(0, 0);
         assert_eq!((kv.lengths().len(), kv.bytes()), (0, 0));
     }

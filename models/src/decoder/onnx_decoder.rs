@@ -135,6 +135,7 @@ impl Decoder for OnnxDecoder {
             heads: self.part.kv_heads,
             dim: self.part.head_dim,
             in_runtime: true,
+            state: 0,
         }
     }
 

@@ -5,14 +5,19 @@
 //! Tokens computed with the caption adapter have a tree of their own. When the budget is exceeded, the least recently used
 //! leaves are evicted; pinned prefixes stay.
 
-use std::ops::Range;
+use crate::{KvCache, KvShape};
 
 /// A radix tree of prefixes for each state of the adapter, with a common budget.
 #[derive(Debug)]
 pub(crate) struct PrefixCache {
+    /// Numbers of a token.
     width: usize,
+    /// True if a prefix can only be continued from a state that was kept.
+    stateful: bool,
+    /// Numbers that may be held.
     budget: usize,
     roots: [Vec<Node>; 2],
+    /// Numbers that are held.
     held: usize,
     clock: u64,
 }
@@ -21,6 +26,8 @@ pub(crate) struct PrefixCache {
 struct Node {
     tokens: Vec<u64>,
     kv: Vec<f32>,
+    /// The decoder's state after these tokens; empty if it was not kept.
+    state: Vec<f32>,
     children: Vec<Node>,
     last_used: u64,
     pinned: bool,
@@ -35,58 +42,67 @@ pub(crate) struct PrefixHit {
     pub(crate) pinned: usize,
     /// Their keys and values.
     pub(crate) kv: Vec<f32>,
+    /// The decoder's state after them; empty if it has none.
+    pub(crate) state: Vec<f32>,
 }
 
 impl PrefixCache {
-    /// Creates a cache for tokens of `width` numbers that holds at most `budget` bytes, unless pinned prefixes alone take
+    /// Creates a cache for a decoder of this shape that holds at most `budget` bytes, unless pinned prefixes alone take
     /// more.
-    pub(crate) fn new(width: usize, budget: usize) -> Self {
+    pub(crate) fn new(shape: KvShape, budget: usize) -> Self {
         Self {
-            width,
-            budget: budget / size_of::<f32>() / width,
+            width: shape.width(),
+            stateful: shape.state > 0,
+            budget: budget / size_of::<f32>(),
             roots: [Vec::new(), Vec::new()],
             held: 0,
             clock: 0,
         }
     }
 
-    /// Returns the bytes of keys and values held.
+    /// Returns the bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.held * self.width * size_of::<f32>()
+        self.held * size_of::<f32>()
     }
 
     /// Returns the longest cached prefix of a prompt.
     pub(crate) fn longest(&mut self, adapter: bool, tokens: &[u64]) -> PrefixHit {
         self.clock += 1;
-        let mut hit = PrefixHit::default();
+        let (mut hit, mut usable) = (PrefixHit::default(), PrefixHit::default());
         let mut nodes = &mut self.roots[usize::from(adapter)];
         while let Some(node) = nodes
             .iter_mut()
             .find(|node| common(&node.tokens, &tokens[hit.tokens..]) > 0)
         {
             let shared = common(&node.tokens, &tokens[hit.tokens..]);
+            let whole = shared == node.tokens.len();
             node.last_used = self.clock;
             hit.kv.extend_from_slice(&node.kv[..shared * self.width]);
             hit.tokens += shared;
             if node.pinned {
                 hit.pinned = hit.tokens;
             }
-            if shared < node.tokens.len() {
+            if self.stateful && whole && !node.state.is_empty() {
+                usable.tokens = hit.tokens;
+                usable.pinned = hit.pinned;
+                usable.state.clone_from(&node.state);
+            }
+            if !whole {
                 break;
             }
             nodes = &mut node.children;
         }
+        if self.stateful {
+            hit.kv.truncate(usable.tokens * self.width);
+            usable.kv = hit.kv;
+            return usable;
+        }
         hit
     }
 
-    /// Caches a prompt; `kv` returns the keys and values of a range of its tokens. A pinned prompt is never evicted.
-    pub(crate) fn insert(
-        &mut self,
-        adapter: bool,
-        tokens: &[u64],
-        pinned: bool,
-        kv: impl FnOnce(Range<usize>) -> Vec<f32>,
-    ) {
+    /// Caches a prompt whose tokens are the first of the first row of `kv`, which ends with them if the decoder has a state. A pinned
+    /// prompt is never evicted.
+    pub(crate) fn insert(&mut self, adapter: bool, tokens: &[u64], pinned: bool, kv: &KvCache) {
         self.clock += 1;
         let (clock, width) = (self.clock, self.width);
         let mut nodes = &mut self.roots[usize::from(adapter)];
@@ -106,17 +122,23 @@ impl PrefixCache {
             node.last_used = clock;
             node.pinned |= pinned;
             at += shared;
+            if at == tokens.len() && node.state.is_empty() {
+                node.state = kv.state(0).to_vec();
+                self.held += node.state.len();
+            }
             nodes = &mut node.children;
         }
         if at < tokens.len() {
-            nodes.push(Node {
+            let node = Node {
                 tokens: tokens[at..].to_vec(),
-                kv: kv(at..tokens.len()),
+                kv: kv.tokens(0, at..tokens.len()),
+                state: kv.state(0).to_vec(),
                 children: Vec::new(),
                 last_used: clock,
                 pinned,
-            });
-            self.held += tokens.len() - at;
+            };
+            self.held += node.numbers();
+            nodes.push(node);
         }
         self.evict();
     }
@@ -136,11 +158,17 @@ impl PrefixCache {
 }
 
 impl Node {
-    /// Moves the tokens from `at` on into a child.
+    /// Returns the numbers that the node itself holds.
+    fn numbers(&self) -> usize {
+        self.kv.len() + self.state.len()
+    }
+
+    /// Moves the tokens from `at` on into a child, with the state after them.
     fn split(&mut self, at: usize, width: usize) {
         let rest = Self {
             tokens: self.tokens.split_off(at),
             kv: self.kv.split_off(at * width),
+            state: std::mem::take(&mut self.state),
             children: std::mem::take(&mut self.children),
             last_used: self.last_used,
             pinned: self.pinned,
@@ -165,12 +193,12 @@ fn oldest(nodes: &[Node]) -> Option<u64> {
     leaves.min()
 }
 
-/// Removes the leaves last used at `last_used` and returns the number of their tokens.
+/// Removes the leaves last used at `last_used` and returns the number of their numbers.
 fn remove(nodes: &mut Vec<Node>, last_used: u64) -> usize {
     let mut freed = 0;
     nodes.retain_mut(|node| {
         if node.children.is_empty() && !node.pinned && node.last_used == last_used {
-            freed += node.tokens.len();
+            freed += node.numbers();
             return false;
         }
         freed += remove(&mut node.children, last_used);
@@ -183,22 +211,53 @@ fn remove(nodes: &mut Vec<Node>, last_used: u64) -> usize {
 mod tests {
     use super::*;
 
-    /// Returns a cache for `tokens` tokens, each with itself as its only number.
-    fn cache(tokens: usize) -> PrefixCache {
-        PrefixCache::new(1, tokens * size_of::<f32>())
+    /// A decoder whose keys and values are a number a token, and whose state is one.
+    fn shape(stateful: bool) -> KvShape {
+        KvShape {
+            parts: 1,
+            heads: 1,
+            dim: 1,
+            in_runtime: false,
+            state: usize::from(stateful),
+        }
     }
 
+    /// Returns a cache for `tokens` tokens, each with itself as its only number.
+    fn cache(tokens: usize) -> PrefixCache {
+        PrefixCache::new(shape(false), tokens * size_of::<f32>())
+    }
+
+    /// Inserts a prompt; its state, if the decoder has one, is its length.
     fn insert(cache: &mut PrefixCache, tokens: &[u64], pinned: bool) {
-        cache.insert(false, tokens, pinned, |range| {
-            tokens[range].iter().map(|t| *t as f32).collect()
-        });
+        let numbers: Vec<f32> = tokens.iter().map(|token| *token as f32).collect();
+        let mut kv = KvCache::from_tokens(shape(cache.stateful), &numbers, 0);
+        kv.state_mut(0).fill(tokens.len() as f32);
+        cache.insert(false, tokens, pinned, &kv);
     }
 
     fn found(cache: &mut PrefixCache, tokens: &[u64]) -> (usize, usize) {
         let found = cache.longest(false, tokens);
         let numbers: Vec<f32> = tokens[..found.tokens].iter().map(|t| *t as f32).collect();
         assert_eq!(found.kv, numbers);
+        let state: &[f32] = match cache.stateful && found.tokens > 0 {
+            true => &[found.tokens as f32],
+            false => &[],
+        };
+        assert_eq!(found.state, state);
         (found.tokens, found.pinned)
+    }
+
+    #[test]
+    fn a_prefix_of_a_decoder_with_a_state_is_found_only_where_the_state_was_kept() {
+        let mut cache = PrefixCache::new(shape(true), 99 * size_of::<f32>());
+        insert(&mut cache, &[1, 2, 3, 4], false);
+        assert_eq!(found(&mut cache, &[1, 2, 3, 9]), (0, 0));
+        insert(&mut cache, &[1, 2], false);
+        assert_eq!(found(&mut cache, &[1, 2, 3, 9]), (2, 0));
+        assert_eq!(found(&mut cache, &[1, 2, 3, 4, 5]), (4, 0));
+        insert(&mut cache, &[1, 2, 3, 4, 5], false);
+        assert_eq!(found(&mut cache, &[1, 2, 3, 4, 5]), (5, 0));
+        assert_eq!(cache.bytes(), (5 + 3) * size_of::<f32>());
     }
 
     #[test]

@@ -89,6 +89,7 @@ impl Decoder for FakeDecoder {
             heads: 1,
             dim: 1,
             in_runtime: false,
+            state: 0,
         }
     }
 

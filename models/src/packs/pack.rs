@@ -121,6 +121,17 @@ impl Pack {
         self.manifest.name == fake::NAME
     }
 
+    /// Checks a module with the files of its weights, which lie beside it: `NAME.onnx_data`, `NAME.onnx_data_1`, ...
+    fn verified_module(&self, file: &str) -> Result<PathBuf, ModelError> {
+        let weights = format!("{file}_data");
+        for entry in &self.manifest.files {
+            if entry.path.starts_with(&weights) {
+                self.verified_path(&entry.path)?;
+            }
+        }
+        self.verified_path(file)
+    }
+
     fn verified_path(&self, file: &str) -> Result<PathBuf, ModelError> {
         verified_path(&self.manifest, &self.folder, file)
     }
@@ -150,7 +161,7 @@ impl Pack {
             return Ok(Box::new(fake::FakeVisionEncoder::new(meter)));
         }
         if let Some(model) = &self.vlm {
-            let path = self.verified_path(&self.manifest.vlm_part().vision)?;
+            let path = self.verified_module(&self.manifest.vlm_part().vision)?;
             let options = session_options(threads, meter)?;
             let encoder = VlmEncoder::load(&path, model.images.clone(), options)?;
             return Ok(Box::new(encoder));
@@ -192,8 +203,8 @@ impl Pack {
     ) -> Result<Box<dyn Decoder>, ModelError> {
         let part = self.manifest.vlm_part();
         let files = VlmDecoderFiles {
-            embed: &self.verified_path(&part.embed)?,
-            decoder: &self.verified_path(&part.decoder)?,
+            embed: &self.verified_module(&part.embed)?,
+            decoder: &self.verified_module(&part.decoder)?,
             tokenizer: &self.verified_path(&part.tokenizer)?,
         };
         let options = session_options(ThreadCounts::for_this_machine().decoder, meter)?;
@@ -231,6 +242,11 @@ impl Pack {
     ) -> Result<Option<Box<dyn TextEncoder>>, ModelError> {
         let needed = self.prompts.ranker().embeds_captions();
         needed.then(|| self.text(meter)).transpose()
+    }
+
+    /// True if the pack has a text encoder, by which segments are found that no words match.
+    pub fn has_text_encoder(&self) -> bool {
+        self.vlm.is_none()
     }
 
     /// Loads the text encoder; a pack without one gets one whose vectors are empty.

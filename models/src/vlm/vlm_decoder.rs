@@ -29,8 +29,9 @@ pub(crate) struct VlmDecoderFiles<'f> {
 ///
 /// `embed_tokens`: `input_ids` i64 `[b, s]` in, `inputs_embeds` f32 `[b, s, h]` out. Decoder: `inputs_embeds`, `attention_mask` i64
 /// `[b, all tokens]`, `position_ids` i64 `[b, s]` if it has them, `num_logits_to_keep` i64 if it has it, and
-/// `past_key_values.N.key` and `.value` f32 `[b, heads, past, d]` in; `logits` f32 `[b, s or 1, vocabulary]` and `present.N.key` and
-/// `.value` out.
+/// `past_key_values.N.key` and `.value` f32 `[b, heads, past, d]` in, for the layers that attend, and `past_conv.N` or
+/// `past_recurrent.N` f32 of a fixed size for the others; `logits` f32 `[b, s or 1, vocabulary]`, `present.N.key` and `.value`,
+/// `present_conv.N` and `present_recurrent.N` out.
 pub(crate) struct VlmDecoder {
     embed: OnnxModule,
     embed_input: String,
@@ -46,6 +47,7 @@ struct Layout {
     /// Numbers of an embedding.
     width: usize,
     caches: Vec<CacheNames>,
+    states: Vec<StateTensor>,
     heads: usize,
     dim: usize,
     position_ids: bool,
@@ -57,6 +59,33 @@ struct Layout {
 struct CacheNames {
     past: String,
     present: String,
+}
+
+/// The output of a run for some rows.
+struct RowsOutput {
+    /// Logits of each row's last token.
+    logits: Vec<f32>,
+    /// The new state of each row.
+    states: Vec<Vec<f32>>,
+}
+
+/// A state of fixed size of one layer.
+struct StateTensor {
+    names: CacheNames,
+    /// Sizes after the first.
+    sizes: Vec<usize>,
+}
+
+impl StateTensor {
+    /// Returns the numbers of a row.
+    fn numbers(&self) -> usize {
+        self.sizes.iter().product()
+    }
+
+    /// Returns the shape for some rows.
+    fn shape(&self, rows: usize) -> Vec<usize> {
+        [&[rows], &*self.sizes].concat()
+    }
 }
 
 impl VlmDecoder {
@@ -131,13 +160,14 @@ impl VlmDecoder {
         Ok(embedded)
     }
 
-    /// Runs some rows, whose new tokens have these embeddings, and returns the logits of each row's last token.
+    /// Runs some rows, whose new tokens have these embeddings. Writes their keys and values after those of the rows, where nothing
+    /// reads them yet.
     fn run_rows(
         &mut self,
         rows: &[usize],
         embedded: Vec<f32>,
         kv: &mut KvCache,
-    ) -> Result<Vec<f32>, ModelError> {
+    ) -> Result<RowsOutput, ModelError> {
         let layout = &self.layout;
         let (count, width) = (rows.len(), layout.width);
         let new = embedded.len() / (count * width);
@@ -170,6 +200,15 @@ impl VlmDecoder {
             let numbers = kv.left_padded(part, rows, past);
             inputs.push((&names.past, TensorValue::new(&shape, numbers)?));
         }
+        let mut first = 0;
+        for state in &layout.states {
+            let range = first..first + state.numbers();
+            let numbers = rows.iter().flat_map(|row| &kv.state(*row)[range.clone()]);
+            let numbers = numbers.copied().collect();
+            let tensor = TensorValue::new(&state.shape(count), numbers)?;
+            inputs.push((&state.names.past, tensor));
+            first = range.end;
+        }
         let mut outputs = self.decoder.run(inputs, count)?;
         for (part, names) in layout.caches.iter().enumerate() {
             let present = outputs.take(&names.present)?;
@@ -182,7 +221,26 @@ impl VlmDecoder {
             }
             kv.write_last(part, rows, numbers, new);
         }
-        last_logits(&outputs.take("logits")?, count)
+        let mut states = vec![Vec::new(); count];
+        for state in &layout.states {
+            let present = outputs.take(&state.names.present)?;
+            let (shape, numbers) = present.as_f32()?;
+            if numbers.len() != count * state.numbers() {
+                return Err(ModelError::CacheShape {
+                    output: state.names.present.clone(),
+                    found: shape.to_vec(),
+                });
+            }
+            let each = numbers.chunks_exact(state.numbers());
+            states
+                .iter_mut()
+                .zip(each)
+                .for_each(|(own, numbers)| own.extend_from_slice(numbers));
+        }
+        Ok(RowsOutput {
+            logits: last_logits(&outputs.take("logits")?, count)?,
+            states,
+        })
     }
 
     /// Returns the rows that run together.
@@ -221,6 +279,7 @@ impl Decoder for VlmDecoder {
             heads: self.layout.heads,
             dim: self.layout.dim,
             in_runtime: false,
+            state: self.layout.states.iter().map(StateTensor::numbers).sum(),
         }
     }
 
@@ -236,19 +295,26 @@ impl Decoder for VlmDecoder {
         kv.reserve(longest + new);
         let embedded = self.embed(tokens, rows)?;
         let row_size = new * self.layout.width;
-        let mut logits = BTreeMap::new();
+        let mut results = BTreeMap::new();
         for group in self.groups(kv.lengths()) {
             let own = group
                 .iter()
                 .map(|row| &embedded[row * row_size..][..row_size]);
             let own: Vec<f32> = own.flatten().copied().collect();
-            let found = self.run_rows(&group, own, kv)?;
-            let vocabulary = found.len() / group.len();
-            let each = found.chunks_exact(vocabulary).map(<[f32]>::to_vec);
-            logits.extend(group.into_iter().zip(each));
+            let output = self.run_rows(&group, own, kv)?;
+            let vocabulary = output.logits.len() / group.len();
+            let logits = output.logits.chunks_exact(vocabulary).map(<[f32]>::to_vec);
+            let each = logits.zip(output.states);
+            results.extend(group.into_iter().zip(each));
         }
+        // Only now, because a failure leaves the rows as they were.
         kv.extend_lengths(new);
-        Ok(logits.into_values().flatten().collect())
+        let mut logits = Vec::new();
+        for (row, (scores, state)) in results {
+            logits.extend(scores);
+            kv.state_mut(row).copy_from_slice(&state);
+        }
+        Ok(logits)
     }
 }
 
@@ -264,6 +330,7 @@ impl Layout {
             width: width
                 .ok_or_else(|| wrong(path, "inputs_embeds", "f32 [-1, -1, width]", &inputs))?,
             caches,
+            states: states(path, &inputs)?,
             heads: sizes.0,
             dim: sizes.1,
             position_ids: find("position_ids").is_some(),
@@ -292,9 +359,16 @@ impl Layout {
         if self.logits_to_keep {
             inputs.push(TensorSpec::new("num_logits_to_keep", ElementType::I64, &[]));
         }
+        let state = |name: &String, state: &StateTensor| {
+            let sizes = state.sizes.iter().map(|size| *size as i64);
+            let shape: Vec<i64> = [-1].into_iter().chain(sizes).collect();
+            TensorSpec::new(name, ElementType::F32, &shape)
+        };
         inputs.extend(self.caches.iter().map(|names| cache(&names.past)));
+        inputs.extend(self.states.iter().map(|own| state(&own.names.past, own)));
         let mut outputs = vec![TensorSpec::new("logits", ElementType::F32, &[-1, -1, -1])];
         outputs.extend(self.caches.iter().map(|names| cache(&names.present)));
+        outputs.extend(self.states.iter().map(|own| state(&own.names.present, own)));
         (inputs, outputs)
     }
 }
@@ -318,6 +392,25 @@ fn caches(
         [(Some(heads), Some(dim))] => Ok((names, (heads, dim))),
         _ => Err(wrong(path, "past_key_values", expected, inputs)),
     }
+}
+
+/// Returns the states of fixed size among the inputs.
+fn states(path: &Path, inputs: &[TensorSpec]) -> Result<Vec<StateTensor>, ModelError> {
+    let kinds = ["past_conv.", "past_recurrent."];
+    let is_state = |spec: &&TensorSpec| kinds.iter().any(|kind| spec.name().starts_with(kind));
+    let state = |spec: &TensorSpec| {
+        let sizes = (1..spec.shape().len()).map(|dimension| size(spec, dimension));
+        let sizes: Option<Vec<usize>> = sizes.collect();
+        let expected = "f32 with the same sizes for every length of the text";
+        Ok(StateTensor {
+            names: CacheNames {
+                past: spec.name().to_owned(),
+                present: spec.name().replacen("past_", "present_", 1),
+            },
+            sizes: sizes.ok_or_else(|| wrong(path, spec.name(), expected, inputs))?,
+        })
+    };
+    inputs.iter().filter(is_state).map(state).collect()
 }
 
 /// Returns a size of a tensor, if the file states it.

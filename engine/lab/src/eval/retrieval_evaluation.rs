@@ -40,8 +40,11 @@ impl RetrievalEvaluation {
     /// Loads the encoders of a pack. Cancelling `stop` makes playing fail.
     ///
     /// # Errors
-    /// If an encoder cannot be loaded.
+    /// If an encoder cannot be loaded, or the pack has no text encoder.
     pub fn open(pack: &Pack, stop: CancellationToken) -> Result<Self, ModelError> {
+        if !pack.has_text_encoder() {
+            return Err(ModelError::NoTextEncoder { pack: pack.id() });
+        }
         Ok(Self {
             frames: FrameEncoder::open(pack, stop)?,
             text: pack.text(Arc::default())?,

@@ -55,7 +55,7 @@ impl Scheduler {
         Self {
             decoder,
             settings,
-            prefixes: PrefixCache::new(shape.width(), settings.prefix_bytes),
+            prefixes: PrefixCache::new(shape, settings.prefix_bytes),
             queue: WaitingQueue::new(settings, shape.bytes()),
             prefills: Vec::new(),
             batch: Batch::new(shape),
@@ -79,9 +79,8 @@ impl Scheduler {
         while kv.lengths()[0] < tokens.len() {
             run_chunk(&mut *self.decoder, prefix, &tokens, &mut kv)?;
         }
-        let keys = |range| kv.tokens(0, range);
-        let prompt = prefix_keys(&tokens);
-        self.prefixes.insert(prefix.adapter(), &prompt, true, keys);
+        self.prefixes
+            .insert(prefix.adapter(), &prefix_keys(&tokens), true, &kv);
         Ok(tokens.len())
     }
 
@@ -243,10 +242,9 @@ impl Scheduler {
     fn start_decoding(&mut self, at: usize, logits: &[f32]) {
         let (request, kv, cost) = self.prefills.remove(at).finish();
         if self.settings.reuse {
-            let keys = |range| kv.tokens(0, range);
             let adapter = request.job.prompt.adapter();
             let prompt = prefix_keys(&request.tokens);
-            self.prefixes.insert(adapter, &prompt, false, keys);
+            self.prefixes.insert(adapter, &prompt, false, &kv);
         }
         self.batch
             .add(&mut *self.decoder, request, (kv, logits), cost);

@@ -43,22 +43,26 @@ impl Prefill {
     pub(super) fn run_chunk(
         &mut self,
         decoder: &mut dyn Decoder,
-        prefixes: Option<&mut PrefixCache>,
+        mut prefixes: Option<&mut PrefixCache>,
     ) -> Result<Option<Vec<f32>>, Fault> {
         let (tokens, prompt) = (&self.request.tokens, &self.request.job.prompt);
         let progress = self.progress.get_or_insert_with(|| {
-            let hit = prefixes.map_or_else(PrefixHit::default, |prefixes| {
+            let hit = prefixes.as_mut().map(|prefixes| {
                 let keys = prefix_keys(reusable(tokens));
                 prefixes.longest(prompt.adapter(), &keys)
             });
-            Progress {
-                kv: KvCache::from_tokens(decoder.shape(), &hit.kv, tokens.len()),
-                reused: hit.tokens - hit.pinned,
-                pinned: hit.pinned,
-            }
+            Progress::new(decoder, hit.unwrap_or_default(), tokens.len())
         });
-        let logits = run_chunk(decoder, prompt, tokens, &mut progress.kv)?;
-        Ok((progress.kv.lengths()[0] == tokens.len()).then_some(logits))
+        let kv = &mut progress.kv;
+        let stop = snapshot(decoder, tokens).filter(|stop| *stop > kv.lengths()[0]);
+        let logits = run_chunk(decoder, prompt, &tokens[..stop.unwrap_or(tokens.len())], kv)?;
+        let done = kv.lengths()[0];
+        if let (Some(stop), Some(prefixes)) = (stop, prefixes)
+            && stop == done
+        {
+            prefixes.insert(prompt.adapter(), &prefix_keys(&tokens[..done]), false, kv);
+        }
+        Ok((done == tokens.len()).then_some(logits))
     }
 
     /// Returns the request, its keys and values, and the cost of its prompt, once the prompt is complete.
@@ -72,6 +76,29 @@ impl Prefill {
         };
         (self.request, kv, cost)
     }
+}
+
+impl Progress {
+    /// Starts a prompt of `tokens` tokens with its longest cached prefix.
+    fn new(decoder: &dyn Decoder, hit: PrefixHit, tokens: usize) -> Self {
+        let mut kv = KvCache::from_tokens(decoder.shape(), &hit.kv, tokens);
+        if !hit.state.is_empty() {
+            kv.state_mut(0).copy_from_slice(&hit.state);
+        }
+        Self {
+            kv,
+            reused: hit.tokens - hit.pinned,
+            pinned: hit.pinned,
+        }
+    }
+}
+
+/// Returns the length of the prefix that shows a prompt's images, if its decoder has a state: a prefix can only be reused where its
+/// state was kept, and prompts about the same images differ after it.
+fn snapshot(decoder: &dyn Decoder, tokens: &[InputToken]) -> Option<usize> {
+    let last = tokens.iter().rposition(|token| token.text().is_none());
+    let last = last.filter(|_| decoder.shape().state > 0);
+    last.map(|last| last + 1)
 }
 
 /// Returns the keys by which the prefixes of a prompt are cached.
