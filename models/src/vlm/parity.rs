@@ -156,7 +156,7 @@ fn options() -> SessionOptions {
 }
 
 /// Returns a test image; `models/fixtures/common.py` makes the same.
-fn pattern((width, height): (u32, u32), number: usize) -> Image {
+pub(super) fn pattern((width, height): (u32, u32), number: usize) -> Image {
     let number = number as u32;
     let pixel = |n: u32| {
         let (x, y) = (n % width, n / width);
@@ -175,7 +175,7 @@ fn pattern((width, height): (u32, u32), number: usize) -> Image {
     Image::new(width, height, (0..width * height).flat_map(pixel).collect()).unwrap()
 }
 
-fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     a.iter()
         .zip(b)
