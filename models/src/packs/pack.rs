@@ -84,7 +84,8 @@ impl Pack {
             &path(&part.generation_config)?,
             &path(&part.preprocessor_config)?,
         )?;
-        let prompts = model.chat_prompts(&path(&part.chat_template)?, part)?;
+        let (template, tokenizer) = (path(&part.chat_template)?, path(&part.tokenizer)?);
+        let prompts = model.chat_prompts(&template, &tokenizer, part)?;
         Ok(Self {
             prompts: PromptBuilder::chat(prompts),
             vlm: Some(model),
@@ -111,7 +112,9 @@ impl Pack {
     /// Returns the width and height of the frames that the vision encoder takes.
     pub fn frame_size(&self) -> (u32, u32) {
         if let Some(model) = &self.vlm {
-            return (model.images.tile, model.images.tile);
+            let side = self.manifest.vlm_part().frame_side;
+            let side = side.unwrap_or(model.images.frame_side());
+            return (side, side);
         }
         let vision = self.manifest.vision_part();
         (vision.width, vision.height)

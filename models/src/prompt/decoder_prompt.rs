@@ -26,6 +26,13 @@ pub enum PromptPart {
     Image(Arc<ImageEmbeddings>, Range<usize>),
 }
 
+impl PromptPart {
+    /// Returns a part of a template.
+    pub(crate) fn template(text: &str) -> Self {
+        Self::Template(text.into())
+    }
+}
+
 impl Prompt {
     /// Creates a prompt without an adapter or constraints, for greedy search.
     pub fn new(parts: Vec<PromptPart>) -> Self {
@@ -121,6 +128,6 @@ impl Prompt {
 impl From<&str> for Prompt {
     /// A prompt that is a filled-in template.
     fn from(text: &str) -> Self {
-        Self::new(vec![PromptPart::Template(text.into())])
+        Self::new(vec![PromptPart::template(text)])
     }
 }

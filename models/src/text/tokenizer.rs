@@ -111,6 +111,11 @@ impl Tokenizer {
         Ok(found)
     }
 
+    /// Returns the text of a token, with special tokens.
+    pub(crate) fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
     /// Returns the id of one token.
     pub(crate) fn id(&self, token: &str) -> Result<u32, ModelError> {
         self.inner

@@ -2,13 +2,11 @@
 //!
 //! The frames come first, so all prompts about a scene share the part that shows them.
 
-use std::path::Path;
-
 use crate::{
     ModelError, Prompt, PromptPart, ShownFrame,
     vlm::{
         chat_template::{ChatTemplate, Media, Piece},
-        idefics3::Idefics3,
+        vlm_images::VlmImages,
         vlm_part::VlmPart,
     },
 };
@@ -16,7 +14,7 @@ use crate::{
 /// A model's prompts.
 #[derive(Clone, Debug)]
 pub(crate) struct ChatPrompts {
-    model: Idefics3,
+    images: VlmImages,
     part: VlmPart,
     /// The rendered template for each number of frames, from none on.
     forms: Vec<Form>,
@@ -33,17 +31,16 @@ impl ChatPrompts {
     /// Renders a model's template for every number of frames that a prompt may show.
     ///
     /// # Errors
-    /// If the template cannot be read, fails, or shows no images.
-    pub(crate) fn read(
-        template: &Path,
-        model: Idefics3,
+    /// If the template fails or shows no images.
+    pub(crate) fn new(
+        template: &ChatTemplate,
+        images: VlmImages,
         part: VlmPart,
     ) -> Result<Self, ModelError> {
-        let template = ChatTemplate::read(template)?;
-        let forms = (0..=part.frames).map(|count| form(&template, count));
+        let forms = (0..=part.frames).map(|count| form(template, &images, count));
         Ok(Self {
             forms: forms.collect::<Result<_, _>>()?,
-            model,
+            images,
             part,
         })
     }
@@ -82,7 +79,7 @@ impl ChatPrompts {
         };
         let first = form.and_then(|form| form.pieces.first());
         Prompt::new(match first {
-            Some(Piece::Text(text)) => vec![PromptPart::Template(text.as_str().into())],
+            Some(Piece::Text(text)) => vec![PromptPart::template(text)],
             _ => Vec::new(),
         })
     }
@@ -91,22 +88,23 @@ impl ChatPrompts {
         // There is a form for each number up to `frames`, and no caller shows more.
         let shown = &frames[..frames.len().min(self.part.frames)];
         let Form { media, pieces } = &self.forms[shown.len()];
-        let mut images = shown.iter();
+        let mut rest = shown.iter();
+        // Frames of one moment are no video.
+        let timed = shown.iter().any(|frame| frame.at_ms > 0);
         let mut parts = Vec::new();
         for piece in pieces {
             match (piece, media) {
-                (Piece::Text(text), _) => parts.push(PromptPart::Template(text.as_str().into())),
+                (Piece::Text(text), _) => parts.push(PromptPart::template(text)),
                 (Piece::Instruction, _) => {
                     parts.push(PromptPart::Foreign(instruction.as_str().into()))
                 }
-                (Piece::Media, Media::Video) => parts.extend(self.model.show_video(shown)),
+                (Piece::Media, Media::Video) => {
+                    parts.extend(self.images.show_video(shown).into_iter().flatten());
+                }
                 (Piece::Media, Media::Images(_)) => {
-                    parts.extend(
-                        images
-                            .next()
-                            .into_iter()
-                            .flat_map(|image| self.model.show_image(image)),
-                    );
+                    let Some(frame) = rest.next() else { continue };
+                    parts.extend(timed.then(|| time_of(frame)));
+                    parts.extend(self.images.show_image(frame));
                 }
             }
         }
@@ -114,9 +112,16 @@ impl ChatPrompts {
     }
 }
 
-/// Renders the template for some frames: as a video if there are several and the template knows videos, else as images.
-fn form(template: &ChatTemplate, count: usize) -> Result<Form, ModelError> {
+/// Returns the line that says when a frame was taken, for models that know no videos.
+fn time_of(frame: &ShownFrame) -> PromptPart {
+    let seconds = frame.at_ms / 1000;
+    PromptPart::template(&format!("\n{}:{:02}\n", seconds / 60, seconds % 60))
+}
+
+/// Renders the template for some frames: as a video if there are several and model and template know videos, else as images.
+fn form(template: &ChatTemplate, images: &VlmImages, count: usize) -> Result<Form, ModelError> {
     if count > 1
+        && images.show_video(&[]).is_some()
         && let Some(pieces) = template.render(Media::Video, "<video>")?
     {
         return Ok(Form {

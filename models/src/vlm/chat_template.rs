@@ -49,15 +49,18 @@ struct Content {
 /// A model's chat template.
 pub(crate) struct ChatTemplate<'p> {
     path: &'p Path,
+    /// The token that begins a sequence; empty if the model has none.
+    begin: String,
     environment: Environment<'static>,
 }
 
 impl<'p> ChatTemplate<'p> {
-    /// Reads the template of a `.json` file's member `chat_template`, or of any other file as it is.
+    /// Reads the template of a `.json` file's member `chat_template`, or of any other file as it is. `begin` is the token that begins
+    /// a sequence; empty if the model has none.
     ///
     /// # Errors
     /// If the file cannot be read, or its template cannot be parsed.
-    pub(crate) fn read(path: &'p Path) -> Result<Self, ModelError> {
+    pub(crate) fn read(path: &'p Path, begin: String) -> Result<Self, ModelError> {
         let json = path
             .extension()
             .is_some_and(|extension| extension == "json");
@@ -69,10 +72,10 @@ impl<'p> ChatTemplate<'p> {
                 source,
             })?,
         };
-        Self::parse(path, text)
+        Self::parse(path, &text, begin)
     }
 
-    fn parse(path: &'p Path, text: String) -> Result<Self, ModelError> {
+    fn parse(path: &'p Path, text: &str, begin: String) -> Result<Self, ModelError> {
         let failed = |error| template_error(path, error);
         let syntax = SyntaxConfig::builder()
             .trim_blocks(true)
@@ -85,9 +88,13 @@ impl<'p> ChatTemplate<'p> {
         environment.set_unknown_method_callback(unknown_method_callback);
         environment.add_function("raise_exception", raise_exception);
         environment
-            .add_template_owned("chat", text)
+            .add_template_owned("chat", without_generation_tags(text))
             .map_err(failed)?;
-        Ok(Self { path, environment })
+        Ok(Self {
+            path,
+            begin,
+            environment,
+        })
     }
 
     /// Returns the error of a template that does not show a message's images.
@@ -120,7 +127,11 @@ impl<'p> ChatTemplate<'p> {
         let message = context! { role => "user", content => Value::from(Serde(&content)) };
         let template = self.environment.get_template("chat");
         let rendered = template.and_then(|template| {
-            template.render(context! { messages => [message], add_generation_prompt => true })
+            template.render(context! {
+                messages => [message],
+                add_generation_prompt => true,
+                bos_token => self.begin.as_str(),
+            })
         });
         let text = rendered.map_err(|error| template_error(self.path, error))?;
         if text.matches(INSTRUCTION_MARK).count() != 1 {
@@ -132,6 +143,18 @@ impl<'p> ChatTemplate<'p> {
         let shown = text.matches(placeholder).count();
         Ok((shown == places).then(|| pieces(&text, placeholder)))
     }
+}
+
+/// Replaces the tags `generation` and `endgeneration`, which mark in training what the model said, by comments.
+fn without_generation_tags(text: &str) -> String {
+    let mut plain = text.to_owned();
+    for tag in ["generation", "endgeneration"] {
+        for (open, close) in [("{%-", "-%}"), ("{%-", "%}"), ("{%", "-%}"), ("{%", "%}")] {
+            let comment = format!("{}{}", open.replace('%', "#"), close.replace('%', "#"));
+            plain = plain.replace(&format!("{open} {tag} {close}"), &comment);
+        }
+    }
+    plain
 }
 
 /// The error that templates raise for conversations that their model does not know.
@@ -171,7 +194,7 @@ mod tests {
     use super::*;
 
     fn render(template: &str, media: Media) -> Result<Option<Vec<Piece>>, ModelError> {
-        let template = ChatTemplate::parse(Path::new("t.jinja"), template.to_owned())?;
+        let template = ChatTemplate::parse(Path::new("t.jinja"), template, "<s>".to_owned())?;
         template.render(media, "<image>")
     }
 
@@ -179,15 +202,15 @@ mod tests {
         Piece::Text(text.to_owned())
     }
 
-    const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m['role'] | capitalize }}: {% for c in m['content'] %}
-{% if c['type'] == 'image' %}<image>{% elif c['type'] == 'text' %}{{ c['text'].strip() }}{% endif %}
+    const TEMPLATE: &str = "{{ bos_token }}{% for m in messages %}<|im_start|>{{ m['role'] | capitalize }}: {% for c in m['content'] %}
+{% if c['type'] == 'image' %}<image>{% elif c['type'] == 'text' %}{%- generation %}{{ c['text'].strip() }}{%- endgeneration -%}{% endif %}
 {% endfor %}<end>\n{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}";
 
     #[test]
     fn a_message_is_cut_at_its_images_and_its_instruction() {
         let pieces = render(TEMPLATE, Media::Images(2)).unwrap().unwrap();
         let expected = [
-            text("<|im_start|>User: "),
+            text("<s><|im_start|>User: "),
             Piece::Media,
             Piece::Media,
             Piece::Instruction,

@@ -167,14 +167,16 @@ impl Idefics3 {
                 _ => "",
             };
             last_row = row;
-            parts.push(template(&format!("{breaks}{AROUND_IMAGE}{name}")));
+            parts.push(PromptPart::template(&format!(
+                "{breaks}{AROUND_IMAGE}{name}"
+            )));
             parts.push(PromptPart::Image(
                 Arc::clone(&frame.embeddings),
                 first..first + tile.tokens,
             ));
             first += tile.tokens;
         }
-        parts.push(template(AROUND_IMAGE));
+        parts.push(PromptPart::template(AROUND_IMAGE));
         parts
     }
 
@@ -183,25 +185,21 @@ impl Idefics3 {
         let duration = frames.last().map_or(0, |frame| frame.at_ms) / 1000;
         let (hours, minutes, seconds) = (duration / 3600, duration / 60 % 60, duration % 60);
         let count = NUMBERS.get(frames.len()).copied().unwrap_or("many");
-        let mut parts = vec![template(&format!(
+        let mut parts = vec![PromptPart::template(&format!(
             "You are provided the following series of {count} frames from a {hours}:{minutes:02}:{seconds:02} [H:MM:SS] video.\n"
         ))];
         for frame in frames {
             let seconds = frame.at_ms / 1000;
-            parts.push(template(&format!(
+            parts.push(PromptPart::template(&format!(
                 "\nFrame from {:02}:{:02}:",
                 seconds / 60,
                 seconds % 60
             )));
             parts.extend(self.show_image(frame));
         }
-        parts.push(template("\n\n"));
+        parts.push(PromptPart::template("\n\n"));
         parts
     }
-}
-
-fn template(text: &str) -> PromptPart {
-    PromptPart::Template(text.into())
 }
 
 /// Returns the input values of the 256 levels of a channel, computed as the processor does: scaled with double precision, then

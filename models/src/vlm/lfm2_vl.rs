@@ -139,6 +139,17 @@ impl Lfm2Vl {
         })
     }
 
+    /// Returns the numbers of a patch.
+    pub(crate) fn patch_values(&self) -> usize {
+        (self.patch * self.patch * 3) as usize
+    }
+
+    /// Returns the side in pixels of the smallest square that needs no enlarging: it takes the fewest tokens.
+    pub(crate) fn smallest_side(&self) -> u32 {
+        let least = f64::from(*self.tokens.start());
+        least.sqrt().ceil() as u32 * self.block
+    }
+
     /// Returns an image as tiles, as the model's processor makes them.
     ///
     /// # Errors
@@ -263,41 +274,26 @@ impl Lfm2Vl {
 
     /// Returns the parts of a prompt that show one image.
     pub(crate) fn show_image(&self, frame: &ShownFrame) -> Vec<PromptPart> {
-        let mut parts = vec![template(IMAGE_START)];
+        let mut parts = vec![PromptPart::template(IMAGE_START)];
         let mut first = 0;
         let tiles = frame.embeddings.tiles();
         for tile in tiles {
             match tile.place {
                 Some((row, column)) => {
-                    parts.push(template(&format!("<|img_row_{row}_col_{column}|>")));
+                    parts.push(PromptPart::template(&format!(
+                        "<|img_row_{row}_col_{column}|>"
+                    )));
                 }
-                None if tiles.len() > 1 => parts.push(template(WHOLE_IMAGE)),
+                None if tiles.len() > 1 => parts.push(PromptPart::template(WHOLE_IMAGE)),
                 None => {}
             }
             let embeddings = Arc::clone(&frame.embeddings);
             parts.push(PromptPart::Image(embeddings, first..first + tile.tokens));
             first += tile.tokens;
         }
-        parts.push(template(IMAGE_END));
+        parts.push(PromptPart::template(IMAGE_END));
         parts
     }
-
-    /// Returns the parts of a prompt that show the frames of a video, each with its time. For templates that know videos; those
-    /// that were published show images only.
-    pub(crate) fn show_video(&self, frames: &[ShownFrame]) -> Vec<PromptPart> {
-        let mut parts = Vec::new();
-        for frame in frames {
-            let seconds = frame.at_ms / 1000;
-            let (minutes, seconds) = (seconds / 60, seconds % 60);
-            parts.push(template(&format!("\nFrame at {minutes}:{seconds:02}: ")));
-            parts.extend(self.show_image(frame));
-        }
-        parts
-    }
-}
-
-fn template(text: &str) -> PromptPart {
-    PromptPart::Template(text.into())
 }
 
 /// Returns the place of a setting of the image processor: newer files have those of all processors, each in a member of its own.
@@ -515,8 +511,6 @@ mod tests {
         let split_text = "<|image_start|><|img_row_1_col_1|>[0-4]<|img_row_1_col_2|>[4-8]\
             <|img_thumbnail|>[8-10]<|image_end|>";
         assert_eq!(text(model.show_image(&split)), split_text);
-        let video = format!("\nFrame at 0:01: {expected}\nFrame at 1:02: {split_text}");
-        assert_eq!(text(model.show_video(&[whole, split])), video);
     }
 
     #[test]

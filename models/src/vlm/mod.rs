@@ -12,5 +12,6 @@ pub(crate) mod model_config;
 mod parity;
 pub(crate) mod vlm_decoder;
 pub(crate) mod vlm_encoder;
+pub(crate) mod vlm_images;
 pub(crate) mod vlm_model;
 pub(crate) mod vlm_part;

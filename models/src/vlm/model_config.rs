@@ -34,6 +34,11 @@ impl ConfigFile {
         })
     }
 
+    /// Returns the path of the file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns the member at a JSON pointer such as `/text_config/hidden_size`, unless it is missing or null.
     pub(crate) fn find(&self, pointer: &str) -> Option<&Value> {
         self.root.pointer(pointer).filter(|value| !value.is_null())

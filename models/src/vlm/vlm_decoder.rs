@@ -1,7 +1,8 @@
 //! The decoder of a published vision-language model: a token embedding and a decoder that returns its cache as a copy.
 //!
-//! The decoder's caches have as many tokens for each row, so shorter rows are padded on the left and masked. A graph with
-//! the operator GroupQueryAttention expects the padding elsewhere; its rows run together only if they are equally long.
+//! The decoder's caches have as many tokens for each row, so shorter rows are padded on the left and masked. Two kinds of graphs do
+//! not allow that, and their rows run together only if they are equally long: those with the operator GroupQueryAttention, which
+//! expects the padding elsewhere, and those with convolutions, which apply the mask to the new tokens.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -326,16 +327,17 @@ impl Layout {
         let (caches, sizes) = caches(path, &inputs)?;
         let width = find("inputs_embeds").and_then(|spec| spec.shape().last().copied());
         let width = width.and_then(|width| usize::try_from(width).ok());
+        let states = states(path, &inputs)?;
         let layout = Self {
             width: width
                 .ok_or_else(|| wrong(path, "inputs_embeds", "f32 [-1, -1, width]", &inputs))?,
             caches,
-            states: states(path, &inputs)?,
+            pads: pads && states.is_empty(),
+            states,
             heads: sizes.0,
             dim: sizes.1,
             position_ids: find("position_ids").is_some(),
             logits_to_keep: find("num_logits_to_keep").is_some(),
-            pads,
         };
         let (inputs, outputs) = layout.signature();
         decoder.check(path, &inputs, &outputs)?;

@@ -4,23 +4,24 @@ use std::path::Path;
 
 use crate::{
     ModelError,
+    text::tokenizer::Tokenizer,
     vlm::{
-        chat_prompts::ChatPrompts, idefics3::Idefics3, model_config::ConfigFile, vlm_part::VlmPart,
+        chat_prompts::ChatPrompts, chat_template::ChatTemplate, model_config::ConfigFile,
+        vlm_images::VlmImages, vlm_part::VlmPart,
     },
 };
-
-/// The values of `model_type` in the configurations of supported models.
-const ARCHITECTURES: [&str; 2] = ["idefics3", "smolvlm"];
 
 /// A model's properties.
 #[derive(Clone, Debug)]
 pub(crate) struct VlmModel {
     /// How images become tensors and how prompts show them.
-    pub(crate) images: Idefics3,
+    pub(crate) images: VlmImages,
     /// Tokens that end a text.
     pub(crate) ends: Vec<u32>,
     /// Maximum length of a sequence in tokens.
     pub(crate) context: usize,
+    /// The token that begins a sequence, if the model has one; chat templates write it.
+    begin: Option<u32>,
 }
 
 impl VlmModel {
@@ -34,23 +35,23 @@ impl VlmModel {
         preprocessor: &Path,
     ) -> Result<Self, ModelError> {
         let (file, generation) = (ConfigFile::read(config)?, ConfigFile::read(generation)?);
-        let architecture = file.text("/model_type")?;
-        if !ARCHITECTURES.contains(&architecture) {
-            return Err(ModelError::Architecture {
-                path: config.to_owned(),
-                found: architecture.to_owned(),
-                supported: "idefics3 and smolvlm",
-            });
-        }
+        let images = VlmImages::read(&file, &ConfigFile::read(preprocessor)?, false)?;
         let ends = generation.token_ids("/eos_token_id")?;
         if ends.is_empty() {
             return Err(generation.wrong("/eos_token_id", "a token id or a list of them"));
         }
+        let begin = match generation.token_ids("/bos_token_id")?.first() {
+            Some(begin) => Some(*begin),
+            None => file
+                .token_ids("/text_config/bos_token_id")?
+                .first()
+                .copied(),
+        };
         Ok(Self {
-            // Frames of a video are not split.
-            images: Idefics3::read(&file, &ConfigFile::read(preprocessor)?, false)?,
+            images,
             ends,
             context: file.size("/text_config/max_position_embeddings")?,
+            begin,
         })
     }
 
@@ -61,8 +62,14 @@ impl VlmModel {
     pub(crate) fn chat_prompts(
         &self,
         template: &Path,
+        tokenizer: &Path,
         part: VlmPart,
     ) -> Result<ChatPrompts, ModelError> {
-        ChatPrompts::read(template, self.images.clone(), part)
+        let begin = match self.begin {
+            Some(begin) => Tokenizer::load(tokenizer, None)?.token(begin),
+            None => None,
+        };
+        let template = ChatTemplate::read(template, begin.unwrap_or_default())?;
+        ChatPrompts::new(&template, self.images.clone(), part)
     }
 }

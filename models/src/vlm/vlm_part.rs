@@ -30,6 +30,10 @@ pub(crate) struct VlmPart {
     /// Most frames of a segment that a prompt shows, 1 to 16.
     #[serde(default = "frames")]
     pub(crate) frames: usize,
+    /// Side in pixels of the square to which frames are stretched, 32 to 2048; the smallest that the model was trained with if absent.
+    /// Where the number of tokens depends on the size, a larger side shows more detail and takes longer.
+    #[serde(default)]
+    pub(crate) frame_side: Option<u32>,
     /// Instruction for a caption.
     pub(crate) caption: String,
     /// Instruction for a question about the frames shown; `{question}` stands for the question.
@@ -92,6 +96,11 @@ impl VlmPart {
     pub(crate) fn check(&self) -> Result<(), String> {
         let rules = [
             ((1..=16).contains(&self.frames), "frames must be 1 to 16"),
+            (
+                self.frame_side
+                    .is_none_or(|side| (32..=2048).contains(&side)),
+                "frame_side must be 32 to 2048",
+            ),
             (
                 (1..=8).contains(&self.caption_beams),
                 "caption_beams must be 1 to 8",
