@@ -1,9 +1,8 @@
 //! The parts of a video-language model: images, text, prompts and ONNX modules. Independent of dataflow and video.
 //!
 //! A [`Pack`] is a folder with a manifest, from which each module is loaded once: the vision encoder ([`VisionEncoder`]),
-//! the text encoder ([`TextEncoder`]) and the language decoder ([`Decoder`]). Callers see only these traits; ONNX modules
-//! or the deterministic [`fake`] ones implement them. A [`PromptBuilder`] turns visual features into prompts, and the
-//! [`Scheduler`] turns prompts into texts.
+//! the text encoder ([`TextEncoder`]) and the decoder ([`Decoder`]). Callers see only these traits; ONNX modules or [`fake`]
+//! ones implement them. A [`PromptBuilder`] turns visual features into prompts, the [`Scheduler`] turns prompts into texts.
 //!
 //! In reading order:
 //! - `vision`: images, the vision encoder and its features, the concepts that it scores
@@ -12,6 +11,7 @@
 //! - `prompt`: templates and tags, constrained decoding, caption ranking, the yes/no classifier
 //! - `decoder`: the decoder with its KV cache, beam search, the prefix cache and the scheduler
 //! - `vlm`: published vision-language models: their images, chat templates and decoders
+//! - `dual`: published pairs of an image and a text encoder, such as CLIP
 //! - `packs`: manifests, installed packs, their installation and their state
 //! - `runtime`: ONNX sessions (the only module that names ONNX Runtime), thread counts, meters
 //! - [`fake`]: the pack for tests
@@ -19,10 +19,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod decoder;
+mod dual;
 pub mod english;
 mod error;
 pub mod fake;
 mod fault;
+mod model_config;
 mod packs;
 mod prompt;
 mod runtime;

@@ -10,6 +10,8 @@ use crate::{CaptionMemory, Manifest, PromptBuilder, vision::concept_vocabulary::
 
 mod decoder;
 mod encoders;
+#[cfg(test)]
+pub(crate) mod fixture;
 
 pub use decoder::FakeDecoder;
 pub use encoders::{FakeTextEncoder, FakeVisionEncoder};

@@ -57,18 +57,8 @@ impl OnnxTextEncoder {
 
 impl TextEncoder for OnnxTextEncoder {
     fn embed(&mut self, text: &str) -> Result<Vec<f32>, ModelError> {
-        let mut ids: Vec<i64> = self
-            .tokenizer
-            .encode(text, true)?
-            .into_iter()
-            .map(i64::from)
-            .collect();
-        if ids.len() > self.max_tokens
-            && let Some(last) = ids.pop()
-        {
-            ids.truncate(self.max_tokens - 1);
-            ids.push(last); // the token that ends a sentence
-        }
+        let ids = self.tokenizer.encode_sentence(text, self.max_tokens)?;
+        let ids: Vec<i64> = ids.into_iter().map(i64::from).collect();
         let shape = [1, ids.len()];
         let mask = TensorValue::new(&shape, vec![1_i64; ids.len()])?;
         let feed = vec![

@@ -40,6 +40,16 @@ impl Tokenizer {
         }
     }
 
+    /// Removes the padding and the limit that a file can contain, so that a text has all its tokens and no others.
+    pub(crate) fn without_padding(mut self) -> Result<Self, ModelError> {
+        let path = self.path.clone();
+        self.inner.with_padding(None);
+        self.inner
+            .with_truncation(None)
+            .map_err(|source| ModelError::LoadTokenizer { path, source })?;
+        Ok(self)
+    }
+
     /// Returns the number of tokens.
     pub(crate) fn size(&self) -> usize {
         self.inner.get_vocab_size(true)
@@ -54,6 +64,19 @@ impl Tokenizer {
                 characters: text.chars().count(),
                 source,
             })
+    }
+
+    /// Returns the token ids of a sentence with the model's tokens around it. One of more than `limit` tokens is cut before its
+    /// last token, which ends it.
+    pub(crate) fn encode_sentence(&self, text: &str, limit: usize) -> Result<Vec<u32>, ModelError> {
+        let mut ids = self.encode(text, true)?;
+        if ids.len() > limit
+            && let Some(end) = ids.pop()
+        {
+            ids.truncate(limit.saturating_sub(1));
+            ids.push(end);
+        }
+        Ok(ids)
     }
 
     /// Returns the token ids of a prompt. Control tokens are recognised, except within the byte ranges `foreign`.

@@ -6,4 +6,5 @@ pub(crate) mod features;
 pub(crate) mod image;
 pub(crate) mod image_embeddings;
 pub(crate) mod object_classes;
+pub(crate) mod pixel_levels;
 pub(crate) mod resize;

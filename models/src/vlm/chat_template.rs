@@ -11,7 +11,7 @@ use minijinja::{
 use minijinja_contrib::pycompat::unknown_method_callback;
 use serde::Serialize;
 
-use crate::{ModelError, vlm::model_config::ConfigFile};
+use crate::{ModelError, model_config::ConfigFile};
 
 /// Stands for the instruction in a rendered template; a private-use character that no template has.
 const INSTRUCTION_MARK: char = '\u{E000}';

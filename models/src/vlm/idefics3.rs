@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use crate::{
     Image, ModelError, PromptPart, ShownFrame,
+    model_config::ConfigFile,
     vision::{
         image_embeddings::Tile,
+        pixel_levels::PixelLevels,
         resize::{Filter, resize},
     },
-    vlm::model_config::ConfigFile,
 };
 
 /// The control tokens around an image in a prompt.
@@ -38,8 +39,7 @@ pub(crate) struct Idefics3 {
     longest: u32,
     filter: Filter,
     splitting: bool,
-    /// The input values of the 256 levels of each channel.
-    levels: [[f32; 256]; 3],
+    levels: PixelLevels,
 }
 
 /// The tiles of an image, as input of the vision encoder.
@@ -88,7 +88,7 @@ impl Idefics3 {
             longest: longest as u32,
             filter,
             splitting,
-            levels: std::array::from_fn(|c| levels(scale, mean[c], deviation[c])),
+            levels: PixelLevels::new(scale, mean, deviation),
         })
     }
 
@@ -132,16 +132,8 @@ impl Idefics3 {
         corner: (u32, u32),
         place: Option<(u32, u32)>,
     ) {
-        let (left, top) = corner;
-        for (channel, levels) in self.levels.iter().enumerate() {
-            for y in top..top + self.tile {
-                let row = &image.row(y)[left as usize * 3..][..self.tile as usize * 3];
-                let values = row
-                    .chunks_exact(3)
-                    .map(|pixel| levels[usize::from(pixel[channel])]);
-                pixels.values.extend(values);
-            }
-        }
+        let size = (self.tile, self.tile);
+        self.levels.append(&mut pixels.values, image, corner, size);
         pixels.tiles.push(Tile {
             place,
             tokens: self.tokens,
@@ -200,15 +192,6 @@ impl Idefics3 {
         parts.push(PromptPart::template("\n\n"));
         parts
     }
-}
-
-/// Returns the input values of the 256 levels of a channel, computed as the processor does: scaled with double precision, then
-/// normalised with single precision.
-fn levels(scale: f64, mean: f64, deviation: f64) -> [f32; 256] {
-    std::array::from_fn(|level| {
-        let scaled = (level as f64 * scale) as f32;
-        (scaled - mean as f32) / deviation as f32
-    })
 }
 
 /// Returns the size of an image whose longer side is `longest` and whose other side is even.

@@ -16,11 +16,11 @@ use serde_json::Value;
 
 use crate::{
     Image, ModelError, PromptPart, ShownFrame,
+    model_config::ConfigFile,
     vision::{
         image_embeddings::Tile,
         resize::{Filter, resize},
     },
-    vlm::model_config::ConfigFile,
 };
 
 /// The control tokens around an image in a prompt, and the one before the whole of an image that is also shown in tiles.
@@ -329,7 +329,7 @@ mod tests {
     use super::*;
     use crate::{
         ImageEmbeddings,
-        vlm::parity::{largest_difference, pattern},
+        fake::fixture::{largest_difference, pattern},
     };
 
     /// Width and height of an image, of the whole as it is resized, and the columns and rows of its tiles, as the reference

@@ -7,7 +7,6 @@ pub(crate) mod chat_prompts;
 pub(crate) mod chat_template;
 pub(crate) mod idefics3;
 pub(crate) mod lfm2_vl;
-pub(crate) mod model_config;
 #[cfg(test)]
 mod parity;
 pub(crate) mod vlm_decoder;

@@ -2,18 +2,12 @@
 //!
 //! `ATOM_VLM_FIXTURE` names the folder of another model that a script of `models/fixtures/` made, to be compared as well.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs, path::PathBuf};
 
-use safetensors::SafeTensors;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    model_config::ConfigFile,
     vlm_decoder::{VlmDecoder, VlmDecoderFiles},
     vlm_encoder::VlmEncoder,
     vlm_images::VlmImages,
@@ -21,9 +15,11 @@ use super::{
     vlm_part::VlmPart,
 };
 use crate::{
-    Decoder, Image, InputToken, Job, KvCache, Prompt, Scheduler, SchedulerSettings, ShownFrame,
-    Urgency, VisionEncoder, decoder::scheduler::prompt_tokens,
-    packs::installed_packs::runtime_library, runtime::session::SessionOptions,
+    Decoder, InputToken, Job, KvCache, Prompt, Scheduler, SchedulerSettings, ShownFrame, Urgency,
+    VisionEncoder,
+    decoder::scheduler::prompt_tokens,
+    fake::fixture::{expected, folders, largest_difference, options, pattern},
+    model_config::ConfigFile,
 };
 
 /// Largest difference of features and logits.
@@ -130,12 +126,7 @@ impl Fixture {
 
     /// Returns the numbers of a tensor of `expected.safetensors`.
     fn expected(&self, name: &str) -> Vec<f32> {
-        let bytes = fs::read(self.folder.join("expected.safetensors")).unwrap();
-        let tensors = SafeTensors::deserialize(&bytes).unwrap();
-        let numbers = tensors.tensor(name).unwrap().data().chunks_exact(4);
-        numbers
-            .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
-            .collect()
+        expected(&self.folder, name)
     }
 }
 
@@ -144,46 +135,8 @@ const PART: &str = r#"{"vision": "", "embed": "", "decoder": "", "caption": "-",
     "caption_tokens": 1, "answer_tokens": 1}"#;
 
 fn fixtures() -> Vec<Fixture> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    let mut folders: Vec<PathBuf> = ["smolvlm", "lfm2_vl"].map(|name| own.join(name)).into();
-    folders.extend(std::env::var_os("ATOM_VLM_FIXTURE").map(PathBuf::from));
+    let folders = folders(&["smolvlm", "lfm2_vl"], "ATOM_VLM_FIXTURE");
     folders.into_iter().map(Fixture::open).collect()
-}
-
-fn options() -> SessionOptions {
-    SessionOptions {
-        library: runtime_library().expect("`atom models install onnxruntime` comes first"),
-        threads: 1,
-        meter: Arc::default(),
-    }
-}
-
-/// Returns a test image; `models/fixtures/common.py` makes the same.
-pub(super) fn pattern((width, height): (u32, u32), number: usize) -> Image {
-    let number = number as u32;
-    let pixel = |n: u32| {
-        let (x, y) = (n % width, n / width);
-        let stripes = if (x / 5 + y / 3 + number) % 2 == 0 {
-            230
-        } else {
-            20
-        };
-        let values = [
-            stripes,
-            (x * 255 / width + 40 * number) % 256,
-            (y * 7 + x * y + number) % 256,
-        ];
-        values.map(|value| value as u8)
-    };
-    Image::new(width, height, (0..width * height).flat_map(pixel).collect()).unwrap()
-}
-
-pub(super) fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max)
 }
 
 /// Returns the likeliest token of each row.

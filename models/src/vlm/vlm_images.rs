@@ -2,12 +2,12 @@
 
 use crate::{
     Image, ModelError, PromptPart, ShownFrame,
+    model_config::ConfigFile,
     runtime::session::{ElementType, TensorSpec, TensorValue},
     vision::image_embeddings::Tile,
     vlm::{
         idefics3::{Idefics3, PixelTiles},
         lfm2_vl::{Lfm2Vl, PixelPatches},
-        model_config::ConfigFile,
     },
 };
 

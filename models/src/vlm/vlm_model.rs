@@ -4,10 +4,11 @@ use std::path::Path;
 
 use crate::{
     ModelError,
+    model_config::ConfigFile,
     text::tokenizer::Tokenizer,
     vlm::{
-        chat_prompts::ChatPrompts, chat_template::ChatTemplate, model_config::ConfigFile,
-        vlm_images::VlmImages, vlm_part::VlmPart,
+        chat_prompts::ChatPrompts, chat_template::ChatTemplate, vlm_images::VlmImages,
+        vlm_part::VlmPart,
     },
 };
 

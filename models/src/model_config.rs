@@ -14,6 +14,15 @@ pub(crate) struct ConfigFile {
 }
 
 impl ConfigFile {
+    /// Creates a file from its text.
+    #[cfg(test)]
+    pub(crate) fn from_text(text: &str) -> Self {
+        Self {
+            path: "config.json".into(),
+            root: serde_json::from_str(text).unwrap(),
+        }
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -65,6 +74,19 @@ impl ConfigFile {
             Some(value) => value
                 .as_f64()
                 .ok_or_else(|| self.wrong(pointer, "a number")),
+        }
+    }
+
+    /// Returns the truth value at a pointer, or `default` if there is none.
+    ///
+    /// # Errors
+    /// If another value is there.
+    pub(crate) fn flag_or(&self, pointer: &str, default: bool) -> Result<bool, ModelError> {
+        match self.find(pointer) {
+            None => Ok(default),
+            Some(value) => value
+                .as_bool()
+                .ok_or_else(|| self.wrong(pointer, "true or false")),
         }
     }
 
@@ -126,16 +148,9 @@ impl ConfigFile {
 mod tests {
     use super::*;
 
-    fn file(text: &str) -> ConfigFile {
-        ConfigFile {
-            path: "config.json".into(),
-            root: serde_json::from_str(text).unwrap(),
-        }
-    }
-
     #[test]
     fn reads_members_by_path() {
-        let config = file(
+        let config = ConfigFile::from_text(
             r#"{"a": {"n": 3, "m": [0.5, 1, 2]}, "eos": [2, 7], "one": 5, "none": null, "t": "x"}"#,
         );
         assert_eq!(config.size("/a/n").unwrap(), 3);
@@ -145,11 +160,13 @@ mod tests {
         assert_eq!(config.token_ids("/one").unwrap(), [5]);
         assert!(config.token_ids("/none").unwrap().is_empty());
         assert_eq!(config.text("/t").unwrap(), "x");
+        assert!(config.flag_or("/none", true).unwrap());
+        assert!(config.flag_or("/one", true).is_err());
     }
 
     #[test]
     fn a_wrong_member_is_named_with_what_was_expected() {
-        let config = file(r#"{"n": -1}"#);
+        let config = ConfigFile::from_text(r#"{"n": -1}"#);
         let error = config.size("/n").unwrap_err().to_string();
         assert!(
             error.contains("/n must be a whole number, at least 1, found -1"),
