@@ -1,4 +1,5 @@
-//! A pack of the family `vlm`: the tiny random model of `models/fixtures/smolvlm`, whose texts mean nothing.
+//! Packs of the family `vlm`: the tiny random model of `models/fixtures/smolvlm`, whose texts mean nothing; alone, and beside the tiny
+//! random CLIP of `models/fixtures/clip`, by whose vectors its segments are found.
 
 use std::{
     fs,
@@ -27,23 +28,41 @@ pub const FILES: [&str; 8] = [
     "chat_template.jinja",
 ];
 
-/// Writes the source of the pack: its manifest and the model's files, of which `change` may change some.
-///
-/// # Panics
-/// A file cannot be read or written.
-pub fn write_source(folder: &Path, change: impl Fn(&str, &mut Vec<u8>)) {
-    fs::create_dir_all(folder).expect("the temporary folder can be written");
-    let mut manifest = MANIFEST.to_owned();
-    for file in FILES {
-        let path = workspace().join("models/fixtures/smolvlm").join(file);
+/// The files of the dual encoder, as they are published.
+const CLIP_FILES: [&str; 6] = [
+    "vision_model.onnx",
+    "text_model.onnx",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "config.json",
+    "preprocessor_config.json",
+];
+
+/// Writes the source of a pack: its manifest and files of fixtures, of which `change` may change some. A file is given by its fixture and
+/// its name, and lies in a folder of the fixture's name unless it belongs to the vision-language model.
+fn write_source(
+    folder: &Path,
+    mut manifest: String,
+    files: impl Iterator<Item = (&'static str, &'static str)>,
+    change: impl Fn(&str, &mut Vec<u8>),
+) {
+    for (fixture, name) in files {
+        let path = workspace().join("models/fixtures").join(fixture).join(name);
         let mut content = fs::read(path).expect("the fixture is there");
-        change(file, &mut content);
+        let file = match fixture {
+            "smolvlm" => name.to_owned(),
+            _ => format!("{fixture}/{name}"),
+        };
+        change(&file, &mut content);
         manifest += &format!(
             "[[files]]\npath = \"{file}\"\nsize = {}\nsha256 = \"{}\"\norigins = [\"file:{file}\"]\nlicence = \"MIT\"\n",
             content.len(),
             sha256(&content)
         );
-        fs::write(folder.join(file), content).expect("the temporary folder can be written");
+        let target = folder.join(file);
+        fs::create_dir_all(target.parent().expect("a file is in a folder"))
+            .expect("the temporary folder can be written");
+        fs::write(target, content).expect("the temporary folder can be written");
     }
     fs::write(folder.join("pack.toml"), manifest).expect("the temporary folder can be written");
 }
@@ -66,12 +85,31 @@ pub fn workdir() -> Workdir {
 /// # Panics
 /// The pack cannot be installed.
 pub fn workdir_with(change: impl Fn(&str, &mut Vec<u8>)) -> Workdir {
+    let files = FILES.map(|file| ("smolvlm", file));
+    install(MANIFEST.to_owned(), files.into_iter(), change)
+}
+
+/// Returns a working directory with a cache in which the pack with a dual encoder is installed, under the same name.
+///
+/// # Panics
+/// The pack cannot be installed.
+pub fn workdir_with_index() -> Workdir {
+    let files = FILES.map(|file| ("smolvlm", file)).into_iter();
+    let files = files.chain(CLIP_FILES.map(|file| ("clip", file)));
+    install(format!("{MANIFEST}{INDEX}"), files, |_, _| {})
+}
+
+fn install(
+    manifest: String,
+    files: impl Iterator<Item = (&'static str, &'static str)>,
+    change: impl Fn(&str, &mut Vec<u8>),
+) -> Workdir {
     let dir = Workdir::new();
     let cache: PathBuf = dir.path("cache");
     pack_cache::link_installed(&cache);
     let dir = dir.with_cache(&cache);
     let source = dir.path("source");
-    write_source(&source, change);
+    write_source(&source, manifest, files, change);
     dir.atom(&["models", "install", path_str(&source)]).ok();
     dir
 }
@@ -91,5 +129,20 @@ question = "{question}"
 ask = "{evidence} {question}"
 caption_tokens = 12
 answer_tokens = 8
+
+"#;
+
+const INDEX: &str = r#"
+[index]
+image_encoder = "clip/vision_model.onnx"
+text_encoder = "clip/text_model.onnx"
+tokenizer = "clip/tokenizer.json"
+tokenizer_config = "clip/tokenizer_config.json"
+config = "clip/config.json"
+preprocessor_config = "clip/preprocessor_config.json"
+
+[yes_no]
+scale = 10.0
+shift = 1.0
 
 "#;

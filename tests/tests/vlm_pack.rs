@@ -4,6 +4,7 @@
 
 use std::{fmt::Write, path::PathBuf};
 
+use atom_index::Store;
 use atom_pipelines::built_in_pipelines;
 use atom_tests::{
     eval_dataset, generated_media,
@@ -188,6 +189,57 @@ fn captions_of_pictures_and_clips_are_evaluated() {
         vlm_pack::NAME,
     ])
     .fails_with(&["has no text encoder"]);
+}
+
+#[test]
+fn a_dual_encoder_beside_the_model_makes_segments_searchable_and_answers_yes_or_no() {
+    let dir = vlm_pack::workdir_with_index();
+    let nodes = [
+        caption(),
+        (
+            "archive",
+            "kind = \"index\"\nstore = \"index.db\"".to_owned(),
+        ),
+    ];
+    let text = pipeline(&nodes[..1]);
+    let (_, archive) = &nodes[1];
+    dir.write(
+        "p.toml",
+        format!("{text}[node.archive]\ninputs = [\"scenes\", \"captions\"]\n{archive}\n"),
+    );
+    let source = format!("video={}", path_str(&video()));
+    dir.atom(&["run", "p.toml", "--report", "r.json", "--source", &source])
+        .ok();
+    let report = dir.report("r.json");
+    for module in ["vision", "decoder", "text"] {
+        assert_eq!(report["modules"][module]["loads"], 1, "{module}: {report}");
+    }
+    assert_eq!(report["failures"], serde_json::json!({}));
+    let store = Store::open_existing(&dir.path("index.db")).unwrap();
+    for stored in store.rows(None, None, None).unwrap() {
+        let length: f32 = stored.row.embedding.iter().map(|x| x * x).sum();
+        assert!((length - 1.0).abs() < 0.02, "{length}");
+    }
+    let search = ["search", "zebra crossing", "--store", "index.db", "--json"];
+    let found = dir.atom(&search).ok();
+    let hits = found.json_lines()[0]["hits"].as_array().unwrap().len();
+    assert_eq!(hits, 3, "segments that have none of the words: {found}");
+    let answer = dir.atom(&["ask", "Is there a zebra?", "--store", "index.db", "--json"]);
+    let probability = &answer.ok().json_lines()[0]["probability"];
+    assert!(probability.as_f64().is_some(), "{probability}");
+    dir.atom(&["query", "add", "zebra", "a zebra", "--store", "index.db"])
+        .ok();
+    let data = eval_dataset::dataset();
+    let folder = data.path("dataset");
+    dir.atom(&[
+        "eval",
+        "retrieval",
+        path_str(&folder),
+        "--pack",
+        vlm_pack::NAME,
+        "--json",
+    ])
+    .ok();
 }
 
 #[test]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ModelError,
     decoder::onnx_decoder::DecoderPart,
+    dual::index_part::IndexPart,
     prompt::{
         builder::{PromptSettings, PromptTemplates},
         caption_ranker::OptionWeights,
@@ -105,6 +106,9 @@ pub struct Manifest {
     /// The vision-language model.
     #[serde(default)]
     pub(crate) vlm: Option<VlmPart>,
+    /// The dual encoder that makes segments searchable beside a vision-language model; without it, they are found by words only.
+    #[serde(default)]
+    pub(crate) index: Option<IndexPart>,
     /// The rule of the yes/no classifier; without it the decoder answers yes-or-no questions.
     #[serde(default)]
     pub(crate) yes_no: Option<YesNoRule>,
@@ -249,6 +253,9 @@ impl Manifest {
     fn check_vlm(&self) -> Result<(), String> {
         let part = self.vlm.as_ref().ok_or("it has no [vlm]")?;
         self.check_listed("vlm", &part.files())?;
+        if let Some(index) = &self.index {
+            self.check_listed("index", &index.files())?;
+        }
         part.check()
     }
 

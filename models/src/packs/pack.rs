@@ -13,7 +13,14 @@ use crate::{
     CaptionMemory, Decoder, Manifest, Meter, ModelError, PromptBuilder, TextEncoder, ThreadCounts,
     VisionEncoder,
     decoder::onnx_decoder::OnnxDecoder,
+    dual::{
+        dual_image_encoder::DualImageEncoder,
+        dual_text_encoder::{DualTextEncoder, DualTextFiles},
+        image_steps::ImageSteps,
+        index_part::IndexPart,
+    },
     fake,
+    model_config::ConfigFile,
     packs::{
         file_integrity::verified_path,
         installed_packs::{installed, runtime_library},
@@ -22,7 +29,8 @@ use crate::{
     runtime::session::SessionOptions,
     text::{encoder::OnnxTextEncoder, encoder_wrappers::NoTextEncoder},
     vision::{
-        concept_vocabulary::Concept, encoder::OnnxVisionEncoder, object_classes::ObjectClass,
+        concept_vocabulary::Concept, encoder::OnnxVisionEncoder, encoder_pair::EncoderPair,
+        object_classes::ObjectClass,
     },
     vlm::{
         vlm_decoder::{VlmDecoder, VlmDecoderFiles},
@@ -87,7 +95,11 @@ impl Pack {
         let (template, tokenizer) = (path(&part.chat_template)?, path(&part.tokenizer)?);
         let prompts = model.chat_prompts(&template, &tokenizer, part)?;
         Ok(Self {
-            prompts: PromptBuilder::chat(prompts),
+            prompts: PromptBuilder::chat(
+                prompts,
+                manifest.index.is_some(),
+                manifest.yes_no.clone(),
+            ),
             vlm: Some(model),
             manifest,
             folder,
@@ -166,8 +178,14 @@ impl Pack {
         if let Some(model) = &self.vlm {
             let path = self.verified_module(&self.manifest.vlm_part().vision)?;
             let options = session_options(threads, meter)?;
-            let encoder = VlmEncoder::load(&path, model.images.clone(), options)?;
-            return Ok(Box::new(encoder));
+            let encoder = Box::new(VlmEncoder::load(&path, model.images.clone(), options)?);
+            let Some(part) = &self.manifest.index else {
+                return Ok(encoder);
+            };
+            return Ok(Box::new(EncoderPair {
+                index: Box::new(self.index_encoder(part, threads)?),
+                decoder_view: encoder,
+            }));
         }
         let part = self.manifest.vision_part();
         let path = self.verified_path(&part.file)?;
@@ -178,6 +196,18 @@ impl Pack {
         );
         let encoder = OnnxVisionEncoder::load(&path, part, columns, options)?;
         Ok(Box::new(encoder))
+    }
+
+    /// Loads the image encoder of the index. The meter of the vision encoder beside it counts the frames of both.
+    fn index_encoder(
+        &self,
+        part: &IndexPart,
+        threads: usize,
+    ) -> Result<DualImageEncoder, ModelError> {
+        let path = self.verified_module(&part.image_encoder)?;
+        let steps = ConfigFile::read(&self.verified_path(&part.preprocessor_config)?)?;
+        let options = session_options(threads, Arc::default())?;
+        DualImageEncoder::load(&path, ImageSteps::read(&steps)?, options)
     }
 
     /// Loads the decoder.
@@ -249,7 +279,7 @@ impl Pack {
 
     /// True if the pack has a text encoder, by which segments are found that no words match.
     pub fn has_text_encoder(&self) -> bool {
-        self.vlm.is_none()
+        self.vlm.is_none() || self.manifest.index.is_some()
     }
 
     /// Loads the text encoder; a pack without one gets one whose vectors are empty.
@@ -260,6 +290,9 @@ impl Pack {
         if self.is_fake() {
             return Ok(Box::new(fake::FakeTextEncoder::new(meter)));
         }
+        if let Some(part) = &self.manifest.index {
+            return self.index_text_encoder(part, meter);
+        }
         if self.vlm.is_some() {
             return Ok(Box::new(NoTextEncoder));
         }
@@ -269,6 +302,21 @@ impl Pack {
         let options = session_options(ThreadCounts::for_this_machine().text, meter)?;
         let encoder = OnnxTextEncoder::load(&self.folder, part, options)?;
         Ok(Box::new(encoder))
+    }
+
+    fn index_text_encoder(
+        &self,
+        part: &IndexPart,
+        meter: Arc<Meter>,
+    ) -> Result<Box<dyn TextEncoder>, ModelError> {
+        let files = DualTextFiles {
+            model: &self.verified_module(&part.text_encoder)?,
+            tokenizer: &self.verified_path(&part.tokenizer)?,
+            tokenizer_config: &self.verified_path(&part.tokenizer_config)?,
+            config: &self.verified_path(&part.config)?,
+        };
+        let options = session_options(ThreadCounts::for_this_machine().text, meter)?;
+        Ok(Box::new(DualTextEncoder::load(files, options)?))
     }
 }
 

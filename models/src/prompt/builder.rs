@@ -161,13 +161,15 @@ impl PromptBuilder {
         let concepts: Arc<[Concept]> = concepts.into();
         let templates = settings.templates;
         let constraints = settings.constraints;
+        let caption_similarity = match templates.caption_beams {
+            1 => 0.0,
+            _ => templates.caption_similarity,
+        };
         Self {
             tagger: Some(Tagger::new(Arc::clone(&concepts), settings.tag_rules)),
             ranker: CaptionRanker {
-                caption_similarity: match templates.caption_beams {
-                    1 => 0.0,
-                    _ => templates.caption_similarity,
-                },
+                caption_similarity,
+                embeds_captions: caption_similarity > 0.0,
                 options: settings.options,
                 constraints: constraints.map(|rules| ConstrainedDecoding::new(rules, &concepts)),
             },
@@ -183,17 +185,19 @@ impl PromptBuilder {
         }
     }
 
-    /// Creates a builder for a decoder that sees images, beside encoders without concepts and classes.
-    pub(crate) fn chat(prompts: ChatPrompts) -> Self {
+    /// Creates a builder for a decoder that sees images, beside encoders without concepts and classes. `indexed` is true if there is a
+    /// text encoder, by whose vectors captions are found.
+    pub(crate) fn chat(prompts: ChatPrompts, indexed: bool, yes_no: Option<YesNoRule>) -> Self {
         Self {
             tagger: None,
             form: PromptForm::Chat(Arc::new(prompts)),
             ranker: CaptionRanker {
                 caption_similarity: 0.0,
+                embeds_captions: indexed,
                 options: OptionWeights::default(),
                 constraints: None,
             },
-            yes_no: None,
+            yes_no,
             vocabulary: ConceptVocabulary::new(&[]),
             classes: [].into(),
             concepts: [].into(),

@@ -36,6 +36,8 @@ impl Default for OptionWeights {
 #[derive(Clone, Debug)]
 pub struct CaptionRanker {
     pub(crate) caption_similarity: f32,
+    /// True if captions have vectors, by which they are ranked or found.
+    pub(crate) embeds_captions: bool,
     pub(crate) options: OptionWeights,
     pub(crate) constraints: Option<ConstrainedDecoding>,
 }
@@ -94,8 +96,8 @@ impl CaptionRanker {
         self.options.similarity > 0.0
     }
 
-    /// True if captions are ranked by their similarity with the images, which takes a text encoder.
+    /// True if captions have vectors, by which they are ranked or found, which takes a text encoder.
     pub fn embeds_captions(&self) -> bool {
-        self.caption_similarity > 0.0
+        self.embeds_captions
     }
 }

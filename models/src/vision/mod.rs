@@ -2,6 +2,7 @@
 
 pub(crate) mod concept_vocabulary;
 pub(crate) mod encoder;
+pub(crate) mod encoder_pair;
 pub(crate) mod features;
 pub(crate) mod image;
 pub(crate) mod image_embeddings;
