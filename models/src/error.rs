@@ -305,7 +305,7 @@ pub enum ModelError {
     },
     /// A decoder's output of a shape that does not fit its input.
     #[error("the decoder's output {output} has the unexpected shape {found:?}")]
-    CacheShape {
+    OutputShape {
         /// The output.
         output: String,
         /// Its shape.

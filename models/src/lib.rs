@@ -55,11 +55,12 @@ pub use packs::{
     pack_source::{EmbeddedFile, PackSource, pack_sources},
 };
 pub use prompt::{
-    builder::{PromptBuilder, SceneEvidence},
+    builder::PromptBuilder,
     caption_ranker::CaptionRanker,
     concept_tags::{confident_tags, possible_tags},
     decoder_prompt::{Prompt, PromptPart},
     first_sentence::first_sentence,
+    scene_evidence::SceneEvidence,
     yes_no_classifier::{YesNoClassifier, YesNoScorer},
 };
 pub use runtime::{

@@ -19,6 +19,7 @@ use crate::{
     offload::{Processed, Sequential, ThreadGroup, offload},
     request::{Request, RequestInput, Subject},
     segment::Segment,
+    shown_frames::shown_frames,
 };
 
 /// A segment that a caption node wants a caption of.
@@ -57,12 +58,9 @@ impl Drafter {
         let features = &segment.features;
         let draft = memory.and_then(|memory| memory.draft(&features.embedding, &features.concepts));
         let examples = self.prompts.examples(features, memory);
+        let frames = shown_frames(segment, self.prompts.frames());
         MemoryMatch {
-            prompt: self.prompts.caption_prompt(
-                features,
-                &segment.shown_frames(self.prompts.frames()),
-                &examples,
-            ),
+            prompt: self.prompts.caption_prompt(features, &frames, &examples),
             draft: draft.map(str::to_owned),
             examples: examples.into(),
         }

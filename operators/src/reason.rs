@@ -17,6 +17,7 @@ use crate::{
     qa::segment_answer::SegmentQuestion,
     request::{Decoded, Request, RequestInput, Subject},
     segment::Segment,
+    shown_frames::shown_frames,
     spec::{SpecError, check_max_tokens, require},
 };
 
@@ -297,7 +298,7 @@ impl ReasonNode {
             tags: &prompts.tags(&segment.features),
             caption,
             similar,
-            frames: &segment.shown_frames(prompts.frames()),
+            frames: &shown_frames(segment, prompts.frames()),
         };
         let prompt = prompts.reason_prompt(evidence, &self.ask);
         RequestInput::Prompt(prompt.with_options(&self.allowed_answers))

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use atom_models::{Fault, Reason, ShownFrame, VisualFeatures};
+use atom_models::{Fault, Reason, VisualFeatures};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use timely::{
@@ -23,7 +23,6 @@ use crate::{
     frame::EncodedFrame,
     ids::SourceId,
     media_time::{MediaTime, ROUNDING_NANOS},
-    shown_frames::choose_frames,
     spec::{SpecError, require},
 };
 
@@ -104,20 +103,6 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Returns at most `count` frames for a decoder that sees images, in order of time.
-    pub fn shown_frames(&self, count: usize) -> Vec<ShownFrame> {
-        let signatures: Vec<_> = self.frames.iter().map(|frame| &frame.signature).collect();
-        let chosen = choose_frames(&signatures, count).into_iter();
-        let shown = chosen.filter_map(|at| {
-            let frame = &self.frames[at];
-            Some(ShownFrame {
-                at_ms: frame.at.millis().saturating_sub(self.key.start.millis()),
-                embeddings: Arc::clone(frame.features.image.as_ref()?),
-            })
-        });
-        shown.collect()
-    }
-
     /// Creates a segment without frames and without a credit, for tests and examples.
     pub fn synthetic(key: SegmentKey, end: MediaTime, features: VisualFeatures) -> Self {
         Self {

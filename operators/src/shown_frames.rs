@@ -2,10 +2,32 @@
 //!
 //! It depends on the frames alone, so all prompts about a scene show the same ones and share the work on them.
 
-use crate::signature::Signature;
+use std::sync::Arc;
+
+use atom_models::ShownFrame;
+
+use crate::{segment::Segment, signature::Signature};
 
 /// Smallest difference of brightness between two frames that are shown: below it, the second tells nothing new.
 const LEAST_DIFFERENCE: f64 = 0.01;
+
+/// Returns at most `count` frames of a segment, in order of time; none if they were not encoded for a decoder that sees images.
+pub fn shown_frames(segment: &Segment, count: usize) -> Vec<ShownFrame> {
+    let signatures: Vec<_> = segment
+        .frames
+        .iter()
+        .map(|frame| &frame.signature)
+        .collect();
+    let chosen = choose_frames(&signatures, count).into_iter();
+    let shown = chosen.filter_map(|at| {
+        let frame = &segment.frames[at];
+        Some(ShownFrame {
+            at_ms: frame.at.millis().saturating_sub(segment.key.start.millis()),
+            embeddings: Arc::clone(frame.features.image.as_ref()?),
+        })
+    });
+    shown.collect()
+}
 
 /// Chooses at most `count` frames of a scene: the first one, then those that differ most from the ones chosen before. Returns
 /// their positions in order.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::{InputToken, KvCache, KvShape, ModelError};
 
-/// A language model that runs step by step. The same tokens give the same scores, whatever runs beside them.
+/// A language model that runs step by step. The same tokens give the same scores, whatever runs beside them, at most within rounding.
 pub trait Decoder: Send {
     /// Returns the tokens of a text. Control tokens are recognised, except within the byte ranges `foreign`, which are in order
     /// and do not overlap.

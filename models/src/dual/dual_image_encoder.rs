@@ -4,12 +4,17 @@ use std::path::Path;
 
 use crate::{
     Image, ModelError, VisionEncoder, VisualFeatures,
-    dual::{embedding_module::EmbeddingModule, image_steps::ImageSteps},
+    dual::{
+        embedding_module::{EmbeddingModule, EncoderKind},
+        image_steps::ImageSteps,
+    },
     runtime::session::{ElementType, SessionOptions, TensorSpec, TensorValue},
 };
 
-/// The names of the output that holds the vector: that of CLIP, then that of SigLIP.
-const VECTORS: [&str; 2] = ["image_embeds", "pooler_output"];
+const KIND: EncoderKind = EncoderKind {
+    name: "vision",
+    outputs: ["image_embeds", "pooler_output"],
+};
 
 /// An image encoder as an ONNX module: `pixel_values` f32 `[b, 3, H, W]` in, `image_embeds` or `pooler_output` f32 `[b, D]` out.
 pub(crate) struct DualImageEncoder {
@@ -30,7 +35,7 @@ impl DualImageEncoder {
         let (width, height) = steps.size();
         let shape = [-1, 3, i64::from(height), i64::from(width)];
         let pixels = TensorSpec::new("pixel_values", ElementType::F32, &shape);
-        let module = EmbeddingModule::load(path, "vision", &VECTORS, |_| vec![pixels], options)?;
+        let module = EmbeddingModule::load(path, &KIND, |_| vec![pixels], options)?;
         Ok(Self { module, steps })
     }
 }

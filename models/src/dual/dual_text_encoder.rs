@@ -5,15 +5,17 @@ use std::path::Path;
 use crate::{
     ModelError, TextEncoder,
     dual::{
-        embedding_module::{EmbeddingModule, find, fixed_size},
+        embedding_module::{EmbeddingModule, EncoderKind, find, fixed_size},
         text_rules::TextRules,
     },
     runtime::session::{ElementType, SessionOptions, TensorSpec, TensorValue},
     text::tokenizer::Tokenizer,
 };
 
-/// The names of the output that holds the vector: that of CLIP, then that of SigLIP.
-const VECTORS: [&str; 2] = ["text_embeds", "pooler_output"];
+const KIND: EncoderKind = EncoderKind {
+    name: "text",
+    outputs: ["text_embeds", "pooler_output"],
+};
 const IDS: &str = "input_ids";
 const MASK: &str = "attention_mask";
 
@@ -60,7 +62,7 @@ impl DualTextEncoder {
             let mask = mask.map(|element| input(MASK, element));
             [input(IDS, ids)].into_iter().chain(mask).collect()
         };
-        let module = EmbeddingModule::load(files.model, "text", &VECTORS, inputs, options)?;
+        let module = EmbeddingModule::load(files.model, &KIND, inputs, options)?;
         rules.limit = length.unwrap_or(rules.limit);
         let padding = match &rules.padding {
             Some(token) if rules.reads_padding || length.is_some() => Some(tokenizer.id(token)?),

@@ -21,23 +21,34 @@ pub(crate) struct EmbeddingModule {
     name: &'static str,
 }
 
+/// The kind of an encoder.
+pub(crate) struct EncoderKind {
+    /// Its name in errors.
+    pub(crate) name: &'static str,
+    /// The names that its output can have: that of CLIP, then that of SigLIP.
+    pub(crate) outputs: [&'static str; 2],
+}
+
 impl EmbeddingModule {
-    /// Loads the file at `path`, whose vector is the first output of `outputs` that it has. `inputs` chooses the expected
+    /// Loads the file at `path`, whose vector is the first output of `encoder` that it has. `inputs` chooses the expected
     /// inputs, given those of the file; the first of them counts the rows.
     ///
     /// # Errors
     /// If the file cannot be loaded, or has other inputs or none of the outputs.
     pub(crate) fn load(
         path: &Path,
-        name: &'static str,
-        outputs: &[&'static str],
+        encoder: &EncoderKind,
         inputs: impl FnOnce(&[TensorSpec]) -> Vec<TensorSpec>,
         options: SessionOptions,
     ) -> Result<Self, ModelError> {
         let module = OnnxModule::load_any(path, options)?;
         let (found_inputs, found_outputs) = (module.inputs(), module.outputs());
         let exists = |name: &&&'static str| found_outputs.iter().any(|spec| spec.name() == **name);
-        let output = outputs.iter().find(exists).unwrap_or(&outputs[0]);
+        let output = encoder
+            .outputs
+            .iter()
+            .find(exists)
+            .unwrap_or(&encoder.outputs[0]);
         let inputs = inputs(&found_inputs);
         let vector = TensorSpec::new(*output, ElementType::F32, &[-1, -1]);
         module.check(path, &inputs, &[vector])?;
@@ -49,7 +60,7 @@ impl EmbeddingModule {
             module,
             output,
             rows: rows.unwrap_or(1),
-            name,
+            name: encoder.name,
         })
     }
 

@@ -14,9 +14,8 @@ use crate::{
     decoder::onnx_decoder::DecoderPart,
     dual::index_part::IndexPart,
     prompt::{
-        builder::{PromptSettings, PromptTemplates},
-        caption_ranker::OptionWeights,
-        constrained_decoding::CaptionConstraints,
+        builder::PromptSettings, caption_ranker::OptionWeights,
+        constrained_decoding::CaptionConstraints, templates::PromptTemplates,
         yes_no_classifier::YesNoRule,
     },
     text::{caption_memory::MemoryPart, encoder::TextPart},

@@ -6,4 +6,6 @@ pub(crate) mod concept_tags;
 pub(crate) mod constrained_decoding;
 pub(crate) mod decoder_prompt;
 pub(crate) mod first_sentence;
+pub(crate) mod scene_evidence;
+pub(crate) mod templates;
 pub(crate) mod yes_no_classifier;

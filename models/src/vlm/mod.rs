@@ -5,10 +5,13 @@
 
 pub(crate) mod chat_prompts;
 pub(crate) mod chat_template;
+pub(crate) mod decoder_layout;
 pub(crate) mod idefics3;
 pub(crate) mod lfm2_vl;
 #[cfg(test)]
 mod parity;
+pub(crate) mod row_batch;
+pub(crate) mod token_embedding;
 pub(crate) mod vlm_decoder;
 pub(crate) mod vlm_encoder;
 pub(crate) mod vlm_images;

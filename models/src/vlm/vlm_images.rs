@@ -94,45 +94,8 @@ impl VlmImages {
     /// If the image cannot be resized.
     pub(crate) fn encoder_input(&self, image: &Image) -> Result<EncoderInput, ModelError> {
         match self {
-            Self::Idefics3(images) => {
-                let PixelTiles { values, tiles } = images.pixels(image)?;
-                let (count, side) = (tiles.len(), images.tile as usize);
-                let mask = vec![true; count * side * side];
-                Ok(EncoderInput {
-                    tensors: vec![
-                        (
-                            "pixel_values",
-                            TensorValue::new(&[1, count, 3, side, side], values)?,
-                        ),
-                        (
-                            "pixel_attention_mask",
-                            TensorValue::new(&[1, count, side, side], mask)?,
-                        ),
-                    ],
-                    tiles,
-                })
-            }
-            Self::Lfm2Vl(images) => {
-                let PixelPatches {
-                    values,
-                    mask,
-                    shapes,
-                    tiles,
-                } = images.pixels(image)?;
-                let (count, patches) = (tiles.len(), images.patches);
-                let shape = [count, patches, images.patch_values()];
-                Ok(EncoderInput {
-                    tensors: vec![
-                        ("pixel_values", TensorValue::new(&shape, values)?),
-                        (
-                            "pixel_attention_mask",
-                            TensorValue::new(&[count, patches], mask)?,
-                        ),
-                        ("spatial_shapes", TensorValue::new(&[count, 2], shapes)?),
-                    ],
-                    tiles,
-                })
-            }
+            Self::Idefics3(images) => tile_input(images, image),
+            Self::Lfm2Vl(images) => patch_input(images, image),
         }
     }
 
@@ -151,4 +114,36 @@ impl VlmImages {
             Self::Lfm2Vl(_) => None,
         }
     }
+}
+
+fn tile_input(images: &Idefics3, image: &Image) -> Result<EncoderInput, ModelError> {
+    let PixelTiles { values, tiles } = images.pixels(image)?;
+    let (count, side) = (tiles.len(), images.tile as usize);
+    let mask = vec![true; count * side * side];
+    let pixels = TensorValue::new(&[1, count, 3, side, side], values)?;
+    let mask = TensorValue::new(&[1, count, side, side], mask)?;
+    Ok(EncoderInput {
+        tensors: vec![("pixel_values", pixels), ("pixel_attention_mask", mask)],
+        tiles,
+    })
+}
+
+fn patch_input(images: &Lfm2Vl, image: &Image) -> Result<EncoderInput, ModelError> {
+    let PixelPatches {
+        values,
+        mask,
+        shapes,
+        tiles,
+    } = images.pixels(image)?;
+    let (count, patches) = (tiles.len(), images.patches);
+    let pixels = TensorValue::new(&[count, patches, images.patch_values()], values)?;
+    let mask = TensorValue::new(&[count, patches], mask)?;
+    Ok(EncoderInput {
+        tensors: vec![
+            ("pixel_values", pixels),
+            ("pixel_attention_mask", mask),
+            ("spatial_shapes", TensorValue::new(&[count, 2], shapes)?),
+        ],
+        tiles,
+    })
 }
