@@ -311,6 +311,24 @@ pub enum ModelError {
         /// Its shape.
         found: Vec<i64>,
     },
+    /// A token of the tokenizer that the decoder does not score.
+    #[error(
+        "the decoder scores {scored} tokens, but the tokenizer has the token {token}; their files do not belong together"
+    )]
+    UnscoredToken {
+        /// The token.
+        token: u32,
+        /// Tokens that the decoder scores.
+        scored: usize,
+    },
+    /// A resized image that would be too large.
+    #[error("an image of {}x{} would become {}x{} pixels; it is too narrow for this model", from.0, from.1, to.0, to.1)]
+    ResizedImage {
+        /// Its width and height.
+        from: (u32, u32),
+        /// Width and height to which the model wants it.
+        to: (u32, u32),
+    },
     /// A chat template that cannot be parsed or rendered.
     #[error("cannot render the chat template {}", path.display())]
     ChatTemplate {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     pack_cache,
-    program::{Workdir, path_str, workspace},
+    program::{ProgramOutput, Workdir, path_str, workspace},
 };
 
 /// The name of the pack.
@@ -97,6 +97,26 @@ pub fn workdir_with_index() -> Workdir {
     let files = FILES.map(|file| ("smolvlm", file)).into_iter();
     let files = files.chain(CLIP_FILES.map(|file| ("clip", file)));
     install(format!("{MANIFEST}{INDEX}"), files, |_, _| {})
+}
+
+/// Returns what the installation of the pack with these further sections says.
+///
+/// # Panics
+/// A file cannot be read or written.
+pub fn install_with_sections(sections: &str) -> ProgramOutput {
+    let dir = Workdir::new();
+    let cache = dir.path("cache");
+    pack_cache::link_installed(&cache);
+    let dir = dir.with_cache(&cache);
+    let source = dir.path("source");
+    let files = FILES.map(|file| ("smolvlm", file));
+    write_source(
+        &source,
+        format!("{MANIFEST}{sections}"),
+        files.into_iter(),
+        |_, _| {},
+    );
+    dir.atom(&["models", "install", path_str(&source)])
 }
 
 fn install(

@@ -55,6 +55,14 @@ fn questions() -> Vec<(&'static str, String)> {
         .collect()
 }
 
+/// Returns the probability of an answer about the index.
+fn yes(dir: &Workdir, question: &str) -> String {
+    let answer = dir
+        .atom(&["ask", question, "--store", "index.db", "--json"])
+        .ok();
+    answer.json_lines()[0]["probability"].to_string()
+}
+
 /// Returns the node of a line; captions do not name theirs.
 fn node(line: &Value) -> String {
     line["node"].as_str().unwrap_or("captions").to_owned()
@@ -224,9 +232,7 @@ fn a_dual_encoder_beside_the_model_makes_segments_searchable_and_answers_yes_or_
     let found = dir.atom(&search).ok();
     let hits = found.json_lines()[0]["hits"].as_array().unwrap().len();
     assert_eq!(hits, 3, "segments that have none of the words: {found}");
-    let answer = dir.atom(&["ask", "Is there a zebra?", "--store", "index.db", "--json"]);
-    let probability = &answer.ok().json_lines()[0]["probability"];
-    assert!(probability.as_f64().is_some(), "{probability}");
+    assert_ne!(yes(&dir, "Is there a zebra?"), yes(&dir, "Is it night?"));
     dir.atom(&["query", "add", "zebra", "a zebra", "--store", "index.db"])
         .ok();
     let data = eval_dataset::dataset();
@@ -240,6 +246,15 @@ fn a_dual_encoder_beside_the_model_makes_segments_searchable_and_answers_yes_or_
         "--json",
     ])
     .ok();
+}
+
+#[test]
+fn sections_of_another_family_are_refused() {
+    let yes_no = vlm_pack::install_with_sections("[yes_no]\nscale = 1.0\nshift = 0.0\n");
+    yes_no.fails_with(&["[yes_no] needs [index]"]);
+    let text = "[text]\nfile = \"x\"\ntokenizer = \"x\"\nembedding = 5\nmax_tokens = 9\n";
+    vlm_pack::install_with_sections(text)
+        .fails_with(&["[text] does not belong in a pack of the family \"vlm\""]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub enum InputToken {
 }
 
 impl InputToken {
-    /// Returns a number that equal tokens share and no others: prompts with equal keys have equal prefixes.
+    /// Returns a number that equal tokens share and no others will in practice: prompts with equal keys have equal prefixes.
     pub(crate) fn key(&self) -> u64 {
         match self {
             Self::Text(token) => u64::from(*token),

@@ -29,7 +29,7 @@ impl OptionScoring {
     /// the options to follow, each as its index among those before and its newest token; none when all have ended.
     ///
     /// # Errors
-    /// If a logit is not finite.
+    /// If a logit is not finite, or the decoder does not score a token.
     pub(crate) fn step(&mut self, logits: &[&[f32]]) -> Result<Vec<Continuation>, ModelError> {
         let (at, mut next, mut index) = (self.scored, Vec::new(), 0);
         for (option, score) in self.options.iter().zip(&mut self.scores) {
@@ -37,7 +37,12 @@ impl OptionScoring {
                 continue;
             };
             let from = if at == 0 { 0 } else { index };
-            *score += logits[from][*token as usize] - log_sum_exp(logits[from])?;
+            let logit = logits[from].get(*token as usize);
+            let logit = logit.ok_or(ModelError::UnscoredToken {
+                token: *token,
+                scored: logits[from].len(),
+            })?;
+            *score += logit - log_sum_exp(logits[from])?;
             if at + 1 < option.len() {
                 next.push((from, *token));
             }

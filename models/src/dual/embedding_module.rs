@@ -77,6 +77,12 @@ impl EmbeddingModule {
         let found = self.module.run(inputs, 1)?.take(self.output)?;
         let (shape, numbers) = found.as_f32()?;
         let width = shape.last().map_or(0, |width| *width as usize);
+        if width == 0 {
+            return Err(ModelError::OutputShape {
+                output: self.output.to_owned(),
+                found: shape.to_vec(),
+            });
+        }
         let mut vector = numbers[..width.min(numbers.len())].to_vec();
         if vector.iter().any(|x| !x.is_finite()) {
             return Err(ModelError::NotFinite { module: self.name });

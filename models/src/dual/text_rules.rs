@@ -88,7 +88,10 @@ fn limit(model: &ConfigFile, usual: usize) -> Result<usize, ModelError> {
     const POINTER: &str = "/text_config/max_position_embeddings";
     match model.find(POINTER) {
         None => Ok(usual),
-        Some(_) => model.size(POINTER),
+        Some(_) => match model.size(POINTER)? {
+            limit @ ..=4096 => Ok(limit),
+            _ => Err(model.wrong(POINTER, "at most 4096")),
+        },
     }
 }
 

@@ -252,9 +252,21 @@ impl Manifest {
     fn check_vlm(&self) -> Result<(), String> {
         let part = self.vlm.as_ref().ok_or("it has no [vlm]")?;
         self.check_listed("vlm", &part.files())?;
-        if let Some(index) = &self.index {
-            self.check_listed("index", &index.files())?;
+        match &self.index {
+            Some(index) => self.check_listed("index", &index.files())?,
+            None => require(self.yes_no.is_none(), || {
+                "[yes_no] needs [index], by whose vectors questions are answered".to_owned()
+            })?,
         }
+        let foreign = [
+            ("vision", self.vision.is_some()),
+            ("text", self.text.is_some()),
+            ("decoder", self.decoder.is_some()),
+            ("memory", self.memory.is_some()),
+            ("prompts", self.prompts.is_some()),
+            ("constrained_decoding", self.constrained_decoding.is_some()),
+        ];
+        refuse_sections(&foreign, "vlm")?;
         part.check()
     }
 
@@ -270,6 +282,8 @@ impl Manifest {
     }
 
     fn check_composed(&self) -> Result<(), String> {
+        let foreign = [("vlm", self.vlm.is_some()), ("index", self.index.is_some())];
+        refuse_sections(&foreign, "composed")?;
         let vision = self.vision.as_ref().map(|v| {
             let files = [&v.file, &v.concepts].into_iter();
             files.chain(&v.objects).collect::<Vec<_>>()
@@ -292,6 +306,16 @@ impl Manifest {
             Some(prompts) => prompts.check(),
             None => Err("it has no [prompts]".to_owned()),
         }
+    }
+}
+
+/// Refuses the sections that are there and do not belong to a family.
+fn refuse_sections(sections: &[(&str, bool)], family: &str) -> Result<(), String> {
+    match sections.iter().find(|(_, there)| *there) {
+        None => Ok(()),
+        Some((section, _)) => Err(format!(
+            "[{section}] does not belong in a pack of the family {family:?}"
+        )),
     }
 }
 

@@ -136,11 +136,13 @@ impl Pack {
         self.manifest.name == fake::NAME
     }
 
-    /// Checks a module with the files of its weights, which lie beside it: `NAME.onnx_data`, `NAME.onnx_data_1`, ...
+    /// Checks a module with the files of its weights, which lie beside it: `NAME.onnx_data`, `NAME.onnx_data_1`, `NAME.onnx.data`,
+    /// `NAME.data`.
     fn verified_module(&self, file: &str) -> Result<PathBuf, ModelError> {
-        let weights = format!("{file}_data");
+        let stem = file.strip_suffix(".onnx").unwrap_or(file);
         for entry in &self.manifest.files {
-            if entry.path.starts_with(&weights) {
+            let rest = entry.path.strip_prefix(stem);
+            if rest.is_some_and(|rest| rest.starts_with(".onnx") || rest.starts_with(".data")) {
                 self.verified_path(&entry.path)?;
             }
         }

@@ -21,7 +21,7 @@ pub(super) fn move_aside(folder: &Path, new: &Manifest) -> Result<(), ModelError
     };
     let aside = folder.with_file_name(previous.id());
     // No rows depend on the version of the runtime library.
-    if previous.id() == new.id() || previous.family != Family::Composed || aside.exists() {
+    if previous.id() == new.id() || previous.family == Family::Runtime || aside.exists() {
         return Ok(());
     }
     fs::rename(folder, &aside).map_err(|source| ModelError::Io {

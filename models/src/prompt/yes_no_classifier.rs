@@ -25,7 +25,7 @@ const SCORE_BOUNDS: (f32, f32) = (0.003, 0.99);
 /// The probability of a yes: the section `[yes_no]` of a manifest.
 ///
 /// The probability is 1 / (1 + e^-odds) with odds = scale × similarity + shift. The similarity is the cosine of the question's
-/// and the images' embeddings, less the mean cosine of these images and questions about concepts.
+/// and the images' embeddings, less the mean cosine of these images and questions about concepts if the pack scores any.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct YesNoRule {
@@ -110,8 +110,14 @@ impl YesNoClassifier {
     ) -> Result<YesNoScorer, ModelError> {
         let vector = text.embed(question)?;
         let baseline = self.baseline(text)?;
-        let direction = vector.iter().zip(baseline).map(|(x, mean)| x - mean);
-        let direction = direction.collect();
+        let direction = match baseline.is_empty() {
+            true => vector,
+            false => vector
+                .iter()
+                .zip(baseline)
+                .map(|(x, mean)| x - mean)
+                .collect(),
+        };
         let named = self.rule.named.as_ref();
         let named = named.map(|rule| (rule, self.named_columns(question, rule)));
         Ok(match named.filter(|(_, columns)| !columns.is_empty()) {
@@ -159,7 +165,7 @@ impl YesNoClassifier {
         }
     }
 
-    /// Returns the mean vector of questions about concepts, evenly sampled from the list.
+    /// Returns the mean vector of questions about concepts, evenly sampled from the list; an empty one if the pack scores no concepts.
     fn baseline(&mut self, text: &mut dyn TextEncoder) -> Result<&[f32], ModelError> {
         if self.baseline.is_none() {
             let step = self.concepts.len().div_ceil(BASELINE_QUESTIONS).max(1);
@@ -185,7 +191,7 @@ impl YesNoClassifier {
 /// A question as numbers: its direction in the embedding space, and the concepts that it names.
 #[derive(Clone, Debug)]
 pub struct YesNoScorer {
-    /// The question's vector less the average question's, `[D]`.
+    /// The question's vector, less the average question's if the pack scores concepts, `[D]`.
     direction: Vec<f32>,
     scale: f32,
     weight: f32,
@@ -233,6 +239,22 @@ mod tests {
         let mut yes = |question: &str| classifier.probability(question, &red, &mut text).unwrap();
         assert!(yes("Is it red?") > 0.9 && yes("Is it blue?") < 0.1 && yes("Is it far?") < 0.1);
         assert_eq!(yes("Is it red?"), yes("Is it red?"));
+    }
+
+    #[test]
+    fn without_concepts_the_probability_follows_from_the_cosine_alone() {
+        let rule = YesNoRule {
+            scale: 2.0,
+            shift: -1.0,
+            named: None,
+        };
+        let mut classifier = YesNoClassifier::new(rule, [].into());
+        let mut text = FakeTextEncoder::new(Arc::default());
+        let red = features([0.0; 5]);
+        let mut yes = |question: &str| classifier.probability(question, &red, &mut text).unwrap();
+        let expected = |cosine: f32| 1.0 / (1.0 + (-(2.0 * cosine - 1.0)).exp());
+        assert!((yes("Is it red?") - expected(1.0)).abs() < 1e-6);
+        assert!((yes("Is it blue?") - expected(0.0)).abs() < 1e-6);
     }
 
     #[test]

@@ -1,4 +1,7 @@
 //! Two vision encoders as one: the vector of an image from the first, what a decoder sees of it from the second.
+//!
+//! Both take the same frame, which a run has stretched to the square of the second; so the first sees all of it, squeezed, where its own
+//! processor might crop.
 
 use crate::{Image, ModelError, VisionEncoder, VisualFeatures};
 

@@ -28,9 +28,9 @@ pub struct VisualFeatures {
 }
 
 impl VisualFeatures {
-    /// Returns the cosine of the embedding and another vector of length 1 in its space.
+    /// Returns the cosine of the embedding and another vector of length 1; 0 if they come from different spaces.
     pub(crate) fn similarity(&self, vector: &[f32]) -> f32 {
-        dot(vector, &self.embedding)
+        cosine(vector, &self.embedding)
     }
 
     /// Merges the features of several images of one scene: the mean of the embeddings, scaled to length 1, and the mean

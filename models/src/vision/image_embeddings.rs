@@ -87,7 +87,7 @@ impl ImageEmbeddings {
         &self.tiles
     }
 
-    /// Returns a number that equal embeddings share and no others.
+    /// Returns a hash of 64 bits, which equal embeddings share and no others will in practice.
     pub(crate) fn key(&self) -> u64 {
         self.key
     }

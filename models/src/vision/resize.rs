@@ -72,16 +72,25 @@ fn sinc(x: f64) -> f64 {
     x.sin() / x
 }
 
+/// Most pixels of a resized image: enough for any model, and little memory.
+const MOST_PIXELS: u64 = 1 << 26;
+
 /// Resizes an image to `width` x `height`, both at least 1.
 ///
 /// # Errors
-/// If a side is 0.
+/// If a side is 0, or the new image would have more than 64 million pixels.
 pub(crate) fn resize(
     image: &Image,
     width: u32,
     height: u32,
     filter: Filter,
 ) -> Result<Image, ModelError> {
+    if u64::from(width) * u64::from(height) > MOST_PIXELS {
+        return Err(ModelError::ResizedImage {
+            from: (image.width(), image.height()),
+            to: (width, height),
+        });
+    }
     let (old_width, old_height) = (image.width() as usize, image.height() as usize);
     let (new_width, new_height) = (width as usize, height as usize);
     let mut pixels = image.pixels().to_vec();
@@ -231,5 +240,7 @@ mod tests {
         let image = pattern(9, 4);
         assert_eq!(resize(&image, 9, 4, Filter::Lanczos).unwrap(), image);
         assert!(resize(&image, 0, 4, Filter::Lanczos).is_err());
+        let error = resize(&image, 1 << 20, 1 << 20, Filter::Lanczos).unwrap_err();
+        assert!(error.to_string().contains("too narrow"), "{error}");
     }
 }

@@ -90,7 +90,7 @@ impl ChatPrompts {
         let Form { media, pieces } = &self.forms[shown.len()];
         let mut rest = shown.iter();
         // Frames of one moment are no video.
-        let timed = shown.iter().any(|frame| frame.at_ms > 0);
+        let timed = shown.len() > 1 && shown.iter().any(|frame| frame.at_ms > 0);
         let mut parts = Vec::new();
         for piece in pieces {
             match (piece, media) {

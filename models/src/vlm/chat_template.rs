@@ -1,7 +1,7 @@
 //! A model's chat template, rendered as the transformers library renders it.
 //!
 //! Templates are rendered once, with marks in place of the instruction and of the images, and cut into pieces there. So no text of
-//! a user ever passes through a template.
+//! a user ever passes through a template. A template's steps are bounded, its memory is not: a pack is trusted as its modules are.
 
 use std::path::Path;
 
@@ -15,6 +15,8 @@ use crate::{ModelError, model_config::ConfigFile};
 
 /// Stands for the instruction in a rendered template; a private-use character that no template has.
 const INSTRUCTION_MARK: char = '\u{E000}';
+/// The name of the token that begins a sequence, in templates.
+const BEGIN: &str = "bos_token";
 /// Instructions that a template may execute: far more than one of a few messages needs, and over in a second.
 const FUEL: u64 = 1_000_000;
 
@@ -50,17 +52,17 @@ struct Content {
 pub(crate) struct ChatTemplate<'p> {
     path: &'p Path,
     /// The token that begins a sequence; empty if the model has none.
-    begin: String,
+    pub(crate) begin: String,
+    writes_begin_token: bool,
     environment: Environment<'static>,
 }
 
 impl<'p> ChatTemplate<'p> {
-    /// Reads the template of a `.json` file's member `chat_template`, or of any other file as it is. `begin` is the token that begins
-    /// a sequence; empty if the model has none.
+    /// Reads the template of a `.json` file's member `chat_template`, or of any other file as it is.
     ///
     /// # Errors
     /// If the file cannot be read, or its template cannot be parsed.
-    pub(crate) fn read(path: &'p Path, begin: String) -> Result<Self, ModelError> {
+    pub(crate) fn read(path: &'p Path) -> Result<Self, ModelError> {
         let json = path
             .extension()
             .is_some_and(|extension| extension == "json");
@@ -72,10 +74,10 @@ impl<'p> ChatTemplate<'p> {
                 source,
             })?,
         };
-        Self::parse(path, &text, begin)
+        Self::parse(path, &text)
     }
 
-    fn parse(path: &'p Path, text: &str, begin: String) -> Result<Self, ModelError> {
+    fn parse(path: &'p Path, text: &str) -> Result<Self, ModelError> {
         let failed = |error| template_error(path, error);
         let syntax = SyntaxConfig::builder()
             .trim_blocks(true)
@@ -92,9 +94,15 @@ impl<'p> ChatTemplate<'p> {
             .map_err(failed)?;
         Ok(Self {
             path,
-            begin,
+            begin: String::new(),
+            writes_begin_token: text.contains(BEGIN),
             environment,
         })
+    }
+
+    /// True if the template writes the token that begins a sequence.
+    pub(crate) fn writes_begin_token(&self) -> bool {
+        self.writes_begin_token
     }
 
     /// Returns the error of a template that does not show a message's images.
@@ -194,7 +202,8 @@ mod tests {
     use super::*;
 
     fn render(template: &str, media: Media) -> Result<Option<Vec<Piece>>, ModelError> {
-        let template = ChatTemplate::parse(Path::new("t.jinja"), template, "<s>".to_owned())?;
+        let mut template = ChatTemplate::parse(Path::new("t.jinja"), template)?;
+        template.begin = "<s>".to_owned();
         template.render(media, "<image>")
     }
 

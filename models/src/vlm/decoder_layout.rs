@@ -153,6 +153,12 @@ fn states(path: &Path, inputs: &[TensorSpec]) -> Result<Vec<StateTensor>, ModelE
     let state = |spec: &TensorSpec| {
         let sizes = (1..spec.shape().len()).map(|dimension| size(spec, dimension));
         let sizes: Option<Vec<usize>> = sizes.collect();
+        let numbers = |sizes: &Vec<usize>| {
+            sizes
+                .iter()
+                .try_fold(1_usize, |n, size| n.checked_mul(*size))
+        };
+        let sizes = sizes.filter(|sizes| numbers(sizes).is_some_and(|numbers| numbers <= MOST));
         let expected = "f32 with the same sizes for every length of the text";
         Ok(StateTensor {
             past: spec.name().to_owned(),
@@ -163,10 +169,15 @@ fn states(path: &Path, inputs: &[TensorSpec]) -> Result<Vec<StateTensor>, ModelE
     inputs.iter().filter(is_state).map(state).collect()
 }
 
-/// Returns a size of a tensor, at least 1, if the file states it.
+/// Largest size of a dimension, and most numbers of a layer's state. Those of published models are far below.
+const MOST: usize = 1 << 24;
+
+/// Returns a size of a tensor, at least 1, if the file states one that makes sense.
 pub(crate) fn size(spec: &TensorSpec, dimension: usize) -> Option<usize> {
     let size = spec.shape().get(dimension).copied()?;
-    usize::try_from(size).ok().filter(|size| *size > 0)
+    usize::try_from(size)
+        .ok()
+        .filter(|size| (1..=MOST).contains(size))
 }
 
 fn wrong(path: &Path, tensor: &str, expected: &str, inputs: &[TensorSpec]) -> ModelError {

@@ -46,10 +46,11 @@ impl VlmDecoder {
         context: usize,
         options: SessionOptions,
     ) -> Result<Self, ModelError> {
-        let tokenizer = Tokenizer::load(files.tokenizer, None)?;
+        let tokenizer = Tokenizer::load(files.tokenizer, None)?.without_padding()?;
         let decoder = OnnxModule::load_any(files.decoder, options.clone())?;
         let layout = DecoderLayout::read(files.decoder, &decoder)?;
         check_vocabulary(files.tokenizer, &tokenizer, &decoder)?;
+        check_ends(files.tokenizer, &tokenizer, &ends)?;
         // The decoder's meter counts the runs of both.
         let meter = Arc::default();
         let embed_options = SessionOptions { meter, ..options };
@@ -140,6 +141,19 @@ impl Decoder for VlmDecoder {
             kv.state_mut(row).copy_from_slice(&state);
         }
         Ok(logits)
+    }
+}
+
+/// Checks that the tokenizer knows one of the tokens that end a text.
+fn check_ends(path: &Path, tokenizer: &Tokenizer, ends: &[u32]) -> Result<(), ModelError> {
+    match ends.iter().any(|end| tokenizer.token(*end).is_some()) {
+        true => Ok(()),
+        false => Err(ModelError::Tokenizer {
+            path: path.to_owned(),
+            problem: format!(
+                "it has none of the tokens {ends:?}, with which the model's texts end"
+            ),
+        }),
     }
 }
 

@@ -66,11 +66,16 @@ impl VlmModel {
         tokenizer: &Path,
         part: VlmPart,
     ) -> Result<ChatPrompts, ModelError> {
-        let begin = match self.begin {
-            Some(begin) => Tokenizer::load(tokenizer, None)?.token(begin),
-            None => None,
-        };
-        let template = ChatTemplate::read(template, begin.unwrap_or_default())?;
+        let mut template = ChatTemplate::read(template)?;
+        if template.writes_begin_token()
+            && let Some(id) = self.begin
+        {
+            let begin = Tokenizer::load(tokenizer, None)?.token(id);
+            template.begin = begin.ok_or_else(|| ModelError::Tokenizer {
+                path: tokenizer.to_owned(),
+                problem: format!("it has no token {id}, with which the model's texts begin"),
+            })?;
+        }
         ChatPrompts::new(&template, self.images.clone(), part)
     }
 }

@@ -161,7 +161,9 @@ impl EvidenceFinder<'_> {
             .search(question, &words, vector, 2 * MAX_SEGMENTS)?;
         evidence.examined = found.len() as u64;
         let mut segments = Vec::new();
-        for segment in found {
+        // The decoder has nothing to answer from where nothing was said.
+        let told = |segment: &StoredSegment| segment.caption.is_some() || !segment.tags.is_empty();
+        for segment in found.into_iter().filter(told) {
             let yes = probability(
                 &mut self.yes_no,
                 &question.text,

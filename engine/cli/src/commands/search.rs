@@ -131,7 +131,11 @@ impl Search {
             let mut encoder = pack.text(Meters::default().text)?;
             Ok((pack.id(), encoder.embed(text)?))
         };
-        packs.installed.iter().map(vector).collect()
+        let embedding = packs
+            .installed
+            .iter()
+            .filter(|pack| pack.has_text_encoder());
+        embedding.map(vector).collect()
     }
 }
 

@@ -4,7 +4,7 @@
 //! A request waits, then its prompt is run in chunks (*prefill*), then its texts are decoded by one token a step, together
 //! with those of all other requests in that state. [`Scheduler::advance`] does one such action, a chunk or a step, so a new
 //! request can arrive between any two. A request's result never depends on concurrent requests, on cached prefixes, or on
-//! the order of actions.
+//! the order of actions, beyond the rounding of its decoder.
 //!
 //! The bounds: an urgent request waits for one chunk or one step, and the work that it displaces gets every fourth action;
 //! every eighth request admitted is the oldest. Requests that are not urgent take at most three quarters of the rows.
@@ -241,7 +241,8 @@ impl Scheduler {
     /// Caches a complete prompt and moves its request to the batch.
     fn start_decoding(&mut self, at: usize, logits: &[f32]) {
         let (request, kv, cost) = self.prefills.remove(at).finish();
-        if self.settings.reuse {
+        // A prompt could only go on from its end, where no other prompt does, if the decoder has a state.
+        if self.settings.reuse && self.decoder.shape().state == 0 {
             let adapter = request.job.prompt.adapter();
             let prompt = prefix_keys(&request.tokens);
             self.prefixes.insert(adapter, &prompt, false, &kv);

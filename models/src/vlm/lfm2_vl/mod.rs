@@ -34,6 +34,9 @@ const IMAGE_START: &str = "<|image_start|>";
 const IMAGE_END: &str = "<|image_end|>";
 const WHOLE_IMAGE: &str = "<|img_thumbnail|>";
 
+/// Most pixels of a tile: those of a square of 2048.
+const MOST_PIXELS: u64 = 1 << 22;
+
 /// The sizes of a model of this architecture.
 #[derive(Clone, Debug)]
 pub(crate) struct Lfm2Vl {
@@ -99,6 +102,10 @@ impl Lfm2Vl {
         };
         let side = if splitting { sizes.tile / block } else { 0 };
         let tokens = (side * side).max(*sizes.tokens.end());
+        let pixels = u64::from(tokens) * u64::from(block).pow(2);
+        if pixels > MOST_PIXELS {
+            return Err(settings.too_large(pixels, MOST_PIXELS));
+        }
         Ok(Self {
             patch,
             patches: (tokens * factor * factor) as usize,

@@ -79,6 +79,15 @@ impl<'c> Settings<'c> {
         }
     }
 
+    /// Returns the error of settings by which a tile has too many pixels.
+    pub(super) fn too_large(&self, pixels: u64, most: u64) -> ModelError {
+        let expected = format!(
+            "fewer tokens or smaller patches: a tile has {pixels} pixels, at most {most} are supported"
+        );
+        self.processor
+            .wrong(&self.at("max_image_tokens"), &expected)
+    }
+
     pub(super) fn number(&self, name: &str, default: f64) -> Result<f64, ModelError> {
         self.processor.number_or(&self.at(name), default)
     }
