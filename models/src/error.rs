@@ -96,16 +96,45 @@ pub enum ModelError {
         path: PathBuf,
     },
     /// A pack file that differs from its manifest entry.
-    #[error("file {} has {property} {found}, the manifest says {expected}; delete it and run `atom models install` again", path.display())]
+    #[error("file {} has {property} {found}, {stated_by} says {expected}; delete it and run `atom models install` again", path.display())]
     WrongFile {
         /// The file.
         path: PathBuf,
         /// `size` or `sha256`.
         property: &'static str,
-        /// The value in the manifest.
+        /// `the manifest`, or `pack.lock` if the first installation recorded the file.
+        stated_by: &'static str,
+        /// The value stated there.
         expected: String,
         /// The value of the file.
         found: String,
+    },
+    /// A fetched file that is not the one that the first installation recorded.
+    #[error("the file delivered has {property} {found}, but pack.lock holds {expected} since it was first fetched; delete {} to accept other files", lock.display())]
+    ChangedFile {
+        /// The lock.
+        lock: PathBuf,
+        /// `size` or `sha256`.
+        property: &'static str,
+        /// The value in the lock.
+        expected: String,
+        /// The value of the file.
+        found: String,
+    },
+    /// A pack file of which neither the manifest nor the lock states size and checksum.
+    #[error("size and checksum of file {} are not recorded in pack.lock; run `atom models install` again", path.display())]
+    UnrecordedFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A lock that cannot be parsed.
+    #[error("cannot read {}; delete it and run `atom models install` to fetch and record the pack's files again", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// The parser's error.
+        #[source]
+        source: Box<toml::de::Error>,
     },
     /// A file that none of its origins delivered.
     #[error("cannot fetch {path:?} of pack {pack:?} from any of its origins: {}", attempts.iter().map(|(origin, error)| format!("{origin}: {}", error_chain(error))).collect::<Vec<_>>().join("; "))]

@@ -49,22 +49,28 @@ pub(super) fn check_file(
     let wrong = |property, expected, found| ModelError::WrongFile {
         path: path.to_owned(),
         property,
+        stated_by: entry.stated_by(),
         expected,
         found,
     };
+    let (Some(expected_size), Some(expected)) = (entry.size, &entry.sha256) else {
+        return Err(ModelError::UnrecordedFile {
+            path: path.to_owned(),
+        });
+    };
     let size = path.metadata().map_err(io)?.len();
-    if size != entry.size {
-        return Err(wrong("size", entry.size.to_string(), size.to_string()));
+    if size != expected_size {
+        return Err(wrong("size", expected_size.to_string(), size.to_string()));
     }
     let found = sha256(path, progress).map_err(io)?;
-    if found.eq_ignore_ascii_case(&entry.sha256) {
+    if found.eq_ignore_ascii_case(expected) {
         return Ok(());
     }
-    Err(wrong("sha256", entry.sha256.clone(), found))
+    Err(wrong("sha256", expected.clone(), found))
 }
 
 /// Returns the checksum of a file in hexadecimal.
-fn sha256(path: &Path, progress: &mut dyn FnMut(u64)) -> std::io::Result<String> {
+pub(super) fn sha256(path: &Path, progress: &mut dyn FnMut(u64)) -> std::io::Result<String> {
     let mut file = File::open(path)?;
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {

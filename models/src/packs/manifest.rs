@@ -13,6 +13,7 @@ use crate::{
     ModelError,
     decoder::onnx_decoder::DecoderPart,
     dual::index_part::IndexPart,
+    packs::file_origin::is_download,
     prompt::{
         builder::PromptSettings, caption_ranker::OptionWeights,
         constrained_decoding::CaptionConstraints, templates::PromptTemplates,
@@ -44,21 +45,41 @@ pub(crate) enum Family {
 pub struct FileEntry {
     /// Path inside the installed pack, or the name for the build script.
     pub(crate) path: String,
-    /// Size in bytes.
-    pub size: u64,
+    /// Size in bytes. Size and checksum may be absent if the file is downloaded, by `hub:` or a URL: the first installation records
+    /// them in `pack.lock`, with which this entry is filled when an installed pack is read.
+    #[serde(default)]
+    pub(crate) size: Option<u64>,
     /// Checksum, 64 hexadecimal digits.
-    pub(crate) sha256: String,
-    /// Origins in the order in which they are tried: `package:NAME==VERSION:MEMBER` (a member of a Python package),
-    /// `file:PATH` (beside the manifest), a URL, or `build` (made by the build script).
+    #[serde(default)]
+    pub(crate) sha256: Option<String>,
+    /// Origins in the order in which they are tried: `hub:OWNER/NAME@REVISION:PATH` (a file of a model hub),
+    /// `package:NAME==VERSION:MEMBER` (a member of a Python package), `file:PATH` (beside the manifest), a URL, or `build` (made by
+    /// the build script).
     pub(crate) origins: Vec<String>,
     /// SPDX name of the licence.
     pub(crate) licence: String,
     /// The only platform that needs it, such as `x86_64-linux`; all platforms if absent.
     #[serde(default)]
     pub(crate) platform: Option<String>,
+    /// True if size and checksum are those of the lock.
+    #[serde(skip)]
+    pub(crate) locked: bool,
 }
 
 impl FileEntry {
+    /// True if size and checksum are known.
+    pub(crate) fn known(&self) -> bool {
+        self.size.is_some() && self.sha256.is_some()
+    }
+
+    /// Returns the name of what states size and checksum, for messages.
+    pub(crate) fn stated_by(&self) -> &'static str {
+        match self.locked {
+            true => "pack.lock",
+            false => "the manifest",
+        }
+    }
+
     /// True if the build script makes the file.
     pub(crate) fn built(&self) -> bool {
         self.origins.iter().any(|origin| origin == "build")
@@ -79,7 +100,7 @@ pub(crate) struct Build {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The pack's name: letters, digits, `-`, `_`.
+    /// The pack's name: letters, digits, `-`, `_` and `.`, which is not the first.
     pub name: String,
     /// Its version.
     pub version: String,
@@ -180,6 +201,11 @@ impl Manifest {
         format!("{}-{}", self.name, self.version)
     }
 
+    /// Returns the size of the pack's files in bytes, as far as it is known.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().filter_map(|file| file.size).sum()
+    }
+
     /// Returns the settings of the pack's prompts.
     ///
     /// # Panics
@@ -226,12 +252,13 @@ impl Manifest {
     /// Returns the first contradiction as the error.
     fn check(&self) -> Result<(), String> {
         require(valid_name(&self.name), || {
-            "its name must consist of letters, digits, - and _".to_owned()
+            "its name must consist of letters, digits, -, _ and ., which is not the first"
+                .to_owned()
         })?;
         for name in &self.requires {
             require(valid_name(name), || {
                 format!(
-                    "\"requires\" must list names of packs (letters, digits, - and _), found {name:?}"
+                    "\"requires\" must list names of packs (letters, digits, -, _ and .), found {name:?}"
                 )
             })?;
         }
@@ -242,6 +269,11 @@ impl Manifest {
             .iter()
             .chain(&self.files)
             .try_for_each(check_entry)?;
+        for part in &self.parts {
+            require(part.known(), || {
+                format!("{:?} of [[parts]] needs size and sha256", part.path)
+            })?;
+        }
         match self.family {
             Family::Composed => self.check_composed(),
             Family::Vlm => self.check_vlm(),
@@ -320,8 +352,9 @@ fn refuse_sections(sections: &[(&str, bool)], family: &str) -> Result<(), String
 }
 
 fn valid_name(name: &str) -> bool {
-    let allowed = |c: char| c.is_alphanumeric() || "-_".contains(c);
-    !name.is_empty() && name.chars().all(allowed)
+    let allowed = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    // A name is a folder's, which must be neither hidden nor another one's.
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed)
 }
 
 fn check_entry(entry: &FileEntry) -> Result<(), String> {
@@ -330,13 +363,26 @@ fn check_entry(entry: &FileEntry) -> Result<(), String> {
         components.all(|part| matches!(part, Component::Normal(_))),
         || format!("path {:?} must be relative and inside the pack", entry.path),
     )?;
-    let hexadecimal = entry.sha256.chars().all(|c| c.is_ascii_hexdigit());
-    require(entry.sha256.len() == 64 && hexadecimal, || {
+    require(entry.sha256.as_deref().is_none_or(is_checksum), || {
         format!("sha256 of {:?} must be 64 hexadecimal digits", entry.path)
     })?;
     require(!entry.origins.is_empty(), || {
         format!("{:?} has no origins", entry.path)
+    })?;
+    require(entry.size.is_some() == entry.sha256.is_some(), || {
+        format!("{:?} must have both size and sha256, or none", entry.path)
+    })?;
+    let downloaded = entry.origins.iter().all(|origin| is_download(origin));
+    require(entry.known() || downloaded, || {
+        format!(
+            "{:?} needs size and sha256; only downloads (hub: or a URL) can do without",
+            entry.path
+        )
     })
+}
+
+fn is_checksum(text: &str) -> bool {
+    text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit())
 }
 
 fn require(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> {

@@ -10,7 +10,7 @@ use thiserror::Error;
 pub enum OriginError {
     /// A text that is not an origin.
     #[error(
-        "{0:?} is not an origin; expected package:NAME==VERSION:MEMBER, file:PATH, a URL or build"
+        "{0:?} is not an origin; expected hub:OWNER/NAME@REVISION:PATH, package:NAME==VERSION:MEMBER, file:PATH, a URL or build"
     )]
     Unknown(String),
     /// A file that the build script makes.
@@ -52,6 +52,49 @@ pub enum OriginError {
         /// The transport's or the file system's error.
         #[source]
         source: io::Error,
+    },
+    /// A file of a hub that is needed while nothing may be requested.
+    #[error("offline: {0} is not here yet, and HF_HUB_OFFLINE forbids to fetch it")]
+    Offline(String),
+    /// A repository that is open only to those who have agreed to its terms, or to nobody.
+    #[error(
+        "{repository} asks for a token or for acceptance of its licence (HTTP status {status}{}): accept its terms on {page} and set HF_TOKEN to a token of your account; check also the name",
+        if *token_sent { ", in spite of the token that was sent" } else { "" }
+    )]
+    Gated {
+        /// `OWNER/NAME`.
+        repository: String,
+        /// The repository's page.
+        page: String,
+        /// 401 or 403.
+        status: u16,
+        /// True if the request had a token.
+        token_sent: bool,
+    },
+    /// A file that the hub does not have.
+    #[error("the hub has no file {path:?} in revision {revision:?} of {repository:?}")]
+    NotOnHub {
+        /// `OWNER/NAME`.
+        repository: String,
+        /// The revision.
+        revision: String,
+        /// The path in the repository.
+        path: String,
+    },
+    /// A file of a hub whose redirects lead nowhere, or out of HTTPS.
+    #[error("cannot get {0}: its redirects do not lead to a file")]
+    Redirect(String),
+    /// A file that differs from what its hub states about it.
+    #[error("the hub states that {address} has {property} {expected}, but it sent {found}")]
+    Stated {
+        /// The origin.
+        address: String,
+        /// `size` or `sha256`.
+        property: &'static str,
+        /// The hub's value.
+        expected: String,
+        /// The value of the file received.
+        found: String,
     },
     /// Python could not be started.
     #[error("cannot run python3 (is it installed?)")]

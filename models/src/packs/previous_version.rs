@@ -9,14 +9,15 @@ use crate::{
     FileEntry, Manifest, ModelError,
     packs::{
         file_operations::{copy, create_folder},
-        manifest::{Family, MANIFEST_FILE},
+        manifest::Family,
+        pack_lock::read_installed,
     },
 };
 
 /// Moves the pack installed in `folder` aside if its version is not that of `new`. Files that both versions share are copied
 /// back, so that they are neither fetched nor built again.
 pub(super) fn move_aside(folder: &Path, new: &Manifest) -> Result<(), ModelError> {
-    let Ok(previous) = Manifest::read(&folder.join(MANIFEST_FILE)) else {
+    let Ok(previous) = read_installed(folder) else {
         return Ok(());
     };
     let aside = folder.with_file_name(previous.id());
@@ -30,7 +31,7 @@ pub(super) fn move_aside(folder: &Path, new: &Manifest) -> Result<(), ModelError
         source,
     })?;
     let shared = |entry: &&FileEntry| {
-        let mut files = previous.files.iter();
+        let mut files = previous.files.iter().filter(|old| old.known());
         files.any(|old| (&old.path, &old.sha256) == (&entry.path, &entry.sha256))
     };
     for entry in new.files.iter().filter(shared) {

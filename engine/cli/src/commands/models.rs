@@ -81,8 +81,7 @@ fn list() -> anyhow::Result<()> {
         return Ok(());
     }
     let row = |manifest: Manifest| {
-        let bytes: u64 = manifest.files.iter().map(|file| file.size).sum();
-        let size = format!("{} MB", bytes / 1_000_000);
+        let size = format!("{} MB", manifest.bytes() / 1_000_000);
         [manifest.id(), size, manifest.about]
     };
     let rows = packs.into_iter().map(|(manifest, _)| row(manifest));
