@@ -96,13 +96,13 @@ pub enum ModelError {
         path: PathBuf,
     },
     /// A pack file that differs from its manifest entry.
-    #[error("file {} has {property} {found}, {stated_by} says {expected}; delete it and run `atom models install` again", path.display())]
+    #[error("file {} has {property} {found}, {stated_by} {expected}; delete it and run `atom models install` again", path.display())]
     WrongFile {
         /// The file.
         path: PathBuf,
         /// `size` or `sha256`.
         property: &'static str,
-        /// `the manifest`, or `pack.lock` if the first installation recorded the file.
+        /// `the manifest says`, or `pack.lock says` if the first installation recorded the file.
         stated_by: &'static str,
         /// The value stated there.
         expected: String,

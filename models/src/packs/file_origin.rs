@@ -102,7 +102,8 @@ impl Origin {
         Err(OriginError::Unknown(text.to_owned()))
     }
 
-    /// Fetches the file to `target` and returns what the origin states about it. `progress` receives the number of bytes of each block.
+    /// Fetches the file to `target` and returns what the origin states about it. `progress` receives the number of bytes of each
+    /// block.
     ///
     /// # Errors
     /// If the origin does not deliver the file. A partial download stays for the next attempt.

@@ -40,6 +40,13 @@ fn every_hub_pack_is_a_vision_language_model_that_brings_its_runtime() {
 }
 
 #[test]
+fn a_manifest_without_checksums_is_printed_as_it_was_read() {
+    let manifest = manifest("smolvlm-256m");
+    let printed = toml::to_string(&manifest).unwrap();
+    assert_eq!(Manifest::parse(Path::new("x"), &printed).unwrap(), manifest);
+}
+
+#[test]
 fn every_file_of_a_hub_pack_keeps_its_name_on_the_hub() {
     for name in PACKS {
         let mut repositories = Vec::new();

@@ -118,7 +118,7 @@ fn size_fault(file: &FileEntry, found: u64) -> Option<String> {
     match file.size {
         Some(size) if size == found => None,
         Some(size) => Some(format!(
-            "{} has {found} bytes, {} says {size}",
+            "{} has {found} bytes, {} {size}",
             file.path,
             file.stated_by()
         )),

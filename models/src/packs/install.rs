@@ -1,8 +1,9 @@
 //! Installation of a pack into the cache folder: fetch the parts, build, check, and only then make it visible.
 //!
 //! An installation can be interrupted at any moment and repeated: correct files are kept. The manifest is written last, so
-//! a pack with a manifest in the cache folder is complete. The lock with the checksums of files that the manifest does not know comes
-//! before it, file by file: what is fetched and not yet recorded is fetched again. The previous version moves to a folder of its id.
+//! a pack with a manifest in the cache folder is complete. The lock with the checksums that the manifest
+//! does not know comes before it, file by file: what is fetched and not yet recorded is fetched again. The previous version moves
+//! to a folder of its id.
 
 use std::{
     fs,

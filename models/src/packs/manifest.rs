@@ -45,16 +45,16 @@ pub(crate) enum Family {
 pub struct FileEntry {
     /// Path inside the installed pack, or the name for the build script.
     pub(crate) path: String,
-    /// Size in bytes. Size and checksum may be absent if the file is downloaded, by `hub:` or a URL: the first installation records
-    /// them in `pack.lock`, with which this entry is filled when an installed pack is read.
+    /// Size in bytes. Size and checksum may be absent if the file is downloaded, by `hub:` or a URL: the first installation
+    /// records them in `pack.lock`, with which this entry is filled when an installed pack is read.
     #[serde(default)]
     pub(crate) size: Option<u64>,
     /// Checksum, 64 hexadecimal digits.
     #[serde(default)]
     pub(crate) sha256: Option<String>,
     /// Origins in the order in which they are tried: `hub:OWNER/NAME@REVISION:PATH` (a file of a model hub),
-    /// `package:NAME==VERSION:MEMBER` (a member of a Python package), `file:PATH` (beside the manifest), a URL, or `build` (made by
-    /// the build script).
+    /// `package:NAME==VERSION:MEMBER` (a member of a Python package), `file:PATH` (beside the manifest), a URL, or `build` (made
+    /// by the build script).
     pub(crate) origins: Vec<String>,
     /// SPDX name of the licence.
     pub(crate) licence: String,
@@ -72,11 +72,11 @@ impl FileEntry {
         self.size.is_some() && self.sha256.is_some()
     }
 
-    /// Returns the name of what states size and checksum, for messages.
+    /// Returns the words with which a message names what states size and checksum.
     pub(crate) fn stated_by(&self) -> &'static str {
         match self.locked {
-            true => "pack.lock",
-            false => "the manifest",
+            true => "pack.lock says",
+            false => "the manifest says",
         }
     }
 

@@ -58,7 +58,8 @@ pub enum OriginError {
     Offline(String),
     /// A repository that is open only to those who have agreed to its terms, or to nobody.
     #[error(
-        "{repository} asks for a token or for acceptance of its licence (HTTP status {status}{}): accept its terms on {page} and set HF_TOKEN to a token of your account; check also the name",
+        "{repository} asks for a token or for acceptance of its licence (HTTP status {status}{}): accept its terms on {page} \
+         and set HF_TOKEN to a token of your account; check also the name",
         if *token_sent { ", in spite of the token that was sent" } else { "" }
     )]
     Gated {

@@ -1,7 +1,8 @@
-//! The lock of an installed pack, `pack.lock`: size and checksum of each file whose manifest states none, as it was first fetched.
+//! The lock of an installed pack, `pack.lock`: size and checksum of each file for which the manifest states none.
 //!
-//! A file is recorded once and held from then on: later installations and every load refuse another one. The lock is written before
-//! the manifest, and an entry counts for the origin from which the file came only, so a manifest with another revision begins anew.
+//! A file is recorded when it is first fetched and held from then on: later installations and every load refuse another one. The
+//! lock is written before the manifest. A record counts only for the origin from which the file came, so a manifest with another
+//! revision begins anew.
 
 use std::{fs, io, path::Path};
 
@@ -15,7 +16,10 @@ use crate::{
 /// The name of a lock in its pack's folder.
 pub(super) const LOCK_FILE: &str = "pack.lock";
 
-const HEADER: &str = "# Files as they were first fetched. Without this file, the next installation takes what the origins then deliver.\n\n";
+const HEADER: &str = "\
+# Files as they were first fetched; other files are refused. Without this lock, the next installation fetches them anew.
+
+";
 
 /// The content of a `pack.lock`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,8 +92,8 @@ impl PackLock {
         self.files.iter().find(same)
     }
 
-    /// Returns the commit at which the file of an origin is to be fetched: that of the recorded file, else that of another file of the
-    /// same revision. So the files of a branch belong together even if it moves on in between.
+    /// Returns the commit at which the file of an origin is to be fetched: that of the recorded file, else that of another file
+    /// of the same revision. So the files of a branch belong together even if it moves on in between.
     pub(super) fn commit(&self, entry: &FileEntry, origin: &str) -> Option<&str> {
         let wanted = HubAddress::parse(origin)?;
         let same_revision = |file: &&LockedFile| {

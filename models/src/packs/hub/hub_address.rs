@@ -1,6 +1,6 @@
 //! The address of a file on a model hub: `hub:OWNER/NAME@REVISION:PATH`.
 //!
-//! The revision is a commit, a branch or a tag. Only a commit names the same file for ever; the file of a branch is held by the lock.
+//! The revision is a commit, a branch or a tag. Only a commit always names the same file; the lock holds the file of a branch.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! The download of a file from a hub into a part, which is continued where it was cut off.
 //!
-//! A part is continued only if the hub's tag is the one that it was begun with; otherwise the download starts again. A file is complete
-//! when it has the size that the hub states.
+//! A part is continued only if the hub's tag is the one that it was begun with; otherwise the download starts again. A file is
+//! complete when it has the size that the hub states.
 
 use std::{
     fs::File,

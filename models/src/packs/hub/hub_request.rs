@@ -1,7 +1,7 @@
 //! One request to a hub: redirects are followed, waits that the hub asks for are kept, refusals become errors.
 //!
-//! The token goes to the hub's own server only, never to one that it redirects to. An error names the file on the hub, not the address
-//! of a redirect, which may hold a signature.
+//! The token goes to the hub's own server only, never to one that it redirects to. An error names the file on the hub, not the
+//! address of a redirect, which may hold a signature.
 
 use std::time::Duration;
 

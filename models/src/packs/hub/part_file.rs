@@ -1,6 +1,6 @@
-//! The beginning of a file whose download was cut off: `NAME.part`, and in `NAME.part.tag` the tag of the file that it was begun with.
+//! The beginning of a file whose download was cut off: `NAME.part`, and in `NAME.part.tag` the tag that the hub gave the file.
 //!
-//! A hub gives the same tag for the same content only, so a part is continued only by a response with the tag that it was begun with.
+//! Only the same content has the same tag, so a part is continued only by a response with the tag that it was begun with.
 
 use std::{
     fs::{self, File, OpenOptions},
