@@ -59,6 +59,24 @@ pub fn link_installed(cache: &Path) -> PathBuf {
     mini
 }
 
+/// Links the installed ONNX Runtime into `cache`, whose folder of it can be installed again.
+///
+/// # Panics
+/// ONNX Runtime is not installed, or the cache cannot be written.
+pub fn link_runtime(cache: &Path) {
+    let installed = installed().join("packs/onnxruntime");
+    let linked = cache.join("packs/onnxruntime");
+    fs::create_dir_all(&linked).expect("the temporary folder can be written");
+    for file in fs::read_dir(installed).expect("the pack can be read") {
+        let file = file.expect("the pack can be read");
+        let target = linked.join(file.file_name());
+        match file.file_name() == "pack.toml" {
+            true => drop(fs::copy(file.path(), target).expect("the manifest can be copied")),
+            false => symlink(file.path(), target).expect("links can be made"),
+        }
+    }
+}
+
 /// Replaces a link by a file with other content.
 ///
 /// # Panics
