@@ -9,6 +9,12 @@ use thiserror::Error;
 
 use crate::OriginError;
 
+mod error_text;
+
+pub use error_text::error_chain;
+
+use error_text::searched_places;
+
 /// An error of ONNX Runtime or of the tokenizer, whose own types stay inside their modules.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -391,26 +397,4 @@ pub enum ModelError {
     /// A failure that a test requested of a fake module.
     #[error("the fake module failed as requested: {0}")]
     FakeFailure(&'static str),
-}
-
-/// Says where a manifest was looked for without success.
-fn searched_places(searched: &[PathBuf], embedded: &[String]) -> String {
-    let folders: Vec<_> = searched.iter().map(|p| p.display().to_string()).collect();
-    match embedded {
-        _ if folders.len() == 1 => format!("there is no {}/pack.toml", folders[0]),
-        [] => format!("there is no pack.toml in {}", folders.join(", ")),
-        names => format!(
-            "there is no pack.toml in {}, and the program itself holds only {}",
-            folders.join(", "),
-            names.join(", ")
-        ),
-    }
-}
-
-/// Returns an error's message followed by those of its sources, separated by colons.
-pub fn error_chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |chain, cause| {
-        format!("{chain}: {cause}")
-    })
 }

@@ -10,8 +10,7 @@
 //! - [`english`]: grammar of the words that packs know
 //! - `prompt`: templates and tags, constrained decoding, caption ranking, the yes/no classifier
 //! - `decoder`: the decoder with its KV cache, beam search, the prefix cache and the scheduler
-//! - `vlm`: published vision-language models: their images, chat templates and decoders
-//! - `dual`: published pairs of an image and a text encoder, such as CLIP
+//! - `vlm`, `dual`: published vision-language models, and pairs of an image and a text encoder such as CLIP
 //! - `packs`: manifests, installed packs, their installation and their state
 //! - `runtime`: ONNX sessions (the only module that names ONNX Runtime), thread counts, meters
 //! - [`fake`]: the pack for tests

@@ -32,7 +32,7 @@ pub(crate) fn pattern((width, height): (u32, u32), number: usize) -> Image {
     let number = number as u32;
     let pixel = |n: u32| {
         let (x, y) = (n % width, n / width);
-        let stripes = if (x / 5 + y / 3 + number) % 2 == 0 {
+        let stripes = if (x / 5 + y / 3 + number).is_multiple_of(2) {
             230
         } else {
             20

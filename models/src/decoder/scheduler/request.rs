@@ -117,7 +117,7 @@ pub(crate) fn prompt_tokens(
 
 /// Returns the tokens of a text that has no control tokens.
 fn encode_foreign(decoder: &mut dyn Decoder, text: &str) -> Result<Vec<u32>, Fault> {
-    encode(decoder, text, &[0..text.len()])
+    encode(decoder, text, std::slice::from_ref(&(0..text.len())))
 }
 
 fn constraint(decoder: &mut dyn Decoder, prompt: &Prompt) -> Result<Constraint, Fault> {

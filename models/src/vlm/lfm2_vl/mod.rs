@@ -183,9 +183,7 @@ impl Lfm2Vl {
             }
         }
         pixels.mask.extend(vec![1; (columns * rows) as usize]);
-        pixels
-            .shapes
-            .extend([rows, columns].map(|count| i64::from(count)));
+        pixels.shapes.extend([rows, columns].map(i64::from));
         pixels.tiles.push(Tile {
             place,
             tokens: (size.0 / self.sizes.block * (size.1 / self.sizes.block)) as usize,
