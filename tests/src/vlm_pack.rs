@@ -1,10 +1,7 @@
 //! Packs of the family `vlm`: the tiny random model of `models/fixtures/smolvlm`, whose texts mean nothing; alone, and beside the tiny
 //! random CLIP of `models/fixtures/clip`, by whose vectors its segments are found.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use sha2::{Digest, Sha256};
 
@@ -104,19 +101,9 @@ pub fn workdir_with_index() -> Workdir {
 /// # Panics
 /// A file cannot be read or written.
 pub fn install_with_sections(sections: &str) -> ProgramOutput {
-    let dir = Workdir::new();
-    let cache = dir.path("cache");
-    pack_cache::link_installed(&cache);
-    let dir = dir.with_cache(&cache);
-    let source = dir.path("source");
     let files = FILES.map(|file| ("smolvlm", file));
-    write_source(
-        &source,
-        format!("{MANIFEST}{sections}"),
-        files.into_iter(),
-        |_, _| {},
-    );
-    dir.atom(&["models", "install", path_str(&source)])
+    let manifest = format!("{MANIFEST}{sections}");
+    try_install(manifest, files.into_iter(), |_, _| {}).1
 }
 
 fn install(
@@ -124,14 +111,25 @@ fn install(
     files: impl Iterator<Item = (&'static str, &'static str)>,
     change: impl Fn(&str, &mut Vec<u8>),
 ) -> Workdir {
+    let (dir, output) = try_install(manifest, files, change);
+    output.ok();
+    dir
+}
+
+/// Installs a pack in a new cache; returns the working directory with it, and what the installation says.
+fn try_install(
+    manifest: String,
+    files: impl Iterator<Item = (&'static str, &'static str)>,
+    change: impl Fn(&str, &mut Vec<u8>),
+) -> (Workdir, ProgramOutput) {
     let dir = Workdir::new();
-    let cache: PathBuf = dir.path("cache");
+    let cache = dir.path("cache");
     pack_cache::link_installed(&cache);
     let dir = dir.with_cache(&cache);
     let source = dir.path("source");
     write_source(&source, manifest, files, change);
-    dir.atom(&["models", "install", path_str(&source)]).ok();
-    dir
+    let output = dir.atom(&["models", "install", path_str(&source)]);
+    (dir, output)
 }
 
 const MANIFEST: &str = r#"

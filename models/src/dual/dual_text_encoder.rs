@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     ModelError, TextEncoder,
     dual::{
-        embedding_module::{EmbeddingModule, EncoderKind, find, fixed_size},
+        embedding_module::{EmbeddingModule, EncoderKind, find},
         text_rules::TextRules,
     },
     runtime::session::{ElementType, SessionOptions, TensorSpec, TensorValue},
@@ -57,7 +57,7 @@ impl DualTextEncoder {
         let inputs = |found: &[TensorSpec]| {
             ids = find(found, IDS).map_or(ids, whole_numbers);
             mask = find(found, MASK).map(whole_numbers);
-            length = find(found, IDS).and_then(|spec| fixed_size(spec, 1));
+            length = find(found, IDS).and_then(|spec| spec.size(1));
             let input = |name, element| TensorSpec::new(name, element, &[-1, -1]);
             let mask = mask.map(|element| input(MASK, element));
             [input(IDS, ids)].into_iter().chain(mask).collect()

@@ -55,7 +55,7 @@ impl EmbeddingModule {
         let batch = inputs
             .first()
             .and_then(|spec| find(&found_inputs, spec.name()));
-        let rows = batch.and_then(|spec| fixed_size(spec, 0));
+        let rows = batch.and_then(|spec| spec.size(0));
         Ok(Self {
             module,
             output,
@@ -95,10 +95,4 @@ impl EmbeddingModule {
 /// Returns the input or output of a name.
 pub(crate) fn find<'s>(specs: &'s [TensorSpec], name: &str) -> Option<&'s TensorSpec> {
     specs.iter().find(|spec| spec.name() == name)
-}
-
-/// Returns the size of a dimension, unless the file leaves it open.
-pub(crate) fn fixed_size(spec: &TensorSpec, dimension: usize) -> Option<usize> {
-    let size = *spec.shape().get(dimension)?;
-    usize::try_from(size).ok().filter(|size| *size > 0)
 }

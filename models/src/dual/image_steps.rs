@@ -60,10 +60,7 @@ impl ImageSteps {
             let expected = "no larger than the size to which images are resized";
             return Err(processor.wrong("/crop_size", expected));
         }
-        let resample = processor.number_or("/resample", 3.0)?;
-        let filter = Filter::from_pil(resample as u64).ok_or_else(|| {
-            processor.wrong("/resample", "1 (Lanczos), 2 (bilinear) or 3 (bicubic)")
-        })?;
+        let filter = Filter::read(processor, "/resample", 3.0)?;
         let scale = processor.number_or("/rescale_factor", 1.0 / 255.0)?;
         let mean = channels(processor, "/image_mean")?;
         let deviation = channels(processor, "/image_std")?;

@@ -1,4 +1,4 @@
-//! How a dual encoder wants its texts: their length, their padding, and what is done to them before they become tokens.
+//! The form in which a dual encoder takes texts: their length, their padding, and their cleaning before they become tokens.
 //!
 //! CLIP stops at its end token, so padding means nothing to it. SigLIP was trained on texts of exactly one length and reads
 //! the padding as well. SigLIP2 is published as SigLIP; only its tokenizer differs, which pads with another token. The padding
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{ModelError, model_config::ConfigFile};
 
-/// What is done to a text before it becomes tokens. Files of tokenizers often do the same; done twice it changes nothing.
+/// The cleaning of a text before it becomes tokens. Files of tokenizers often do the same; done twice it changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextCleaning {
     /// Nothing; the tokenizer does all.
@@ -40,7 +40,7 @@ impl TextCleaning {
     }
 }
 
-/// How a dual encoder wants its texts.
+/// The form in which a dual encoder takes texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TextRules {
     /// Maximum number of tokens.

@@ -1,4 +1,4 @@
-//! What the tests with the tiny models of `models/fixtures/` share: folders, test images and the values of the reference.
+//! Helpers of the tests with the tiny models of `models/fixtures/`: folders, test images and the values of the reference.
 
 use std::{
     fs,

@@ -224,28 +224,25 @@ impl PromptBuilder {
         evidence: impl Into<SceneEvidence<'e>>,
         question: &str,
     ) -> Prompt {
-        let evidence = evidence.into();
-        match &self.form {
-            PromptForm::Words { templates, .. } => question_prompt(
-                &templates.function_words,
-                &templates.reason,
-                evidence,
-                question,
-            ),
-            PromptForm::Chat(prompts) => chat_question(prompts, evidence, question),
-        }
+        self.question_prompt(evidence.into(), question, |templates| &templates.reason)
     }
 
     /// Builds the prompt for a question of a user about a segment known to be relevant.
     pub fn ask_prompt<'e>(&self, evidence: impl Into<SceneEvidence<'e>>, question: &str) -> Prompt {
-        let evidence = evidence.into();
+        self.question_prompt(evidence.into(), question, |templates| &templates.ask)
+    }
+
+    /// Builds the prompt for a question, with one of the templates where images are told in words.
+    fn question_prompt(
+        &self,
+        evidence: SceneEvidence,
+        question: &str,
+        template: fn(&PromptTemplates) -> &String,
+    ) -> Prompt {
         match &self.form {
-            PromptForm::Words { templates, .. } => question_prompt(
-                &templates.function_words,
-                &templates.ask,
-                evidence,
-                question,
-            ),
+            PromptForm::Words { templates, .. } => {
+                words_question(templates, template(templates), evidence, question)
+            }
             PromptForm::Chat(prompts) => chat_question(prompts, evidence, question),
         }
     }
@@ -295,8 +292,8 @@ fn chat_question(prompts: &ChatPrompts, evidence: SceneEvidence, question: &str)
 
 /// Fills in a question template. An answer may use only words of the evidence and the question and function words,
 /// because a small decoder then invents less.
-fn question_prompt(
-    function_words: &[String],
+fn words_question(
+    templates: &PromptTemplates,
     template: &str,
     evidence: SceneEvidence,
     question: &str,
@@ -314,6 +311,7 @@ fn question_prompt(
     // "maybe" is a word of the tags' form, not of their content.
     let evidence = words(&evidence).into_iter().filter(|word| word != "maybe");
     let content = evidence.chain(words(question));
+    let function_words = &templates.function_words;
     let allowed: BTreeSet<String> = match function_words.is_empty() {
         true => BTreeSet::new(),
         false => content.chain(function_words.iter().cloned()).collect(),

@@ -31,6 +31,14 @@ impl PromptPart {
     pub(crate) fn template(text: &str) -> Self {
         Self::Template(text.into())
     }
+
+    /// Returns the text, unless the part is an image.
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Template(text) | Self::Foreign(text) => Some(text),
+            Self::Image(..) => None,
+        }
+    }
 }
 
 impl Prompt {
@@ -53,11 +61,7 @@ impl Prompt {
 
     /// Returns the text of the prompt, with the template's control tokens and without images.
     pub fn text(&self) -> String {
-        let texts = self.parts.iter().map(|part| match part {
-            PromptPart::Template(text) | PromptPart::Foreign(text) => &**text,
-            PromptPart::Image(..) => "",
-        });
-        texts.collect()
+        self.parts.iter().filter_map(PromptPart::text).collect()
     }
 
     /// True if the decoder's caption adapter is on. The adapter changes the keys and values of the prompt's tokens.
@@ -87,7 +91,9 @@ impl Prompt {
 
     /// Limits the texts that may follow to these options; any if there are none.
     pub fn with_options(self, options: &[String]) -> Self {
-        let space = match self.text().ends_with(char::is_whitespace) {
+        let texts = self.parts.iter().rev().filter_map(PromptPart::text);
+        let last = texts.into_iter().find(|text| !text.is_empty());
+        let space = match last.is_some_and(|text| text.ends_with(char::is_whitespace)) {
             true => "",
             false => " ",
         };

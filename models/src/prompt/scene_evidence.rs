@@ -1,8 +1,8 @@
-//! What a prompt tells the decoder about a scene, in the order in which packs use it: images, or else words.
+//! The evidence about a scene in a prompt: images for decoders that see them, words for the others.
 
 use crate::ShownFrame;
 
-/// What a prompt tells the decoder about a scene.
+/// The evidence about a scene in a prompt.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SceneEvidence<'e> {
     /// The content of its frames in words.

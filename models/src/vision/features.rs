@@ -23,7 +23,7 @@ pub struct VisualFeatures {
     /// The objects that the pack's detector found, by class; empty if there are none or the pack has no detector. For
     /// several images, the most of each class in one image.
     pub objects: Arc<[ObjectCount]>,
-    /// What the decoder of a vision-language model sees of the image; `None` in other packs and for several images.
+    /// The input of a decoder that sees the image; `None` in packs without such a decoder, and for several images.
     pub image: Option<Arc<ImageEmbeddings>>,
 }
 

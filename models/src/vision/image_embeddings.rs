@@ -106,7 +106,7 @@ impl Eq for ImageEmbeddings {}
 pub struct ShownFrame {
     /// Media time since the start of the scene, in milliseconds.
     pub at_ms: u64,
-    /// What the decoder sees of it.
+    /// The decoder's input for it.
     pub embeddings: Arc<ImageEmbeddings>,
 }
 

@@ -18,6 +18,21 @@ impl PixelLevels {
         }))
     }
 
+    /// Creates the values as processors do that scale and normalise in one step, with single precision.
+    pub(crate) fn fused(scale: f64, mean: [f64; 3], deviation: [f64; 3]) -> Self {
+        Self(std::array::from_fn(|channel| {
+            let mean = (mean[channel] / scale) as f32;
+            let deviation = (deviation[channel] / scale) as f32;
+            std::array::from_fn(|level| (level as f32 - mean) / deviation)
+        }))
+    }
+
+    /// Returns the values of pixels in a row, `[pixels, 3]`.
+    pub(crate) fn interleaved(&self, pixels: &[u8]) -> impl Iterator<Item = f32> {
+        let channels = pixels.iter().zip(self.0.iter().cycle());
+        channels.map(|(value, levels)| levels[usize::from(*value)])
+    }
+
     /// Appends the values `[3, height, width]` of the part of an image whose upper left corner is at `left`, `top`. It must lie
     /// inside.
     pub(crate) fn append(

@@ -7,7 +7,7 @@
 
 use std::f64::consts::PI;
 
-use crate::{Image, ModelError};
+use crate::{Image, ModelError, model_config::ConfigFile};
 
 /// Fractional bits of a weight.
 const WEIGHT_BITS: u32 = 22;
@@ -24,8 +24,22 @@ pub(crate) enum Filter {
 }
 
 impl Filter {
-    /// Returns the filter of this number in PIL and in the configuration of image processors.
-    pub(crate) fn from_pil(resample: u64) -> Option<Self> {
+    /// Reads the filter at a pointer in the configuration of an image processor; `default` is its number if there is none.
+    ///
+    /// # Errors
+    /// If there is another value than the number of a filter.
+    pub(crate) fn read(
+        processor: &ConfigFile,
+        pointer: &str,
+        default: f64,
+    ) -> Result<Self, ModelError> {
+        let resample = processor.number_or(pointer, default)?;
+        Self::from_pil(resample as u64)
+            .ok_or_else(|| processor.wrong(pointer, "1 (Lanczos), 2 (bilinear) or 3 (bicubic)"))
+    }
+
+    /// Returns the filter of this number in PIL.
+    fn from_pil(resample: u64) -> Option<Self> {
         match resample {
             1 => Some(Self::Lanczos),
             2 => Some(Self::Bilinear),

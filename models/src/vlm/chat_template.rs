@@ -31,7 +31,7 @@ pub(crate) enum Piece {
     Instruction,
 }
 
-/// What a user's message shows before its instruction.
+/// The images or the video that a user's message shows before its instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Media {
     /// So many images, each with its own place.

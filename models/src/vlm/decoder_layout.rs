@@ -172,12 +172,9 @@ fn states(path: &Path, inputs: &[TensorSpec]) -> Result<Vec<StateTensor>, ModelE
 /// Largest size of a dimension, and most numbers of a layer's state. Those of published models are far below.
 const MOST: usize = 1 << 24;
 
-/// Returns a size of a tensor, at least 1, if the file states one that makes sense.
+/// Returns a size of a tensor if the file states one that makes sense.
 pub(crate) fn size(spec: &TensorSpec, dimension: usize) -> Option<usize> {
-    let size = spec.shape().get(dimension).copied()?;
-    usize::try_from(size)
-        .ok()
-        .filter(|size| (1..=MOST).contains(size))
+    spec.size(dimension).filter(|size| *size <= MOST)
 }
 
 fn wrong(path: &Path, tensor: &str, expected: &str, inputs: &[TensorSpec]) -> ModelError {

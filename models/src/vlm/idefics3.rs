@@ -75,10 +75,7 @@ impl Idefics3 {
         if !(1..=8192).contains(&longest) {
             return Err(processor.wrong("/size/longest_edge", "at most 8192"));
         }
-        let resample = processor.number_or("/resample", 1.0)?;
-        let filter = Filter::from_pil(resample as u64).ok_or_else(|| {
-            processor.wrong("/resample", "1 (Lanczos), 2 (bilinear) or 3 (bicubic)")
-        })?;
+        let filter = Filter::read(processor, "/resample", 1.0)?;
         let scale = processor.number_or("/rescale_factor", 1.0 / 255.0)?;
         let mean = processor.channels_or("/image_mean", 0.5)?;
         let deviation = processor.channels_or("/image_std", 0.5)?;

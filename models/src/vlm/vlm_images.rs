@@ -14,9 +14,9 @@ use crate::{
 /// The images of a model.
 #[derive(Clone, Debug)]
 pub(crate) enum VlmImages {
-    /// Of Idefics3, SmolVLM and SmolVLM2.
+    /// Images for Idefics3, SmolVLM and SmolVLM2.
     Idefics3(Box<Idefics3>),
-    /// Of LFM2-VL and LFM2.5-VL.
+    /// Images for LFM2-VL and LFM2.5-VL.
     Lfm2Vl(Box<Lfm2Vl>),
 }
 

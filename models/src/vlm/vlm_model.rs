@@ -15,7 +15,7 @@ use crate::{
 /// A model's properties.
 #[derive(Clone, Debug)]
 pub(crate) struct VlmModel {
-    /// How images become tensors and how prompts show them.
+    /// The conversion of images into tensors and into parts of prompts.
     pub(crate) images: VlmImages,
     /// Tokens that end a text.
     pub(crate) ends: Vec<u32>,

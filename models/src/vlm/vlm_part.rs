@@ -31,7 +31,7 @@ pub(crate) struct VlmPart {
     #[serde(default = "frames")]
     pub(crate) frames: usize,
     /// Side in pixels of the square to which frames are stretched, 32 to 2048; the smallest that the model was trained with if absent.
-    /// Where the number of tokens depends on the size, a larger side shows more detail and takes longer.
+    /// A larger side shows more detail and takes longer, where the number of tokens depends on it.
     #[serde(default)]
     pub(crate) frame_side: Option<u32>,
     /// Instruction for a caption.

@@ -96,8 +96,10 @@ impl Progress {
 /// Returns the length of the prefix that shows a prompt's images, if its decoder has a state: a prefix can only be reused where its
 /// state was kept, and prompts about the same images differ after it.
 fn snapshot(decoder: &dyn Decoder, tokens: &[InputToken]) -> Option<usize> {
+    if decoder.shape().state == 0 {
+        return None;
+    }
     let last = tokens.iter().rposition(|token| token.text().is_none());
-    let last = last.filter(|_| decoder.shape().state > 0);
     last.map(|last| last + 1)
 }
 

@@ -79,6 +79,12 @@ impl TensorSpec {
         &self.shape
     }
 
+    /// Returns the size of a dimension, at least 1, unless the file leaves it open.
+    pub(crate) fn size(&self, dimension: usize) -> Option<usize> {
+        let size = *self.shape.get(dimension)?;
+        usize::try_from(size).ok().filter(|size| *size > 0)
+    }
+
     /// True if a tensor of the file matches: sizes agree, or one side leaves them open.
     fn matches(&self, found: &ValueType) -> bool {
         let ValueType::Tensor { ty, shape, .. } = found else {

@@ -17,6 +17,7 @@ use crate::{
     model_config::ConfigFile,
     vision::{
         image_embeddings::Tile,
+        pixel_levels::PixelLevels,
         resize::{Filter, resize},
     },
 };
@@ -40,8 +41,6 @@ const MOST_PIXELS: u64 = 1 << 22;
 /// The sizes of a model of this architecture.
 #[derive(Clone, Debug)]
 pub(crate) struct Lfm2Vl {
-    /// Side of a patch in pixels.
-    pub(crate) patch: u32,
     /// Patches to which those of each tile are padded.
     pub(crate) patches: usize,
     sizes: ImageSizes,
@@ -49,7 +48,7 @@ pub(crate) struct Lfm2Vl {
     thumbnail: bool,
     filter: Filter,
     /// The input values of the 256 levels of each channel.
-    levels: [[f32; 256]; 3],
+    levels: PixelLevels,
 }
 
 /// The tiles of an image, as input of the vision encoder.
@@ -107,7 +106,6 @@ impl Lfm2Vl {
             return Err(settings.too_large(pixels, MOST_PIXELS));
         }
         Ok(Self {
-            patch,
             patches: (tokens * factor * factor) as usize,
             sizes,
             thumbnail: settings.thumbnail()?,
@@ -118,7 +116,7 @@ impl Lfm2Vl {
 
     /// Returns the numbers of a patch.
     pub(crate) fn patch_values(&self) -> usize {
-        (self.patch * self.patch * 3) as usize
+        (self.sizes.patch * self.sizes.patch * 3) as usize
     }
 
     /// Returns the side in pixels of the smallest square that needs no enlarging: it takes the fewest tokens.
@@ -168,17 +166,15 @@ impl Lfm2Vl {
             size,
             place,
         } = area;
-        let patch = self.patch as usize;
-        let (columns, rows) = (size.0 / self.patch, size.1 / self.patch);
+        let patch = self.sizes.patch as usize;
+        let (columns, rows) = (size.0 / self.sizes.patch, size.1 / self.sizes.patch);
         for row in 0..rows {
             for column in 0..columns {
-                let left = (corner.0 + column * self.patch) as usize;
-                let top = corner.1 + row * self.patch;
-                for y in top..top + self.patch {
+                let left = (corner.0 + column * self.sizes.patch) as usize;
+                let top = corner.1 + row * self.sizes.patch;
+                for y in top..top + self.sizes.patch {
                     let line = &image.row(y)[left * 3..][..patch * 3];
-                    let channels = line.iter().zip(self.levels.iter().cycle());
-                    let values = channels.map(|(value, levels)| levels[usize::from(*value)]);
-                    pixels.values.extend(values);
+                    pixels.values.extend(self.levels.interleaved(line));
                 }
             }
         }

@@ -4,7 +4,11 @@ use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use crate::{ModelError, model_config::ConfigFile, vision::resize::Filter};
+use crate::{
+    ModelError,
+    model_config::ConfigFile,
+    vision::{pixel_levels::PixelLevels, resize::Filter},
+};
 
 /// The configuration of a model and of its image processor.
 pub(super) struct Settings<'c> {
@@ -102,21 +106,15 @@ impl<'c> Settings<'c> {
     }
 
     pub(super) fn filter(&self) -> Result<Filter, ModelError> {
-        let resample = self.number("resample", 2.0)?;
-        Filter::from_pil(resample as u64).ok_or_else(|| {
-            let expected = "1 (Lanczos), 2 (bilinear) or 3 (bicubic)";
-            self.processor.wrong(&self.at("resample"), expected)
-        })
+        Filter::read(self.processor, &self.at("resample"), 2.0)
     }
 
     /// Returns the input values of the 256 levels of each channel.
-    pub(super) fn levels(&self) -> Result<[[f32; 256]; 3], ModelError> {
+    pub(super) fn levels(&self) -> Result<PixelLevels, ModelError> {
         let scale = self.number("rescale_factor", 1.0 / 255.0)?;
         let mean = self.processor.channels_or(&self.at("image_mean"), 0.5)?;
         let deviation = self.processor.channels_or(&self.at("image_std"), 0.5)?;
-        Ok(std::array::from_fn(|c| {
-            levels(scale, mean[c], deviation[c])
-        }))
+        Ok(PixelLevels::fused(scale, mean, deviation))
     }
 }
 
@@ -126,11 +124,4 @@ fn pointer(processor: &ConfigFile, name: &str) -> String {
         Some(_) => format!("/image_processor/{name}"),
         None => format!("/{name}"),
     }
-}
-
-/// Returns the input values of the 256 levels of a channel, computed as the processor does: scaled and normalised in one step,
-/// with single precision.
-fn levels(scale: f64, mean: f64, deviation: f64) -> [f32; 256] {
-    let (mean, deviation) = ((mean / scale) as f32, (deviation / scale) as f32);
-    std::array::from_fn(|level| (level as f32 - mean) / deviation)
 }

@@ -195,7 +195,7 @@ fn a_prompt_shows_tiles_with_their_places_and_then_the_whole() {
 fn reads_the_settings_of_both_forms_of_the_processor_file() {
     let model = published();
     assert_eq!(
-        (model.patch, model.patches, model.thumbnail),
+        (model.sizes.patch, model.patches, model.thumbnail),
         (16, 1024, true)
     );
     let settings = r#"{"max_image_tokens": 128, "use_thumbnail": false, "tile_size": 256}"#;
