@@ -385,12 +385,12 @@ pub enum ModelError {
     },
     /// A pack whose images and texts have no common space.
     #[error(
-        "pack {pack:?} has no text encoder, so its images cannot be compared with texts; choose another pack, such as \"mini\""
+        "pack {0:?} has no text encoder, so its images cannot be compared with texts; choose another pack, such as \"mini\""
     )]
-    NoTextEncoder {
-        /// The pack.
-        pack: String,
-    },
+    NoTextEncoder(String),
+    /// A pack of encoders alone, asked for texts.
+    #[error("pack {0:?} has no decoder, so it writes no texts; choose another, such as \"mini\"")]
+    NoDecoder(String),
     /// An image in the prompt of a decoder that sees only text.
     #[error("the decoder takes no images")]
     NoImageInput,

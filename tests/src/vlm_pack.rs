@@ -96,6 +96,19 @@ pub fn workdir_with_index() -> Workdir {
     install(format!("{MANIFEST}{INDEX}"), files, |_, _| {})
 }
 
+/// Returns a working directory with a cache in which the dual encoder is installed as a pack of its own family, under the same name.
+///
+/// # Panics
+/// The pack cannot be installed.
+pub fn workdir_with_dual_encoder() -> Workdir {
+    let files = CLIP_FILES.map(|file| ("clip", file));
+    install(
+        format!("{DUAL_MANIFEST}{INDEX}"),
+        files.into_iter(),
+        |_, _| {},
+    )
+}
+
 /// Returns what the installation of the pack with these further sections says.
 ///
 /// # Panics
@@ -148,6 +161,13 @@ ask = "{evidence} {question}"
 caption_tokens = 12
 answer_tokens = 8
 
+"#;
+
+const DUAL_MANIFEST: &str = r#"
+name = "tiny-vlm"
+version = "1"
+family = "dual"
+about = "A tiny dual encoder with random weights, for tests."
 "#;
 
 const INDEX: &str = r#"

@@ -249,6 +249,36 @@ fn a_dual_encoder_beside_the_model_makes_segments_searchable_and_answers_yes_or_
 }
 
 #[test]
+fn a_dual_encoder_alone_indexes_and_searches_and_writes_no_texts() {
+    let dir = vlm_pack::workdir_with_dual_encoder();
+    let video = video();
+    let (path, pack) = (path_str(&video), vlm_pack::NAME);
+    let indexed = dir.atom(&["index", path, "--store", "index.db", "--pack", pack]);
+    let said = indexed.ok().to_string();
+    assert!(
+        said.contains("no decoder, so segments get no captions"),
+        "{said}"
+    );
+    let store = Store::open_existing(&dir.path("index.db")).unwrap();
+    let rows = store.rows(None, None, None).unwrap();
+    assert_eq!(rows.len(), 3);
+    for stored in rows {
+        let length: f32 = stored.row.embedding.iter().map(|x| x * x).sum();
+        assert!((length - 1.0).abs() < 0.02, "{length}");
+        assert_eq!(stored.row.caption, None);
+    }
+    let search = ["search", "zebra crossing", "--store", "index.db", "--json"];
+    let found = dir.atom(&search).ok();
+    assert_eq!(found.json_lines()[0]["hits"].as_array().unwrap().len(), 3);
+    let captions = dir.atom(&["caption", path, "--pack", pack]);
+    captions.fails_with(&["has no decoder, so it writes no texts", "mini"]);
+    let data = eval_dataset::dataset();
+    let folder = data.path("dataset");
+    let args = ["eval", "retrieval", path_str(&folder), "--pack", pack];
+    dir.atom(&args).ok();
+}
+
+#[test]
 fn sections_of_another_family_are_refused() {
     let yes_no = vlm_pack::install_with_sections("[yes_no]\nscale = 1.0\nshift = 0.0\n");
     yes_no.fails_with(&["[yes_no] needs [index]"]);

@@ -15,6 +15,8 @@ const PACKS: [&str; 5] = [
     "lfm2.5-vl-450m",
 ];
 
+const DUAL_PACKS: [&str; 2] = ["clip-vit-b-32", "siglip2-base"];
+
 /// The sentence with which a pack says what is known about it.
 const PROOF: &str =
     "Layout proved on a tiny model of this architecture; these weights were not run by us.";
@@ -40,6 +42,20 @@ fn every_hub_pack_is_a_vision_language_model_that_brings_its_runtime() {
 }
 
 #[test]
+fn a_dual_encoder_of_the_hub_brings_its_runtime_and_its_files() {
+    for name in DUAL_PACKS {
+        let manifest = manifest(name);
+        assert_eq!(
+            (manifest.name.as_str(), manifest.family),
+            (name, Family::Dual)
+        );
+        assert_eq!(manifest.requires, ["onnxruntime"]);
+        assert!(manifest.about.ends_with(PROOF), "{name}");
+        assert_eq!(manifest.files.len(), manifest.index_part().files().len());
+    }
+}
+
+#[test]
 fn a_manifest_without_checksums_is_printed_as_it_was_read() {
     let manifest = manifest("smolvlm-256m");
     let printed = toml::to_string(&manifest).unwrap();
@@ -48,7 +64,7 @@ fn a_manifest_without_checksums_is_printed_as_it_was_read() {
 
 #[test]
 fn every_file_of_a_hub_pack_keeps_its_name_on_the_hub() {
-    for name in PACKS {
+    for name in PACKS.into_iter().chain(DUAL_PACKS) {
         let mut repositories = Vec::new();
         for entry in manifest(name).files {
             let [origin] = &entry.origins[..] else {

@@ -2,10 +2,7 @@
 //!
 //! The type of a section is beside the code that it configures; its field docs are the section's documentation.
 
-use std::{
-    env::consts,
-    path::{Component, Path},
-};
+use std::{env::consts, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +10,6 @@ use crate::{
     ModelError,
     decoder::onnx_decoder::DecoderPart,
     dual::index_part::IndexPart,
-    packs::file_origin::is_download,
     prompt::{
         builder::PromptSettings, caption_ranker::OptionWeights,
         constrained_decoding::CaptionConstraints, templates::PromptTemplates,
@@ -23,6 +19,8 @@ use crate::{
     vision::encoder::VisionPart,
     vlm::vlm_part::VlmPart,
 };
+
+pub use crate::packs::file_entry::FileEntry;
 
 /// The name of a manifest in its pack's folder.
 pub(crate) const MANIFEST_FILE: &str = "pack.toml";
@@ -35,55 +33,10 @@ pub(crate) enum Family {
     Composed,
     /// A vision encoder and a decoder that sees its output, as published for a vision-language model.
     Vlm,
+    /// An image and a text encoder with one space, as published for CLIP or SigLIP; no decoder.
+    Dual,
     /// The ONNX Runtime library, on which modules run.
     Runtime,
-}
-
-/// A file with its size, checksum, licence and origins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileEntry {
-    /// Path inside the installed pack, or the name for the build script.
-    pub(crate) path: String,
-    /// Size in bytes. Size and checksum may be absent if the file is downloaded, by `hub:` or a URL: the first installation
-    /// records them in `pack.lock`, with which this entry is filled when an installed pack is read.
-    #[serde(default)]
-    pub(crate) size: Option<u64>,
-    /// Checksum, 64 hexadecimal digits.
-    #[serde(default)]
-    pub(crate) sha256: Option<String>,
-    /// Origins in the order in which they are tried: `hub:OWNER/NAME@REVISION:PATH` (a file of a model hub),
-    /// `package:NAME==VERSION:MEMBER` (a member of a Python package), `file:PATH` (beside the manifest), a URL, or `build` (made
-    /// by the build script).
-    pub(crate) origins: Vec<String>,
-    /// SPDX name of the licence.
-    pub(crate) licence: String,
-    /// The only platform that needs it, such as `x86_64-linux`; all platforms if absent.
-    #[serde(default)]
-    pub(crate) platform: Option<String>,
-    /// True if size and checksum are those of the lock.
-    #[serde(skip)]
-    pub(crate) locked: bool,
-}
-
-impl FileEntry {
-    /// True if size and checksum are known.
-    pub(crate) fn known(&self) -> bool {
-        self.size.is_some() && self.sha256.is_some()
-    }
-
-    /// Returns the words with which a message names what states size and checksum.
-    pub(crate) fn stated_by(&self) -> &'static str {
-        match self.locked {
-            true => "pack.lock says",
-            false => "the manifest says",
-        }
-    }
-
-    /// True if the build script makes the file.
-    pub(crate) fn built(&self) -> bool {
-        self.origins.iter().any(|origin| origin == "build")
-    }
 }
 
 /// The build of a pack's files from its parts.
@@ -126,7 +79,8 @@ pub struct Manifest {
     /// The vision-language model.
     #[serde(default)]
     pub(crate) vlm: Option<VlmPart>,
-    /// The dual encoder that makes segments searchable beside a vision-language model; without it, they are found by words only.
+    /// The dual encoder of that family, or the one that makes segments searchable beside a vision-language model; without it, they are
+    /// found by words only.
     #[serde(default)]
     pub(crate) index: Option<IndexPart>,
     /// The rule of the yes/no classifier; without it the decoder answers yes-or-no questions.
@@ -231,6 +185,12 @@ impl Manifest {
         part.expect("a manifest of the family vlm has [vlm]")
     }
 
+    /// Returns the dual encoder of a pack that has one.
+    pub(crate) fn index_part(&self) -> &IndexPart {
+        let part = self.index.as_ref();
+        part.expect("a manifest of the family dual has [index]")
+    }
+
     /// Returns the vision encoder of a composed pack.
     pub(crate) fn vision_part(&self) -> &VisionPart {
         let part = self.vision.as_ref();
@@ -268,7 +228,7 @@ impl Manifest {
         self.parts
             .iter()
             .chain(&self.files)
-            .try_for_each(check_entry)?;
+            .try_for_each(FileEntry::check)?;
         for part in &self.parts {
             require(part.known(), || {
                 format!("{:?} of [[parts]] needs size and sha256", part.path)
@@ -277,6 +237,7 @@ impl Manifest {
         match self.family {
             Family::Composed => self.check_composed(),
             Family::Vlm => self.check_vlm(),
+            Family::Dual => self.check_dual(),
             Family::Runtime => Ok(()),
         }
     }
@@ -290,6 +251,19 @@ impl Manifest {
                 "[yes_no] needs [index], by whose vectors questions are answered".to_owned()
             })?,
         }
+        self.refuse_composed_sections("vlm")?;
+        part.check()
+    }
+
+    fn check_dual(&self) -> Result<(), String> {
+        let index = self.index.as_ref().ok_or("it has no [index]")?;
+        self.check_listed("index", &index.files())?;
+        refuse_sections(&[("vlm", self.vlm.is_some())], "dual")?;
+        self.refuse_composed_sections("dual")
+    }
+
+    /// Refuses the sections of a composed pack in one of another family.
+    fn refuse_composed_sections(&self, family: &str) -> Result<(), String> {
         let foreign = [
             ("vision", self.vision.is_some()),
             ("text", self.text.is_some()),
@@ -298,8 +272,7 @@ impl Manifest {
             ("prompts", self.prompts.is_some()),
             ("constrained_decoding", self.constrained_decoding.is_some()),
         ];
-        refuse_sections(&foreign, "vlm")?;
-        part.check()
+        refuse_sections(&foreign, family)
     }
 
     /// Checks that the files that a section names are among those of the pack.
@@ -357,35 +330,7 @@ fn valid_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed)
 }
 
-fn check_entry(entry: &FileEntry) -> Result<(), String> {
-    let mut components = Path::new(&entry.path).components();
-    require(
-        components.all(|part| matches!(part, Component::Normal(_))),
-        || format!("path {:?} must be relative and inside the pack", entry.path),
-    )?;
-    require(entry.sha256.as_deref().is_none_or(is_checksum), || {
-        format!("sha256 of {:?} must be 64 hexadecimal digits", entry.path)
-    })?;
-    require(!entry.origins.is_empty(), || {
-        format!("{:?} has no origins", entry.path)
-    })?;
-    require(entry.size.is_some() == entry.sha256.is_some(), || {
-        format!("{:?} must have both size and sha256, or none", entry.path)
-    })?;
-    let downloaded = entry.origins.iter().all(|origin| is_download(origin));
-    require(entry.known() || downloaded, || {
-        format!(
-            "{:?} needs size and sha256; only downloads (hub: or a URL) can do without",
-            entry.path
-        )
-    })
-}
-
-fn is_checksum(text: &str) -> bool {
-    text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit())
-}
-
-fn require(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> {
+pub(super) fn require(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> {
     holds.then_some(()).ok_or_else(problem)
 }
 

@@ -1,6 +1,8 @@
 //! Packs: their manifests, their files in the cache folder, and their installation.
 
 pub(crate) mod cache_folder;
+mod families;
+mod file_entry;
 mod file_integrity;
 mod file_operations;
 mod file_origin;
@@ -17,6 +19,7 @@ pub(crate) mod installed_packs;
 pub(crate) mod manifest;
 pub(crate) mod origin_error;
 pub(crate) mod pack;
+mod pack_files;
 mod pack_lock;
 pub(crate) mod pack_source;
 mod pip;

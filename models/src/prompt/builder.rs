@@ -60,6 +60,8 @@ enum PromptForm {
     },
     /// Images themselves, in a chat template.
     Chat(Arc<ChatPrompts>),
+    /// None: there is no decoder to read them.
+    NoDecoder,
 }
 
 impl PromptBuilder {
@@ -96,15 +98,25 @@ impl PromptBuilder {
         }
     }
 
-    /// Creates a builder for a decoder that sees images, beside encoders without concepts and classes. `indexed` is true if there is a
-    /// text encoder, by whose vectors captions are found.
-    pub(crate) fn chat(prompts: ChatPrompts, indexed: bool, yes_no: Option<YesNoRule>) -> Self {
+    /// Creates a builder for a decoder that sees images, beside what `index` knows: the encoders by whose vectors captions are found.
+    pub(crate) fn chat(prompts: ChatPrompts, index: Option<&PromptBuilder>) -> Self {
+        let mut builder = match index {
+            Some(index) => index.clone(),
+            None => Self::without_decoder(None),
+        };
+        builder.form = PromptForm::Chat(Arc::new(prompts));
+        builder.ranker.embeds_captions = index.is_some();
+        builder
+    }
+
+    /// Creates a builder for encoders that score no concepts and have no decoder beside them, whose prompts are empty.
+    pub(crate) fn without_decoder(yes_no: Option<YesNoRule>) -> Self {
         Self {
             tagger: None,
-            form: PromptForm::Chat(Arc::new(prompts)),
+            form: PromptForm::NoDecoder,
             ranker: CaptionRanker {
                 caption_similarity: 0.0,
-                embeds_captions: indexed,
+                embeds_captions: false,
                 options: OptionWeights::default(),
                 constraints: None,
             },
@@ -169,7 +181,7 @@ impl PromptBuilder {
     /// Returns the number of a scene's frames that a prompt shows at most; 0 if the decoder sees no images.
     pub fn frames(&self) -> usize {
         match &self.form {
-            PromptForm::Words { .. } => 0,
+            PromptForm::Words { .. } | PromptForm::NoDecoder => 0,
             PromptForm::Chat(prompts) => prompts.part().frames,
         }
     }
@@ -200,6 +212,7 @@ impl PromptBuilder {
                 templates, adapter, ..
             } => (templates, *adapter),
             PromptForm::Chat(prompts) => return prompts.caption(frames),
+            PromptForm::NoDecoder => return Prompt::from(""),
         };
         let tagger = self.tagger.as_ref();
         let tags = tagger.map(|tagger| tagger.tags(features));
@@ -244,6 +257,7 @@ impl PromptBuilder {
                 words_question(templates, template(templates), evidence, question)
             }
             PromptForm::Chat(prompts) => chat_question(prompts, evidence, question),
+            PromptForm::NoDecoder => Prompt::from(""),
         }
     }
 
@@ -252,6 +266,7 @@ impl PromptBuilder {
         match &self.form {
             PromptForm::Words { templates, .. } => prefix(&templates.reason),
             PromptForm::Chat(prompts) => prompts.prefix(true),
+            PromptForm::NoDecoder => Prompt::from(""),
         }
     }
 
@@ -260,6 +275,7 @@ impl PromptBuilder {
         match &self.form {
             PromptForm::Words { templates, .. } => prefix(&templates.ask),
             PromptForm::Chat(prompts) => prompts.prefix(false),
+            PromptForm::NoDecoder => Prompt::from(""),
         }
     }
 
@@ -268,6 +284,7 @@ impl PromptBuilder {
         match &self.form {
             PromptForm::Words { templates, .. } => templates.caption_tokens,
             PromptForm::Chat(prompts) => prompts.part().caption_tokens,
+            PromptForm::NoDecoder => 0,
         }
     }
 
@@ -276,6 +293,7 @@ impl PromptBuilder {
         match &self.form {
             PromptForm::Words { templates, .. } => templates.answer_tokens,
             PromptForm::Chat(prompts) => prompts.part().answer_tokens,
+            PromptForm::NoDecoder => 0,
         }
     }
 }

@@ -6,8 +6,11 @@ use std::{
     process::ExitCode,
 };
 
+use atom_models::Pack;
 use atom_operators::{node::NodeKind, retention::RetentionPolicy};
-use atom_pipelines::{Input, Plan, PlannedSource, SourceSettings, Uri, override_sources};
+use atom_pipelines::{
+    Input, NodeSpec, PipelineFile, Plan, PlannedSource, SourceSettings, Uri, override_sources,
+};
 use atom_runtime::{RunOptions, run};
 use clap::Args;
 
@@ -90,6 +93,12 @@ fn index_plan(
     keep: Option<RetentionPolicy>,
 ) -> anyhow::Result<Plan> {
     let mut files = [built_in_pipeline("index", pack)?];
+    if !Pack::open(pack)?.has_decoder() {
+        eprint_line(
+            "note: the pack has no decoder, so segments get no captions and are found by meaning only",
+        );
+        remove_captions(&mut files[0]);
+    }
     override_sources(
         &mut files,
         &[("video".to_owned(), "test://black".to_owned())],
@@ -111,4 +120,17 @@ fn index_plan(
         }
     }
     Ok(plan)
+}
+
+/// Removes the nodes that write captions, and all readings of them.
+fn remove_captions(file: &mut PipelineFile) {
+    let writes_captions = |node: &NodeSpec| matches!(node.kind, NodeKind::Caption(_));
+    let (removed, kept) = std::mem::take(&mut file.nodes)
+        .into_iter()
+        .partition::<Vec<_>, _>(writes_captions);
+    file.nodes = kept;
+    let is_removed = |name: &str| removed.iter().any(|node| node.name == name);
+    for node in &mut file.nodes {
+        node.inputs.retain(|input| !is_removed(&input.name));
+    }
 }

@@ -43,7 +43,7 @@ impl RetrievalEvaluation {
     /// If an encoder cannot be loaded, or the pack has no text encoder.
     pub fn open(pack: &Pack, stop: CancellationToken) -> Result<Self, ModelError> {
         if !pack.has_text_encoder() {
-            return Err(ModelError::NoTextEncoder { pack: pack.id() });
+            return Err(ModelError::NoTextEncoder(pack.id()));
         }
         Ok(Self {
             frames: FrameEncoder::open(pack, stop)?,
