@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::packs::{file_origin::is_download, manifest::require};
+use crate::packs::file_origin::is_download;
 
 /// A file with its size, checksum, licence and origins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,4 +82,9 @@ impl FileEntry {
 
 fn is_checksum(text: &str) -> bool {
     text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit())
+}
+
+/// Returns the problem as the error unless the rule holds.
+pub(super) fn require(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> {
+    holds.then_some(()).ok_or_else(problem)
 }

@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub use crate::packs::file_entry::FileEntry;
+use crate::packs::file_entry::require;
 
 /// The name of a manifest in its pack's folder.
 pub(crate) const MANIFEST_FILE: &str = "pack.toml";
@@ -328,10 +329,6 @@ fn valid_name(name: &str) -> bool {
     let allowed = |c: char| c.is_alphanumeric() || "-_.".contains(c);
     // A name is a folder's, which must be neither hidden nor another one's.
     !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed)
-}
-
-pub(super) fn require(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> {
-    holds.then_some(()).ok_or_else(problem)
 }
 
 /// Returns this machine's platform in the form of manifests.
